@@ -1,0 +1,39 @@
+import { inspect } from 'node:util';
+
+/** A lease shorter than this, ms, is over before anything can be done under it: 2 ms of it are clock precision. */
+const SHORTEST_TTL = 10;
+
+/** What a timer of Node can count to, ms: about 24.8 days. */
+const LONGEST_TTL = 2 ** 31 - 1;
+
+/** How a value is shown in a message; never used for a secret. */
+export function shown(value: unknown): string {
+  return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80 });
+}
+
+/** Each check returns the problems it found, as sentences that name the option. */
+export function checkTtl(name: string, value: unknown): string[] {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= SHORTEST_TTL && value <= LONGEST_TTL)
+    return [];
+  return [`${name} must be a whole number of ms from ${SHORTEST_TTL} to ${LONGEST_TTL}, got ${shown(value)}`];
+}
+
+export function checkPositive(name: string, value: unknown): string[] {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return [];
+  return [`${name} must be a number of ms above 0, got ${shown(value)}`];
+}
+
+export function checkDuration(name: string, value: unknown): string[] {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return [];
+  return [`${name} must be a number of ms, 0 or more, got ${shown(value)}`];
+}
+
+export function checkBoolean(name: string, value: unknown): string[] {
+  return typeof value === 'boolean' ? [] : [`${name} must be true or false, got ${shown(value)}`];
+}
+
+export function checkBlocking(name: string, value: unknown): string[] {
+  if (typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value) && value >= 0))
+    return [];
+  return [`${name} must be true, false or a number of ms, 0 or more, got ${shown(value)}`];
+}

@@ -1,0 +1,58 @@
+/** A pending timer of a {@link Clock}. */
+export interface Timer {
+  cancel(): void;
+}
+
+/**
+ * Time, as everything in this package sees it: passed in, so that tests and simulations can drive it.
+ */
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes back. Stands still while the machine is suspended on some systems. */
+  monotonic(): number;
+  /** Unix time in milliseconds; can step in both directions. */
+  wall(): number;
+  /**
+   * Runs `callback` once, not before `ms` milliseconds have passed.
+   * A `background` timer does not keep the process alive.
+   */
+  setTimer(ms: number, callback: () => void, kind?: 'foreground' | 'background'): Timer;
+  /** Runs `callback` once what the sockets have received by now has been read. */
+  afterInput(callback: () => void): void;
+}
+
+/** setTimeout takes a signed 32-bit number of ms; anything above fires at once. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+class SystemTimer implements Timer {
+  #handle?: NodeJS.Timeout;
+
+  constructor(ms: number, callback: () => void, kind: 'foreground' | 'background') {
+    this.#arm(performance.now() + ms, ms, callback, kind);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+
+  /** setTimeout counts in whole ms of the event loop's own clock, and so can be early by most of one. */
+  #arm(due: number, ms: number, callback: () => void, kind: 'foreground' | 'background'): void {
+    this.#handle = setTimeout(
+      () => {
+        const left = due - performance.now();
+        if (left > 0) this.#arm(due, left, callback, kind);
+        else callback();
+      },
+      Math.min(Math.max(0, ms), LONGEST_TIMEOUT),
+    );
+    if (kind === 'background') this.#handle.unref();
+  }
+}
+
+/** The clocks and timers of this machine. */
+export const systemClock: Clock = {
+  monotonic: () => performance.now(),
+  wall: () => Date.now(),
+  setTimer: (ms, callback, kind = 'foreground') => new SystemTimer(ms, callback, kind),
+  // The event loop polls its sockets between its timers and its immediates.
+  afterInput: (callback) => void setImmediate(callback),
+};

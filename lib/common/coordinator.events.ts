@@ -1,0 +1,74 @@
+import type { LeaseLostError } from '../errors.js';
+
+interface LeaseEvent {
+  /** The lock's name, without the prefix. */
+  readonly lock: string;
+  readonly memberId: string;
+  /** Unix time in ms. */
+  readonly at: number;
+}
+
+interface BackendEvent {
+  readonly memberId: string;
+  /** Unix time in ms. */
+  readonly at: number;
+}
+
+/**
+ * What `CoordinatorService.on` can be asked for, and what the listener is given.
+ * @publicApi
+ */
+export interface CoordinatorEvents {
+  /** A call has to wait for the lock. */
+  'lease.waiting': LeaseEvent;
+  /** `waited` is how long the call took to get the lock, ms; `fencingToken` is there when it was asked for. */
+  'lease.acquired': LeaseEvent & { readonly waited: number; readonly fencingToken?: number };
+  /** `held` is how long the lease lasted, ms. */
+  'lease.released': LeaseEvent & { readonly held: number };
+  'lease.lost': LeaseEvent & { readonly error: LeaseLostError };
+  'backend.up': BackendEvent;
+  'backend.down': BackendEvent & { readonly error?: Error };
+}
+
+export type CoordinatorEventName = keyof CoordinatorEvents;
+
+/** An object of its own for each call of `on`: the same function may listen twice. */
+interface Subscription {
+  readonly listener: (event: never) => unknown;
+}
+
+/** Typed events. A listener that throws, or rejects, is reported and changes nothing for anybody else. */
+export class CoordinatorEmitter {
+  readonly #listeners = new Map<CoordinatorEventName, Set<Subscription>>();
+
+  constructor(private readonly report: (message: string, error: unknown) => void) {}
+
+  on<E extends CoordinatorEventName>(name: E, listener: (event: CoordinatorEvents[E]) => void): () => void {
+    let listeners = this.#listeners.get(name);
+    if (!listeners) this.#listeners.set(name, (listeners = new Set()));
+    const subscription: Subscription = { listener };
+    listeners.add(subscription);
+    return () => {
+      listeners.delete(subscription);
+    };
+  }
+
+  /** `event` is made only when somebody listens. */
+  emit<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E]): void {
+    const listeners = this.#listeners.get(name);
+    if (!listeners || listeners.size === 0) return;
+    const payload = event();
+    for (const { listener } of [...listeners]) {
+      try {
+        const result: unknown = listener(payload as never);
+        if (result instanceof Promise) result.catch((error: unknown) => this.#fail(name, error));
+      } catch (error) {
+        this.#fail(name, error);
+      }
+    }
+  }
+
+  #fail(name: CoordinatorEventName, error: unknown): void {
+    this.report(`A listener for "${name}" failed`, error);
+  }
+}

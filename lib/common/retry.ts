@@ -1,0 +1,50 @@
+import { BackendUnavailableError } from '../errors.js';
+import type { Clock } from './clock.js';
+
+/** The first pause between two attempts, ms; doubles up to {@link LONGEST_PAUSE}. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 1000;
+
+export interface RetryContext {
+  readonly clock: Clock;
+  /** For how long an attempt that failed is repeated, ms; one that is under way then is not cut short. */
+  readonly timeout: number;
+  /** When it aborts, nothing is repeated any more. */
+  readonly signal: AbortSignal;
+  /** Told of the first failure that will be followed by another attempt, and of no other. */
+  readonly onRetry: (error: BackendUnavailableError) => void;
+}
+
+/**
+ * Repeats what the back end did not let happen.
+ * @throws what the last attempt threw; at once when that was anything but BackendUnavailableError
+ */
+export async function retry<T>(attempt: () => Promise<T>, context: RetryContext): Promise<T> {
+  const { clock, timeout, signal, onRetry } = context;
+  const end = clock.monotonic() + timeout;
+  let pause = FIRST_PAUSE;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const left = end - clock.monotonic();
+      if (!(error instanceof BackendUnavailableError) || left <= 0 || signal.aborted) throw error;
+      if (pause === FIRST_PAUSE) onRetry(error);
+      await sleep(clock, Math.min(pause, left), signal);
+      if (signal.aborted) throw error;
+    }
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
+  }
+}
+
+function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      timer.cancel();
+      signal.removeEventListener('abort', wake);
+      resolve();
+    };
+    const timer = clock.setTimer(ms, wake);
+    signal.addEventListener('abort', wake);
+  });
+}
