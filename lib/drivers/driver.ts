@@ -1,0 +1,128 @@
+import type { Clock } from '../common/clock.js';
+import type { LeaseLossReason } from '../errors.js';
+
+/**
+ * The port: the few things that one kind of back end must be able to do.
+ *
+ * A driver does one try, one renewal, one release, and tells when a name may have become free. It never
+ * waits, queues, retries or computes a deadline: that lives once, above this port, in `lib/lock`.
+ * At most one `tryAcquire` per name is under way at any time in one driver instance.
+ *
+ * Every method rejects with `BackendUnavailableError` in bounded time when the back end cannot answer.
+ */
+export interface Driver {
+  /** What the logs call it, for example `redis 10.0.0.1:6379 (3 nodes)`. Never holds a secret. */
+  readonly description: string;
+
+  /** True when a lease ends by its ttl unless renewed; false when it ends with the process that holds it. */
+  readonly leasesExpire: boolean;
+
+  /** Connects, and rejects when the back end cannot be used. A driver is started at most once. */
+  start(): Promise<void>;
+
+  /**
+   * Ends every connection, listener and timer of its own; idempotent, bounded, never rejects.
+   * Leases that are still held are not released: they end by their ttl or with this process.
+   */
+  stop(): Promise<void>;
+
+  /** One attempt to take the lock, without waiting for its holder. */
+  tryAcquire(request: AcquireRequest): Promise<AcquireReply>;
+
+  /** Moves the end of the lease to `ttl` ms from now; never creates a lease. Not called when leases do not expire. */
+  renew(grant: Grant, ttl: number): Promise<RenewReply>;
+
+  /** Frees the lock if the grant still holds it; true if it did. Repeatable; works, best effort, for a lost lease. */
+  release(grant: Grant): Promise<boolean>;
+
+  /** Asks the back end whether the grant still holds the lock. */
+  isOwner(grant: Grant): Promise<boolean>;
+
+  /** Frees the lock whoever holds it; true if somebody did. */
+  break(name: string): Promise<boolean>;
+
+  /**
+   * Calls `listener` whenever the name may have become free, until closed. Spurious calls are allowed; lost ones
+   * are not the norm, but the caller looks by itself at least every second.
+   */
+  watch(name: string, listener: () => void): Watch;
+
+  /** Makes the member visible as alive for `ttl` ms. Repeated by the heartbeat. */
+  announce(memberId: string, ttl: number): Promise<void>;
+
+  /** Takes the member's presence back. */
+  withdraw(memberId: string): Promise<void>;
+}
+
+export interface AcquireRequest {
+  /** The lock's name, with the coordinator's prefix. */
+  readonly name: string;
+  /** How long the lease lasts without renewal, ms. */
+  readonly ttl: number;
+  /** Whether the grant gets a fencing token. */
+  readonly fencing: boolean;
+  /** Who asks, to be shown to others. */
+  readonly memberId: string;
+  /**
+   * Called at most once, after the grant, if the driver learns by itself that the lease has been taken away
+   * (a `break` on the memory and file drivers). Never called after `release`.
+   */
+  readonly onRevoked: (loss: Loss) => void;
+}
+
+/** How a lease was lost: the kind, and the same as a clause for people, after "lost its lease:". */
+export interface Loss {
+  readonly reason: LeaseLossReason;
+  readonly message: string;
+}
+
+/** One successful acquisition, as the driver knows it. Handed back to the driver that made it. */
+export interface Grant {
+  /** The lock's name, with the coordinator's prefix. */
+  readonly name: string;
+  /** Names this one acquisition, and no other; what is stored in the back end. */
+  readonly id: string;
+  /**
+   * Larger than the token of every lease of this name before, over all processes; there when it was asked for. A
+   * whole number below 2^53.
+   */
+  readonly fencingToken?: number;
+}
+
+export type AcquireReply =
+  | { readonly granted: true; readonly grant: Grant }
+  | {
+      readonly granted: false;
+      /** Look again after this many ms, even when no wake-up came; undefined when only a wake-up can tell. */
+      readonly retryAfter?: number;
+      /** How long the present lease lasts at most without renewal, ms, where known. */
+      readonly remaining?: number;
+    };
+
+export type RenewReply =
+  | { readonly renewed: true }
+  /** The back end says that the grant does not hold the lock any more. */
+  | { readonly renewed: false; readonly loss: Loss };
+
+export interface Watch {
+  /** Settles when wake-ups can no longer be missed, or when it is clear that none will come. Never rejects. */
+  readonly ready: Promise<void>;
+  close(): void;
+}
+
+/** What a driver is given by whoever creates it. */
+export interface DriverContext {
+  readonly clock: Clock;
+  /** A number in [0, 1), for jitter. */
+  readonly random: () => number;
+  /** Told once per change: whether the back end as a whole can be used. The first `up` is told by `start`. */
+  readonly onBackendChange: (change: BackendChange) => void;
+  /** For what an operator must read in the log; secrets are taken out before. */
+  readonly warn: (message: string) => void;
+}
+
+export interface BackendChange {
+  readonly state: 'up' | 'down';
+  /** Why it is down. */
+  readonly cause?: Error;
+}

@@ -1,0 +1,85 @@
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Driver,
+  DriverContext,
+  Grant,
+  RenewReply,
+  Watch,
+} from '../driver.js';
+import { MemorySpace } from './memory-space.js';
+
+const READY = Promise.resolve();
+
+/** Unique in this process, which is all that this driver serves. */
+let grants = 0;
+
+/**
+ * Locks within this process only, for unit tests. Coordinators with the same URL share one space, so that
+ * several of them contend as replicas do. A lease ends with the process.
+ */
+export class MemoryDriver implements Driver {
+  readonly leasesExpire = false;
+  readonly description: string;
+  readonly #space: MemorySpace;
+
+  constructor(
+    space: string,
+    private readonly context: Pick<DriverContext, 'clock' | 'onBackendChange'>,
+  ) {
+    this.description = space ? `memory ${space}` : 'memory';
+    this.#space = MemorySpace.named(space);
+  }
+
+  async start(): Promise<void> {
+    this.context.onBackendChange({ state: 'up' });
+  }
+
+  async stop(): Promise<void> {}
+
+  async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
+    grants += 1;
+    const { name, fencing, onRevoked } = request;
+    const id = String(grants);
+    if (!this.#space.take(name, id, onRevoked)) return { granted: false };
+    const { clock } = this.context;
+    return {
+      granted: true,
+      grant: { name, id, ...(fencing && { fencingToken: this.#space.nextToken(clock.wall()) }) },
+    };
+  }
+
+  async renew(grant: Grant): Promise<RenewReply> {
+    return this.#space.holds(grant)
+      ? { renewed: true }
+      : { renewed: false, loss: { reason: 'broken', message: 'the lock was broken' } };
+  }
+
+  async release(grant: Grant): Promise<boolean> {
+    if (!this.#space.holds(grant)) return false;
+    this.#space.free(grant.name);
+    return true;
+  }
+
+  async isOwner(grant: Grant): Promise<boolean> {
+    return this.#space.holds(grant);
+  }
+
+  async break(name: string): Promise<boolean> {
+    const revoke = this.#space.free(name);
+    revoke?.({ reason: 'broken', message: 'the lock was broken' });
+    return revoke !== undefined;
+  }
+
+  watch(name: string, listener: () => void): Watch {
+    return { ready: READY, close: this.#space.watch(name, listener) };
+  }
+
+  async announce(memberId: string): Promise<void> {
+    this.#space.members.add(memberId);
+  }
+
+  async withdraw(memberId: string): Promise<void> {
+    this.#space.members.delete(memberId);
+  }
+}
