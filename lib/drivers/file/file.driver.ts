@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { BackendUnavailableError } from '../../errors.js';
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Driver,
+  DriverContext,
+  Grant,
+  RenewReply,
+  Watch,
+} from '../driver.js';
+import { nextFencingToken } from '../fencing-token.js';
+import { breakLock } from './break-lock.js';
+import { failedOn, notRunning, shorten } from './file.messages.js';
+import { Health } from './health.js';
+import { Holdings } from './holdings.js';
+import { LockFile } from './lock-file.js';
+import { Members } from './members.js';
+import { loadNativeLock, type NativeLock } from './native-lock.js';
+import { Peers } from './peers.js';
+import { Seat } from './seat.js';
+import { StateDirectory } from './state-directory.js';
+import { WakeServer } from './wake-server.js';
+import { Watches } from './watches.js';
+
+const STORE = 'store who holds';
+
+/** What exists between start and stop only. */
+interface Running {
+  readonly native: NativeLock;
+  readonly seat: Seat;
+  readonly server: WakeServer;
+  readonly members: Members;
+}
+
+/**
+ * Locks for the processes of one machine: a lock is a file in one directory, locked by the kernel for its holder.
+ *
+ * A holder that dies frees its locks at once; one that is stopped keeps them. Each driver listens on a Unix socket,
+ * where the others wait for the locks that it holds.
+ */
+export class FileDriver implements Driver {
+  readonly description: string;
+  readonly leasesExpire = false;
+
+  #directory: StateDirectory;
+  #health: Health;
+  #peers: Peers;
+  #watches: Watches;
+  #holdings = new Holdings((grantId) => this.#running?.server.freed(grantId));
+  #running?: Running;
+  #stopping?: Promise<void>;
+
+  /**
+   * @param directory undefined for a directory of this user, `$XDG_STATE_HOME/nestjs-coordination`.
+   */
+  constructor(
+    directory: string | undefined,
+    private readonly context: DriverContext,
+  ) {
+    this.#directory = new StateDirectory(directory);
+    this.description = `file ${this.#directory.path}`;
+    this.#health = new Health(context.onBackendChange);
+    this.#peers = new Peers(context.clock);
+    this.#watches = new Watches(context.clock, this.#peers, (name) => this.#readOwner(name));
+  }
+
+  async start(): Promise<void> {
+    const native = loadNativeLock();
+    await this.#directory.prepare(native, this.context.warn);
+    const { instances, members: memberFiles } = this.#directory;
+    this.#attempt('start in', memberFiles, memberFiles, () => Members.sweep(memberFiles, native));
+    const seat = this.#attempt('start in', instances, instances, () => Seat.take(instances, native));
+    const server = new WakeServer(this.#holdings, this.context.clock);
+    try {
+      await server.listen(seat.socket);
+    } catch (error) {
+      seat.leave();
+      throw failedOn(seat.socket, 'listen for its neighbours', error);
+    }
+    if (this.#stopping) {
+      await server.close();
+      seat.leave();
+      throw notRunning(this.description);
+    }
+    const members = new Members(native, seat.socket, this.context.warn);
+    this.#running = { native, seat, server, members };
+    this.#health.stored();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
+    const { native, seat } = this.#get();
+    const { name, fencing } = request;
+    if (this.#holdings.has(name)) return { granted: false };
+    const path = this.#directory.lock(name);
+    const file = this.#attempt('lock', name, path, () => LockFile.take(path, native));
+    this.#health.reached();
+    if (!file) {
+      this.#watches.foundTaken(name);
+      return { granted: false };
+    }
+    const id = randomUUID();
+    const owner = {
+      pid: process.pid,
+      memberId: request.memberId,
+      grantId: id,
+      socket: seat.socket,
+      name,
+    };
+    const count = fencing ? (last: number) => nextFencingToken(last, this.context.clock.wall()) : undefined;
+    const counter = this.#attempt(STORE, name, path, () => storeOrFree(file, owner, count));
+    this.#health.stored();
+    const grant: Grant = { name, id, ...(fencing && { fencingToken: counter }) };
+    this.#holdings.add(grant, file, request.onRevoked);
+    return { granted: true, grant };
+  }
+
+  /** A lease here lasts as long as its process: there is nothing to renew, and nobody asks. */
+  async renew(grant: Grant): Promise<RenewReply> {
+    return this.#holdings.isHeld(grant)
+      ? { renewed: true }
+      : {
+          renewed: false,
+          loss: { reason: 'broken', message: 'the lock file is not locked by this lease any more' },
+        };
+  }
+
+  async release(grant: Grant): Promise<boolean> {
+    return this.#attempt('free', grant.name, undefined, () => this.#holdings.free(grant));
+  }
+
+  async isOwner(grant: Grant): Promise<boolean> {
+    return this.#attempt('look at', grant.name, undefined, () => this.#holdings.isHeld(grant));
+  }
+
+  async break(name: string): Promise<boolean> {
+    const { native } = this.#get();
+    if (this.#holdings.revokeName(name, process.pid)) return true;
+    const path = this.#directory.lock(name);
+    try {
+      return await breakLock(name, path, native, this.#peers, this.context.clock);
+    } catch (error) {
+      throw error instanceof BackendUnavailableError
+        ? error
+        : failedOn(path, `break ${shorten(name)}`, error);
+    }
+  }
+
+  watch(name: string, listener: () => void): Watch {
+    return this.#watches.watch(name, listener);
+  }
+
+  async announce(memberId: string): Promise<void> {
+    const { members } = this.#get();
+    const path = this.#directory.member(memberId);
+    this.#attempt('announce member', memberId, path, () => members.announce(memberId, path));
+    this.#health.reached();
+  }
+
+  async withdraw(memberId: string): Promise<void> {
+    this.#running?.members.withdraw(memberId);
+  }
+
+  #get(): Running {
+    if (!this.#running) throw notRunning(this.description);
+    return this.#running;
+  }
+
+  #attempt<T>(what: string, name: string, path: string | undefined, work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      const error = failedOn(path ?? this.#directory.lock(name), `${what} ${shorten(name)}`, cause);
+      if (what === STORE) this.#health.unwritable(error);
+      else this.#health.unreachable(error);
+      throw error;
+    }
+  }
+
+  /** For those who wait: a file that cannot be read now names nobody, and the next attempt to lock it says why. */
+  #readOwner(name: string) {
+    try {
+      return LockFile.read(this.#directory.lock(name));
+    } catch {
+      // As above: waiters then look every 250 ms.
+      return undefined;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#watches.close();
+    this.#peers.close();
+    const running = this.#running;
+    this.#running = undefined;
+    if (!running) return;
+    await running.server.close();
+    try {
+      running.members.close();
+      running.seat.leave();
+    } catch (error) {
+      // The files are closed all the same; the socket that may be left is removed by whoever starts next.
+      this.context.warn(failedOn(this.#directory.instances, 'tidy up', error).message);
+    }
+  }
+}
+
+/**
+ * Nothing is granted that is not written down: without its record nobody could find the holder, and without its
+ * token the next lease could get the same.
+ */
+function storeOrFree(file: LockFile, ...what: Parameters<LockFile['store']>): number {
+  try {
+    return file.store(...what);
+  } catch (error) {
+    file.free();
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { BackendUnavailableError } from '../../errors.js';
+
+/** Locks of whole files that the kernel keeps per open file, and drops when the last descriptor of it is gone. */
+export interface NativeLock {
+  /** Takes the exclusive lock without waiting; false when another open file has it. */
+  tryLock(fd: number): boolean;
+  unlock(fd: number): void;
+}
+
+/** The native part of fs-native-extensions. Offset 0 and length 0 mean the whole file. */
+interface Binding {
+  tryLock(fd: number, offset: number, length: number, exclusive: boolean): void;
+  unlock(fd: number, offset: number, length: number): void;
+}
+
+const PACKAGE = 'fs-native-extensions';
+
+/** What stands behind the locks here; processes exclude each other only if they use the same. */
+export const LOCK_MECHANISM = process.platform === 'linux' ? 'ofd' : 'flock';
+
+let loaded: NativeLock | undefined;
+
+/**
+ * Loads the kernel's file locks.
+ *
+ * @throws BackendUnavailableError where there is no native module for this platform.
+ */
+export function loadNativeLock(): NativeLock {
+  loaded ??= wrap(loadBinding(createRequire(import.meta.url)));
+  return loaded;
+}
+
+export function loadBinding(require: NodeJS.Require): Binding {
+  const { platform, arch } = process;
+  if (platform === 'win32') {
+    throw new BackendUnavailableError(
+      'the file back end works on Linux and macOS only; choose another with backendUrl (COORDINATION_BACKEND_URL)',
+    );
+  }
+  try {
+    return require(`${PACKAGE}/binding`) as Binding;
+  } catch (first) {
+    // Its loader asks for a musl build on Alpine, which is not shipped; the one for glibc works there.
+    try {
+      const root = dirname(require.resolve(`${PACKAGE}/package.json`));
+      return require(join(root, 'prebuilds', `${platform}-${arch}`, `${PACKAGE}.node`)) as Binding;
+    } catch {
+      // The first failure is the one of the regular way, and tells more.
+      throw new BackendUnavailableError(
+        `the file back end has no kernel locks here: ${PACKAGE} cannot be loaded on ${platform}-${arch} ` +
+          `(${messageOf(first)}); choose another back end with backendUrl (COORDINATION_BACKEND_URL)`,
+        { cause: first },
+      );
+    }
+  }
+}
+
+function wrap(binding: Binding): NativeLock {
+  return {
+    tryLock(fd) {
+      try {
+        binding.tryLock(fd, 0, 0, true);
+        return true;
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return false;
+        throw error;
+      }
+    },
+    unlock: (fd) => binding.unlock(fd, 0, 0),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+}
