@@ -1,0 +1,40 @@
+import type { BackendChange } from '../driver.js';
+import type { Electorate } from './electorate.js';
+
+/** Tells once per change whether a quorum of the nodes can be used. */
+export class BackendHealth {
+  readonly #electorate: Electorate;
+  readonly #tell: (change: BackendChange) => void;
+  /** Silent until `open`: a failed start is told by its rejection. */
+  #state: 'up' | 'down' | 'silent' = 'silent';
+
+  constructor(electorate: Electorate, tell: (change: BackendChange) => void) {
+    this.#electorate = electorate;
+    this.#tell = tell;
+  }
+
+  open(): void {
+    this.#state = 'down';
+    this.look();
+  }
+
+  close(): void {
+    this.#state = 'silent';
+  }
+
+  look(): void {
+    const { usable, nodes } = this.#electorate;
+    if (usable && this.#state === 'down') {
+      this.#state = 'up';
+      this.#tell({ state: 'up' });
+    } else if (!usable && this.#state === 'up') {
+      this.#state = 'down';
+      const down = nodes.filter((node) => !node.up);
+      const list = down.map((node) => `${node.name}: ${node.reason}`).join('; ');
+      this.#tell({
+        state: 'down',
+        cause: new Error(`${down.length} of ${nodes.length} Redis nodes down: ${list}`),
+      });
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { RedisDriver } from './redis-driver.js';
+export type { RedisDriverSettings, RedisSource } from './settings.js';
+export type { RedisClient } from './clients.js';

@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../common/clock.js';
+import type { RedisClient } from './clients.js';
+import type { Connection, ConnectionOwner } from './connection.js';
+import { Debts } from './debts.js';
+import { explain } from './explain.js';
+import { cleanError, NodeError } from './node-error.js';
+import { NodeClock } from './node-clock.js';
+import { NodeRecord } from './node-record.js';
+import { PendingCommands } from './pending.js';
+import { rehearse } from './rehearsal.js';
+import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
+
+export type Command = (client: RedisClient) => Promise<unknown>;
+
+export interface RedisNodeSettings {
+  readonly name: string;
+  readonly clock: Clock;
+  /** How long a command may take before the node counts as down, ms. */
+  readonly commandTimeout: number;
+  readonly secrets: readonly string[];
+  /** One server, several behind Sentinel, of which one is the master, or the shards of a Cluster. */
+  readonly topology: 'single' | 'sentinel' | 'cluster';
+  /** The coordinator's lease time, ms. */
+  readonly ttl: number;
+  /** The longest lease that may be asked for, ms. */
+  readonly longestTtl: () => number;
+  /** Told of the longest lease that anybody has told the node of, ms. */
+  readonly onLongest: (ms: number) => void;
+  /** Stands for the list of all nodes. */
+  readonly list: string;
+  /** Declared to keep every write over a restart. */
+  readonly persistent: boolean;
+  /** Whether another node of ours is this very server, which must not have two votes; its name if so. */
+  readonly twinOf: (node: RedisNode, runId: string) => string | undefined;
+  /** A key that nobody uses, for trying the scripts out; given a random text. */
+  readonly rehearsalKey: (random: string) => string;
+  readonly warn: (message: string) => void;
+  /** Whether the log names the node when it goes down and comes back. */
+  readonly tellsHealth: boolean;
+  /** Told after each change of `up`. */
+  readonly onChange: (node: RedisNode) => void;
+}
+
+/**
+ * One node that has a vote: sends commands with a time-out, and refuses them at once while the node is down, so
+ * that a dead node costs one time-out when it fails and nothing after.
+ */
+export class RedisNode implements ConnectionOwner {
+  readonly name: string;
+  readonly #settings: RedisNodeSettings;
+  readonly #connection: Connection;
+  readonly #pending: PendingCommands;
+  #clock: NodeClock;
+  /** A failover of Sentinel or Cluster can lose leases anyway, and a Cluster has no node that all locks share. */
+  readonly record: NodeRecord | undefined;
+  /** Of the server that we are connected to, or are about to be. */
+  runId = '';
+  /** Of the server whose clock we know. */
+  #clockOf = '';
+  #enrolling: Promise<void> | undefined;
+  /** The longest lease that it tells of, ms. */
+  #enrollingFor = 0;
+  /** Until then its clock counts as wrong, on our monotonic clock, ms. */
+  #distrustedUntil = -Infinity;
+  readonly #debts: Debts;
+  #client: RedisClient | undefined;
+  #refusal = new NodeError('is not connected yet', { sent: false });
+  #saidDown = false;
+  #stopped = false;
+
+  constructor(connect: (owner: ConnectionOwner) => Connection, settings: RedisNodeSettings) {
+    this.name = settings.name;
+    this.#settings = settings;
+    this.#connection = connect(this);
+    this.#clock = new NodeClock(settings.clock, settings.ttl);
+    this.#debts = new Debts(settings.clock, settings.commandTimeout);
+    if (settings.topology === 'single') this.record = this.#newRecord();
+    this.#pending = new PendingCommands(settings.clock, settings.commandTimeout, () => {
+      this.#connection.fail(
+        new NodeError(`no answer within ${settings.commandTimeout} ms`, { code: 'ETIMEDOUT' }),
+      );
+    });
+  }
+
+  get up(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Why the node is down, for people. */
+  get reason(): string {
+    return explain(this.#refusal);
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#connection.start();
+    } catch (error) {
+      this.#refusal = new NodeError(cleanError(error).message, { sent: false, code: cleanError(error).code });
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#client = undefined;
+    this.#refusal = new NodeError('the coordinator has been stopped', { sent: false });
+    this.#debts.rest();
+    this.#pending.rejectAll(this.#refusal);
+    await this.#connection.stop();
+  }
+
+  /** Sends one command; rejects with a `NodeError`, at once when the node is down. */
+  send(command: Command): Promise<unknown> {
+    return new Promise((resolve, reject) => this.call(command, resolve, reject));
+  }
+
+  /**
+   * As `send`, without a promise of its own: every acquisition and release passes here once per node.
+   * @param onReply gets the reply, and when the command was sent, on the monotonic clock, ms
+   */
+  call(
+    command: Command,
+    onReply: (reply: unknown, sentAt: number) => void,
+    onError: (error: NodeError) => void,
+  ): void {
+    const client = this.#client;
+    if (client?.status !== 'ready') {
+      if (client) this.#connection.fail(new NodeError('the connection was lost'));
+      onError(this.#refusal);
+      return;
+    }
+    const entry = this.#pending.add(onError);
+    command(client).then(
+      (reply) => this.#pending.settle(entry) && onReply(reply, entry.sentAt),
+      (error: unknown) => this.#pending.settle(entry) && onError(cleanError(error, this.#settings.secrets)),
+    );
+  }
+
+  /** Why this node must not be asked for a lock now, or that its record has to be read first. */
+  get refusal(): NodeError | 'enrol' | undefined {
+    const distrusted = this.#distrustedUntil - this.#settings.clock.monotonic();
+    if (distrusted > 0) {
+      return new NodeError('its clock has jumped ahead, and leases of others may have ended there early', {
+        sent: false,
+        endsIn: distrusted,
+      });
+    }
+    const { record } = this;
+    if (!record || record.text !== undefined) return undefined;
+    if (record.wait === 0) return 'enrol';
+    return new NodeError(
+      `grants nothing for another ${Math.ceil(record.wait)} ms: it has lost its keys or is new, and leases from before may still be held`,
+      { sent: false, endsIn: record.wait },
+    );
+  }
+
+  /** The last moment at which the node may do what is sent now, ms of its time; '' when nobody knows. */
+  notAfter(): number | '' {
+    // Each shard of a Cluster has a clock of its own.
+    if (this.#settings.topology === 'cluster') return '';
+    const earliest = this.#clock.earliest();
+    return earliest === undefined ? '' : Math.floor(earliest + this.#settings.commandTimeout);
+  }
+
+  /**
+   * Takes the node's time from a reply.
+   * @returns why the vote in this reply does not count: the node's clock has jumped since the last one
+   */
+  observe(micros: number, sentAt: number): NodeError | undefined {
+    const { topology, clock, longestTtl, warn, name } = this.#settings;
+    if (topology === 'cluster') return undefined;
+    const jump = this.#clock.observe(micros, sentAt);
+    if (jump === 0) return undefined;
+    const said = `its clock jumped ${jump > 0 ? 'ahead' : 'back'} by ${Math.round(Math.abs(jump))} ms`;
+    if (jump > 0) this.#distrustedUntil = clock.monotonic() + longestTtl();
+    warn(
+      `Redis node ${name}: ${said}${jump > 0 ? `; it takes part in no new lock for ${longestTtl()} ms` : ''}; keep the clocks of Redis from being stepped`,
+    );
+    // Done, but not counted: whoever gives it up has to free it.
+    return new NodeError(`${said}, so its vote does not count`);
+  }
+
+  /** Reads the node's record again; one at a time. */
+  enrol(onDone: () => void, onError: (error: NodeError) => void): void {
+    const run = (): Promise<void> =>
+      this.#enrol((script, keys, args) =>
+        this.send((client) => client.eval(script.text, keys.length, ...keys, ...args)),
+      );
+    const longest = this.#settings.longestTtl();
+    // One that is under way may not have told of the longest lease.
+    if (!this.#enrolling || this.#enrollingFor < longest) {
+      this.#enrollingFor = longest;
+      const before = this.#enrolling?.catch(() => undefined) ?? Promise.resolve();
+      const mine: Promise<void> = before.then(run).finally(() => {
+        if (this.#enrolling === mine) this.#enrolling = undefined;
+      });
+      this.#enrolling = mine;
+    }
+    this.#enrolling.then(onDone, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
+  }
+
+  /** The node may hold this lease although we gave it up: free it as soon as the node can be reached. */
+  owe(key: string, id: string): void {
+    if (!this.#stopped) this.#debts.add(key, id);
+  }
+
+  async verify(client: RedisClient): Promise<void> {
+    const { rehearsalKey, topology } = this.#settings;
+    if (topology !== 'cluster') this.#check(await client.info());
+    const key = rehearsalKey(randomUUID());
+    await rehearse(client, key);
+    this.record?.forget();
+    await this.#enrol((script, keys, args) => client.eval(script.text, keys.length, ...keys, ...args));
+    await this.#debts.settle(client);
+  }
+
+  /** It answers again, but not so that it could be used. */
+  onRefused(error: NodeError): void {
+    const was = this.reason;
+    this.#refusal = new NodeError(error.message, { sent: false, code: error.code });
+    if (this.#stopped || !error.answered || this.reason === was) return;
+    this.#settings.warn(`Redis node ${this.name} answers, and still cannot be used: ${this.reason}`);
+  }
+
+  onUp(client: RedisClient): void {
+    this.#client = client;
+    if (this.#saidDown) this.#settings.warn(`Redis node ${this.name} can be used again`);
+    this.#saidDown = false;
+    this.#settings.onChange(this);
+  }
+
+  onDown(error: NodeError): void {
+    this.#client = undefined;
+    this.runId = '';
+    this.#debts.rest();
+    this.#refusal = new NodeError(error.message, { sent: false, code: error.code });
+    this.#pending.rejectAll(error);
+    if (this.#stopped) return;
+    this.sayDown();
+    this.#settings.onChange(this);
+  }
+
+  #check(text: string): void {
+    const info = parseInfo(text);
+    checkServer(info);
+    this.#checkPersistence(info);
+    const runId = info.get('run_id') ?? '';
+    // Another server has another clock: after a failover, or a restart on another machine.
+    if (runId !== this.#clockOf) this.#clock = new NodeClock(this.#settings.clock, this.#settings.ttl);
+    this.#clockOf = runId;
+    this.runId = '';
+    const twin = runId === '' ? undefined : this.#settings.twinOf(this, runId);
+    this.runId = twin === undefined ? runId : '';
+    if (twin === undefined) return;
+    throw new NodeError(`is the same server as ${twin}: every node needs a server of its own`, {
+      answered: true,
+    });
+  }
+
+  /** A promise of the operator's that can be seen to be wrong; a test that flushes may mean it so. */
+  #checkPersistence(info: ServerInfo): void {
+    const { persistent, warn, name } = this.#settings;
+    if (!persistent || info.get('aof_enabled') !== '0' || info.get('run_id') === this.#clockOf) return;
+    warn(
+      `Redis node ${name} is declared to keep every write over a restart (persistent), and does not: appendonly is no; two holders of a lock are possible after a restart`,
+    );
+  }
+
+  async #enrol(run: Parameters<NodeRecord['enrol']>[0]): Promise<void> {
+    if (!this.record) return;
+    const sentAt = this.#settings.clock.monotonic();
+    this.observe(await this.record.enrol(run), sentAt);
+  }
+
+  #newRecord(): NodeRecord {
+    const { clock, list, longestTtl, onLongest, persistent, warn, name } = this.#settings;
+    const onWait = (ms: number, longest: number): void =>
+      warn(
+        `Redis node ${name} has lost its keys or is new: it grants no lock for ${Math.ceil(ms)} ms, because leases of up to ${longest} ms from before may still be held`,
+      );
+    return new NodeRecord({ clock, list, longestTtl, onLongest, persistent, onWait });
+  }
+
+  /** One line for the operator per change, not per command. */
+  sayDown(): void {
+    if (this.#stopped || this.#saidDown || this.up || !this.#settings.tellsHealth) return;
+    this.#saidDown = true;
+    const { name, warn } = this.#settings;
+    warn(`Redis node ${name} is down: ${this.reason}; it gets no commands until it answers again`);
+  }
+}

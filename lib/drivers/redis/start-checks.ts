@@ -1,0 +1,32 @@
+import { NodeError } from './node-error.js';
+
+/** What INFO tells of a server. */
+export type ServerInfo = ReadonlyMap<string, string>;
+
+export function parseInfo(text: string): ServerInfo {
+  const pairs = text.split('\n').map((line) => line.trim().split(':'));
+  return new Map(pairs.map(([key = '', ...value]) => [key, value.join(':')]));
+}
+
+/**
+ * What a node must be for a lock to be safe on it: a master, and one that never throws keys away when its memory is
+ * full. A held lock was seen evicted after 175 writes under volatile-lru.
+ *
+ * @throws NodeError that says what to change
+ */
+export function checkServer(info: ServerInfo): void {
+  const role = info.get('role') ?? 'master';
+  if (role !== 'master') {
+    throw new NodeError('is a replica and cannot be written to: give the address of the master', {
+      answered: true,
+    });
+  }
+  const policy = info.get('maxmemory_policy') ?? 'noeviction';
+  const limit = Number(info.get('maxmemory') ?? 0);
+  if (limit > 0 && policy !== 'noeviction') {
+    throw new NodeError(
+      `may evict held locks when its memory is full (maxmemory-policy ${policy}): set maxmemory-policy noeviction`,
+      { answered: true },
+    );
+  }
+}
