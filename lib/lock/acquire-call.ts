@@ -1,0 +1,43 @@
+import { BackendUnavailableError } from '../errors.js';
+import type { HeldLease } from './lease.js';
+import type { Patience } from './patience.js';
+
+/** When a client of a replica that shuts down may try again, at another one, ms. */
+const RETRY_ELSEWHERE = 1000;
+
+export interface AcquireTerms {
+  /** The lock's name, without the prefix. */
+  readonly name: string;
+  readonly ttl: number;
+  /** Whether the lease gets a fencing token. */
+  readonly fencing: boolean;
+  readonly patience: Patience;
+  /** The function that will run under the lease, for the log; empty when there is none. */
+  readonly label: string;
+}
+
+/** The lock was not to be had in the time allowed. */
+export interface Refusal {
+  /** How long the present lease lasts at most without renewal, ms, where known. */
+  readonly remaining?: number;
+}
+
+export type Acquisition = HeldLease | Refusal;
+
+/** One call of `acquire` under way. */
+export interface AcquireCall extends AcquireTerms {
+  /** When it came, on the monotonic clock, ms. */
+  readonly since: number;
+  /** Told before the call waits for the first time; tells once. */
+  readonly onWaiting: () => void;
+}
+
+/** @throws the reason of the caller's signal when it has aborted, BackendUnavailableError when nobody may wait any more */
+export function throwIfGone({ name, patience }: AcquireTerms, memberId: string): void {
+  if (patience.gone === 'aborted') throw patience.signal?.reason;
+  if (patience.gone !== 'draining') return;
+  throw new BackendUnavailableError(
+    `Lock "${name}": the coordinator of member ${memberId} is shutting down and takes no new locks; try another replica`,
+    { retryAfter: RETRY_ELSEWHERE },
+  );
+}

@@ -1,0 +1,179 @@
+import type { Clock } from '../common/clock.js';
+import type { AcquireReply, AcquireRequest, Driver, Grant, Loss, Watch } from '../drivers/driver.js';
+import { BackendUnavailableError } from '../errors.js';
+import { Deadline } from './deadline.js';
+import { HeldLease } from './lease.js';
+import type { Patience } from './patience.js';
+import type { WaitingLine } from './waiting-line.js';
+
+/** A waiter looks at the lock at least this often, ms: what a lost wake-up costs at most. */
+const LONGEST_LOOK_AWAY = 1000;
+/** Shorter pauses than this, ms, are slept through without asking for a wake-up. */
+const WORTH_WATCHING = 20;
+/** The first pause after the back end did not answer, ms; doubles up to {@link LONGEST_LOOK_AWAY}. */
+const FIRST_BACKOFF = 50;
+
+export interface Defeat {
+  /** How long the present lease lasts at most without renewal, ms, where known. */
+  readonly remaining?: number;
+}
+
+type Busy = Extract<AcquireReply, { granted: false }>;
+type Outcome = HeldLease | Busy | BackendUnavailableError | 'gone';
+
+export interface ContestContext {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly patience: Patience;
+  /** Whose place this contender has; keeps the outage for those behind. */
+  readonly line: WaitingLine;
+  readonly request: Omit<AcquireRequest, 'onRevoked'>;
+  /** Told before the first wait. */
+  readonly onWaiting: () => void;
+  /** Makes the lease of a grant, with the deadline that was counted from before it was asked for. */
+  readonly take: (grant: Grant, deadline: Deadline) => HeldLease;
+  /**
+   * Told at the end when there is no lease. A leftover is a try that the caller did not wait for: it settles when that
+   * has been answered, and what it got was given back.
+   */
+  readonly onDefeat: (leftover?: Promise<void>) => void;
+}
+
+/**
+ * What the one contender of this process does for a name: try, ask to be woken, try again, wait, and so on.
+ *
+ * Trying again after asking closes the gap in which a release would be missed. A grant that comes when the caller
+ * has gone, or after its own deadline, is given back.
+ */
+export class Contest {
+  readonly #request: AcquireRequest;
+  #watch?: Watch;
+  #wake?: () => void;
+  #rung = false;
+  #backoff = FIRST_BACKOFF;
+  #lease?: HeldLease;
+  /** The grant was taken away before it became a lease. */
+  #revoked = false;
+  #leftover?: Promise<void>;
+
+  constructor(private readonly context: ContestContext) {
+    this.#request = { ...context.request, onRevoked: (loss) => this.#revoke(loss) };
+  }
+
+  async run(): Promise<HeldLease | Defeat> {
+    const { patience } = this.context;
+    try {
+      for (;;) {
+        const outcome = await this.#tryOnce();
+        if (outcome === 'gone') return {};
+        this.#noteOutage(outcome);
+        if (outcome instanceof HeldLease) return outcome;
+        if (patience.once || patience.end) return this.#giveUp(outcome);
+        this.context.onWaiting();
+        if (outcome instanceof BackendUnavailableError) await this.#waitOutOutage(outcome);
+        else await this.#waitForRelease(outcome);
+        if (patience.end) return this.#giveUp(outcome);
+      }
+    } finally {
+      this.#watch?.close();
+      if (!this.#lease) this.context.onDefeat(this.#leftover);
+    }
+  }
+
+  #giveUp(last: Busy | BackendUnavailableError): Defeat {
+    if (!(last instanceof BackendUnavailableError)) return { remaining: last.remaining };
+    if (this.context.patience.gone) return {};
+    throw last;
+  }
+
+  async #tryOnce(): Promise<Outcome> {
+    const { driver, clock, patience, take } = this.context;
+    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, this.#request.ttl) : Deadline.never;
+    this.#rung = false;
+    this.#revoked = false;
+    const attempt = driver.tryAcquire(this.#request);
+    if (!(await patience.waitForTry(attempt))) {
+      this.#leftover = this.#giveBack(attempt);
+      return 'gone';
+    }
+    let reply: AcquireReply;
+    try {
+      reply = await attempt;
+    } catch (error) {
+      if (error instanceof BackendUnavailableError) return error;
+      throw error;
+    }
+    if (!reply.granted) return reply;
+    if (!deadline.over && !patience.gone && !this.#revoked) {
+      this.#lease = take(reply.grant, deadline);
+      return this.#lease;
+    }
+    await this.#giveBack(attempt);
+    return patience.gone ? 'gone' : { granted: false, retryAfter: 0 };
+  }
+
+  #revoke(loss: Loss): void {
+    if (this.#lease) this.#lease.lose(loss);
+    else this.#revoked = true;
+  }
+
+  async #giveBack(attempt: Promise<AcquireReply>): Promise<void> {
+    try {
+      const reply = await attempt;
+      if (reply.granted) await this.context.driver.release(reply.grant);
+    } catch {
+      // Nobody waits for this try any more. What it may have stored ends by its ttl, or with the process.
+      return;
+    }
+  }
+
+  async #waitForRelease(busy: Busy): Promise<void> {
+    const pause = Math.min(busy.retryAfter ?? LONGEST_LOOK_AWAY, LONGEST_LOOK_AWAY);
+    if (!this.#watch && pause >= WORTH_WATCHING) {
+      this.#watch = this.context.driver.watch(this.#request.name, () => this.#ring());
+      await this.#sleep(pause, this.#watch.ready);
+      return;
+    }
+    await this.#sleep(pause);
+  }
+
+  #noteOutage(outcome: HeldLease | Busy | BackendUnavailableError): void {
+    const { clock, line } = this.context;
+    if (outcome instanceof BackendUnavailableError) {
+      // A back end that tells when it will grant again is not away.
+      const earlier = outcome.endsIn === undefined ? line.outage?.since : undefined;
+      line.outage = { since: earlier ?? clock.monotonic(), error: outcome };
+    } else {
+      line.outage = undefined;
+      this.#backoff = FIRST_BACKOFF;
+    }
+  }
+
+  async #waitOutOutage(error: BackendUnavailableError): Promise<void> {
+    const { clock, line } = this.context;
+    const now = clock.monotonic();
+    const { endsIn } = error;
+    if (endsIn !== undefined) {
+      await this.#sleep(Math.min(Math.ceil(endsIn), LONGEST_LOOK_AWAY));
+      return;
+    }
+    if (now - (line.outage?.since ?? now) >= this.#request.ttl) throw error;
+    await this.#sleep(this.#backoff);
+    this.#backoff = Math.min(2 * this.#backoff, LONGEST_LOOK_AWAY);
+  }
+
+  /** Until a wake-up, which is not slept through when it came during the last try, or until `other` settles. */
+  async #sleep(ms: number, other?: Promise<void>): Promise<void> {
+    if (this.#rung) return;
+    await this.context.patience.wait((wake) => {
+      this.#wake = wake;
+      void other?.then(wake);
+      return () => (this.#wake = undefined);
+    }, ms);
+  }
+
+  #ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+}

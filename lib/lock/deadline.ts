@@ -1,0 +1,73 @@
+import type { Clock } from '../common/clock.js';
+
+/**
+ * The share of a ttl by which two clocks may run apart, and the precision of Redis' expiry in ms.
+ * Both from the Redlock page of Redis' documentation ("clock drift") and its reference implementation.
+ */
+const DRIFT_FACTOR = 0.01;
+const DRIFT_CONSTANT = 2;
+
+/** How much of a ttl, ms, its holder may use. */
+export function usableTime(ttl: number): number {
+  return ttl - Math.round(ttl * DRIFT_FACTOR) - DRIFT_CONSTANT;
+}
+
+/**
+ * The end of a lease as its holder must see it, counted from a moment before the request was sent.
+ *
+ * What has passed is the larger of what the monotonic and the wall clock say: the first stands still while some
+ * systems are suspended, the second may be stepped. Once over, it stays over.
+ */
+export class Deadline {
+  static readonly never = new Deadline(undefined, Infinity);
+
+  readonly #clock?: Clock;
+  readonly #duration: number;
+  readonly #monotonicStart: number;
+  readonly #wallStart: number;
+  #over = false;
+
+  private constructor(clock: Clock | undefined, duration: number) {
+    this.#clock = clock;
+    this.#duration = duration;
+    this.#monotonicStart = clock?.monotonic() ?? 0;
+    this.#wallStart = clock?.wall() ?? 0;
+  }
+
+  /** The deadline of a lease of `ttl` ms that is asked for now, less the drift of the clocks. */
+  static ofLease(clock: Clock, ttl: number): Deadline {
+    return new Deadline(clock, usableTime(ttl));
+  }
+
+  /** Milliseconds left; 0 when over. */
+  remaining(): number {
+    if (this.#over) return 0;
+    if (!this.#clock) return Infinity;
+    const elapsed = this.#elapsed(this.#clock);
+    if (elapsed >= this.#duration) this.#over = true;
+    return this.#over ? 0 : this.#duration - elapsed;
+  }
+
+  /** Milliseconds since it passed, as the clocks now say; 0 before. */
+  overdue(): number {
+    return this.#clock ? Math.max(0, this.#elapsed(this.#clock) - this.#duration) : 0;
+  }
+
+  get over(): boolean {
+    return this.remaining() === 0;
+  }
+
+  /** As Unix time in ms; Infinity for a lease that ends with its process. */
+  get unix(): number {
+    return this.#wallStart + this.#duration;
+  }
+
+  /** On the monotonic clock, ms. */
+  get monotonic(): number {
+    return this.#monotonicStart + this.#duration;
+  }
+
+  #elapsed(clock: Clock): number {
+    return Math.max(clock.monotonic() - this.#monotonicStart, clock.wall() - this.#wallStart);
+  }
+}

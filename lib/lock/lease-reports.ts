@@ -1,0 +1,94 @@
+import type { Clock } from '../common/clock.js';
+import { logSafely } from '../common/log-safely.js';
+import type { CoordinatorEmitter } from '../common/coordinator.events.js';
+import type { LeaseLostError } from '../errors.js';
+import type { HeldLease, LeaseEnd } from './lease.js';
+
+/** The log lines of a coordinator. `debug` takes a function: nobody pays for a line that is not written. */
+export interface LeaserLog {
+  debug(message: () => string): void;
+  warn(message: string): void;
+}
+
+export interface ReportContext {
+  readonly clock: Clock;
+  readonly events: CoordinatorEmitter;
+  readonly log: LeaserLog;
+}
+
+/**
+ * Tells the log and the listeners what happens to the leases of one member. Never throws: a lease whose taker was cut
+ * off by a failing log would be renewed for ever, and nobody could give it back.
+ */
+export class LeaseReports {
+  constructor(
+    private readonly memberId: string,
+    private readonly context: ReportContext,
+  ) {}
+
+  warn(message: string): void {
+    logSafely(() => this.context.log.warn(message));
+  }
+
+  /** @param holder the function that waits for a lock which it holds itself, if that is so */
+  waiting(lock: string, label: string, holder: string | undefined): void {
+    if (holder !== undefined) {
+      this.warn(
+        `Lock "${lock}": ${label || 'a call'} waits for a lock that ${holder}, which called it, already holds; locks are not re-entrant, so it can wait for ever`,
+      );
+    }
+    this.#debug(() =>
+      label ? `Lock "${lock}": "${label}" waits for it` : `Lock "${lock}": a call waits for it`,
+    );
+    this.context.events.emit('lease.waiting', () => this.#about(lock));
+  }
+
+  /** @param since when the call came, on the monotonic clock, ms */
+  acquired({ name: lock, fencingToken }: HeldLease, label: string, since: number): void {
+    const { clock, events } = this.context;
+    this.#debug(() => (label ? `Lock "${lock}" acquired by "${label}"` : `Lock "${lock}" acquired`));
+    events.emit('lease.acquired', () => ({
+      ...this.#about(lock),
+      waited: clock.monotonic() - since,
+      ...(fencingToken !== undefined && { fencingToken }),
+    }));
+  }
+
+  /** The lock was not to be had in the time that the call allowed. */
+  refused(lock: string, label: string): void {
+    this.#debug(() => `Lock "${lock}" not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`);
+  }
+
+  /** The back end could not be asked, the coordinator takes no more calls, or the caller gave up. */
+  failed(lock: string, label: string, error: unknown): void {
+    const why = (): string => (error instanceof Error ? error.message : String(error));
+    this.#debug(() => `Lock "${lock}" not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
+  }
+
+  lost(lease: HeldLease, error: LeaseLostError): void {
+    this.warn(error.message);
+    this.context.events.emit('lease.lost', () => ({ ...this.#about(lease.name), error }));
+  }
+
+  /** @param since when the lease began, on the monotonic clock, ms; undefined for one that was lost */
+  ended(lease: HeldLease, end: LeaseEnd, since: number | undefined): void {
+    const { clock, events } = this.context;
+    if (end.kind === 'released') {
+      this.#debug(() => `Lock "${lease.name}" released`);
+      const now = clock.monotonic();
+      events.emit('lease.released', () => ({ ...this.#about(lease.name), held: now - (since ?? now) }));
+    } else if (end.kind === 'unconfirmed') {
+      this.warn(
+        `Lock "${lease.name}": the release was not confirmed, it ends by its ttl of ${lease.ttl} ms: ${String(end.error)}`,
+      );
+    }
+  }
+
+  #debug(message: () => string): void {
+    logSafely(() => this.context.log.debug(message));
+  }
+
+  #about(lock: string): { lock: string; memberId: string; at: number } {
+    return { lock, memberId: this.memberId, at: this.context.clock.wall() };
+  }
+}

@@ -1,0 +1,247 @@
+import { Schedule } from '../common/schedule.js';
+import type { Driver, Grant } from '../drivers/driver.js';
+import type { LeaseLostError } from '../errors.js';
+import { type AcquireCall, type AcquireTerms, type Acquisition, throwIfGone } from './acquire-call.js';
+import { Contest } from './contest.js';
+import type { Deadline } from './deadline.js';
+import { Drain } from './drain.js';
+import { Heartbeat } from './heartbeat.js';
+import { HeldLease, type LeaseEnd, type LeaseKeeper } from './lease.js';
+import { holderInThisContext } from './lease-context.js';
+import { LeaseReports, type ReportContext } from './lease-reports.js';
+import { Patience } from './patience.js';
+import { WaitingLine } from './waiting-line.js';
+
+export interface LeaserSettings {
+  readonly agentId: string;
+  readonly prefix: string;
+  readonly memberId: string;
+  readonly ttl: number;
+  readonly heartbeat: number;
+  readonly blocking: boolean | number;
+  readonly fencing: boolean;
+}
+
+export interface LeaserContext extends ReportContext {
+  readonly driver: Driver;
+}
+
+/**
+ * Takes leases for one coordinator, from its start to its stop: the waiting line of each name, the tries, the
+ * wake-ups, and the heartbeat that renews what is held.
+ */
+export class Leaser implements LeaseKeeper {
+  readonly drain: Drain;
+  readonly #lines = new Map<string, WaitingLine>();
+  readonly #held = new Map<HeldLease, { readonly line: WaitingLine; readonly since: number }>();
+  readonly #reports: LeaseReports;
+  readonly #schedule: Schedule;
+  readonly #heartbeat: Heartbeat;
+  /** Calls of `acquire` under way. */
+  #pending = 0;
+  /** Tries that nobody waits for any more. */
+  readonly #leftovers = new Set<Promise<void>>();
+  /** Told when nothing is held or waited for any more. */
+  #onIdle?: () => void;
+
+  constructor(
+    readonly settings: LeaserSettings,
+    private readonly context: LeaserContext,
+  ) {
+    const { clock, driver } = context;
+    this.#reports = new LeaseReports(settings.memberId, context);
+    this.drain = new Drain(clock);
+    this.#schedule = new Schedule(clock);
+    this.#heartbeat = new Heartbeat(driver, clock, this.#schedule, {
+      memberId: settings.memberId,
+      ttl: settings.ttl,
+      period: settings.heartbeat,
+      warn: (message) => this.#reports.warn(message),
+    });
+  }
+
+  get memberId(): string {
+    return this.settings.memberId;
+  }
+
+  start(): Promise<void> {
+    return this.#heartbeat.start();
+  }
+
+  /**
+   * Refuses who still waits, gives holders what is left of `timeout` ms to end, and then lets go: the leases whose
+   * work still runs are not released under it, but aborted and renewed no more.
+   */
+  async stop(timeout: number): Promise<void> {
+    this.drain.begin(timeout);
+    await this.#idle(timeout);
+    this.drain.finish();
+    for (const lease of [...this.#held.keys()].filter(({ held }) => held))
+      lease.lose({ reason: 'stopped', message: 'the coordinator stopped while its work was still running' });
+    // Those whose work has ended are being released, and who was refused just now leaves a try behind; the driver
+    // answers each in bounded time.
+    await Promise.all([this.#idle(), this.#heartbeat.stop()]);
+    await Promise.all(this.#leftovers);
+    this.#schedule.clear();
+  }
+
+  patience(blocking: boolean | number, signal?: AbortSignal): Patience {
+    return new Patience(this.context.clock, blocking, this.drain, signal);
+  }
+
+  /**
+   * Takes a lease on the name, waiting as long as the patience lasts.
+   * @param handleLine a line of the caller's own to stand in before: a handle's, which carries one lease at a time
+   * @throws the signal's reason when it aborts; BackendUnavailableError when the back end cannot be asked.
+   */
+  async acquire(terms: AcquireTerms, handleLine?: WaitingLine): Promise<Acquisition> {
+    throwIfGone(terms, this.memberId);
+    const { name, label } = terms;
+    const since = this.context.clock.monotonic();
+    const call: AcquireCall = { ...terms, since, onWaiting: this.#onFirstWait(terms) };
+    this.#pending += 1;
+    let result: Acquisition = {};
+    let inHandle = false;
+    try {
+      inHandle = !handleLine || handleLine.tryEnter() || (await this.#standIn(handleLine, call));
+      if (inHandle) result = await this.#acquire(call);
+      if (!(result instanceof HeldLease)) {
+        throwIfGone(terms, this.memberId);
+        this.#reports.refused(name, label);
+      }
+      return result;
+    } catch (error) {
+      this.#reports.failed(name, label, error);
+      throw error;
+    } finally {
+      if (inHandle && !(result instanceof HeldLease)) handleLine?.leave();
+      this.#pending -= 1;
+      this.#checkIdle();
+    }
+  }
+
+  /** Frees the lock whoever holds it. */
+  async break(name: string): Promise<boolean> {
+    // Looked up before: by the time of the reply the next one of this process may hold the lock.
+    const ours = [...this.#held.keys()].filter((lease) => lease.name === name);
+    const broken = await this.context.driver.break(this.settings.prefix + name);
+    if (broken) for (const lease of ours) lease.lose({ reason: 'broken', message: 'the lock was broken' });
+    return broken;
+  }
+
+  isStillOwner(lease: HeldLease): Promise<boolean> {
+    return this.context.driver.isOwner(lease.grant);
+  }
+
+  release(lease: HeldLease): Promise<boolean> {
+    return this.context.driver.release(lease.grant);
+  }
+
+  onLeft(lease: HeldLease): void {
+    this.#heartbeat.drop(lease);
+  }
+
+  onLost(lease: HeldLease, error: LeaseLostError): void {
+    this.#reports.lost(lease, error);
+    this.#forget(lease);
+  }
+
+  onReleased(lease: HeldLease, end: LeaseEnd): void {
+    this.#reports.ended(lease, end, this.#held.get(lease)?.since);
+    this.#forget(lease);
+  }
+
+  /** Not `async`: nearly every call finds nobody in the line, and each promise on its way costs. */
+  #acquire(call: AcquireCall): Promise<Acquisition> {
+    const line = this.#lineOf(call.name);
+    return line.tryEnter() ? this.#contend(call, line) : this.#contendInTurn(call, line);
+  }
+
+  async #contendInTurn(call: AcquireCall, line: WaitingLine): Promise<Acquisition> {
+    if (await this.#standIn(line, call)) return await this.#contend(call, line);
+    if (line.outage && !call.patience.gone) throw line.outage.error;
+    return {};
+  }
+
+  /** Resolves to true when it was this call's turn, and to false when it did not wait so long. */
+  async #standIn(line: WaitingLine, { patience, onWaiting }: AcquireCall): Promise<boolean> {
+    if (patience.once) return false;
+    onWaiting();
+    return patience.wait((wake) => line.join(wake));
+  }
+
+  #contend(call: AcquireCall, line: WaitingLine): Promise<Acquisition> {
+    const { name, ttl, fencing, patience, onWaiting } = call;
+    const { driver, clock } = this.context;
+    const request = { name: this.settings.prefix + name, ttl, fencing, memberId: this.memberId };
+    const take = (grant: Grant, deadline: Deadline): HeldLease => this.#take(call, line, grant, deadline);
+    const onDefeat = (leftover?: Promise<void>): void => this.#leaveAfter(leftover, line, name);
+    return new Contest({ driver, clock, patience, line, request, onWaiting, take, onDefeat }).run();
+  }
+
+  #take(call: AcquireCall, line: WaitingLine, grant: Grant, deadline: Deadline): HeldLease {
+    const lease = new HeldLease(call.name, grant, call.ttl, deadline, this);
+    this.#held.set(lease, { line, since: this.context.clock.monotonic() });
+    this.#heartbeat.keep(lease);
+    this.#reports.acquired(lease, call.label, call.since);
+    return lease;
+  }
+
+  /** The next one of this process may not ask for the name while an abandoned try for it is under way. */
+  #leaveAfter(leftover: Promise<void> | undefined, line: WaitingLine, name: string): void {
+    if (!leftover) return this.#leave(line, name);
+    this.#leftovers.add(leftover);
+    void leftover.then(() => {
+      this.#leftovers.delete(leftover);
+      this.#leave(line, name);
+    });
+  }
+
+  #onFirstWait({ name, label }: AcquireTerms): () => void {
+    let told = false;
+    return () => {
+      if (told) return;
+      told = true;
+      this.#reports.waiting(name, label, holderInThisContext(this, name));
+    };
+  }
+
+  #lineOf(name: string): WaitingLine {
+    let line = this.#lines.get(name);
+    if (!line) this.#lines.set(name, (line = new WaitingLine()));
+    return line;
+  }
+
+  #leave(line: WaitingLine, name: string): void {
+    line.leave();
+    if (line.idle) this.#lines.delete(name);
+  }
+
+  #forget(lease: HeldLease): void {
+    const entry = this.#held.get(lease);
+    if (!entry) return;
+    this.#held.delete(lease);
+    this.#leave(entry.line, lease.name);
+    this.#checkIdle();
+  }
+
+  get #busy(): boolean {
+    return this.#held.size > 0 || this.#pending > 0;
+  }
+
+  #checkIdle(): void {
+    if (!this.#busy) this.#onIdle?.();
+  }
+
+  async #idle(timeout = Infinity): Promise<void> {
+    if (!this.#busy || timeout <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.context.clock.setTimer(timeout, resolve);
+      this.#onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#onIdle = undefined;
+  }
+}

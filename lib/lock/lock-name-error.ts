@@ -1,0 +1,30 @@
+import { LockNameError } from '../errors.js';
+
+/** Long enough for every sensible template and problem; a message must stay one line that can be read. */
+const LONGEST_TEMPLATE_SHOWN = 200;
+const LONGEST_PROBLEM_SHOWN = 1000;
+
+/** Characters that would break the line of a log. */
+const LINE_BREAKERS = /[\p{Cc}\u2028\u2029]/gu;
+
+function shown(text: string, longest: number): string {
+  const line = text.replace(LINE_BREAKERS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return line.length > longest ? `${line.slice(0, longest)}…` : line;
+}
+
+/**
+ * The one shape of all messages about lock names: the template, the place it stands at, what is wrong and what to do.
+ * Never shows a value: it may be a secret.
+ */
+export function lockNameError(
+  template: string,
+  where: string | undefined,
+  problem: string,
+  cause?: unknown,
+): LockNameError {
+  const place = where === undefined ? '' : ` of ${where}`;
+  const name = shown(template, LONGEST_TEMPLATE_SHOWN);
+  return new LockNameError(`Lock name '${name}'${place}: ${shown(problem, LONGEST_PROBLEM_SHOWN)}`, {
+    cause,
+  });
+}

@@ -1,0 +1,174 @@
+import type { Acquisition } from './acquire-call.js';
+import { checkLockOptions } from './lock-options.js';
+import type { AcquireOptions, LockOptions } from './lock-options.js';
+import { HeldLease, type Lease } from './lease.js';
+import type { Leaser } from './leaser.js';
+import { LockNameTemplate } from './lock-name.js';
+import { type LockProvider, leaserOf, theRunningProvider } from './lock-provider.js';
+import { notAcquired, runAndFinish } from './under-lease.js';
+import { WaitingLine } from './waiting-line.js';
+
+/**
+ * A handle on a lock name, to be acquired and released again and again. It carries one lease at a time; a lost
+ * lease occupies it until `release()`, so that a late `finally` never frees somebody else's.
+ *
+ * @example
+ * const lock = new Lock('share-<share.id>', { share });
+ * if (await lock.acquire(500)) {
+ *   try {
+ *     await extend(share);
+ *   } finally {
+ *     await lock.release();
+ *   }
+ * }
+ *
+ * @publicApi
+ */
+export class Lock {
+  /** The rendered name, without the coordinator's prefix. */
+  readonly name: string;
+  readonly #provider: LockProvider;
+  readonly #options: LockOptions;
+  /** Those who want this handle while it carries a lease. */
+  readonly #line = new WaitingLine();
+  #lease?: HeldLease;
+
+  /**
+   * @param name a format string: `<share.id>` is filled from `data`
+   * @param coordinator default: the one coordinator that runs in this process
+   * @throws LockNameError when the name is malformed or a value is missing
+   * @throws LockCreationFailedError when the coordinator is not started, or none was given and not exactly one runs
+   */
+  constructor(
+    name: string,
+    data: Readonly<Record<string, unknown>> = {},
+    coordinator?: LockProvider,
+    options: LockOptions = {},
+  ) {
+    this.name = LockNameTemplate.parse(name).render((root) => data[root], 'new Lock');
+    const where = `Lock "${this.name}"`;
+    this.#provider = coordinator ?? theRunningProvider(where);
+    leaserOf(this.#provider, where);
+    checkLockOptions(options, where);
+    this.#options = options;
+  }
+
+  /** The lease, while one is held. */
+  get lease(): Lease | undefined {
+    return this.acquired ? this.#lease : undefined;
+  }
+
+  /** True while a lease is held. */
+  get acquired(): boolean {
+    return this.#lease?.held ?? false;
+  }
+
+  /**
+   * Takes the lock.
+   *
+   * @param blocking true: wait for ever · false: one try · n: wait at most n ms · or options
+   * @returns false when it was not to be had in that time
+   * @throws the reason of the signal, when it aborts
+   * @throws BackendUnavailableError when the back end cannot be asked (after one ttl, for a call that waits)
+   */
+  async acquire(blocking?: boolean | number | AcquireOptions): Promise<boolean> {
+    const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
+    const { acquisition } = await this.#acquire(options, '');
+    return acquisition instanceof HeldLease;
+  }
+
+  /**
+   * Gives the lock back.
+   *
+   * @returns false when it is not held or was lost; never frees somebody else's lease
+   * @throws BackendUnavailableError when the back end did not confirm it; the lock is then free after its ttl
+   */
+  async release(): Promise<boolean> {
+    return this.#lease ? await this.#lease.release() : false;
+  }
+
+  /**
+   * Asks the back end whether this handle's lease still holds the lock.
+   * @throws BackendUnavailableError when it cannot be asked
+   */
+  async isStillOwner(): Promise<boolean> {
+    const lease = this.#lease;
+    return lease?.held === true && (await this.#leaser.isStillOwner(lease)) && lease.held;
+  }
+
+  /**
+   * Frees the lock whoever holds it; on files by asking the owner. The holder learns at its next renewal.
+   * @returns true if somebody held it
+   * @throws BackendUnavailableError when the back end, or the owner of a file lock, does not answer
+   */
+  async break(): Promise<boolean> {
+    return this.#leaser.break(this.name);
+  }
+
+  /**
+   * Takes the lock as a lease to be disposed of.
+   *
+   * @throws LockAcquireFailedError when it was not to be had in the time allowed; otherwise as `acquire`
+   * @example
+   * await using lease = await lock.hold({ blocking: 500 });
+   */
+  async hold(options: AcquireOptions = {}): Promise<Lease> {
+    return this.#hold(options, '');
+  }
+
+  /**
+   * Runs `body` under the lock, and gives it back when the body has settled.
+   *
+   * @returns what the body returns
+   * @throws what the body throws; otherwise LeaseLostError when the lease was lost while it ran; as `hold`
+   * @example
+   * await lock.using(async (lease) => storage.write(data, { signal: lease.signal }));
+   */
+  using<T>(body: (lease: Lease) => T): Promise<Awaited<T>>;
+  using<T>(options: AcquireOptions, body: (lease: Lease) => T): Promise<Awaited<T>>;
+  async using<T>(...args: UsingArguments<T>): Promise<Awaited<T>> {
+    const [options, body] = args.length === 1 ? [{}, args[0]] : args;
+    const label = body.name || 'an anonymous function';
+    return runAndFinish(await this.#hold(options, label), label, body);
+  }
+
+  get #leaser(): Leaser {
+    return leaserOf(this.#provider, `Lock "${this.name}"`);
+  }
+
+  async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
+    const { acquisition, blocking } = await this.#acquire(options, label);
+    if (acquisition instanceof HeldLease) return acquisition;
+    throw notAcquired(this.name, this.#provider.memberId, blocking, acquisition.remaining);
+  }
+
+  async #acquire(
+    options: AcquireOptions,
+    label: string,
+  ): Promise<{ acquisition: Acquisition; blocking: boolean | number }> {
+    checkLockOptions(options, `Lock "${this.name}"`);
+    const leaser = this.#leaser;
+    const blocking = options.blocking ?? this.#options.blocking ?? leaser.settings.blocking;
+    const ttl = options.ttl ?? this.#options.ttl ?? leaser.settings.ttl;
+    const fencing = options.fencing ?? this.#options.fencing ?? leaser.settings.fencing;
+    const terms = {
+      name: this.name,
+      ttl,
+      fencing,
+      patience: leaser.patience(blocking, options.signal),
+      label,
+    };
+    const acquisition = await leaser.acquire(terms, this.#line);
+    if (acquisition instanceof HeldLease) {
+      this.#lease = acquisition;
+      acquisition.onGivenBack = () => {
+        this.#lease = undefined;
+        this.#line.leave();
+      };
+    }
+    return { acquisition, blocking };
+  }
+}
+
+/** The arguments of `using`, with and without options. */
+export type UsingArguments<T> = [(lease: Lease) => T] | [AcquireOptions, (lease: Lease) => T];

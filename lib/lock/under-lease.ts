@@ -1,0 +1,44 @@
+import { LockAcquireFailedError } from '../errors.js';
+import type { HeldLease, Lease } from './lease.js';
+import { runUnder } from './lease-context.js';
+
+/** The shortest time after which a client is told to try again, ms. */
+const SHORTEST_RETRY_AFTER = 1000;
+
+/**
+ * Runs `body` under a lease that was just taken, and gives the lease back when the body has settled.
+ *
+ * @param onLost 'warn': the result is kept when the lease was lost, which was logged when it happened
+ * @throws what the body throws, whatever happens to the lease; otherwise LeaseLostError when it was lost meanwhile
+ */
+export async function runAndFinish<T>(
+  lease: HeldLease,
+  label: string,
+  body: (lease: Lease) => T,
+  onLost: 'throw' | 'warn' = 'throw',
+): Promise<Awaited<T>> {
+  let result: Awaited<T>;
+  try {
+    result = await runUnder(lease, label, () => body(lease));
+  } catch (error) {
+    await lease.finish();
+    throw error;
+  }
+  await lease.finish();
+  if (lease.lost && onLost === 'throw') throw lease.lost;
+  return result;
+}
+
+/** The error of a call that has to have the lock and did not get it. */
+export function notAcquired(
+  name: string,
+  memberId: string,
+  waited: boolean | number,
+  remaining: number | undefined,
+): LockAcquireFailedError {
+  const how = typeof waited === 'number' && waited > 0 ? `within ${waited} ms` : 'at once';
+  return new LockAcquireFailedError(
+    `Lock "${name}": ${memberId} did not get it ${how}, somebody else holds it; try again later or raise "blocking"`,
+    { retryAfter: Math.max(SHORTEST_RETRY_AFTER, remaining ?? 0) },
+  );
+}

@@ -1,0 +1,60 @@
+import type { BackendUnavailableError } from '../errors.js';
+
+/** A place in a {@link WaitingLine}. */
+interface Waiter {
+  readonly admit: () => void;
+}
+
+/**
+ * First come, first served, one inside at a time: whoever enters keeps the place until `leave`.
+ * One such line stands in front of each lock name, so that a process has one contender per lock.
+ */
+export class WaitingLine {
+  #occupied = false;
+  readonly #waiters = new Set<Waiter>();
+
+  /**
+   * Since when, on the monotonic clock in ms, the back end does not answer the one inside, and its last error. Kept
+   * for those behind, who would otherwise count the outage from the start one after the other.
+   */
+  outage?: { readonly since: number; readonly error: BackendUnavailableError };
+
+  /** True when nobody is inside or waiting. */
+  get idle(): boolean {
+    return !this.#occupied;
+  }
+
+  /** How many wait outside. */
+  get length(): number {
+    return this.#waiters.size;
+  }
+
+  /** Enters if nobody is inside; never waits. */
+  tryEnter(): boolean {
+    if (this.#occupied) return false;
+    this.#occupied = true;
+    return true;
+  }
+
+  /**
+   * Lines up. `admit` is called, with the place already taken, when it is this waiter's turn.
+   * The returned function gives the place in the line up; after `admit` it does nothing.
+   */
+  join(admit: () => void): () => void {
+    const waiter: Waiter = { admit };
+    this.#waiters.add(waiter);
+    return () => {
+      this.#waiters.delete(waiter);
+    };
+  }
+
+  /** Goes out and lets the next one in. */
+  leave(): void {
+    for (const next of this.#waiters) {
+      this.#waiters.delete(next);
+      next.admit();
+      return;
+    }
+    this.#occupied = false;
+  }
+}
