@@ -1,0 +1,74 @@
+import type { DynamicModule, FactoryProvider, Provider, Type } from '@nestjs/common';
+import { COORDINATION_OPTIONS } from './coordination.constants.js';
+import type { CoordinationOptions } from './coordination.options.js';
+import { InvalidOptionsError } from './errors.js';
+
+interface ModuleExtras {
+  /** Names this coordinator where an application has several; injected with `@InjectCoordinator(name)`. */
+  readonly name?: string;
+  /** Whether every module sees the coordinator; default true. */
+  readonly isGlobal?: boolean;
+}
+
+/** @publicApi */
+export interface CoordinationModuleOptions extends CoordinationOptions, ModuleExtras {}
+
+/**
+ * Makes the options, for `useClass` and `useExisting`.
+ * @publicApi
+ */
+export interface CoordinationOptionsFactory {
+  createCoordinationOptions(): CoordinationOptions | Promise<CoordinationOptions>;
+}
+
+/** @publicApi */
+export interface CoordinationAsyncOptions extends ModuleExtras, Pick<DynamicModule, 'imports'> {
+  readonly inject?: FactoryProvider['inject'];
+  // oxlint-disable-next-line typescript/no-explicit-any -- as Nest types it: the arguments are what `inject` names
+  readonly useFactory?: FactoryProvider<CoordinationOptions | Promise<CoordinationOptions>>['useFactory'];
+  readonly useClass?: Type<CoordinationOptionsFactory>;
+  readonly useExisting?: Type<CoordinationOptionsFactory> | string | symbol;
+}
+
+/** The options as the container keeps them: they hold passwords, which inspecting an application must not show. */
+export class HiddenOptions {
+  readonly #options: CoordinationOptions;
+
+  /** @throws InvalidOptionsError when a factory gave no options; the defaults would hide its mistake */
+  constructor(options: CoordinationOptions) {
+    if (typeof options !== 'object' || options === null) {
+      throw new InvalidOptionsError(
+        `CoordinationModule: the options must be an object, got ${options === null ? 'null' : typeof options}; return them from useFactory or createCoordinationOptions`,
+      );
+    }
+    this.#options = options;
+  }
+
+  reveal(): CoordinationOptions {
+    return this.#options;
+  }
+}
+
+/** @throws InvalidOptionsError unless exactly one way to make the options is given */
+export function asyncOptionsProviders(options: CoordinationAsyncOptions): Provider[] {
+  const { useFactory, useClass, useExisting, inject = [] } = options;
+  const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
+  if (ways.length !== 1) {
+    throw new InvalidOptionsError(
+      `CoordinationModule.forRootAsync needs exactly one of useFactory, useClass and useExisting, got ${ways.length}`,
+    );
+  }
+  if (useFactory) {
+    const hidden = async (...args: Parameters<typeof useFactory>): Promise<HiddenOptions> =>
+      new HiddenOptions(await useFactory(...args));
+    return [{ provide: COORDINATION_OPTIONS, inject, useFactory: hidden }];
+  }
+  const fromFactory = (token: Type<CoordinationOptionsFactory> | string | symbol): Provider => ({
+    provide: COORDINATION_OPTIONS,
+    inject: [token],
+    useFactory: async (factory: CoordinationOptionsFactory) =>
+      new HiddenOptions(await factory.createCoordinationOptions()),
+  });
+  if (useClass) return [{ provide: useClass, useClass }, fromFactory(useClass)];
+  return useExisting ? [fromFactory(useExisting)] : [];
+}

@@ -1,0 +1,103 @@
+import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import type { CoordinationAsyncOptions, CoordinationModuleOptions } from './coordination.module-options.js';
+import { asyncOptionsProviders, HiddenOptions } from './coordination.module-options.js';
+import { COORDINATION_MODULE_NAME, COORDINATION_OPTIONS, OWN_COORDINATOR } from './coordination.constants.js';
+import { getCoordinatorToken } from './coordination.tokens.js';
+import { CoordinatorService } from './coordinator.service.js';
+import { InvalidOptionsError } from './errors.js';
+import { bindAllHosts } from './synchronized/host-explorer.js';
+import { CoordinationExceptionFilter } from './synchronized/coordination-exception.filter.js';
+import { addGatewayFilters } from './synchronized/gateway-exception.filter.js';
+import { SynchronizedInterceptor } from './synchronized/synchronized.interceptor.js';
+
+/** The names of the coordinators of each application. */
+const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();
+
+/**
+ * Provides a `CoordinatorService` and makes `@Synchronized` work, in the whole application unless `isGlobal` is false.
+ *
+ * @example
+ * \@Module({ imports: [CoordinationModule.forRoot({ backendUrl: 'redis://10.0.0.1:6379' })] })
+ * export class AppModule {}
+ *
+ * @publicApi
+ */
+@Module({})
+export class CoordinationModule implements OnModuleInit {
+  constructor(
+    @Inject(COORDINATION_MODULE_NAME) private readonly name: { readonly value?: string },
+    @Inject(OWN_COORDINATOR) private readonly coordinator: CoordinatorService,
+    @Inject(ApplicationConfig) config: ApplicationConfig,
+    @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {
+    const names = namesInUse.get(config) ?? new Set();
+    if (names.has(name.value)) {
+      const which = name.value === undefined ? 'without a name' : `named "${name.value}"`;
+      throw new InvalidOptionsError(
+        `CoordinationModule: the application has a second coordinator ${which}; import the module once, or give the second one a name of its own: forRoot({ name: 'reports', … })`,
+      );
+    }
+    if (names.size === 0) {
+      config.addGlobalFilter(new CoordinationExceptionFilter(adapterHost));
+      addGatewayFilters(modules);
+    }
+    namesInUse.set(config, names.add(name.value));
+    // Not APP_INTERCEPTOR: those of the application would wrap it, and so commit after the lock is given back.
+    config.addGlobalInterceptor(new SynchronizedInterceptor(name.value, coordinator, adapterHost));
+  }
+
+  /**
+   * @throws InvalidOptionsError at boot, listing everything that is wrong
+   * @example
+   * CoordinationModule.forRoot({ backendUrl: 'redis://10.0.0.1:6379', prefix: 'shares:' });
+   */
+  static forRoot(options: CoordinationModuleOptions = {}): DynamicModule {
+    const { name, isGlobal, ...coordination } = options;
+    const hidden = new HiddenOptions(coordination);
+    return dynamicModule(name, isGlobal, [{ provide: COORDINATION_OPTIONS, useValue: hidden }]);
+  }
+
+  /**
+   * @throws InvalidOptionsError at boot, listing everything that is wrong
+   * @example
+   * CoordinationModule.forRootAsync(coordinationConfig.asProvider());
+   * @example
+   * CoordinationModule.forRootAsync({ inject: [ConfigService], useFactory: (config) => ({ prefix: config.get('APP') }) });
+   */
+  static forRootAsync(options: CoordinationAsyncOptions): DynamicModule {
+    const { name, isGlobal, imports } = options;
+    return dynamicModule(name, isGlobal, asyncOptionsProviders(options), imports);
+  }
+
+  /** Objects made by factories, or given as values, were not injected with their coordinator. */
+  onModuleInit(): void {
+    bindAllHosts(this.modules, this.name.value, this.coordinator);
+  }
+}
+
+function dynamicModule(
+  name: string | undefined,
+  isGlobal: boolean | undefined,
+  optionsProviders: Provider[],
+  imports: DynamicModule['imports'] = [],
+): DynamicModule {
+  const token = getCoordinatorToken(name);
+  return {
+    module: CoordinationModule,
+    global: isGlobal ?? true,
+    imports,
+    providers: [
+      ...optionsProviders,
+      { provide: COORDINATION_MODULE_NAME, useValue: { value: name } },
+      {
+        provide: token,
+        inject: [COORDINATION_OPTIONS],
+        useFactory: (options: HiddenOptions) => new CoordinatorService(options.reveal(), name),
+      },
+      { provide: OWN_COORDINATOR, useExisting: token },
+    ],
+    exports: [token],
+  };
+}

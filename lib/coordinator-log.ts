@@ -1,0 +1,51 @@
+import { Logger } from '@nestjs/common';
+import { logSafely } from './common/log-safely.js';
+import type { BackendChange, Driver } from './drivers/driver.js';
+import type { LeaserLog } from './lock/lease-reports.js';
+
+/** What a coordinator writes to the application's log. Nothing here fails when the log does. */
+export class CoordinatorLog implements LeaserLog {
+  readonly #logger = new Logger('CoordinatorService');
+  readonly #who: string;
+
+  constructor(agentId: string, prefix: string) {
+    this.#who = `agent "${agentId}", prefix "${prefix}"`;
+  }
+
+  started(driver: Driver): void {
+    this.#info(`Coordinator started (${this.#who}, back end ${driver.description})`);
+  }
+
+  stopped(): void {
+    this.#info(`Coordinator stopped (${this.#who})`);
+  }
+
+  startsLater(timeout: number, { message }: Error): void {
+    this.warn(
+      `The coordinator cannot start yet and tries again for ${timeout} ms (startTimeout): ${message}`,
+    );
+  }
+
+  backend(driver: Driver, { state, cause }: BackendChange): void {
+    if (state === 'up') this.#info(`Back end is up again: ${driver.description}`);
+    else this.error(`Back end is down: ${driver.description}: ${cause?.message ?? 'no reason given'}`);
+  }
+
+  debug(message: () => string): void {
+    logSafely(() => {
+      if (Logger.isLevelEnabled('debug')) this.#logger.debug(message());
+    });
+  }
+
+  warn(message: string): void {
+    logSafely(() => this.#logger.warn(message));
+  }
+
+  error(message: string, ...error: unknown[]): void {
+    logSafely(() => this.#logger.error(message, ...error));
+  }
+
+  #info(message: string): void {
+    logSafely(() => this.#logger.log(message));
+  }
+}

@@ -1,0 +1,263 @@
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { type Clock, systemClock } from './common/clock.js';
+import { retry } from './common/retry.js';
+import { type CoordinationOptions, type ResolvedOptions, resolveOptions } from './coordination.options.js';
+import {
+  CoordinatorEmitter,
+  type CoordinatorEventName,
+  type CoordinatorEvents,
+} from './common/coordinator.events.js';
+import { CoordinatorLog } from './coordinator-log.js';
+import type { BackendChange, Driver } from './drivers/driver.js';
+import { type Engine, startEngine } from './engine.js';
+import { BackendUnavailableError } from './errors.js';
+import type { Lease } from './lock/lease.js';
+import { Leaser } from './lock/leaser.js';
+import { literalLockName } from './lock/literal-lock-name.js';
+import type { AcquireOptions, LockOptions } from './lock/lock-options.js';
+import { LEASER, leaserOf, type LockProvider, registerRunning } from './lock/lock-provider.js';
+import { Lock, type UsingArguments } from './lock/lock.js';
+
+/** Time and chance, for tests that drive them. @internal */
+export interface CoordinatorRuntime {
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+/**
+ * One member's connection to the back end: gives locks, and renews what is held while it is started.
+ *
+ * @example
+ * constructor(private readonly coordinator: CoordinatorService) {}
+ *
+ * async nightly() {
+ *   await this.coordinator.using('nightly', { blocking: false }, () => this.report());
+ * }
+ *
+ * @publicApi
+ */
+@Injectable()
+export class CoordinatorService
+  implements LockProvider, OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  readonly #options: ResolvedOptions;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #log: CoordinatorLog;
+  readonly #events = new CoordinatorEmitter((message, error) => this.#log.error(message, error));
+  readonly #name?: string;
+  #running?: Engine & { readonly unregister: () => void };
+  #goal: 'started' | 'stopped' = 'stopped';
+  /** Starts and stops run one after the other; this is the last of them. */
+  #transition: Promise<void> = Promise.resolve();
+  /** Cuts the last start short, if it is not done. */
+  #starting = new AbortController();
+  #drainUntil?: number;
+
+  /**
+   * @param name the coordinator's name, where an application has several
+   * @throws InvalidOptionsError that lists everything that is wrong with the options
+   */
+  constructor(options?: CoordinationOptions, name?: string);
+  /** @internal */
+  constructor(options: CoordinationOptions, name: string | undefined, runtime: CoordinatorRuntime);
+  constructor(options: CoordinationOptions = {}, name?: string, runtime: CoordinatorRuntime = {}) {
+    this.#options = resolveOptions(options);
+    this.#log = new CoordinatorLog(this.#options.agentId, this.#options.prefix);
+    this.#name = name;
+    this.#clock = runtime.clock ?? systemClock;
+    this.#random = runtime.random ?? Math.random;
+  }
+
+  /** Names this replica. */
+  get agentId(): string {
+    return this.#options.agentId;
+  }
+
+  /** In front of the member id and of every lock name. */
+  get prefix(): string {
+    return this.#options.prefix;
+  }
+
+  /** `prefix` + `agentId`. */
+  get memberId(): string {
+    return this.prefix + this.agentId;
+  }
+
+  /** True between a successful `start` and `stop`. */
+  get started(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** @internal */
+  get [LEASER](): Leaser | undefined {
+    return this.#running?.leaser;
+  }
+
+  /**
+   * Connects to the back end and starts the heartbeat; does nothing when started. The module calls it in
+   * `onModuleInit`.
+   *
+   * @throws BackendUnavailableError when the back end cannot be used, at once or after `startTimeout` ms, or when `stop`
+   * was called meanwhile; `started` is then false, and it can be called again
+   */
+  start(): Promise<void> {
+    if (this.#goal === 'started') return this.#transition;
+    this.#goal = 'started';
+    const { signal } = (this.#starting = new AbortController());
+    const transition = this.#after(() => this.#start(signal));
+    this.#transition = transition;
+    transition.catch(() => {
+      // Unless somebody has asked for something else since.
+      if (this.#transition === transition) this.#goal = 'stopped';
+    });
+    return transition;
+  }
+
+  /**
+   * Cuts a start short, refuses who waits, gives running work up to `stopTimeout` ms to end, and disconnects; does nothing when stopped.
+   * A lease whose work still runs then is not released under it: its signal aborts, and it ends by its ttl.
+   * Bounded also when the back end is down.
+   */
+  stop(): Promise<void> {
+    if (this.#goal === 'stopped') return this.#transition.catch(() => undefined);
+    this.#goal = 'stopped';
+    this.#starting.abort();
+    this.#transition = this.#after(() => this.#stop());
+    return this.#transition;
+  }
+
+  /**
+   * A handle on the lock with this very name; nothing in it is filled in.
+   *
+   * @throws LockCreationFailedError when the coordinator is not started
+   * @throws LockNameError when the name is not a non-empty string
+   */
+  getLock(name: string, options: LockOptions = {}): Lock {
+    leaserOf(this, `getLock(${JSON.stringify(name)})`);
+    return new Lock(literalLockName(name), {}, this, options);
+  }
+
+  /**
+   * Runs `body` under the lock with this name.
+   *
+   * @returns what the body returns
+   * @throws what the body throws; LockAcquireFailedError when the lock was not to be had in the time allowed;
+   * LeaseLostError when the lease was lost while the body ran; BackendUnavailableError
+   * @example
+   * await coordinator.using(`share-${id}`, { blocking: 500 }, (lease) => extend(id, lease.signal));
+   */
+  using<T>(name: string, body: (lease: Lease) => T): Promise<Awaited<T>>;
+  using<T>(name: string, options: AcquireOptions, body: (lease: Lease) => T): Promise<Awaited<T>>;
+  async using<T>(name: string, ...args: UsingArguments<T>): Promise<Awaited<T>> {
+    const lock = this.getLock(name);
+    return args.length === 1 ? lock.using(args[0]) : lock.using(args[0], args[1]);
+  }
+
+  /**
+   * Calls `listener` at every such event; one that throws is logged and changes nothing.
+   * @returns how to stop listening
+   */
+  on<E extends CoordinatorEventName>(
+    event: E,
+    listener: (payload: CoordinatorEvents[E]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  onModuleInit(): Promise<void> {
+    return this.start();
+  }
+
+  /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining. */
+  beforeApplicationShutdown(): void {
+    if (!this.#running) return;
+    this.#drainUntil ??= this.#clock.monotonic() + this.#options.stopTimeout;
+    this.#running.leaser.drain.begin(this.#options.stopTimeout);
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.stop();
+  }
+
+  #after(step: () => Promise<void>): Promise<void> {
+    const next = this.#transition.then(step, step);
+    // Whoever called gets the rejection; the chain itself must not count as unhandled.
+    next.catch(() => undefined);
+    return next;
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { driver, leaser } = await this.#connect(signal);
+    this.#drainUntil = undefined;
+    this.#running = { driver, leaser, unregister: registerRunning(this, this.#name) };
+    this.#log.started(driver);
+  }
+
+  async #connect(signal: AbortSignal): Promise<Engine> {
+    const { startTimeout } = this.#options;
+    try {
+      return await retry(
+        async () => {
+          // A driver is started once, so each try makes a new one.
+          const engine = this.#createEngine();
+          await startEngine(engine, signal);
+          return engine;
+        },
+        {
+          clock: this.#clock,
+          timeout: startTimeout,
+          signal,
+          onRetry: (error) => this.#log.startsLater(startTimeout, error),
+        },
+      );
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new BackendUnavailableError(
+        `The coordinator of member ${this.memberId} was stopped before it had started; call start() again`,
+        { cause: error },
+      );
+    }
+  }
+
+  #createEngine(): Engine {
+    const { createDriver, ...settings } = this.#options;
+    const driver = createDriver({
+      clock: this.#clock,
+      random: this.#random,
+      ttl: settings.ttl,
+      prefix: settings.prefix,
+      onBackendChange: (change) => this.#onBackendChange(driver, change),
+      warn: (message) => this.#log.warn(message),
+    });
+    const leaser = new Leaser(
+      { ...settings, memberId: this.memberId },
+      { driver, clock: this.#clock, events: this.#events, log: this.#log },
+    );
+    return { driver, leaser };
+  }
+
+  async #stop(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    const timeLeft =
+      this.#drainUntil === undefined ? this.#options.stopTimeout : this.#drainUntil - this.#clock.monotonic();
+    await running.leaser.stop(Math.max(0, timeLeft));
+    this.#running = undefined;
+    running.unregister();
+    await running.driver.stop();
+    this.#log.stopped();
+  }
+
+  #onBackendChange(driver: Driver, change: BackendChange): void {
+    const event = { memberId: this.memberId, at: this.#clock.wall() };
+    if (this.#running) this.#log.backend(driver, change);
+    if (change.state === 'up') this.#events.emit('backend.up', () => event);
+    else this.#events.emit('backend.down', () => ({ ...event, error: change.cause }));
+  }
+}
