@@ -1,0 +1,28 @@
+export { coordinationConfig } from './coordination.config.js';
+export { CoordinationModule } from './coordination.module.js';
+export type {
+  CoordinationAsyncOptions,
+  CoordinationModuleOptions,
+  CoordinationOptionsFactory,
+} from './coordination.module-options.js';
+export type { CoordinationOptions } from './coordination.options.js';
+export { getCoordinatorToken, InjectCoordinator } from './coordination.tokens.js';
+export type { CoordinatorEventName, CoordinatorEvents } from './common/coordinator.events.js';
+export { CoordinatorService } from './coordinator.service.js';
+export type { LeaseLossReason } from './errors.js';
+export {
+  BackendUnavailableError,
+  CoordinationError,
+  InvalidOptionsError,
+  LeaseLostError,
+  LockAcquireFailedError,
+  LockCreationFailedError,
+  LockNameError,
+} from './errors.js';
+export { currentLease } from './lock/lease-context.js';
+export type { Lease } from './lock/lease.js';
+export type { AcquireOptions, LockOptions } from './lock/lock-options.js';
+export { Lock } from './lock/lock.js';
+export { LockParam } from './synchronized/lock-param.decorator.js';
+export { Synchronized } from './synchronized/synchronized.decorator.js';
+export type { LockNameFunction, SynchronizedOptions } from './synchronized/synchronized.options.js';

@@ -1,0 +1,64 @@
+import { isObservable, Observable } from 'rxjs';
+import { InvalidOptionsError } from '../errors.js';
+import type { LockProvider } from '../lock/lock-provider.js';
+import { theRunningProviderNamed } from '../lock/lock-provider.js';
+import { boundProvider } from './host-binding.js';
+import type { SynchronizedOptions } from './synchronized.options.js';
+
+export type ReturnKind = 'promise' | 'observable' | 'async-iterable';
+
+/** Where a wrapper keeps the definition it was made from; found there also through another wrapper that copies metadata. */
+const DEFINITION = Symbol.for('nestjs-coordination:synchronized');
+
+/** One method under `@Synchronized`: what the decorator knows of it. */
+export interface SynchronizedDefinition {
+  /** `ShareService.extend`, for logs and messages. */
+  readonly label: string;
+  readonly options: SynchronizedOptions;
+  readonly returns: ReturnKind;
+  /** The name, when it depends on no argument: the lock can be taken before any other interceptor. */
+  readonly constantName?: string;
+  nameOf(self: unknown, args: readonly unknown[]): string;
+}
+
+export function defineSynchronized(wrapper: object, definition: SynchronizedDefinition): void {
+  Reflect.defineMetadata(DEFINITION, definition, wrapper);
+}
+
+export function definitionOf(method: unknown): SynchronizedDefinition | undefined {
+  if (typeof method !== 'function') return undefined;
+  return Reflect.getMetadata(DEFINITION, method) as SynchronizedDefinition | undefined;
+}
+
+/** The coordinator that was injected into the object, or the only one in this process that has the name. */
+export function providerOf(definition: SynchronizedDefinition, self: unknown): LockProvider {
+  const { coordinator } = definition.options;
+  return boundProvider(self, coordinator) ?? theRunningProviderNamed(coordinator, definition.label);
+}
+
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** The error of a method that returned an async iterable which nobody could know of. */
+export function hiddenIterable(label: string): InvalidOptionsError {
+  return new InvalidOptionsError(
+    `${label}: it returned an async iterable without being an async generator; pass { returns: 'async-iterable' }`,
+  );
+}
+
+const AsyncGeneratorFunction = Object.getPrototypeOf(async function* () {}) as object;
+
+/**
+ * What the method returns, as far as it can be known before it is called: an Observable must be returned at once, and
+ * an async generator takes the lock with its first value.
+ */
+export function returnKindOf(method: object, declaredType: unknown): ReturnKind {
+  if (Object.getPrototypeOf(method) === AsyncGeneratorFunction) return 'async-iterable';
+  if (typeof declaredType !== 'function') return 'promise';
+  const isObservableClass =
+    declaredType === Observable ||
+    declaredType.prototype instanceof Observable ||
+    isObservable(declaredType.prototype);
+  return isObservableClass ? 'observable' : 'promise';
+}

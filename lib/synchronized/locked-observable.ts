@@ -1,0 +1,79 @@
+import { Observable, type Subscriber, Subscription } from 'rxjs';
+import type { HeldLease } from '../lock/lease.js';
+import { runUnder } from '../lock/lease-context.js';
+import type { SynchronizedDefinition } from './definition.js';
+
+export type Take = (signal: AbortSignal) => Promise<HeldLease | undefined>;
+
+/**
+ * An Observable that takes a lock when it is subscribed to and holds it until it ends: by its end, an error, a lost
+ * lease, or because nobody listens any more. A subscriber that leaves before its turn gives up its place.
+ */
+export function lockedObservable(
+  definition: SynchronizedDefinition,
+  take: Take,
+  source: () => Observable<unknown>,
+): Observable<unknown> {
+  return new Observable((subscriber) => {
+    const left = new AbortController();
+    let lease: HeldLease | undefined;
+    const work = new Subscription();
+    const run = async (): Promise<void> => {
+      lease = await take(left.signal);
+      if (left.signal.aborted) await lease?.finish();
+      else if (!lease) {
+        subscriber.next(undefined);
+        subscriber.complete();
+      } else pipeUnder(lease, definition, source, subscriber, work);
+    };
+    run().catch((error: unknown) => {
+      // A subscriber that left gets nothing; its own leaving is no error.
+      if (!left.signal.aborted) subscriber.error(error);
+    });
+    return () => {
+      left.abort();
+      work.unsubscribe();
+      void lease?.finish();
+    };
+  });
+}
+
+/** Hands on what the source emits under the lease, and ends only after the lease was given back. */
+function pipeUnder(
+  lease: HeldLease,
+  definition: SynchronizedDefinition,
+  source: () => Observable<unknown>,
+  subscriber: Subscriber<unknown>,
+  work: Subscription,
+): void {
+  const guarded = endWithLease(lease, definition, source);
+  work.add(
+    guarded.subscribe({
+      next: (value) => subscriber.next(value),
+      error: (error: unknown) => void lease.finish().then(() => subscriber.error(error)),
+      complete: () =>
+        void lease.finish().then(() => {
+          if (lease.lost && definition.options.onLost !== 'warn') subscriber.error(lease.lost);
+          else subscriber.complete();
+        }),
+    }),
+  );
+}
+
+/** The source, run under the lease, which errors as soon as the lease is lost. */
+export function endWithLease(
+  lease: HeldLease,
+  definition: SynchronizedDefinition,
+  source: () => Observable<unknown>,
+): Observable<unknown> {
+  return new Observable((subscriber) => {
+    if (definition.options.onLost !== 'warn') {
+      const { signal } = lease;
+      const onLost = (): void => subscriber.error(signal.reason);
+      if (signal.aborted) return onLost();
+      signal.addEventListener('abort', onLost, { once: true });
+      subscriber.add(() => signal.removeEventListener('abort', onLost));
+    }
+    subscriber.add(runUnder(lease, definition.label, () => source().subscribe(subscriber)));
+  });
+}

@@ -1,0 +1,164 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isObservable } from 'rxjs';
+import { LockAcquireFailedError } from '../errors.js';
+import type { HeldLease } from '../lock/lease.js';
+import { runUnder } from '../lock/lease-context.js';
+import type { LockProvider } from '../lock/lock-provider.js';
+import type { SynchronizedDefinition } from './definition.js';
+import { endWithLease } from './locked-observable.js';
+import { takeLease } from './take-lease.js';
+
+const storage = new AsyncLocalStorage<Scope | undefined>();
+
+/** The lock of one name within a scope. */
+interface Entry {
+  readonly lease: Promise<HeldLease | undefined>;
+  /** Settles when the body that was entered last has ended. */
+  lastBody: Promise<void>;
+  /** How often the handler was entered for this lock. */
+  entered: number;
+}
+
+/**
+ * One call of a handler, as the outermost interceptor sees it: the locks that are taken inside are held until the
+ * call as a whole has ended, after whatever other interceptors do around the handler, and never while a body runs.
+ *
+ * A handler that is entered again in the same call (a retry interceptor) finds its lock taken, and waits for the body
+ * that still runs. An earlier try that has not begun by then was given up, and never begins.
+ */
+export class Scope {
+  readonly #entries = new Map<string, Entry>();
+  readonly #leases: HeldLease[] = [];
+  readonly #ended = new AbortController();
+  /** Bodies, and other users of the locks, that have not ended. */
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(
+    private readonly definition: SynchronizedDefinition,
+    private readonly provider: LockProvider,
+  ) {}
+
+  /**
+   * The scope of this async context, if it is one of this very method. Also when it has ended: pipes that were still
+   * running when the call ended must not start the body afterwards.
+   */
+  static of(definition: SynchronizedDefinition): Scope | undefined {
+    const scope = storage.getStore();
+    return scope?.definition === definition ? scope : undefined;
+  }
+
+  /** Runs `work` so that the handler finds this scope. */
+  run<T>(work: () => T): T {
+    return storage.run(this, work);
+  }
+
+  /** Takes the lock before the handler is entered; false when the handler is to be skipped. */
+  async take(name: string): Promise<boolean> {
+    const lease = await this.#entryOf(name).lease;
+    this.#ended.signal.throwIfAborted();
+    return lease !== undefined;
+  }
+
+  /** Runs the handler's body under the lock. Nothing runs when the scope has ended meanwhile. */
+  async enter(name: string, body: () => unknown): Promise<unknown> {
+    const entry = this.#entryOf(name);
+    const turn = (entry.entered += 1);
+    const lease = await entry.lease;
+    if (!lease) return undefined;
+    const before = entry.lastBody;
+    const ended = this.#begin((running) => (entry.lastBody = running));
+    try {
+      await before;
+      this.#ended.signal.throwIfAborted();
+      if (entry.entered !== turn) throw this.#notRun('the call was tried again');
+      // A lock that was taken before the handler, or for an earlier try of it.
+      if (lease.lost) throw lease.lost;
+      const { label, options } = this.definition;
+      const result = await storage.run(undefined, () => runUnder(lease, label, body));
+      if (isObservable(result)) return endWithLease(lease, this.definition, () => result);
+      if (lease.lost && options.onLost !== 'warn') throw lease.lost;
+      return result;
+    } finally {
+      ended();
+    }
+  }
+
+  /** Keeps the locks while what the handler returned is still being read; `cut` ends that when a lease is lost. */
+  holdWhile(reading: Promise<void>, cut: () => void): void {
+    const ended = this.#begin(() => undefined);
+    const signals = this.definition.options.onLost === 'warn' ? [] : this.#leases.map(({ signal }) => signal);
+    for (const signal of signals) signal.addEventListener('abort', cut, { once: true });
+    void reading.then(() => {
+      for (const signal of signals) signal.removeEventListener('abort', cut);
+      ended();
+    });
+  }
+
+  /** Why the result of the call cannot be trusted: one of its leases was lost. */
+  get lost(): Error | undefined {
+    if (this.definition.options.onLost === 'warn') return undefined;
+    return this.#leases.map((lease) => lease.lost).find((lost) => lost !== undefined);
+  }
+
+  /** The client has left: who still waits for a lock gives up the place; a body that runs goes on under its lock. */
+  abandon(): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort(this.#notRun('the call ended'));
+  }
+
+  #notRun(why: string): LockAcquireFailedError {
+    return new LockAcquireFailedError(
+      `${this.definition.label}: ${why} before its lock was to be had, so it did not run`,
+    );
+  }
+
+  /**
+   * Ends the scope: who still waits for a lock is refused, and the leases are given back when the last body has ended.
+   * Resolves when that is done, or at once while a body still runs.
+   */
+  async end(): Promise<void> {
+    this.abandon();
+    const idle = this.#running.size === 0;
+    const released = this.#release();
+    if (idle) await released;
+  }
+
+  #entryOf(name: string): Entry {
+    const known = this.#entries.get(name);
+    if (known) return known;
+    const entry: Entry = { lease: this.#take(name), lastBody: Promise.resolve(), entered: 0 };
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  async #take(name: string): Promise<HeldLease | undefined> {
+    let lease: HeldLease | undefined;
+    try {
+      lease = await takeLease(this.definition, this.provider, name, this.#ended.signal);
+      if (lease) this.#leases.push(lease);
+      return lease;
+    } finally {
+      // Not taken, it is asked for again when the handler is entered again.
+      if (!lease) this.#entries.delete(name);
+    }
+  }
+
+  #begin(remember: (running: Promise<void>) => void): () => void {
+    let end = (): void => undefined;
+    const running = new Promise<void>((resolve) => {
+      end = () => {
+        this.#running.delete(running);
+        resolve();
+      };
+    });
+    this.#running.add(running);
+    remember(running);
+    return end;
+  }
+
+  async #release(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    const pending = [...this.#entries.values()].map((entry) => entry.lease.catch(() => undefined));
+    for (const lease of await Promise.all(pending)) await lease?.finish();
+  }
+}

@@ -1,0 +1,218 @@
+import { isObservable, type Observable } from 'rxjs';
+import { InvalidOptionsError, LockNameError } from '../errors.js';
+import type { HeldLease } from '../lock/lease.js';
+import { LockNameTemplate } from '../lock/lock-name.js';
+import { runAndFinish } from '../lock/under-lease.js';
+import {
+  defineSynchronized,
+  definitionOf,
+  hiddenIterable,
+  isAsyncIterable,
+  providerOf,
+  returnKindOf,
+  type SynchronizedDefinition,
+} from './definition.js';
+import { injectCoordinator } from './host-binding.js';
+import { lockedIterable } from './locked-iterable.js';
+import { lockedObservable } from './locked-observable.js';
+import { placeOf } from './method-place.js';
+import { bindTemplate } from './parameter-lookup.js';
+import { Scope } from './scope.js';
+import {
+  checkSynchronizedOptions,
+  type LockNameFunction,
+  type SynchronizedOptions,
+  type SynchronizedResult,
+} from './synchronized.options.js';
+import { takeLease } from './take-lease.js';
+
+type Method = (...args: never[]) => SynchronizedResult;
+type Call = (this: unknown, ...args: unknown[]) => unknown;
+
+/** `unknown` when the key function can be called with the method's arguments; otherwise `never`, which does not compile. */
+type Fits<K, M extends Method> = K extends (...args: Parameters<M>) => string ? unknown : never;
+
+type MethodDecoratorFor<K> = <M extends Method>(
+  target: object,
+  propertyKey: string | symbol,
+  descriptor: TypedPropertyDescriptor<M> & Fits<K, M>,
+) => void;
+
+/**
+ * Runs a method under a lock, on every replica: one at a time for each lock name.
+ *
+ * @param lockName a format string, as `<fName>-<share.id>`, over the names of the method's parameters, `this`, `fName`
+ * and `className`; or a function of the method's arguments
+ * @throws LockNameError or InvalidOptionsError when the class is loaded, naming class and method
+ *
+ * The decorated method rejects with LockAcquireFailedError (423) when the lock was not to be had, LeaseLostError (409)
+ * when it was lost while the body ran, BackendUnavailableError (503), and LockNameError (500) for a missing value.
+ *
+ * @example
+ * \@Synchronized('<fName>-<share.id>', { blocking: 5000 })
+ * async extend(share: Share, size: number): Promise<void> {}
+ *
+ * @publicApi
+ */
+export function Synchronized(
+  lockName: string,
+  options?: SynchronizedOptions,
+): MethodDecoratorFor<() => string>;
+export function Synchronized<K extends LockNameFunction>(
+  lockName: K,
+  options?: SynchronizedOptions,
+): MethodDecoratorFor<K>;
+export function Synchronized(
+  lockName: string | LockNameFunction,
+  options: SynchronizedOptions = {},
+): MethodDecoratorFor<() => string> {
+  return (target, propertyKey, descriptor: PropertyDescriptor | undefined) => {
+    const where = `@Synchronized on ${placeOf(target, propertyKey)}`;
+    const method = methodOf(target, descriptor, where);
+    checkSynchronizedOptions(options, where);
+    const returnType: unknown = Reflect.getMetadata('design:returntype', target, propertyKey);
+    const definition: SynchronizedDefinition = {
+      label: placeOf(target, propertyKey),
+      options,
+      returns: options.returns ?? returnKindOf(method, returnType),
+      ...namingOf(lockName, target, propertyKey),
+    };
+    const wrapper = wrap(method, definition);
+    copyFace(method, wrapper);
+    defineSynchronized(wrapper, definition);
+    if (descriptor) descriptor.value = wrapper;
+    injectCoordinator(target, options.coordinator);
+  };
+}
+
+function methodOf(target: object, descriptor: PropertyDescriptor | undefined, where: string): Call {
+  if (typeof target === 'function') {
+    throw new InvalidOptionsError(
+      `${where}: it is static; decorate a method of an instance that Nest provides`,
+    );
+  }
+  const method: unknown = descriptor?.value;
+  if (typeof method !== 'function') {
+    throw new InvalidOptionsError(
+      `${where}: it is no method (an arrow-function property or an accessor cannot be wrapped); write it as a method`,
+    );
+  }
+  if (definitionOf(method)) {
+    throw new InvalidOptionsError(
+      `${where}: it is there already; one method takes one lock, so merge the two`,
+    );
+  }
+  return method as Call;
+}
+
+function namingOf(
+  lockName: string | LockNameFunction,
+  target: object,
+  propertyKey: string | symbol,
+): Pick<SynchronizedDefinition, 'nameOf' | 'constantName'> {
+  if (typeof lockName === 'function') {
+    const where = placeOf(target, propertyKey);
+    return { nameOf: (_self, args) => nameFrom(lockName(...(args as never[])), where) };
+  }
+  const template = bindTemplate(
+    LockNameTemplate.parse(lockName, placeOf(target, propertyKey)),
+    target,
+    propertyKey,
+  );
+  const nameOf = (self: unknown, args: readonly unknown[]): string => template.render(self, args);
+  return { nameOf, constantName: template.constant ? nameOf(undefined, []) : undefined };
+}
+
+function nameFrom(made: unknown, where: string): string {
+  if (typeof made === 'string' && made !== '') return made;
+  throw new LockNameError(
+    `${where}: its lock name function returned ${kindOf(made)}; it has to return a non-empty string`,
+  );
+}
+
+/** Never the value: it may be a secret. */
+function kindOf(made: unknown): string {
+  return made === '' ? 'an empty string' : made === null ? 'null' : typeof made;
+}
+
+/** The method as everybody sees it from now on. */
+function wrap(method: Call, definition: SynchronizedDefinition): Call {
+  if (definition.returns === 'observable') {
+    return function (...args) {
+      const body = (): Observable<unknown> => observableOf(method.apply(this, args), definition);
+      const scope = Scope.of(definition);
+      if (scope) return runInScope(scope, definition, this, args, body);
+      return lockedObservable(definition, (signal) => takeFor(definition, this, args, signal), body);
+    };
+  }
+  if (definition.returns === 'async-iterable') {
+    return function (...args) {
+      const body = (): AsyncIterable<unknown> => method.apply(this, args) as AsyncIterable<unknown>;
+      return lockedIterable(definition, (signal) => takeFor(definition, this, args, signal), body);
+    };
+  }
+  return function (...args) {
+    const scope = Scope.of(definition);
+    if (scope) return runInScope(scope, definition, this, args, () => method.apply(this, args));
+    return runAlone(definition, this, args, () => settling(method.apply(this, args), definition));
+  };
+}
+
+async function runInScope(
+  scope: Scope,
+  definition: SynchronizedDefinition,
+  self: unknown,
+  args: readonly unknown[],
+  body: () => unknown,
+): Promise<unknown> {
+  return scope.enter(definition.nameOf(self, args), body);
+}
+
+async function runAlone(
+  definition: SynchronizedDefinition,
+  self: unknown,
+  args: readonly unknown[],
+  body: () => unknown,
+): Promise<unknown> {
+  const name = definition.nameOf(self, args);
+  const lease = await takeLease(definition, providerOf(definition, self), name);
+  if (!lease) return undefined;
+  // Awaited here, which is cheaper for every call than to hand the promise on.
+  return await runAndFinish(lease, definition.label, body, definition.options.onLost);
+}
+
+/** `async`, so that a name that cannot be made is a rejection like every other failure. */
+async function takeFor(
+  definition: SynchronizedDefinition,
+  self: unknown,
+  args: readonly unknown[],
+  signal: AbortSignal,
+): Promise<HeldLease | undefined> {
+  const name = definition.nameOf(self, args);
+  return takeLease(definition, providerOf(definition, self), name, signal);
+}
+
+function observableOf(result: unknown, { label }: SynchronizedDefinition): Observable<unknown> {
+  if (isObservable(result)) return result;
+  throw new InvalidOptionsError(`${label}: its signature says Observable, but it returned ${kindOf(result)}`);
+}
+
+/** A lazy result cannot be held to its end once the caller has been promised a promise. */
+function settling(result: unknown, { label }: SynchronizedDefinition): unknown {
+  if (isObservable(result)) {
+    throw new InvalidOptionsError(
+      `${label}: it returned an Observable, which its signature does not show; declare ": Observable<…>" or pass { returns: 'observable' }`,
+    );
+  }
+  if (isAsyncIterable(result)) throw hiddenIterable(label);
+  return result;
+}
+
+/** What other decorators, and Nest, read off a method: its name, its number of parameters and its metadata. */
+function copyFace(method: Call, wrapper: Call): void {
+  Object.defineProperty(wrapper, 'name', { value: method.name, configurable: true });
+  Object.defineProperty(wrapper, 'length', { value: method.length, configurable: true });
+  for (const key of Reflect.getOwnMetadataKeys(method)) {
+    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, method), wrapper);
+  }
+}

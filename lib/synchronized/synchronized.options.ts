@@ -1,0 +1,59 @@
+import type { Observable } from 'rxjs';
+import { type LockOptions, lockOptionProblems } from '../lock/lock-options.js';
+import { shown } from '../common/checks.js';
+import { InvalidOptionsError } from '../errors.js';
+
+/** What a method under `@Synchronized` may return. */
+export type SynchronizedResult = Promise<unknown> | Observable<unknown> | AsyncIterable<unknown>;
+
+/**
+ * Makes the lock's name out of the method's arguments.
+ * @publicApi
+ */
+export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) => string;
+
+/** @publicApi */
+export interface SynchronizedOptions extends LockOptions {
+  /** The name of the coordinator, where the application has several. */
+  readonly coordinator?: string;
+  /**
+   * 'throw' (the default): LockAcquireFailedError · 'skip': return undefined without running, as a cron job wants; it
+   * then tries once, unless `blocking` says how long to wait.
+   */
+  readonly onNotAcquired?: 'throw' | 'skip';
+  /** 'throw' (the default): LeaseLostError when the body has settled · 'warn': keep the result, log it. */
+  readonly onLost?: 'throw' | 'warn';
+  /** What the method returns, where its signature does not say it. */
+  readonly returns?: 'promise' | 'observable' | 'async-iterable';
+}
+
+const CHOICES = {
+  onNotAcquired: ['throw', 'skip'],
+  onLost: ['throw', 'warn'],
+  returns: ['promise', 'observable', 'async-iterable'],
+} as const;
+
+const KNOWN = ['blocking', 'ttl', 'fencing', 'coordinator', ...Object.keys(CHOICES)];
+
+/** @throws InvalidOptionsError that names the wrong options, with `where` in front */
+export function checkSynchronizedOptions(options: SynchronizedOptions, where: string): void {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidOptionsError(`${where}: its options must be an object, got ${shown(given)}`);
+  }
+  const problems: string[] = [];
+  const { coordinator }: { readonly coordinator?: unknown } = options;
+  if (coordinator !== undefined && (typeof coordinator !== 'string' || coordinator === '')) {
+    problems.push(`coordinator must be the name of a coordinator, got ${shown(coordinator)}`);
+  }
+  for (const [key, value] of Object.entries(options)) {
+    if (!KNOWN.includes(key)) problems.push(`unknown option ${shown(key)}, known are ${KNOWN.join(', ')}`);
+    const choices: readonly unknown[] | undefined = CHOICES[key as keyof typeof CHOICES];
+    if (choices && value !== undefined && !choices.includes(value)) {
+      problems.push(`${key} must be one of ${choices.map(shown).join(', ')}, got ${shown(value)}`);
+    }
+  }
+  const { ttl, blocking, fencing } = options;
+  problems.push(...lockOptionProblems({ ttl, blocking, fencing }));
+  if (problems.length > 0) throw new InvalidOptionsError(`${where}: ${problems.join('; ')}`);
+}

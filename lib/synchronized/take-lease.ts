@@ -1,0 +1,34 @@
+import { HeldLease } from '../lock/lease.js';
+import { leaserOf, type LockProvider } from '../lock/lock-provider.js';
+import { notAcquired } from '../lock/under-lease.js';
+import type { SynchronizedDefinition } from './definition.js';
+import type { SynchronizedOptions } from './synchronized.options.js';
+
+/**
+ * Takes the lock of one call.
+ *
+ * @returns the lease; undefined when it was not to be had and the method is to be skipped then
+ * @throws LockAcquireFailedError, BackendUnavailableError, LockCreationFailedError, or the reason of the signal
+ */
+export async function takeLease(
+  definition: SynchronizedDefinition,
+  provider: LockProvider,
+  name: string,
+  signal?: AbortSignal,
+): Promise<HeldLease | undefined> {
+  const { label, options } = definition;
+  const leaser = leaserOf(provider, `${label}: lock "${name}"`);
+  const blocking = options.blocking ?? patienceOf(options, leaser.settings.blocking);
+  const ttl = options.ttl ?? leaser.settings.ttl;
+  const fencing = options.fencing ?? leaser.settings.fencing;
+  const patience = leaser.patience(blocking, signal);
+  const acquisition = await leaser.acquire({ name, ttl, fencing, label, patience });
+  if (acquisition instanceof HeldLease) return acquisition;
+  if (options.onNotAcquired === 'skip') return undefined;
+  throw notAcquired(name, leaser.memberId, blocking, acquisition.remaining);
+}
+
+/** Who skips what another replica does would never skip if it waited for ever. */
+function patienceOf({ onNotAcquired }: SynchronizedOptions, usual: boolean | number): boolean | number {
+  return onNotAcquired === 'skip' && usual === true ? false : usual;
+}
