@@ -1,0 +1,28 @@
+import { Module } from '@nestjs/common';
+import { ConfigModule, type ConfigType } from '@nestjs/config';
+import { ScheduleModule } from '@nestjs/schedule';
+import { CoordinationModule, coordinationConfig } from 'nestjs-coordination';
+import { AccessModule } from './access/access.module.js';
+import { SharesModule } from './shares/shares.module.js';
+import { SnapshotsModule } from './snapshots/snapshots.module.js';
+import { UsageModule } from './usage/usage.module.js';
+
+@Module({
+  imports: [
+    CoordinationModule.forRootAsync({
+      imports: [ConfigModule.forFeature(coordinationConfig)],
+      inject: [coordinationConfig.KEY],
+      // The storage refuses a late writer by the token of its lease, so every lease has one unless the environment says no.
+      useFactory: (config: ConfigType<typeof coordinationConfig>) => ({
+        ...config,
+        fencing: config.fencing ?? true,
+      }),
+    }),
+    ScheduleModule.forRoot(),
+    SharesModule,
+    SnapshotsModule,
+    AccessModule,
+    UsageModule,
+  ],
+})
+export class AppModule {}

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Finding } from './audit.js';
+import { Fleet } from './fleet.js';
+import type { Amount } from './load.js';
+import { table } from './report.js';
+import { say, status } from './terminal.js';
+import { tryOut } from './trial.js';
+
+export interface DemonstrationOptions {
+  readonly amount: Amount;
+  /** Of the locked replicas; undefined for files beside the data. */
+  readonly backendUrl: string | undefined;
+  /** Go on serving after the checks, until the end is asked for. */
+  readonly serve: boolean;
+}
+
+/** The whole show: the load with locks, the load without, the comparison, and replicas to play with. */
+export class Demonstration {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'share-service-'));
+  readonly #fleets: Fleet[] = [];
+  #held = true;
+
+  constructor(
+    private readonly options: DemonstrationOptions,
+    private readonly ending: AbortSignal,
+  ) {}
+
+  /** @returns true when every check of the locked load held */
+  async run(): Promise<boolean> {
+    const { amount, serve } = this.options;
+    say(`A share service in three replicas. Its shares are plain files in ${this.#directory}`);
+    say();
+    const fleet = await this.#startLocked();
+    const locked = await tryOut(fleet, amount, this.ending);
+    say();
+    const unlocked = await this.#withoutLocks();
+    say();
+    for (const line of table(locked, unlocked)) say(line);
+    say();
+    this.#held = locked.every(({ wrong }) => wrong === 0);
+    say(
+      this.#held
+        ? 'PASSED: with locks nothing was lost, doubled or torn.'
+        : `FAILED: see the column "locked". The files and logs are kept in ${this.#directory}`,
+    );
+    if (this.#held && serve) await this.#serve(fleet);
+    return this.#held;
+  }
+
+  /** Ends every replica, in bounded time, and takes the data away unless somebody has to look at it. */
+  async end(): Promise<void> {
+    await Promise.all(this.#fleets.map((fleet) => fleet.stop()));
+    if (this.#held) await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** At once, without a chance for the replicas to give anything back. */
+  kill(): void {
+    for (const fleet of this.#fleets) fleet.kill();
+  }
+
+  async #startLocked(): Promise<Fleet> {
+    const { backendUrl } = this.options;
+    const locks = join(this.#directory, 'locks');
+    say(`1. With locks, on ${backendUrl === undefined ? `file ${locks}` : 'COORDINATION_BACKEND_URL'}`);
+    const fleet = await this.#start('locked', {
+      COORDINATION_BACKEND_URL: backendUrl ?? pathToFileURL(locks).href,
+      // Each data directory has an exports file, and so a lock of that name.
+      COORDINATION_PREFIX: process.env['COORDINATION_PREFIX'] ?? `${basename(this.#directory)}:`,
+    });
+    for (const { name, url, pid } of fleet.replicas) say(`   ${name}  ${url}  (pid ${pid})`);
+    return fleet;
+  }
+
+  async #withoutLocks(): Promise<Finding[]> {
+    say('2. The same load without: each replica locks in its own memory, unseen by the others (memory:)');
+    const fleet = await this.#start('unlocked', {
+      COORDINATION_BACKEND_URL: 'memory:',
+      // With the tokens of three memories the storage would refuse much of what shows here.
+      COORDINATION_FENCING: 'false',
+    });
+    const findings = await tryOut(fleet, this.options.amount, this.ending);
+    await fleet.stop();
+    return findings;
+  }
+
+  async #start(name: string, env: NodeJS.ProcessEnv): Promise<Fleet> {
+    status('   starting the replicas');
+    const fleet = new Fleet(join(this.#directory, name), env, (replica, how) =>
+      say(`   ${replica.name} ended (${how}); the others go on`),
+    );
+    this.#fleets.push(fleet);
+    const giveUp = (): void => fleet.kill();
+    this.ending.addEventListener('abort', giveUp);
+    await fleet.listening();
+    this.ending.removeEventListener('abort', giveUp);
+    return fleet;
+  }
+
+  async #serve(fleet: Fleet): Promise<void> {
+    const { url } = fleet.next();
+    const json = `-H 'content-type: application/json'`;
+    say();
+    say('The replicas with locks go on serving until Ctrl-C. Try, on any of them:');
+    say(`   curl ${url}/shares`);
+    say(`   curl ${url}/shares ${json} -d '{"size": 5}'`);
+    say(`   curl ${url}/shares/<id>/extend ${json} -d '{"by": 2}'`);
+    if (!this.ending.aborted) await once(this.ending, 'abort');
+    say();
+    say('Stopping the replicas');
+  }
+}
