@@ -1,0 +1,93 @@
+import {
+  CoordinatorEmitter,
+  type CoordinatorEventName,
+  type CoordinatorEvents,
+} from '../../lib/common/coordinator.events.js';
+import { HeldLease } from '../../lib/lock/lease.js';
+import { Leaser, type LeaserSettings } from '../../lib/lock/leaser.js';
+import { LEASER, type LockProvider } from '../../lib/lock/lock-provider.js';
+import { FakeClock } from './fake-clock.js';
+import { ScriptedDriver } from './scripted-driver.js';
+
+export interface Terms {
+  readonly fencing?: boolean;
+  readonly name?: string;
+  readonly blocking?: boolean | number;
+  readonly ttl?: number;
+  readonly signal?: AbortSignal;
+}
+
+const EVENTS: CoordinatorEventName[] = ['lease.waiting', 'lease.acquired', 'lease.released', 'lease.lost'];
+
+/** A leaser, as a started coordinator has it, on a clock and a back end that the test drives. */
+export class LeaserBench implements LockProvider {
+  readonly clock = new FakeClock();
+  readonly driver: ScriptedDriver;
+  readonly leaser: Leaser;
+  readonly memberId = 'member-1';
+  readonly warnings: string[] = [];
+  readonly debug: string[] = [];
+  readonly events: { name: CoordinatorEventName; event: CoordinatorEvents[CoordinatorEventName] }[] = [];
+
+  constructor(settings: Partial<LeaserSettings> = {}, leasesExpire = true) {
+    this.driver = new ScriptedDriver(leasesExpire);
+    const events = new CoordinatorEmitter((message) => this.warnings.push(message));
+    for (const name of EVENTS) events.on(name, (event) => this.events.push({ name, event }));
+    const defaults = {
+      agentId: '1',
+      prefix: '',
+      memberId: this.memberId,
+      ttl: 10_000,
+      blocking: true,
+      fencing: false,
+    };
+    this.leaser = new Leaser(
+      { ...defaults, heartbeat: (settings.ttl ?? defaults.ttl) / 3, ...settings },
+      {
+        driver: this.driver,
+        clock: this.clock,
+        events,
+        log: {
+          debug: (message) => this.debug.push(message()),
+          warn: (message) => this.warnings.push(message),
+        },
+      },
+    );
+  }
+
+  get [LEASER](): Leaser {
+    return this.leaser;
+  }
+
+  /** As `leaser.acquire`, with the default name `lock`. */
+  acquire({
+    name = 'lock',
+    blocking = true,
+    ttl = this.leaser.settings.ttl,
+    fencing = false,
+    signal,
+  }: Terms = {}) {
+    const patience = this.leaser.patience(blocking, signal);
+    return this.leaser.acquire({ name, ttl, fencing, label: '', patience });
+  }
+
+  async take(terms: Terms = {}): Promise<HeldLease> {
+    const acquisition = await this.acquire(terms);
+    if (!(acquisition instanceof HeldLease)) throw new Error('the lock was not to be had');
+    return acquisition;
+  }
+
+  seen(name: CoordinatorEventName): number {
+    return this.events.filter((entry) => entry.name === name).length;
+  }
+}
+
+/** What has become of a promise so far. */
+export function outcomeOf<T>(promise: Promise<T>): { state: string; value?: T; error?: unknown } {
+  const outcome: { state: string; value?: T; error?: unknown } = { state: 'pending' };
+  promise.then(
+    (value) => Object.assign(outcome, { state: 'resolved', value }),
+    (error: unknown) => Object.assign(outcome, { state: 'rejected', error }),
+  );
+  return outcome;
+}

@@ -1,0 +1,62 @@
+import { eventually } from './eventually.js';
+import { RedisServer, startRedis, startRedisNodes, type RedisServerOptions } from './redis-server.js';
+
+const SLOTS = 16_384;
+
+export interface SentinelDeployment {
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly sentinel: RedisServer;
+  readonly masterName: string;
+  readonly url: string;
+}
+
+/** A master, a replica and a sentinel that fails over by itself. */
+export async function startSentinel(): Promise<SentinelDeployment> {
+  const masterName = 'main';
+  const master = await startRedis();
+  const replica = await startRedis({ args: [`replicaof 127.0.0.1 ${master.port}`] });
+  const sentinel = await startRedis({
+    sentinel: true,
+    args: [
+      `sentinel monitor ${masterName} 127.0.0.1 ${master.port} 1`,
+      `sentinel down-after-milliseconds ${masterName} 1000`,
+      `sentinel failover-timeout ${masterName} 3000`,
+    ],
+  });
+  const client = sentinel.client();
+  await eventually(async () => {
+    const replicas = await client.call('sentinel', 'replicas', masterName);
+    return Array.isArray(replicas) && replicas.length === 1;
+  });
+  client.disconnect();
+  const url = `redis+sentinel://127.0.0.1:${sentinel.port}/${masterName}`;
+  return { master, replica, sentinel, masterName, url };
+}
+
+export interface ClusterDeployment {
+  readonly masters: readonly RedisServer[];
+  readonly url: string;
+}
+
+/** Three masters that share the slots. */
+export async function startCluster(options: RedisServerOptions = {}): Promise<ClusterDeployment> {
+  const args = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...(options.args ?? [])];
+  const masters = await startRedisNodes(3, { ...options, args });
+  const clients = masters.map((server) => server.client());
+  for (const [index, client] of clients.entries()) {
+    const from = Math.ceil((index * SLOTS) / 3);
+    const to = Math.ceil(((index + 1) * SLOTS) / 3);
+    await client.cluster('ADDSLOTS', ...Array.from({ length: to - from }, (_, slot) => from + slot));
+    await client.cluster('SET-CONFIG-EPOCH', index + 1);
+  }
+  for (const server of masters.slice(1)) await clients[0]?.cluster('MEET', '127.0.0.1', server.port);
+  for (const client of clients) {
+    await eventually(async () => {
+      const info = await client.cluster('INFO');
+      return /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info);
+    });
+    client.disconnect();
+  }
+  return { masters, url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}` };
+}

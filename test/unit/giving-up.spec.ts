@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import { BackendUnavailableError } from '../../lib/errors.js';
+import { HeldLease } from '../../lib/lock/lease.js';
+import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
+
+describe('giving up to wait for a lock', () => {
+  it('gives up after n ms, not before and not later', async () => {
+    const bench = new LeaserBench();
+    bench.driver.takeAway('lock');
+    const inFront = outcomeOf(bench.acquire({ blocking: 500 }));
+    const behind = outcomeOf(bench.acquire({ blocking: 700 }));
+    await bench.clock.advance(499);
+    expect(inFront.state).toBe('pending');
+    await bench.clock.advance(1);
+    expect(inFront).toMatchObject({ state: 'resolved', value: {} });
+    await bench.clock.advance(199);
+    expect(behind.state).toBe('pending');
+    await bench.clock.advance(1);
+    expect(behind).toMatchObject({ state: 'resolved', value: {} });
+    expect(bench.driver.watchers).toBe(0);
+    expect(bench.clock.timers).toBe(0);
+  });
+
+  it('leaves the line at the time-out at once, and the line goes on', async () => {
+    const bench = new LeaserBench();
+    const holder = await bench.take();
+    const impatient = outcomeOf(bench.acquire({ blocking: 100 }));
+    const patient = outcomeOf(bench.acquire());
+    await bench.clock.advance(100);
+    expect(impatient).toMatchObject({ state: 'resolved', value: {} });
+    await holder.release();
+    await bench.clock.advance(0);
+    expect(patient.value).toBeInstanceOf(HeldLease);
+  });
+
+  it('does not cut a try short at the time-out: a grant that comes is kept', async () => {
+    const bench = new LeaserBench();
+    const late = bench.driver.delay('tryAcquire');
+    const taking = bench.acquire({ blocking: 100 });
+    await bench.clock.advance(300);
+    late.answer();
+    expect(await taking).toBeInstanceOf(HeldLease);
+  });
+
+  it.each(['in front', 'behind', 'before a release'])(
+    'ends with the reason of the signal when it aborts (%s)',
+    async (where) => {
+      const bench = new LeaserBench();
+      if (where === 'behind') await bench.take();
+      else bench.driver.takeAway('lock');
+      const controller = new AbortController();
+      const outcome = outcomeOf(bench.acquire({ signal: controller.signal }));
+      await bench.clock.advance(10);
+      const reason = new Error('had enough');
+      controller.abort(reason);
+      await bench.clock.advance(0);
+      expect(outcome).toMatchObject({ state: 'rejected', error: reason });
+      expect(bench.driver.watchers).toBe(0);
+    },
+  );
+
+  it('does not ask the back end at all for a signal that has aborted before', async () => {
+    const bench = new LeaserBench();
+    const reason = { any: 'value' };
+    await expect(bench.acquire({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(bench.driver.calls).toEqual([]);
+  });
+
+  it('leaves at once in the middle of a try, whose grant is given back before the next one tries', async () => {
+    const bench = new LeaserBench();
+    const late = bench.driver.delay('tryAcquire');
+    const controller = new AbortController();
+    const leaving = outcomeOf(bench.acquire({ signal: controller.signal }));
+    const next = outcomeOf(bench.acquire());
+    await bench.clock.advance(10);
+    controller.abort(new Error('had enough'));
+    await bench.clock.advance(0);
+    expect(leaving.state).toBe('rejected');
+    expect(bench.driver.count('tryAcquire')).toBe(1);
+    const lateRelease = bench.driver.delay('release');
+    late.answer();
+    await bench.clock.advance(0);
+    expect(bench.driver.calls.map(({ operation }) => operation)).toEqual(['tryAcquire', 'release']);
+    expect(next.state).toBe('pending');
+    lateRelease.answer();
+    await bench.clock.advance(0);
+    expect(next.value).toBeInstanceOf(HeldLease);
+  });
+
+  it('goes on for the next one also when the try that was left behind fails', async () => {
+    const bench = new LeaserBench();
+    const late = bench.driver.delay('tryAcquire');
+    const controller = new AbortController();
+    const leaving = outcomeOf(bench.acquire({ signal: controller.signal }));
+    const next = outcomeOf(bench.acquire());
+    await bench.clock.advance(10);
+    controller.abort();
+    late.fail(new BackendUnavailableError('down'));
+    await bench.clock.advance(0);
+    expect([leaving.state, next.state]).toEqual(['rejected', 'resolved']);
+  });
+
+  it('gives a grant back that comes in the very turn of the abort', async () => {
+    const bench = new LeaserBench();
+    const controller = new AbortController();
+    const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
+    bench.driver.tryAcquire = async (request) => {
+      const reply = await tryAcquire(request);
+      controller.abort(new Error('had enough'));
+      return reply;
+    };
+    await expect(bench.acquire({ signal: controller.signal })).rejects.toThrow('had enough');
+    await bench.clock.advance(0);
+    expect(bench.driver.holders.size).toBe(0);
+  });
+
+  it('begins no lease once the signal has aborted, in whatever turn that was', async () => {
+    let aborts = 0;
+    for (let turns = 0; turns < 12; turns += 1) {
+      const bench = new LeaserBench();
+      const controller = new AbortController();
+      const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
+      let begunBefore = 0;
+      const abortLater = async (): Promise<void> => {
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+        begunBefore = bench.seen('lease.acquired');
+        controller.abort(new Error('had enough'));
+      };
+      bench.driver.tryAcquire = (request) => {
+        const attempt = tryAcquire(request);
+        void attempt.then(abortLater);
+        return attempt;
+      };
+      const outcome = outcomeOf(bench.acquire({ signal: controller.signal }));
+      await bench.clock.advance(0);
+      expect(bench.seen('lease.acquired'), `after ${turns} turns`).toBe(begunBefore);
+      expect(bench.driver.holders.size).toBe(begunBefore);
+      if (outcome.state === 'rejected') aborts += 1;
+    }
+    expect(aborts).toBeGreaterThan(0);
+    expect(aborts).toBeLessThan(12);
+  });
+
+  it('ends when the coordinator drains, also for those who come then', async () => {
+    const bench = new LeaserBench();
+    bench.driver.takeAway('lock');
+    const waiting = [outcomeOf(bench.acquire()), outcomeOf(bench.acquire())];
+    bench.leaser.drain.begin(1000);
+    const newcomer = outcomeOf(bench.acquire());
+    await bench.clock.advance(999);
+    expect([...waiting, newcomer].map(({ state }) => state)).toEqual(['pending', 'pending', 'pending']);
+    await bench.clock.advance(1);
+    for (const { error } of [...waiting, newcomer]) {
+      expect(error).toBeInstanceOf(BackendUnavailableError);
+      expect((error as Error).message).toContain('member-1 is shutting down');
+    }
+    await expect(bench.acquire({ name: 'free' })).rejects.toBeInstanceOf(BackendUnavailableError);
+    expect(bench.driver.calls.filter(({ name }) => name === 'free')).toEqual([]);
+  });
+
+  it('gives a grant back that crosses the end of the drain', async () => {
+    const bench = new LeaserBench();
+    const late = bench.driver.delay('tryAcquire');
+    const outcome = outcomeOf(bench.acquire());
+    bench.leaser.drain.begin(100);
+    await bench.clock.advance(100);
+    expect(outcome.state).toBe('rejected');
+    late.answer();
+    await bench.clock.advance(0);
+    expect(bench.driver.count('release')).toBe(1);
+  });
+});

@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/common/clock.js';
+import { CoordinatorEmitter } from '../../lib/common/coordinator.events.js';
+import { LeaseLostError } from '../../lib/errors.js';
+import { Deadline } from '../../lib/lock/deadline.js';
+import { HeldLease, type LeaseKeeper } from '../../lib/lock/lease.js';
+import { Leaser } from '../../lib/lock/leaser.js';
+import { LeaserBench } from '../support/leaser-bench.js';
+import { ScriptedDriver } from '../support/scripted-driver.js';
+
+const keeper: LeaseKeeper = {
+  memberId: 'member-1',
+  release: async () => true,
+  onLeft: () => undefined,
+  onLost: () => undefined,
+  onReleased: () => undefined,
+};
+
+/**
+ * A lease of 50 ms after which the event loop was blocked for 200 ms; no timer has run since. Its signal was taken
+ * before: asking the lease for it is a look of its own.
+ */
+function afterBlock(): { lease: HeldLease; signal: AbortSignal } {
+  const deadline = Deadline.ofLease(systemClock, 50);
+  const lease = new HeldLease('lock', { name: 'lock', id: '1' }, 50, deadline, keeper);
+  const { signal } = lease;
+  expect(signal.aborted).toBe(false);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  return { lease, signal };
+}
+
+describe('the signal of a lease', () => {
+  it('is a real AbortSignal', async () => {
+    const { signal } = await new LeaserBench().take();
+    expect(signal).toBeInstanceOf(AbortSignal);
+    await expect(fetch('http://127.0.0.1:1', { signal: AbortSignal.any([signal]) })).rejects.toThrow();
+  });
+
+  it('reads as aborted right after a blocked event loop, before any timer has run', () => {
+    expect(afterBlock().signal.aborted).toBe(true);
+  });
+
+  it('gives its reason right after a blocked event loop', () => {
+    expect(afterBlock().signal.reason).toBeInstanceOf(LeaseLostError);
+  });
+
+  it('throws its reason right after a blocked event loop', () => {
+    const { signal } = afterBlock();
+    expect(() => signal.throwIfAborted()).toThrow(LeaseLostError);
+  });
+
+  it('is as right as `assertHeld` and `remaining` then', () => {
+    expect(() => afterBlock().lease.assertHeld()).toThrow(LeaseLostError);
+    expect(afterBlock().lease.remaining()).toBe(0);
+  });
+
+  it('takes derived signals and listeners along when it is read', () => {
+    const { lease } = afterBlock();
+    const derived = AbortSignal.any([lease.signal, new AbortController().signal]);
+    expect(derived.aborted).toBe(true);
+    expect(derived.reason).toBeInstanceOf(LeaseLostError);
+  });
+
+  it('tells listeners and derived signals at the deadline, to the millisecond', async () => {
+    const bench = new LeaserBench({ ttl: 1000 });
+    const { signal } = await bench.take();
+    const derived = AbortSignal.any([signal]);
+    const told: number[] = [];
+    const start = bench.clock.monotonic();
+    signal.addEventListener('abort', () => told.push(bench.clock.monotonic() - start));
+    bench.driver.goDown();
+    await bench.clock.advance(987);
+    expect([told, derived.aborted]).toEqual([[], false]);
+    await bench.clock.advance(1);
+    expect(told).toEqual([988]);
+    expect(derived.aborted).toBe(true);
+    expect(derived.reason).toBeInstanceOf(LeaseLostError);
+  });
+
+  it('aborts by itself in real time, not before the deadline and soon after it', async () => {
+    const driver = new ScriptedDriver();
+    const leaser = new Leaser(
+      { agentId: '1', prefix: '', memberId: '1', ttl: 60, heartbeat: 20, blocking: true, fencing: false },
+      {
+        driver,
+        clock: systemClock,
+        events: new CoordinatorEmitter(() => undefined),
+        log: { debug: () => undefined, warn: () => undefined },
+      },
+    );
+    const patience = leaser.patience(true);
+    const lease = await leaser.acquire({ name: 'a', ttl: 60, fencing: false, label: '', patience });
+    if (!(lease instanceof HeldLease)) throw new Error('not acquired');
+    driver.goDown();
+    const aborted = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
+    // A background timer does not keep this process alive by itself.
+    const alive = setTimeout(() => undefined, 60_000);
+    await aborted;
+    clearTimeout(alive);
+    const late = performance.now() - lease.monotonicDeadline;
+    expect(late).toBeGreaterThanOrEqual(0);
+    expect(late).toBeLessThan(1000);
+  });
+
+  it('is aborted before those are told who listen for lost leases', async () => {
+    const bench = new LeaserBench();
+    const lease = await bench.take();
+    const { signal } = lease;
+    let seen: boolean | undefined;
+    const leaser = bench.leaser;
+    const onLost = leaser.onLost.bind(leaser);
+    leaser.onLost = (...args) => {
+      seen = signal.aborted;
+      onLost(...args);
+    };
+    lease.lose({ reason: 'broken', message: 'for a test' });
+    expect(seen).toBe(true);
+  });
+
+  it('is aborted when it is asked for after the loss', async () => {
+    const lease = await new LeaserBench().take();
+    lease.lose({ reason: 'broken', message: 'for a test' });
+    expect(lease.signal.aborted).toBe(true);
+    expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
+  });
+
+  it.each(['asked for before', 'asked for after'])('is frozen by the release, when %s it', async (when) => {
+    const bench = new LeaserBench({ ttl: 1000 });
+    const lease = await bench.take();
+    const early = when === 'asked for before' ? lease.signal : undefined;
+    await lease.release();
+    const signal = early ?? lease.signal;
+    await bench.clock.advance(5000);
+    expect(signal.aborted).toBe(false);
+    expect(signal.reason).toBeUndefined();
+    signal.throwIfAborted();
+  });
+
+  it('is frozen while the release is under way', async () => {
+    const bench = new LeaserBench({ ttl: 1000 });
+    const lease = await bench.take();
+    const late = bench.driver.delay('release');
+    const releasing = lease.release();
+    await bench.clock.advance(5000);
+    expect(lease.signal.aborted).toBe(false);
+    late.answer();
+    expect(await releasing).toBe(true);
+  });
+
+  it('aborts at the first look after the machine was suspended', async () => {
+    const bench = new LeaserBench({ ttl: 1000 });
+    const { signal } = await bench.take();
+    bench.clock.stepWall(60_000);
+    expect(signal.aborted).toBe(true);
+    bench.clock.stepWall(-60_000);
+    expect(signal.aborted).toBe(true);
+  });
+});
