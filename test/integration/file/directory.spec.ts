@@ -1,0 +1,207 @@
+import { chmod, chown, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BackendUnavailableError } from '../../../lib/errors.js';
+import { granted, recordingContext, request } from '../../support/driver-suite.js';
+import { useScratch } from '../../support/file-scratch.js';
+import { FileDriver } from '../../../lib/drivers/file/file.driver.js';
+
+const faked = vi.hoisted(() => ({ fileSystem: undefined as number | undefined }));
+
+// A network file system is the one thing that a test cannot have here.
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const statfsSync = (path: string) => {
+    const found = fs.statfsSync(path);
+    if (faked.fileSystem !== undefined) found.type = faked.fileSystem;
+    return found;
+  };
+  return { ...fs, statfsSync };
+});
+
+describe('the directory of the file driver', () => {
+  const scratch = useScratch();
+
+  afterEach(() => {
+    faked.fileSystem = undefined;
+    vi.unstubAllEnvs();
+  });
+
+  async function refusal(directory: string): Promise<string> {
+    const error: unknown = await scratch
+      .driver(directory)
+      .driver.start()
+      .then(
+        () => new Error('it started'),
+        (error: unknown) => error,
+      );
+    expect(error).toBeInstanceOf(BackendUnavailableError);
+    const { message } = error as Error;
+    expect(message).not.toContain('\n');
+    expect(message).toContain('backendUrl (COORDINATION_BACKEND_URL)');
+    expect(message).toContain(directory);
+    return message;
+  }
+
+  it('is created for this user alone', async () => {
+    const directory = join(await scratch.directory(), 'a', 'b');
+    await scratch.started(directory);
+    for (const path of [directory, join(directory, 'locks'), join(directory, 'instances')]) {
+      expect((await stat(path)).mode & 0o777).toBe(0o700);
+    }
+  });
+
+  it('may be used by many who start at once', async () => {
+    const directory = join(await scratch.directory(), 'new');
+    await Promise.all(Array.from({ length: 10 }, () => scratch.started(directory)));
+    expect(JSON.parse(await readFile(join(directory, 'format.json'), 'utf8'))).toEqual({
+      locks: 'ofd',
+      version: 1,
+    });
+  });
+
+  it('is the state directory of this user when none is named', () => {
+    vi.stubEnv('XDG_STATE_HOME', '/some/state');
+    expect(new FileDriver(undefined, recordingContext()).description).toBe(
+      'file /some/state/nestjs-coordination',
+    );
+    vi.stubEnv('XDG_STATE_HOME', 'relative');
+    const fallback = join(homedir(), '.local', 'state', 'nestjs-coordination');
+    expect(new FileDriver(undefined, recordingContext()).description).toBe(`file ${fallback}`);
+  });
+
+  it('is refused when it cannot be made', async () => {
+    const file = join(await scratch.directory(), 'file');
+    await writeFile(file, '');
+    expect(await refusal(join(file, 'below'))).toContain('ENOTDIR');
+    expect(await refusal(file)).toContain('EEXIST');
+    expect(await refusal('/proc/nowhere')).toContain('ENOENT');
+  });
+
+  it('is refused when others can write to it', async () => {
+    const directory = await scratch.directory();
+    await chmod(directory, 0o770);
+    expect(await refusal(directory)).toContain(
+      'others can write to it (mode 0770, chmod go-w would end that)',
+    );
+    await chmod(directory, 0o750);
+    await scratch.started(directory);
+  });
+
+  it('is refused when it belongs to somebody else', async () => {
+    const directory = await scratch.directory();
+    if (process.geteuid?.() === 0) {
+      await chown(directory, 12_345, 12_345);
+      expect(await refusal(directory)).toContain('it belongs to user 12345, and this process runs as user 0');
+    } else {
+      expect(await refusal('/')).toContain('it belongs to user 0');
+    }
+  });
+
+  it.each([
+    ['{"locks":"flock","version":1}', 'its locks are kept by flock, format 1'],
+    ['{"locks":"ofd","version":2}', 'its locks are kept by ofd, format 2'],
+    ['something else', 'does not say how locks are kept there'],
+    ['null', 'does not say how locks are kept there'],
+  ])('is refused when its locks are kept in another way: %s', async (format, reason) => {
+    const directory = await scratch.directory();
+    await writeFile(join(directory, 'format.json'), format);
+    expect(await refusal(directory)).toContain(reason);
+    expect(await readFile(join(directory, 'format.json'), 'utf8')).toBe(format);
+    expect(await readdir(directory)).toEqual(['format.json']);
+  });
+
+  it('is taken on when whoever created it died before writing its format', async () => {
+    const directory = await scratch.directory();
+    await writeFile(join(directory, 'format.json'), '');
+    await scratch.started(directory);
+    expect(await readFile(join(directory, 'format.json'), 'utf8')).not.toBe('');
+  });
+
+  it.each([
+    [0x6969, 'NFS'],
+    [0xff534d42, 'CIFS'],
+    [0xff534d42 | 0, 'CIFS'],
+  ])('is warned of on a network file system (%i)', async (type, name) => {
+    const { driver, context } = scratch.driver(await scratch.directory());
+    faked.fileSystem = type;
+    await driver.start();
+    expect(context.warnings).toEqual([expect.stringContaining(`is on ${name}`)]);
+  });
+
+  it('may have a long path: the socket then lies elsewhere, in a directory of its own', async () => {
+    const directory = join(await scratch.directory(), 'x'.repeat(120));
+    const before = await privateDirectories();
+    const driver = await scratch.started(directory);
+    const [made] = (await privateDirectories()).filter((entry) => !before.includes(entry));
+    expect((await stat(join(tmpdir(), made!))).mode & 0o777).toBe(0o700);
+    const other = await scratch.process(directory);
+    expect(await other.try('far')).toBe(true);
+    expect(await driver.break('far')).toBe(true);
+    await other.stop();
+    await driver.stop();
+    expect(await privateDirectories()).not.toContain(made);
+  });
+
+  it('holds hashes, and never what a name says', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    for (const name of ['..', '../../x', '/', '/etc/passwd', '', '\0', 'x'.repeat(100_000), '☃', '\ud800']) {
+      granted(await driver.tryAcquire(request(name)));
+    }
+    const files = await readdir(join(directory, 'locks'));
+    expect(files).toHaveLength(9);
+    for (const file of files) expect(file).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('never has a lock file that leads elsewhere', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const victim = join(directory, 'victim');
+    await writeFile(victim, 'precious');
+    const grant = granted(await driver.tryAcquire(request('l')));
+    const [name] = await readdir(join(directory, 'locks'));
+    await driver.release(grant);
+    const locks = join(directory, 'locks');
+    await rename(join(locks, name!), join(directory, 'aside'));
+    await symlink(victim, join(locks, name!));
+    await expect(driver.tryAcquire(request('l'))).rejects.toThrow('ELOOP');
+    expect(await readFile(victim, 'utf8')).toBe('precious');
+  });
+
+  it('says which disk failed when it goes away while it is used, and works again once it is back', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const { driver, context } = scratch.driver(directory);
+    await driver.start();
+    const grant = granted(await driver.tryAcquire(request('held')));
+    await rename(directory, `${directory}-away`);
+    await expect(driver.tryAcquire(request('other'))).rejects.toThrow(`${directory}/locks/`);
+    await expect(driver.announce('member')).rejects.toBeInstanceOf(BackendUnavailableError);
+    expect(await driver.isOwner(grant)).toBe(false);
+    expect(context.changes.map((change) => change.state)).toEqual(['up', 'down']);
+    await rename(`${directory}-away`, directory);
+    expect(await driver.isOwner(grant)).toBe(true);
+    expect(await driver.release(grant)).toBe(true);
+    granted(await driver.tryAcquire(request('other')));
+    expect(context.changes.map((change) => change.state)).toEqual(['up', 'down', 'up']);
+  });
+
+  it('may be replaced: a lock is then one on the new file', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const driver = await scratch.started(directory);
+    const old = granted(await driver.tryAcquire(request('l')));
+    await rename(directory, `${directory}-away`);
+    await mkdir(directory, { mode: 0o700 });
+    const other = await scratch.started(directory);
+    const current = granted(await other.tryAcquire(request('l')));
+    expect(await driver.isOwner(old)).toBe(false);
+    expect(await driver.release(old)).toBe(false);
+    expect(await other.isOwner(current)).toBe(true);
+    expect((await driver.tryAcquire(request('l'))).granted).toBe(false);
+  });
+});
+
+async function privateDirectories(): Promise<string[]> {
+  return (await readdir(tmpdir())).filter((entry) => entry.startsWith('coordination-socket-'));
+}

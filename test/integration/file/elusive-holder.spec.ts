@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { systemClock } from '../../../lib/common/clock.js';
+import { breakLock } from '../../../lib/drivers/file/break-lock.js';
+import { LockFile } from '../../../lib/drivers/file/lock-file.js';
+import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { Peers } from '../../../lib/drivers/file/peers.js';
+import { useScratch } from '../../support/file-scratch.js';
+
+const scratch = useScratch();
+
+it('breaking a lock that is handed on faster than its holders can be asked says so, and blames none', async () => {
+  const native = loadNativeLock();
+  const path = join(await scratch.directory(), 'lock');
+  const file = LockFile.take(path, native)!;
+  let leases = 0;
+  const handOn = (): void => {
+    leases += 1;
+    file.store({ pid: process.pid, memberId: 'm', grantId: `${leases}`, socket: '/none', name: 'busy' });
+  };
+  // Whoever is asked has let go by then, and the next one holds it.
+  class LatePeers extends Peers {
+    override break(): Promise<'unheld'> {
+      handOn();
+      return Promise.resolve('unheld');
+    }
+  }
+  handOn();
+  const breaking = breakLock('busy', path, native, new LatePeers(systemClock), systemClock);
+  await expect(breaking).rejects.toThrow(/went from one holder to the next/);
+  file.free();
+});

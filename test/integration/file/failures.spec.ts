@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { loadBinding, loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { LockFile } from '../../../lib/drivers/file/lock-file.js';
+import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
+import { BackendUnavailableError } from '../../../lib/errors.js';
+import { eventually } from '../../support/eventually.js';
+import { granted, request } from '../../support/driver-suite.js';
+import { useScratch } from '../../support/file-scratch.js';
+
+const run = promisify(execFile);
+
+describe('a file driver that cannot go on', () => {
+  const scratch = useScratch();
+
+  it.each([0, 1100])(
+    'grants nothing that it cannot write down, and damages nothing (%i bytes)',
+    async (room) => {
+      const directory = await scratch.directory();
+      const path = new StateDirectory(directory).lock('full');
+      const process = await scratch.process(directory);
+      const other = await scratch.started(directory);
+      expect(await process.try('full')).toBe(true);
+      const before = LockFile.read(path);
+      await process.release('full');
+      // A limit on the size of files stands in for a full disk: with 1100 bytes, the second slot is cut short.
+      await run('prlimit', ['--pid', String(process.pid), `--fsize=${room}:`]);
+      await expect(process.try('full')).rejects.toThrow(path);
+      expect(LockFile.read(path)).toEqual(before);
+      // Twice, so that the second slot is the next again.
+      for (let lease = 0; lease < 2; lease += 1) {
+        await other.release(granted(await other.tryAcquire(request('full'))));
+      }
+      await expect(process.try('full')).rejects.toThrow('store who holds "full"');
+      await run('prlimit', ['--pid', String(process.pid), '--fsize=unlimited:']);
+      expect(await process.try('full')).toBe(true);
+    },
+  );
+
+  it('locks the file that is there, also when it is replaced while it is being locked', async () => {
+    const path = join(await scratch.directory(), 'file');
+    const native = loadNativeLock();
+    let replaced = 0;
+    const interrupted = {
+      ...native,
+      tryLock: (fd: number) => {
+        replaced += 1;
+        if (replaced <= 3) renameSync(path, `${path}-${replaced}`);
+        return native.tryLock(fd);
+      },
+    };
+    const file = LockFile.take(path, interrupted);
+    expect(replaced).toBe(4);
+    expect(LockFile.take(path, native)).toBeUndefined();
+    file?.free();
+    LockFile.take(path, native)?.free();
+    const always = {
+      ...native,
+      tryLock: (fd: number) => (renameSync(path, `${path}-x`), native.tryLock(fd)),
+    };
+    expect(() => LockFile.take(path, always)).toThrow('was replaced 20 times');
+  });
+
+  it('refuses work before its start and after its stop', async () => {
+    const { driver } = scratch.driver(await scratch.directory());
+    await expect(driver.tryAcquire(request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
+    await driver.start();
+    await driver.stop();
+    await expect(driver.tryAcquire(request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
+    await expect(driver.announce('m')).rejects.toBeInstanceOf(BackendUnavailableError);
+    await expect(driver.break('x')).rejects.toBeInstanceOf(BackendUnavailableError);
+  });
+
+  it('leaves nothing running when it is stopped while it starts', async () => {
+    const directory = await scratch.directory();
+    const { driver } = scratch.driver(directory);
+    const starting = driver.start();
+    await driver.stop();
+    await expect(starting).rejects.toBeInstanceOf(BackendUnavailableError);
+    await expect(driver.tryAcquire(request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
+  });
+
+  it('frees the presence of a member with its process, and warns when two processes are the same member', async () => {
+    const directory = await scratch.directory();
+    const process = await scratch.process(directory);
+    await process.announce('twin');
+    const { driver, context } = scratch.driver(directory);
+    await driver.start();
+    await driver.announce('twin');
+    await driver.announce('twin');
+    expect(context.warnings).toEqual([
+      expect.stringContaining(`already announced by process ${process.pid}`),
+    ]);
+    await process.process.kill();
+    await driver.announce('twin');
+    const path = new StateDirectory(directory).member('twin');
+    expect(LockFile.read(path)?.pid).toBe(globalThis.process.pid);
+    await driver.withdraw('twin');
+  });
+
+  it('does not wait for a holder whose socket is gone to answer', async () => {
+    const directory = await scratch.directory();
+    const holder = await scratch.process(directory);
+    expect(await holder.try('mute')).toBe(true);
+    await holder.stop();
+    const driver = await scratch.started(directory);
+    let rings = 0;
+    const watch = driver.watch('mute', () => (rings += 1));
+    await eventually(() => rings > 2);
+    watch.close();
+    await expect(driver.break('mute')).rejects.toThrow(`process ${holder.pid}`);
+  });
+
+  it('loads the locks by path where the regular loader finds nothing, as on Alpine', () => {
+    const real = createRequire(import.meta.url);
+    const partly = (refused: (id: string) => boolean) =>
+      Object.assign(
+        (id: string): unknown => {
+          if (refused(id)) throw new Error(`cannot find ${id}\nRequire stack: …`);
+          return real(id);
+        },
+        { resolve: real.resolve },
+      ) as unknown as NodeJS.Require;
+    expect(loadBinding(partly((id) => id.endsWith('/binding')))).toHaveProperty('tryLock');
+    expect(() => loadBinding(partly(() => true))).toThrow(
+      /^the file back end has no kernel locks here: fs-native-extensions cannot be loaded on [^\n]*COORDINATION_BACKEND_URL\)$/,
+    );
+  });
+});

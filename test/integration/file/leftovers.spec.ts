@@ -1,0 +1,123 @@
+import { readdir, readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.js';
+import { granted, request } from '../../support/driver-suite.js';
+import { useScratch } from '../../support/file-scratch.js';
+import { acquireWaiting } from '../../support/file-waiting.js';
+
+describe('what the file driver leaves', () => {
+  const scratch = useScratch();
+
+  it('is a file of the same size after ten thousand leases', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    for (let cycle = 0; cycle < 10_000; cycle += 1) {
+      await driver.release(granted(await driver.tryAcquire(request('cycle'))));
+    }
+    const files = await readdir(join(directory, 'locks'));
+    expect(files).toHaveLength(1);
+    expect((await stat(join(directory, 'locks', files[0]!))).size).toBeLessThanOrEqual(2048);
+  });
+
+  it('is no descriptor and no socket after stop, but for the leases that are still held', async () => {
+    const directory = await scratch.directory();
+    const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
+    await a.announce('member-a');
+    const held = granted(await a.tryAcquire(request('held')));
+    const given = granted(await a.tryAcquire(request('given')));
+    b.watch('held', () => undefined);
+    const waiting = acquireWaiting(b, 'given');
+    await a.release(given);
+    await b.release(await waiting);
+    await Promise.all([a.stop(), b.stop()]);
+    await eventually(async () => (await openBelow(directory)).length === 1);
+    expect(await a.release(held)).toBe(true);
+    expect(await openBelow(directory)).toEqual([]);
+    expect((await readdir(join(directory, 'instances'))).filter((entry) => entry.endsWith('.sock'))).toEqual(
+      [],
+    );
+  });
+
+  it('is no file of a member, neither after stop nor of a killed process', async () => {
+    const directory = await scratch.directory();
+    const killed = await scratch.process(directory);
+    await killed.announce('killed');
+    const members = () => readdir(join(directory, 'members'));
+    const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
+    await Promise.all([a.announce('a'), b.announce('b')]);
+    expect(await members()).toHaveLength(3);
+    await a.withdraw('a');
+    await b.stop();
+    expect(await members()).toHaveLength(1);
+    await killed.process.kill();
+    await scratch.started(directory);
+    expect(await members()).toEqual([]);
+  });
+
+  it('is nothing of what is asked of it while it stops, or later', async () => {
+    const directory = await scratch.directory();
+    const holder = await scratch.process(directory);
+    expect(await holder.try('frozen')).toBe(true);
+    holder.process.freeze();
+    const driver = await scratch.started(directory);
+    const connections = () =>
+      process.getActiveResourcesInfo().filter((kind) => /Pipe(Connect)?Wrap/.test(kind)).length;
+    const before = connections();
+    const breaking = driver.break('frozen').catch((error: unknown) => error);
+    await driver.stop();
+    driver.watch('frozen', () => undefined);
+    await eventually(() => connections() <= before, { within: 900 });
+    expect(await openBelow(directory)).toEqual([]);
+    expect(await breaking).toBeInstanceOf(Error);
+    holder.process.thaw();
+  });
+
+  it('is the socket of a killed process until the next driver starts, and of nobody who lives', async () => {
+    const directory = await scratch.directory();
+    const instances = join(directory, 'instances');
+    const sockets = async () =>
+      (await readdir(instances)).filter((entry) => entry.endsWith('.sock')).toSorted();
+    const first = await scratch.process(directory);
+    const second = await scratch.process(directory);
+    const third = await scratch.process(directory);
+    expect(await sockets()).toEqual(['0.sock', '1.sock', '2.sock']);
+    await second.process.kill();
+    await third.process.kill();
+    expect(await sockets()).toEqual(['0.sock', '1.sock', '2.sock']);
+    await scratch.started(directory);
+    expect(await sockets()).toEqual(['0.sock', '1.sock']);
+    expect(await first.try('alive')).toBe(true);
+  });
+
+  it('does not grow with the number of starts', async () => {
+    const directory = await scratch.directory();
+    for (let start = 0; start < 20; start += 1) await (await scratch.started(directory)).stop();
+    expect(await readdir(join(directory, 'instances'))).toEqual(['0']);
+  });
+
+  it('keeps no process alive that only serves others, and one that waits', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const idle = await scratch.process(directory);
+    const waiter = await scratch.process(directory);
+    expect(await idle.try('idle')).toBe(true);
+    const grant = granted(await driver.tryAcquire(request('waited')));
+    const watch = driver.watch('idle', () => undefined);
+    const waiting = waiter.wait('waited');
+    await eventually(async () => (await openBelow(directory)).length > 0);
+    waiter.process.child.channel?.unref();
+    idle.process.child.disconnect();
+    expect(await idle.process.exited).toEqual({ code: 0, signal: null });
+    watch.close();
+    await driver.release(grant);
+    expect(await waiting).toBeTypeOf('bigint');
+  });
+});
+
+/** The files and sockets below a directory that this process has open. */
+async function openBelow(directory: string): Promise<string[]> {
+  const open = await readdir('/proc/self/fd');
+  const targets = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+  return targets.filter((target) => target.startsWith(directory));
+}

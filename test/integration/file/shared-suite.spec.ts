@@ -1,0 +1,19 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FileDriver } from '../../../lib/drivers/file/file.driver.js';
+import { describeDriver, type DriverHarness } from '../../support/driver-suite.js';
+import { describeFencing } from '../../support/fencing-suite.js';
+
+let directory: string;
+
+const harness: DriverHarness = {
+  create: (context) => new FileDriver(directory, context),
+  setUp: async () => {
+    directory = await mkdtemp(join(tmpdir(), 'file-driver-'));
+  },
+  tearDown: () => rm(directory, { recursive: true, force: true }),
+};
+
+describeDriver('file', harness);
+describeFencing('file', harness);

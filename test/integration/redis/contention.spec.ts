@@ -1,0 +1,166 @@
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+
+const drivers: RedisDriver[] = [];
+
+async function started(urls: readonly string[]): Promise<RedisDriver> {
+  const driver = driverOn(urls, recordingContext());
+  drivers.push(driver);
+  await driver.start();
+  return driver;
+}
+
+/** Waits as the layer above does: woken, and never longer than the driver says. */
+async function take(driver: RedisDriver, name: string, ttl: number): Promise<() => Promise<boolean>> {
+  for (;;) {
+    let wake = (): void => undefined;
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const watch = driver.watch(name, wake);
+    await watch.ready;
+    const reply = await driver.tryAcquire(request(name, ttl));
+    if (reply.granted) {
+      watch.close();
+      return () => driver.release(reply.grant);
+    }
+    const timer = setTimeout(wake, reply.retryAfter);
+    await woken;
+    clearTimeout(timer);
+    watch.close();
+  }
+}
+
+describe('contenders on several nodes', () => {
+  afterEach(async () => {
+    await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+  });
+
+  afterAll(stopAllRedis);
+
+  it('give partial votes back at once: no stall, no two holders', async () => {
+    const urls = (await startRedisNodes(3)).map(({ url }) => url);
+    const contenders = await Promise.all([1, 2, 3, 4].map(() => started(urls)));
+    const name = freshName();
+    const ttl = 20_000;
+    const each = 25;
+    let holders = 0;
+    let longest = 0;
+    await Promise.all(
+      contenders.map(async (driver) => {
+        for (let round = 0; round < each; round += 1) {
+          const start = performance.now();
+          const release = await take(driver, name, ttl);
+          longest = Math.max(longest, performance.now() - start);
+          holders += 1;
+          expect(holders).toBe(1);
+          await Promise.resolve();
+          holders -= 1;
+          expect(await release()).toBe(true);
+        }
+      }),
+    );
+    expect(longest).toBeLessThan(ttl / 4);
+  });
+
+  it('leave nothing behind on any node', async () => {
+    const servers = await startRedisNodes(3);
+    const contenders = await Promise.all([1, 2, 3].map(() => started(servers.map(({ url }) => url))));
+    const name = freshName();
+    for (let round = 0; round < 30; round += 1) {
+      const replies = await Promise.all(contenders.map((driver) => driver.tryAcquire(request(name))));
+      await Promise.all(
+        replies.map(async (reply, index) =>
+          reply.granted ? contenders[index]?.release(reply.grant) : false,
+        ),
+      );
+    }
+    for (const server of servers) {
+      const client = server.client();
+      await eventually(async () => (await client.keys('*')).every((key) => key === 'coordination:node'));
+    }
+  });
+
+  it('publish once per lease and node, and never for a partial vote', async () => {
+    const servers = await startRedisNodes(3);
+    const driver = await started(servers.map(({ url }) => url));
+    const name = freshName();
+    const messages: string[] = [];
+    const listeners = servers.map((server) => server.client());
+    for (const listener of listeners) {
+      await listener.subscribe(`coordination:free:coordination:lock:${name}`);
+      listener.on('message', (_channel, message: string) => messages.push(message));
+    }
+    // Two of the three nodes are somebody else's.
+    const keys = servers.slice(0, 2).map((server) => server.client());
+    for (const key of keys) await key.set(`coordination:lock:${name}`, 'foreign', 'PX', 60_000);
+    expect((await driver.tryAcquire(request(name))).granted).toBe(false);
+    for (const key of keys) await key.del(`coordination:lock:${name}`);
+    const grant = granted(await driver.tryAcquire(request(name)));
+    await driver.release(grant);
+    await eventually(() => messages.length >= 3);
+    expect(messages).toEqual([grant.id, grant.id, grant.id]);
+  });
+
+  it('look again soon after a split vote, and late when somebody holds a quorum', async () => {
+    const servers = await startRedisNodes(3);
+    const driver = await started(servers.map(({ url }) => url));
+    const name = freshName();
+    const key = `coordination:lock:${name}`;
+    const [one, two] = servers.map((server) => server.client());
+    await one?.set(key, 'a', 'PX', 60_000);
+    await two?.set(key, 'b', 'PX', 60_000);
+    const start = performance.now();
+    const split = await driver.tryAcquire(request(name));
+    const took = performance.now() - start;
+    expect(split).toMatchObject({ granted: false });
+    // Some round trips, which a busy machine makes long.
+    expect(split.granted ? 0 : split.retryAfter).toBeLessThan(Math.max(200, 4 * took + 1));
+    await two?.set(key, 'a', 'PX', 60_000);
+    await one?.set(key, 'a', 'PX', 50_000);
+    const busy = await driver.tryAcquire(request(name));
+    if (busy.granted) throw new Error('granted');
+    expect(busy.retryAfter).toBeGreaterThan(300);
+    expect(busy.remaining).toBeGreaterThan(0);
+    expect(busy.remaining).toBeLessThanOrEqual(60_000);
+  });
+});
+
+describe('a holder in another language', () => {
+  afterEach(async () => {
+    await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+  });
+
+  afterAll(stopAllRedis);
+
+  it('is respected, and its release is noticed within a second', async () => {
+    const server = await startRedis();
+    const driver = await started([server.url]);
+    const foreign = server.client();
+    const name = freshName();
+    const key = `coordination:lock:${name}`;
+    expect(await foreign.set(key, 'token', 'PX', 30_000, 'NX')).toBe('OK');
+    const waiting = take(driver, name, 10_000);
+    await eventually(async () => Number((await foreign.pubsub('NUMSUB', `coordination:free:${key}`))[1]) > 0);
+    const start = performance.now();
+    await foreign.del(key);
+    const release = await waiting;
+    // The token alone would have lasted for 30 s.
+    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(await foreign.set(key, 'token', 'PX', 30_000, 'NX')).toBeNull();
+    expect(await release()).toBe(true);
+  });
+
+  it('that sets no ttl is respected too', async () => {
+    const server = await startRedis();
+    const driver = await started([server.url]);
+    const name = freshName();
+    await server.client().set(`coordination:lock:${name}`, 'token');
+    expect(await driver.tryAcquire(request(name))).toEqual({ granted: false, retryAfter: 1000 });
+    expect(await driver.break(name)).toBe(true);
+  });
+});

@@ -1,0 +1,123 @@
+import { Cluster, Redis } from 'ioredis';
+import { afterAll, describe } from 'vitest';
+import type { DriverContext } from '../../../lib/drivers/driver.js';
+import { RedisDriver, type RedisClient } from '../../../lib/drivers/redis/index.js';
+import { describeDriver } from '../../support/driver-suite.js';
+import {
+  startCluster,
+  startSentinel,
+  type ClusterDeployment,
+  type SentinelDeployment,
+} from '../../support/redis-deployments.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
+
+const MINIMAL_ACL = 'reset on >p%40ss:/w0rd ~coordination:* &coordination:* +eval +evalsha +get +set +del';
+
+describe('on real Redis servers,', () => {
+  let servers: RedisServer[] = [];
+  let sentinel: SentinelDeployment;
+  let cluster: ClusterDeployment;
+  const clients: RedisClient[] = [];
+
+  afterAll(stopAllRedis);
+
+  const readyDriver = (created: RedisClient[], context: DriverContext): RedisDriver => {
+    clients.push(...created);
+    return new RedisDriver(created, { ttl: 10_000 }, context);
+  };
+
+  const closeClients = async (): Promise<void> => {
+    for (const client of clients.splice(0)) client.disconnect();
+    await stopAllRedis();
+  };
+
+  for (const count of [1, 3, 5]) {
+    describeDriver(`redis (${count} nodes)`, {
+      setUp: async () => {
+        servers = await startRedisNodes(count);
+      },
+      create: (context) =>
+        driverOn(
+          servers.map(({ url }) => url),
+          context,
+        ),
+      tearDown: stopAllRedis,
+    });
+  }
+
+  describeDriver('redis (TLS)', {
+    setUp: async () => {
+      servers = await startRedisNodes(3, { tls: true, password: 'sésame' });
+    },
+    create: (context) => {
+      const ca = servers.map(({ tls }) => tls?.cert ?? '');
+      return driverOn(
+        servers.map(({ url }) => url),
+        context,
+        { redisOptions: { tls: { ca } } },
+      );
+    },
+    tearDown: stopAllRedis,
+  });
+
+  describeDriver('redis (ACL user with few rights)', {
+    setUp: async () => {
+      servers = await startRedisNodes(1, {
+        password: 'of the default user',
+        aclUsers: [`app ${MINIMAL_ACL} +pttl +time +info +publish +subscribe +unsubscribe`],
+      });
+    },
+    create: (context) =>
+      driverOn(`redis://app:${encodeURIComponent('p%40ss:/w0rd')}@127.0.0.1:${servers[0]?.port}`, context),
+    tearDown: stopAllRedis,
+  });
+
+  describeDriver('redis (Sentinel)', {
+    setUp: async () => {
+      sentinel = await startSentinel();
+    },
+    create: (context) => driverOn(sentinel.url, context),
+    tearDown: stopAllRedis,
+  });
+
+  describeDriver('redis (Cluster)', {
+    setUp: async () => {
+      cluster = await startCluster();
+    },
+    create: (context) => driverOn(cluster.url, context),
+    tearDown: stopAllRedis,
+  });
+
+  describeDriver('redis (ready clients)', {
+    setUp: async () => {
+      servers = await startRedisNodes(3);
+    },
+    create: (context) =>
+      readyDriver(
+        servers.map(({ port }, index) => new Redis({ port, host: '127.0.0.1', lazyConnect: index > 0 })),
+        context,
+      ),
+    tearDown: closeClients,
+  });
+
+  describeDriver('redis (ready Sentinel client)', {
+    setUp: async () => {
+      sentinel = await startSentinel();
+    },
+    create: (context) => {
+      const sentinels = [{ host: '127.0.0.1', port: sentinel.sentinel.port }];
+      return readyDriver([new Redis({ sentinels, name: sentinel.masterName })], context);
+    },
+    tearDown: closeClients,
+  });
+
+  describeDriver('redis (ready Cluster client)', {
+    setUp: async () => {
+      cluster = await startCluster();
+    },
+    create: (context) =>
+      readyDriver([new Cluster(cluster.masters.map(({ port }) => ({ host: '127.0.0.1', port })))], context),
+    tearDown: closeClients,
+  });
+});

@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
+
+/** Long enough that no healthy node is late with an answer on a busy machine, ms. */
+const COMMAND_TIMEOUT = 1500;
+
+describe('with one of three nodes stopped by SIGSTOP,', () => {
+  let servers: RedisServer[];
+  let hung: RedisServer;
+  let driver: RedisDriver;
+  let context: ReturnType<typeof recordingContext>;
+
+  beforeEach(async () => {
+    servers = await startRedisNodes(3);
+    hung = servers[2] as RedisServer;
+    context = recordingContext();
+    driver = driverOn(
+      servers.map(({ url }) => url),
+      context,
+      { commandTimeout: COMMAND_TIMEOUT, connectTimeout: COMMAND_TIMEOUT },
+    );
+    await driver.start();
+    // Start is content with a quorum; these tests are about all three.
+    const down = (): number => context.warnings.length;
+    await eventually(async () => {
+      const counts = await Promise.all(
+        servers.map(async (server) => {
+          const client = server.client();
+          const list = String(await client.client('LIST'))
+            .trim()
+            .split('\n').length;
+          client.disconnect();
+          return list;
+        }),
+      );
+      return down() === 0 && counts.every((count) => count >= 2);
+    });
+  });
+
+  afterEach(async () => {
+    await driver.stop();
+    await stopAllRedis();
+  });
+
+  afterAll(stopAllRedis);
+
+  const pair = async (): Promise<number> => {
+    const start = performance.now();
+    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    return performance.now() - start;
+  };
+
+  it('an acquisition takes no longer, neither at first nor later', async () => {
+    hung.pause();
+    const times: number[] = [];
+    for (let round = 0; round < 50; round += 1) times.push(await pair());
+    await eventually(() => context.warnings.length > 0);
+    for (let round = 0; round < 50; round += 1) times.push(await pair());
+    times.sort((a, b) => a - b);
+    expect(times[90]).toBeLessThan(COMMAND_TIMEOUT / 3);
+    expect(context.warnings).toHaveLength(1);
+    expect(context.warnings[0]).toContain(`127.0.0.1:${hung.port} is down: no answer within`);
+    expect(context.changes).toEqual([{ state: 'up' }]);
+  });
+
+  it('a lock that is held is refused after at most one command time-out', async () => {
+    const name = freshName();
+    const grant = granted(await driver.tryAcquire(request(name)));
+    hung.pause();
+    for (let round = 0; round < 20; round += 1) {
+      const start = performance.now();
+      const reply = await driver.tryAcquire(request(name));
+      expect(reply.granted).toBe(false);
+      if (round > 0) expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT / 2);
+    }
+    expect(await driver.renew(grant, 1000)).toEqual({ renewed: true });
+    expect(await driver.isOwner(grant)).toBe(true);
+    expect(await driver.release(grant)).toBe(true);
+  });
+
+  it('the node comes back by itself with SIGCONT, and what it took late is freed there', async () => {
+    const name = freshName();
+    hung.pause();
+    await driver.release(granted(await driver.tryAcquire(request(name, 60_000))));
+    await eventually(() => context.warnings.length > 0);
+    hung.resume();
+    await eventually(() => context.warnings.length > 1);
+    expect(context.warnings[1]).toContain(`127.0.0.1:${hung.port} can be used again`);
+    const client = hung.client();
+    await eventually(async () => (await client.get(`coordination:lock:${name}`)) === null);
+    expect(context.warnings).toHaveLength(2);
+  });
+
+  it('releases still wake the watchers', async () => {
+    const name = freshName();
+    hung.pause();
+    const grant = granted(await driver.tryAcquire(request(name)));
+    let rings = 0;
+    const watch = driver.watch(name, () => (rings += 1));
+    await watch.ready;
+    rings = 0;
+    await driver.release(grant);
+    await eventually(() => rings > 0);
+    watch.close();
+  });
+
+  it('a second one takes the back end down, once, and its return brings it up, once', async () => {
+    const second = servers[1] as RedisServer;
+    hung.pause();
+    second.pause();
+    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/2 of 3 nodes/);
+    const start = performance.now();
+    for (let round = 0; round < 20; round += 1) {
+      await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/take the lock/);
+    }
+    expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
+    expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down']);
+    expect(context.changes[1]?.cause?.message).toContain('no answer within');
+    second.resume();
+    await eventually(() => context.changes.length > 2);
+    await pair();
+    hung.resume();
+    await eventually(() => context.warnings.length === 4);
+    expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down', 'up']);
+  });
+
+  it('stops in bounded time even with all of them stopped', async () => {
+    const watch = driver.watch(freshName(), () => undefined);
+    await watch.ready;
+    for (const server of servers) server.pause();
+    const pending = driver.tryAcquire(request(freshName()));
+    const outcome = expect(pending).rejects.toThrow(/stopped|no answer/);
+    const start = performance.now();
+    await driver.stop();
+    expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
+    await outcome;
+  });
+});

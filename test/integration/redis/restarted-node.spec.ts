@@ -1,0 +1,231 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { BackendUnavailableError } from '../../../lib/errors.js';
+import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
+import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+
+/** Long enough that a busy machine does not let it pass between two steps of a test. */
+const TTL = 20_000;
+/** For tests that wait for its end. */
+const SHORT_TTL = 2_000;
+
+describe('a node that has forgotten its keys', () => {
+  const drivers: RedisDriver[] = [];
+
+  afterEach(async () => {
+    await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+    await stopAllRedis();
+  });
+
+  async function started(urls: string | readonly string[], settings: Partial<RedisDriverSettings> = {}) {
+    const context = recordingContext();
+    const driver = driverOn(urls, context, { ttl: TTL, ...settings });
+    drivers.push(driver);
+    await driver.start();
+    return { driver, context };
+  }
+
+  async function refusal(driver: RedisDriver, name: string): Promise<BackendUnavailableError> {
+    const error: unknown = await driver.tryAcquire(request(name, SHORT_TTL)).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error instanceof BackendUnavailableError) return error;
+    throw new Error('the node granted a lock, or called it busy');
+  }
+
+  it('refuses a client that is newer than the restart, and says how long and why', async () => {
+    const server = await startRedis();
+    const { driver } = await started(server.url);
+    const name = freshName();
+    granted(await driver.tryAcquire(request(name)));
+    await server.restart();
+    const { driver: newer, context } = await started(server.url);
+    const error = await refusal(newer, name);
+    expect(error.message).toMatch(/grants nothing for another \d+ ms: it has lost its keys or is new/);
+    expect(error.endsIn).toBeGreaterThan(0);
+    expect(error.endsIn).toBeLessThanOrEqual(TTL + 1000);
+    await refusal(newer, name);
+    // One line for the operator, not one per call.
+    expect(context.warnings).toHaveLength(1);
+    expect(context.warnings[0]).toMatch(/has lost its keys or is new: it grants no lock for \d+ ms/);
+  });
+
+  it('refuses when it was flushed under a client that is connected', async () => {
+    const server = await startRedis();
+    const { driver } = await started(server.url);
+    const { driver: other } = await started(server.url);
+    const name = freshName();
+    granted(await driver.tryAcquire(request(name)));
+    await server.client().flushall();
+    await refusal(other, name);
+    await refusal(driver, freshName());
+  });
+
+  it('refuses when it was flushed before anybody wrote a record', async () => {
+    const server = await startRedis({ fresh: true });
+    const client = server.client();
+    await eventually(
+      async () => Number(/uptime_in_seconds:(\d+)/.exec(await client.info('server'))?.[1]) > 3,
+    );
+    await client.flushall();
+    const { driver } = await started(server.url, { ttl: SHORT_TTL });
+    await refusal(driver, freshName());
+  });
+
+  it('grants again when the longest ttl is over, to those who wait too', async () => {
+    const server = await startRedis();
+    const { driver } = await started(server.url, { ttl: SHORT_TTL });
+    const name = freshName();
+    granted(await driver.tryAcquire(request(name, SHORT_TTL)));
+    await server.restart();
+    const restarted = performance.now();
+    await eventually(async () => {
+      const reply = await driver
+        .tryAcquire(request(name, SHORT_TTL))
+        .catch(() => ({ granted: false }) as const);
+      return reply.granted;
+    });
+    expect(performance.now() - restarted).toBeGreaterThanOrEqual(SHORT_TTL);
+  });
+
+  it('sits out the longest ttl that any client has told it of, and not only its own', async () => {
+    const server = await startRedis();
+    const { driver } = await started(server.url, { ttl: SHORT_TTL, maxTtl: TTL });
+    await driver.release(granted(await driver.tryAcquire(request(freshName(), TTL))));
+    const { driver: other } = await started(server.url, { ttl: SHORT_TTL });
+    await server.client().flushall();
+    // Whoever comes first tells it to the others.
+    await refusal(driver, freshName());
+    expect((await refusal(other, freshName())).endsIn).toBeGreaterThan(SHORT_TTL);
+  });
+
+  it('is no hindrance while a quorum remembers, and gives its vote again later', async () => {
+    const servers = await startRedisNodes(3);
+    const list = servers.map(({ url }) => url);
+    const { driver } = await started(list, { ttl: SHORT_TTL });
+    await servers[0]?.restart();
+    const { driver: newer, context } = await started(list, { ttl: SHORT_TTL });
+    const name = freshName();
+    const grant = granted(await newer.tryAcquire(request(name, SHORT_TTL)));
+    expect(await servers[0]?.client().exists(`coordination:lock:${name}`)).toBe(0);
+    await newer.release(grant);
+    expect(context.warnings).toHaveLength(1);
+    await eventually(async () => {
+      const lease = granted(await driver.tryAcquire(request(name, SHORT_TTL)));
+      const voted = await servers[0]?.client().exists(`coordination:lock:${name}`);
+      await driver.release(lease);
+      return voted === 1;
+    });
+  });
+
+  it('counts on all nodes at once too', async () => {
+    const servers = await startRedisNodes(3);
+    const list = servers.map(({ url }) => url);
+    await started(list);
+    await Promise.all(servers.map((server) => server.restart()));
+    const { driver } = await started(list);
+    expect((await refusal(driver, freshName())).message).toContain('3 of 3 nodes');
+  });
+
+  it('sits nothing out when it is declared to keep every write', async () => {
+    const server = await startRedis({ fresh: true });
+    const { driver, context } = await started(server.url, { persistent: true });
+    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    // It does not, and that can be seen.
+    expect(context.warnings).toEqual([
+      expect.stringMatching(/is declared to keep every write .* and does not/),
+    ]);
+  });
+
+  it('is believed when it does keep every write', async () => {
+    const server = await startRedis({ fresh: true, args: ['appendonly yes', 'appendfsync always'] });
+    const { driver, context } = await started(server.url, { persistent: true });
+    const grant = granted(await driver.tryAcquire(request(freshName())));
+    await server.restart();
+    await eventually(() =>
+      driver.renew(grant, TTL).then(
+        ({ renewed }) => renewed,
+        () => false,
+      ),
+    );
+    expect(context.warnings).toEqual([]);
+  });
+
+  it('is as old as its server when it has never had a record', async () => {
+    const server = await startRedis({ fresh: true });
+    const client = server.client();
+    await eventually(
+      async () => Number(/uptime_in_seconds:(\d+)/.exec(await client.info('server'))?.[1]) > 3,
+    );
+    const { driver, context } = await started(server.url, { ttl: SHORT_TTL });
+    await driver.release(granted(await driver.tryAcquire(request(freshName(), SHORT_TTL))));
+    expect(context.warnings).toEqual([]);
+  });
+
+  it('has lost the last writes perhaps, when it restarts with what it had stored', async () => {
+    const server = await startRedis({ args: ['appendonly yes', 'appendfsync no'] });
+    const { driver } = await started(server.url);
+    const name = freshName();
+    const grant = granted(await driver.tryAcquire(request(name)));
+    await eventually(async () => (await server.client().info('persistence')).includes('aof_enabled:1'));
+    await server.restart();
+    const { driver: newer } = await started(server.url);
+    await refusal(newer, freshName());
+    // What it does remember can be renewed.
+    await eventually(() =>
+      driver.renew(grant, TTL).then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+
+  it('is one too when it was the replica of the node before, however long it has been up', async () => {
+    const master = await startRedis();
+    const replica = await startRedis({ fresh: true });
+    const client = replica.client();
+    await client.replicaof('127.0.0.1', master.port);
+    const { driver } = await started(master.url);
+    await eventually(async () => (await client.get('coordination:node'))?.includes(' 1 '));
+    await eventually(
+      async () => Number(/uptime_in_seconds:(\d+)/.exec(await client.info('server'))?.[1]) > 3,
+    );
+    // What the master does from now on is not replicated any more.
+    await client.replicaof('NO', 'ONE');
+    const name = freshName();
+    granted(await driver.tryAcquire(request(name, SHORT_TTL)));
+    const { driver: newer } = await started(replica.url);
+    await refusal(newer, name);
+  });
+
+  it('sits out the longest ttl that whoever comes first has ever read in its record', async () => {
+    const server = await startRedis();
+    const { driver } = await started(server.url, { ttl: SHORT_TTL });
+    const { driver: other } = await started(server.url, { ttl: TTL });
+    // That other one has a longer ttl is in the record, and read at the latest by the next acquisition.
+    await driver.release(granted(await driver.tryAcquire(request(freshName(), SHORT_TTL))));
+    await other.stop();
+    await server.client().flushall();
+    expect((await refusal(driver, freshName())).endsIn).toBeGreaterThan(SHORT_TTL);
+  });
+
+  it('has been told of a longer ttl before a lease has it, also while a heartbeat tells a shorter one', async () => {
+    const server = await startRedis();
+    const { driver } = await started(server.url);
+    const beat = driver.announce('member', TTL);
+    granted(await driver.tryAcquire(request(freshName(), 2 * TTL)));
+    await beat;
+    expect(await server.client().get('coordination:node')).toMatch(new RegExp(` ${2 * TTL}$`));
+  });
+
+  it('lets no lease be longer than the longest that it would sit out', async () => {
+    const server = await startRedis();
+    const { driver } = await started(server.url, { maxTtl: TTL });
+    await expect(driver.tryAcquire(request('too-long', TTL + 1))).rejects.toThrow(
+      /Lock "too-long": its ttl of 20001 ms is above maxTtl/,
+    );
+  });
+});

@@ -1,0 +1,63 @@
+import type { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { startRedis, stopAllRedis } from '../../support/redis-server.js';
+
+async function connections(admin: Redis): Promise<number> {
+  return String(await admin.client('LIST'))
+    .trim()
+    .split('\n').length;
+}
+
+function listenersOf(client: Redis): number {
+  return client.eventNames().reduce((sum, event) => sum + client.listenerCount(event), 0);
+}
+
+describe('after stop,', () => {
+  afterEach(stopAllRedis);
+
+  it('no connection of ours is left', async () => {
+    const server = await startRedis();
+    const admin = server.client();
+    const driver = driverOn(server.url);
+    await driver.start();
+    const watch = driver.watch(freshName(), () => undefined);
+    await watch.ready;
+    expect(await connections(admin)).toBe(3);
+    await driver.stop();
+    await eventually(async () => (await connections(admin)) === 1);
+    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/stopped/);
+  });
+
+  it('a ready client works on, with the listeners that it had', async () => {
+    const server = await startRedis();
+    const client = server.client();
+    await client.ping();
+    const before = listenersOf(client);
+    const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
+    await driver.start();
+    const watch = driver.watch(freshName(), () => undefined);
+    await watch.ready;
+    await driver.stop();
+    expect(listenersOf(client)).toBe(before);
+    expect(client.status).toBe('ready');
+    expect(await client.ping()).toBe('PONG');
+    await eventually(async () => (await connections(client)) === 1);
+  });
+
+  it('no key without a ttl is left', async () => {
+    const server = await startRedis();
+    const driver = driverOn(server.url);
+    await driver.start();
+    granted(await driver.tryAcquire(request(freshName())));
+    await driver.announce('member', 5000);
+    await driver.stop();
+    const client = server.client();
+    const keys = await client.keys('*');
+    expect(keys).toHaveLength(3);
+    for (const key of keys) expect(await client.pttl(key)).toBeGreaterThan(0);
+  });
+});
