@@ -1,0 +1,84 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BackendUnavailableError, CoordinatorService } from 'nestjs-coordination';
+import { eventually } from '../../support/eventually.js';
+import { RecordedLog } from '../../support/recorded-log.js';
+import { RedisServer, stopAllRedis } from '../../support/redis-server.js';
+
+const LEASES = 300;
+const NAMES = 10;
+
+beforeAll(() => {
+  RecordedLog.install();
+});
+afterAll(stopAllRedis);
+
+/** Every command that the server runs, also from within scripts, in its order. */
+async function listenTo(server: RedisServer): Promise<{ commands: string[][]; close: () => void }> {
+  const commands: string[][] = [];
+  const monitor = await server.client().monitor();
+  monitor.on('monitor', (_time: string, args: string[]) => commands.push(args));
+  return { commands, close: () => monitor.disconnect() };
+}
+
+describe('after its release', () => {
+  it('no lease is renewed: Redis hears no more of it', async () => {
+    const server = await RedisServer.start();
+    const coordinator = new CoordinatorService({ backendUrl: server.url, ttl: 500, heartbeat: 2 });
+    await coordinator.start();
+    const { commands, close } = await listenTo(server);
+    await Promise.all(
+      Array.from({ length: NAMES }, async (_, name) => {
+        for (let lease = 0; lease < LEASES / NAMES; lease += 1) {
+          await coordinator.using(`lock-${name}`, () => after(Math.random() * 10));
+        }
+      }),
+    );
+    // Longer than any renewal that was still appointed.
+    await after(100);
+    await coordinator.stop();
+    await server.client().echo('that was all');
+    await eventually(() => commands.some(([, text]) => text === 'that was all'));
+    close();
+
+    // A release publishes the id of the lease that it ended, as its last act.
+    const released = new Map<string, number>();
+    for (const [index, [command, , id]] of commands.entries()) {
+      if (command === 'publish' && id !== undefined) released.set(id, index);
+    }
+    expect(released.size).toBe(LEASES);
+    const mentions = commands.flatMap((args, index) => args.map((arg) => ({ arg, index })));
+    const late = mentions.filter(({ arg, index }) => index > (released.get(arg) ?? Infinity));
+    expect(late).toEqual([]);
+    // Renewals and releases have met: there were far more mentions than an acquire and a release make.
+    const renewals = commands.filter(([command]) => command?.toLowerCase() === 'evalsha').length - 2 * LEASES;
+    expect(renewals).toBeGreaterThan(LEASES / 2);
+    await server.stop();
+  });
+
+  it('no renewal that Redis gets to late brings the lock back, or touches the next lease', async () => {
+    const server = await RedisServer.start();
+    const options = { backendUrl: `${server.url}?commandTimeout=200`, ttl: 30_000, heartbeat: 10 };
+    const [first, next] = [new CoordinatorService(options), new CoordinatorService(options)];
+    await Promise.all([first.start(), next.start()]);
+    const lock = first.getLock('lock');
+    expect(await lock.acquire(false)).toBe(true);
+    // With ten renewals under way in it, or unread in its socket, the server stands still.
+    await after(50);
+    server.pause();
+    await after(30);
+    await expect(lock.release()).rejects.toBeInstanceOf(BackendUnavailableError);
+    expect(lock.acquired).toBe(false);
+    server.resume();
+    // What it had not read yet, and what the first one still owes it, is done now.
+    const taken = next.getLock('lock');
+    expect(await taken.acquire(20_000)).toBe(true);
+    await eventually(() => first.getLock('other').acquire(1000));
+    expect(await taken.isStillOwner()).toBe(true);
+    expect(await taken.release()).toBe(true);
+    const client = server.client();
+    expect(await client.exists('coordination:lock:lock')).toBe(0);
+    await Promise.all([first.stop(), next.stop()]);
+    await server.stop();
+  });
+});

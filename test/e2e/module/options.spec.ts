@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  coordinationConfig,
+  CoordinationModule,
+  CoordinatorService,
+  InvalidOptionsError,
+} from 'nestjs-coordination';
+import {
+  type CoordinationOptions,
+  OPTION_VARIABLES,
+  resolveOptions,
+} from '../../../lib/coordination.options.js';
+import { boot, bootError } from '../../support/boot.js';
+
+beforeEach(() => {
+  for (const variable of Object.values(OPTION_VARIABLES)) vi.stubEnv(variable, undefined);
+});
+
+afterEach(() => vi.unstubAllEnvs());
+
+function problemWith(options: object): string {
+  try {
+    resolveOptions(options);
+  } catch (error) {
+    if (error instanceof InvalidOptionsError) return error.message;
+    throw error;
+  }
+  throw new Error('the options were accepted');
+}
+
+function fromEnvironment(variables: Record<string, string>): CoordinationOptions {
+  for (const [variable, value] of Object.entries(variables)) vi.stubEnv(variable, value);
+  return coordinationConfig();
+}
+
+describe('the options', () => {
+  it('have defaults', () => {
+    const { createDriver, agentId, ...rest } = resolveOptions({});
+    expect(rest).toEqual({
+      prefix: '',
+      ttl: 10_000,
+      heartbeat: 10_000 / 3,
+      blocking: true,
+      stopTimeout: 5000,
+      startTimeout: 0,
+      fencing: false,
+    });
+    expect([typeof createDriver, agentId.length]).toEqual(['function', 36]);
+  });
+
+  it('go before the query of the URL, which goes before the defaults', () => {
+    const backendUrl =
+      'memory:?ttl=6000&heartbeat=1000&blocking=250&stopTimeout=10&startTimeout=20&fencing=true&prefix=q-&agentId=q';
+    const times = { ttl: 6000, heartbeat: 1000, blocking: 250, stopTimeout: 10, startTimeout: 20 };
+    const query = { ...times, fencing: true, prefix: 'q-', agentId: 'q' };
+    expect(resolveOptions({ backendUrl })).toMatchObject(query);
+    expect(resolveOptions({ backendUrl, ttl: 9000, prefix: '', blocking: false })).toMatchObject({
+      ...query,
+      ttl: 9000,
+      prefix: '',
+      blocking: false,
+    });
+    expect(resolveOptions({ backendUrl: 'memory:?ttl=6000' })).toMatchObject({ ttl: 6000, heartbeat: 2000 });
+    expect(resolveOptions({ backendUrl: 'memory:?blocking=false' })).toMatchObject({ blocking: false });
+    expect(resolveOptions({ backendUrl, ttl: undefined })).toMatchObject(query);
+  });
+
+  it('are checked at boot, every problem in one error, each with option and variable', async () => {
+    const options = {
+      backendUrl: 'reddis://10.0.0.1',
+      agentId: '',
+      prefix: 7,
+      ttl: 0,
+      heartbeat: -1,
+      blocking: 'maybe',
+      stopTimeout: Number.NaN,
+      lockKey: 'key',
+      startTimeout: -1,
+      fencing: 'yes',
+      maxTtl: 1.5,
+      persistent: 1,
+      nodeList: 7,
+      fenced: true,
+    };
+    const error = await bootError([CoordinationModule.forRoot(options as never)]);
+    expect(error).toBeInstanceOf(InvalidOptionsError);
+    expect(error.message).toMatch(/^The options of CoordinationModule are wrong: \(1\) [^\n]+$/);
+    for (const [option, variable] of Object.entries(OPTION_VARIABLES)) {
+      expect(error.message).toContain(`${option} (${variable})`);
+    }
+    expect(error.message).toContain("unknown option 'fenced', known are backendUrl");
+    expect(error.message).toContain('lockKey must be a function');
+    expect(error.message).toContain('(14)');
+  });
+
+  it.each([
+    [{ ttl: 0 }, 'ttl (COORDINATION_TTL) must be a whole number of ms from 10 to 2147483647, got 0'],
+    [
+      { ttl: Number.NaN },
+      'ttl (COORDINATION_TTL) must be a whole number of ms from 10 to 2147483647, got NaN',
+    ],
+    [{ ttl: '5 s' }, "ttl (COORDINATION_TTL) must be a whole number of ms from 10 to 2147483647, got '5 s'"],
+    [
+      { ttl: 1000, heartbeat: 1500 },
+      'heartbeat (COORDINATION_HEARTBEAT) must be below ttl (COORDINATION_TTL), less 1 % and 2 ms for the drift of clocks, or leases end before they are renewed: got heartbeat 1500 and ttl 1000',
+    ],
+    [{ ttl: 1000, heartbeat: 988 }, 'got heartbeat 988 and ttl 1000'],
+    [{ heartbeat: 0 }, 'heartbeat (COORDINATION_HEARTBEAT) must be a number of ms above 0, got 0'],
+    [
+      { blocking: -1 },
+      'blocking (COORDINATION_BLOCKING) must be true, false or a number of ms, 0 or more, got -1',
+    ],
+    [
+      { stopTimeout: -1 },
+      'stopTimeout (COORDINATION_STOP_TIMEOUT) must be a number of ms, 0 or more, got -1',
+    ],
+    [{ agentId: '' }, "agentId (COORDINATION_AGENT_ID) must be a non-empty string, got ''"],
+    [{ prefix: 7 }, 'prefix (COORDINATION_PREFIX) must be a string, got 7'],
+    [{ backendUrl: 'zookeeper://h' }, 'backendUrl (COORDINATION_BACKEND_URL): unknown scheme "zookeeper:"'],
+    [{ backendUrl: 'redis://h:99999' }, 'backendUrl (COORDINATION_BACKEND_URL): '],
+    [{ backendUrl: 'redis://h:6379x' }, 'backendUrl (COORDINATION_BACKEND_URL): '],
+    [{ backendUrl: 'redis://h1,h2' }, 'backendUrl (COORDINATION_BACKEND_URL): 2 nodes: an even number'],
+    [{ backendUrl: ['redis://h1', 'redis://h2'] }, 'list 1, 3 or 5 independent nodes'],
+    [{ backendUrl: '' }, 'backendUrl (COORDINATION_BACKEND_URL): is empty; give a URL'],
+    [{ backendUrl: 'memory:?ttl=0' }, 'ttl (COORDINATION_TTL) must be a whole number of ms'],
+    [{ backendUrl: 'memory:?tll=5' }, 'unknown option "tll" in the query'],
+    [
+      { backendUrl: 'memory:', redis: { password: 's3cret' } },
+      '"redis" is given, but the URL is a memory: URL',
+    ],
+    [{ redis: { password: 's3cret' } }, 'a URL is missing; "redis" holds options'],
+    [{ fenced: true }, "unknown option 'fenced'"],
+    [{ fencing: 'yes' }, "fencing (COORDINATION_FENCING) must be true or false, got 'yes'"],
+    [
+      { ttl: 500, maxTtl: 100 },
+      'maxTtl (COORDINATION_MAX_TTL) must not be below ttl (COORDINATION_TTL): got 100 and 500',
+    ],
+    [{ nodeList: '' }, 'nodeList (COORDINATION_NODE_LIST) must be a non-empty string'],
+    [{ startTimeout: -1 }, 'startTimeout (COORDINATION_START_TIMEOUT) must be a number of ms, 0 or more'],
+    [{ shared: true, backendurl: 'memory:' }, "unknown option 'backendurl'"],
+  ])('are refused in one line: %j', (options, message) => {
+    const problem = problemWith({
+      backendUrl: 'memory:',
+      ...('redis' in options ? { backendUrl: undefined } : {}),
+      ...options,
+    });
+    expect(problem).toContain(message);
+    expect(problem).not.toContain('\n');
+    expect(problem).not.toContain('s3cret');
+  });
+
+  it('leave the longest heartbeat that renews in time', () => {
+    expect(resolveOptions({ backendUrl: 'memory:', ttl: 1000, heartbeat: 987 }).heartbeat).toBe(987);
+    expect(resolveOptions({ backendUrl: 'memory:', ttl: 10 }).heartbeat).toBeCloseTo(10 / 3);
+  });
+
+  it('need a back end in production', async () => {
+    vi.stubEnv('NODE_ENV', 'production');
+    const error = await bootError([CoordinationModule.forRoot({ ttl: 0 })]);
+    expect(error.message).toMatch(
+      /\(1\) backendUrl \(COORDINATION_BACKEND_URL\) has to be given when NODE_ENV/,
+    );
+    expect(error.message).toContain('(2) ttl (COORDINATION_TTL)');
+    const app = await boot([CoordinationModule.forRoot({ backendUrl: 'memory:' })]);
+    await app.close();
+    expect(resolveOptions({ backendUrl: 'file:' }).ttl).toBe(10_000);
+  });
+});
+
+describe('the environment', () => {
+  it('gives every option that has a variable', () => {
+    const options = fromEnvironment({
+      COORDINATION_BACKEND_URL: 'memory:env',
+      COORDINATION_AGENT_ID: 'agent',
+      COORDINATION_PREFIX: 'p-',
+      COORDINATION_TTL: '8000',
+      COORDINATION_HEARTBEAT: '1500.5',
+      COORDINATION_BLOCKING: 'false',
+      COORDINATION_STOP_TIMEOUT: '0',
+    });
+    expect({ ...options }).toEqual({
+      backendUrl: 'memory:env',
+      agentId: 'agent',
+      prefix: 'p-',
+      ttl: 8000,
+      heartbeat: 1500.5,
+      blocking: false,
+      stopTimeout: 0,
+    });
+    expect(resolveOptions(options)).toMatchObject({ agentId: 'agent', ttl: 8000, blocking: false });
+  });
+
+  it('gives nothing where it is empty', () => {
+    expect(coordinationConfig()).toEqual({});
+    const empty = Object.fromEntries(Object.values(OPTION_VARIABLES).map((variable) => [variable, '']));
+    expect(fromEnvironment(empty)).toEqual({ prefix: '' });
+    expect(resolveOptions(coordinationConfig())).toMatchObject({ ttl: 10_000, blocking: true });
+  });
+
+  it.each([
+    ['true', true],
+    ['false', false],
+    ['250', 250],
+    ['0', 0],
+  ])('says how long to wait: %s', (text, blocking) => {
+    expect(fromEnvironment({ COORDINATION_BLOCKING: text })).toEqual({ blocking });
+  });
+
+  it.each([
+    ['COORDINATION_TTL', '10s', 'ttl'],
+    ['COORDINATION_TTL', ' ', 'ttl'],
+    ['COORDINATION_HEARTBEAT', 'often', 'heartbeat'],
+    ['COORDINATION_BLOCKING', 'yes', 'blocking'],
+    ['COORDINATION_STOP_TIMEOUT', '1,000', 'stopTimeout'],
+  ])('is refused with its variable and the text given: %s=%s', (variable, text, option) => {
+    const problem = problemWith({ backendUrl: 'memory:', ...fromEnvironment({ [variable]: text }) });
+    expect(problem).toContain(`${option} (${variable}) must be`);
+    expect(problem).toContain(`got '${text}'`);
+  });
+
+  it('is read by the namespace alone', async () => {
+    vi.stubEnv('COORDINATION_TTL', 'nonsense');
+    const app = await boot([CoordinationModule.forRoot({ backendUrl: 'memory:', agentId: 'given' })]);
+    expect(app.get(CoordinatorService).agentId).toBe('given');
+    await app.close();
+  });
+});

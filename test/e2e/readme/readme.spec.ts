@@ -1,0 +1,207 @@
+import { Test } from '@nestjs/testing';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { lastValueFrom } from 'rxjs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CoordinationModule, CoordinatorService, Lock } from 'nestjs-coordination';
+import { eventually } from '../../support/eventually.js';
+import { forkFixture } from '../../support/processes.js';
+import { freePort } from '../../support/redis-ports.js';
+import { countBlocks, writeSnippets } from './snippets.js';
+
+interface Class<T = object> {
+  new (...args: never[]): T;
+}
+
+const snippets = writeSnippets();
+const scratch = mkdtempSync(join(tmpdir(), 'coordination-readme-'));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Loads a snippet, and starts an application with one of its providers. */
+async function start(name: string, provider: string) {
+  const module = (await import(snippets.get(name)!)) as Record<string, Class>;
+  const reference = await Test.createTestingModule({
+    imports: [CoordinationModule.forRoot({ backendUrl: `memory:readme-${name}` })],
+    providers: [module[provider]!],
+  }).compile();
+  const app = await reference.createNestApplication().init();
+  return { app, host: app.get<unknown>(module[provider]!), coordinator: app.get(CoordinatorService) };
+}
+
+describe('the snippets of README', () => {
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+  it('are all named, so that each is run here', () => {
+    expect(snippets.size).toBe(countBlocks());
+  });
+
+  it('compile', () => {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const paths = join(root, 'test/e2e/readme/tsconfig.json');
+    expect(() => execFileSync(process.execPath, [tsc, '-p', paths], { encoding: 'utf8' })).not.toThrow();
+  });
+
+  it('quick start: two processes extend one share one after the other', async () => {
+    const env = { XDG_STATE_HOME: scratch, NODE_ENV: 'development' };
+    const ports = [await freePort(), await freePort()];
+    const replicas = await Promise.all(
+      ports.map((port) => forkFixture(snippets.get('quick-start')!, { env: { ...env, PORT: String(port) } })),
+    );
+    try {
+      const urls = ports.map((port) => `http://127.0.0.1:${port}/shares/7/extend`);
+      for (const url of urls) await eventually(() => fetch(url).catch(() => undefined));
+      const before = performance.now();
+      const answers = await Promise.all(urls.map((url) => fetch(url, { method: 'POST' })));
+      for (const answer of answers) expect(await answer.text()).toBe('share 7 is larger now');
+      // Each takes a second; at once, both were done after one. A timer may fire a ms early.
+      expect(performance.now() - before).toBeGreaterThan(1990);
+    } finally {
+      await Promise.all(replicas.map((replica) => replica.kill()));
+    }
+  });
+
+  it('from-environment: the variables configure the module', async () => {
+    process.env['COORDINATION_BACKEND_URL'] = 'memory:readme';
+    process.env['COORDINATION_PREFIX'] = 'shares:';
+    try {
+      const { AppModule } = (await import(snippets.get('from-environment')!)) as { AppModule: Class };
+      const app = await (await Test.createTestingModule({ imports: [AppModule] }).compile()).init();
+      expect(app.get(CoordinatorService).prefix).toBe('shares:');
+      await app.close();
+    } finally {
+      delete process.env['COORDINATION_BACKEND_URL'];
+      delete process.env['COORDINATION_PREFIX'];
+    }
+  });
+
+  it('named: the second coordinator has its own back end', async () => {
+    process.env['XDG_STATE_HOME'] = scratch;
+    const { AppModule, ReportService } = (await import(snippets.get('named')!)) as Record<string, Class>;
+    const app = await (await Test.createTestingModule({ imports: [AppModule!] }).compile()).init();
+    const reports = app.get<{ coordinator: CoordinatorService; build(): Promise<string> }>(ReportService!);
+    expect(await reports.build()).toBe('built');
+    expect(reports.coordinator).not.toBe(app.get(CoordinatorService));
+    await app.close();
+    delete process.env['XDG_STATE_HOME'];
+  });
+
+  it('synchronized: every kind of method runs under its lock', async () => {
+    interface Shares {
+      extend(share: { id: string; size: number }, by: number): Promise<number>;
+      shrink(share: { id: string; size: number }, by: number): Promise<number>;
+      watch(id: string): import('rxjs').Observable<string>;
+      pieces(id: string): AsyncGenerator<string>;
+      nightly(): Promise<string | undefined>;
+    }
+    const { app, coordinator, ...started } = await start('synchronized', 'ShareService');
+    const host = started.host as Shares;
+    const locks: string[] = [];
+    coordinator.on('lease.acquired', ({ lock }) => locks.push(lock));
+    expect(await host.extend({ id: 'a', size: 1 }, 2)).toBe(3);
+    expect(await host.shrink({ id: 'b', size: 3 }, 2)).toBe(1);
+    expect(await lastValueFrom(host.watch('c'))).toBe('c is watched');
+    for await (const piece of host.pieces('d')) expect(piece).toBe('a piece of d');
+    expect(await host.nightly()).toBe('cleaned up');
+    expect(locks).toEqual(['share-a', 'share-b', 'share-c', 'share-d', 'ShareService-nightly']);
+    await coordinator.using('ShareService-nightly', async () => expect(await host.nightly()).toBeUndefined());
+    await app.close();
+  });
+
+  it('lock-param: explicit names', async () => {
+    interface Snapshots {
+      create(share: { id: string }, snap: { name: string }): Promise<string>;
+    }
+    const { app, coordinator, ...started } = await start('lock-param', 'SnapshotService');
+    const host = started.host as Snapshots;
+    const locks: string[] = [];
+    coordinator.on('lease.acquired', ({ lock }) => locks.push(lock));
+    expect(await host.create({ id: '7' }, { name: 'monday' })).toBe('7/monday');
+    expect(locks).toEqual(['create-7-monday']);
+    await app.close();
+  });
+
+  it('by-hand: using, a handle, a lease', async () => {
+    interface Exports {
+      rewrite(): Promise<string>;
+      tryOnce(share: { id: string }): Promise<boolean>;
+      hold(signal: AbortSignal): Promise<number>;
+    }
+    const { app, coordinator, ...started } = await start('by-hand', 'ExportService');
+    const host = started.host as Exports;
+    expect(await host.rewrite()).toBe('rewritten under exports');
+    expect(await host.tryOnce({ id: '7' })).toBe(true);
+    const other = new Lock('share-7', {}, coordinator);
+    await other.acquire();
+    expect(await host.tryOnce({ id: '7' })).toBe(false);
+    await other.release();
+    expect(await host.hold(AbortSignal.timeout(60_000))).toBe(Infinity);
+    await app.close();
+  });
+
+  it('fencing: the storage refuses a lease before the last that it has seen, also when that one only read', async () => {
+    interface Storage {
+      read(id: string, token: number): number;
+      write(id: string, size: number, token: number): void;
+    }
+    const { ShareService, ShareStorage } = (await import(snippets.get('fencing')!)) as Record<string, Class>;
+    const reference = await Test.createTestingModule({
+      imports: [CoordinationModule.forRoot({ backendUrl: 'memory:readme-fencing' })],
+      providers: [ShareService!, ShareStorage!],
+    }).compile();
+    const app = await reference.createNestApplication().init();
+    const service = app.get<{ extend(id: string, by: number): Promise<number> }>(ShareService!);
+    const storage = app.get<Storage>(ShareStorage!);
+    expect(await service.extend('7', 3)).toBe(3);
+    const lock = app.get(CoordinatorService).getLock('share-7', { fencing: true });
+    const token = await lock.using((lease) => Promise.resolve(lease.fencingToken!));
+    expect(await service.extend('7', 2)).toBe(5);
+    expect(() => storage.write('7', 99, token)).toThrow('is too late');
+    const reader = await lock.using((lease) => Promise.resolve(lease.fencingToken!));
+    expect(storage.read('7', reader + 1)).toBe(5);
+    expect(() => storage.write('7', 99, reader)).toThrow('is too late');
+    await app.close();
+  });
+
+  it('fenced-object: the first contact raises the floor, and a write after a later one fails', async () => {
+    interface Stored {
+      readonly body: string;
+      readonly etag: string;
+      readonly token: number;
+    }
+    interface Recipe {
+      readonly open: (store: object, key: string, token: number) => Promise<Stored>;
+      readonly save: (store: object, key: string, was: Stored, body: string) => Promise<Stored>;
+    }
+    const { open, save } = (await import(snippets.get('fenced-object')!)) as Recipe;
+    let object: Stored = { body: 'old', etag: '0', token: 0 };
+    const store = {
+      get: async () => object,
+      put: async (_key: string, body: string, token: number, ifMatch: string) => {
+        if (ifMatch !== object.etag) return undefined;
+        object = { body, token, etag: String(Number(object.etag) + 1) };
+        return object.etag;
+      },
+    };
+    const early = await save(store, 'share-7', await open(store, 'share-7', 5), 'by 5');
+    expect(await open(store, 'share-7', 5)).toEqual(early);
+    const later = await open(store, 'share-7', 6);
+    expect(later.body).toBe('by 5');
+    await expect(save(store, 'share-7', early, 'late')).rejects.toThrow('token 5 is too late');
+    await expect(open(store, 'share-7', 5)).rejects.toThrow('is too late');
+    // Two that come at once: whoever is later in the order of tokens stays.
+    const both = await Promise.allSettled([open(store, 'share-7', 8), open(store, 'share-7', 7)]);
+    expect(both[0].status).toBe('fulfilled');
+    expect(object).toMatchObject({ body: 'by 5', token: 8 });
+  });
+
+  it('events: a listener sees what happens', async () => {
+    const { app, coordinator, ...started } = await start('events', 'LockMetrics');
+    const host = started.host as { seen: string[] };
+    await coordinator.using('x', async () => undefined);
+    expect(host.seen).toEqual([expect.stringMatching(/^x after .* ms$/)]);
+    await app.close();
+  });
+});

@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+
+/** What replicas can be run on: each start gives a back end of its own. */
+export const BACKENDS: Record<string, () => Promise<string>> = {
+  'a file back end': async () => `file://${await scratchDirectory()}/locks`,
+  'one Redis node': async () => (await startRedisNodes(1))[0]!.url,
+  'three Redis nodes': async () => (await startRedisNodes(3)).map((node) => node.url).join(','),
+};
+
+const directories: string[] = [];
+
+export async function scratchDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'coordination-replicas-'));
+  directories.push(directory);
+  return directory;
+}
+
+/** Ends the servers and removes the directories that were made here. */
+export async function cleanUp(): Promise<void> {
+  await stopAllRedis();
+  for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true });
+}
