@@ -1,0 +1,48 @@
+import { type Breakage, faults, spec } from './breakage.js';
+
+const LOCK_FILE = 'lib/drivers/file/lock-file.ts';
+const FENCING = 'test/integration/file/fencing.spec.ts';
+
+/** Of locks on files. */
+export const FILE_BREAKAGES: readonly Breakage[] = [
+  {
+    name: 'counter not carried over a plain lease',
+    wrong: 'tokens start again after a lease without one',
+    edits: [{ file: LOCK_FILE, find: '(last) => last)', replace: '() => 0)' }],
+    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'grow over leases without one'),
+  },
+  {
+    name: 'valid slot overwritten',
+    wrong: 'a write that is cut short takes the last token with it',
+    edits: [
+      {
+        file: LOCK_FILE,
+        find: 'last?.slot === 0 ? SLOT_SIZE : 0',
+        replace: 'last?.slot === 1 ? SLOT_SIZE : 0',
+      },
+    ],
+    foundBy: spec(FENCING, 'are not given, and not forgotten, when they cannot be stored'),
+  },
+  {
+    name: 'inode not compared after locking',
+    wrong: 'the lock is one on a file that nobody else will open',
+    edits: [{ file: LOCK_FILE, find: 'mine = file.isInPlace();', replace: 'mine = true;' }],
+    foundBy: spec('test/integration/file/failures.spec.ts', 'locks the file that is there'),
+  },
+  {
+    name: 'lock file removed at release',
+    wrong: 'who still has it open locks it beside the next one',
+    edits: [
+      { file: 'lib/drivers/file/holdings.ts', find: '      file.free();', replace: '      file.remove();' },
+    ],
+    foundBy: faults('file', 1, 'removed', 'token repeated|token order|exclusion'),
+  },
+  {
+    name: 'lease without a stored token',
+    wrong: 'on a full disk the next lease gets the same token',
+    edits: [
+      { file: LOCK_FILE, find: 'if (written !== length) throw', replace: 'if (written > length) throw' },
+    ],
+    foundBy: spec(FENCING, 'are not given, and not forgotten, when they cannot be stored'),
+  },
+];

@@ -1,0 +1,173 @@
+import { type Breakage, simulation, spec } from './breakage.js';
+
+const CONTEST = 'lib/lock/contest.ts';
+const DEADLINE = 'lib/lock/deadline.ts';
+const HEARTBEAT = 'lib/lock/heartbeat.ts';
+const LEASE = 'lib/lock/lease.ts';
+
+/** Of leases, their deadlines and their waiters: what is the same on every back end. */
+export const LEASE_BREAKAGES: readonly Breakage[] = [
+  {
+    name: 'late grant used',
+    wrong: 'a grant that arrives after its own deadline becomes a lease, and nothing is given back',
+    edits: [
+      {
+        file: CONTEST,
+        find: 'if (!deadline.over && !patience.gone',
+        replace: 'if (!patience.gone',
+      },
+    ],
+    foundBy: simulation(1, 'stall: .* lease was over when it was granted'),
+  },
+  {
+    name: 'deadline counted from the reply',
+    wrong: 'the time that the request and the reply took is added to the lease',
+    edits: [
+      {
+        file: CONTEST,
+        find: '    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, this.#request.ttl) : Deadline.never;\n',
+        replace: '',
+      },
+      {
+        file: CONTEST,
+        find: '    if (!reply.granted) return reply;\n',
+        replace: `    if (!reply.granted) return reply;
+    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, this.#request.ttl) : Deadline.never;
+`,
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'renewed deadline counted from the reply',
+    wrong: 'the time that a renewal took is added to the lease',
+    edits: [
+      {
+        file: HEARTBEAT,
+        find: 'lease.extend(deadline);',
+        replace: 'lease.extend(Deadline.ofLease(this.clock, lease.ttl));',
+      },
+    ],
+    foundBy: spec('test/unit/deadline.spec.ts', 'counts from before the renewal was sent'),
+  },
+  {
+    name: 'renewal after release',
+    wrong: 'a lease whose release was not confirmed is renewed for ever',
+    edits: [
+      { file: HEARTBEAT, find: '    this.#beats.delete(lease);\n', replace: '' },
+      { file: HEARTBEAT, find: '    beat.renewal.cancel();\n', replace: '' },
+      { file: HEARTBEAT, find: 'if (!beat || !lease.held) return;', replace: 'if (!beat) return;' },
+      { file: HEARTBEAT, find: 'if (beat) beat.deadline', replace: 'if (beat && lease.held) beat.deadline' },
+    ],
+    foundBy: simulation(1, 'stall: .* renewal was sent after the release'),
+  },
+  {
+    name: 'denied renewal taken for a success',
+    wrong: 'a holder whose lease is gone goes on with a new deadline',
+    edits: [
+      { file: HEARTBEAT, find: '      if (!reply.renewed) return lease.lose(reply.loss);\n', replace: '' },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'late renewal revives a lost lease',
+    wrong: 'what has seen the loss, and what has not, disagree about one lease',
+    edits: [
+      {
+        file: LEASE,
+        find: '    if (!this.held) return;\n    this.#deadline = deadline;',
+        replace: "    this.#state = 'held';\n    this.#deadline = deadline;",
+      },
+    ],
+    foundBy: spec(
+      'test/unit/renewal.spec.ts',
+      'does not revive a lease whose deadline nobody has looked at yet',
+    ),
+  },
+  {
+    name: 'no try after the subscription',
+    wrong: 'a release between the try and the subscription wakes nobody',
+    edits: [{ file: CONTEST, find: 'this.#sleep(pause, this.#watch.ready)', replace: 'this.#sleep(pause)' }],
+    foundBy: simulation(1, 'stall: .* was free', 4000),
+  },
+  {
+    name: 'waiter does not leave its queue',
+    wrong: 'the place of a caller that has gone is kept for it, and nobody comes after',
+    edits: [
+      {
+        file: 'lib/lock/waiting-line.ts',
+        find: '      this.#waiters.delete(waiter);\n',
+        replace: '',
+      },
+    ],
+    foundBy: simulation(1, 'stall: .* was free'),
+  },
+  {
+    name: 'crossed grant kept',
+    wrong: 'a grant that comes when its caller has gone blocks the lock for a ttl',
+    edits: [
+      {
+        file: CONTEST,
+        find: 'if (reply.granted) await this.context.driver.release(reply.grant);',
+        replace: 'void reply;',
+      },
+    ],
+    foundBy: simulation(1, 'stall: .* was free'),
+  },
+  {
+    name: 'signal follows its timer only',
+    wrong: 'the first look after a stop or a blocked event loop sees a lease that is over',
+    edits: [
+      {
+        file: LEASE,
+        find: '    // Newer versions of Node derive signals without reading `aborted`.\n    this.check();\n',
+        replace: '',
+      },
+      {
+        file: LEASE,
+        find: 'new LeaseSignal(() => this.check())',
+        replace: 'new LeaseSignal(() => undefined)',
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'deadline on the monotonic clock only',
+    wrong: 'a machine that slept wakes with its leases',
+    edits: [
+      {
+        file: DEADLINE,
+        find: 'return Math.max(clock.monotonic() - this.#monotonicStart, clock.wall() - this.#wallStart);',
+        replace: 'return clock.monotonic() - this.#monotonicStart;',
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'deadline on the wall clock only',
+    wrong: 'a clock that is set back keeps a lease that is over',
+    edits: [
+      {
+        file: DEADLINE,
+        find: 'return Math.max(clock.monotonic() - this.#monotonicStart, clock.wall() - this.#wallStart);',
+        replace: 'return clock.wall() - this.#wallStart;',
+      },
+    ],
+    foundBy: spec(
+      'test/unit/deadline.spec.ts',
+      'believes the monotonic clock when the wall clock steps back',
+    ),
+  },
+  {
+    name: 'no drift subtracted',
+    wrong: 'a node whose clock is a little faster frees the key before the holder knows',
+    edits: [
+      {
+        file: DEADLINE,
+        find: 'return ttl - Math.round(ttl * DRIFT_FACTOR) - DRIFT_CONSTANT;',
+        replace: 'return ttl;',
+      },
+    ],
+    foundBy: spec('test/unit/deadline.spec.ts', 'leaves 1 % of the ttl and 2 ms for the drift of clocks'),
+  },
+];

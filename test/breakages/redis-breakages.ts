@@ -1,0 +1,201 @@
+import { type Breakage, simulation, spec } from './breakage.js';
+
+const SCRIPTS = 'lib/drivers/redis/scripts.ts';
+const NODE = 'lib/drivers/redis/redis-node.ts';
+const RECORD = 'lib/drivers/redis/node-record.ts';
+const STAND_IN = 'lib/drivers/redis/stand-in.ts';
+
+/** Of the scripts, the votes and the nodes of Redis. */
+export const REDIS_BREAKAGES: readonly Breakage[] = [
+  {
+    name: 'no owner check on release',
+    wrong: 'a late release frees the lock of the next holder',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  return 0\nend\nredis.call('del', KEYS[1])",
+        replace: "redis.call('del', KEYS[1])",
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'no owner check on renewal',
+    wrong: 'a late renewal takes the lock away from the next holder',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: 'if holder ~= ARGV[1] then\n  return { holder',
+        replace: 'if not holder then\n  return { holder',
+      },
+    ],
+    foundBy: spec('test/integration/redis/late-commands.spec.ts', 'renews nothing that has gone'),
+  },
+  {
+    name: 'renewal creates a missing key',
+    wrong: 'a lease that a node has forgotten comes back, beside a quorum that somebody else has by now',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: 'if holder ~= ARGV[1] then\n  return { holder',
+        replace: 'if holder and holder ~= ARGV[1] then\n  return { holder',
+      },
+    ],
+    foundBy: simulation(1, 'stall: .* renewal found the key of a released lease'),
+  },
+  {
+    name: 'acquisition without a last moment',
+    wrong: 'one that arrives when its caller has given it up, and freed it, blocks the lock for a ttl',
+    edits: [
+      {
+        file: NODE,
+        find: "return earliest === undefined ? '' : Math.floor(earliest + this.#settings.commandTimeout);",
+        replace: "return '';",
+      },
+    ],
+    foundBy: simulation(1, 'stall: .* acquisition was done after its caller had given it up'),
+  },
+  {
+    name: 'repeated acquisition does not renew',
+    wrong: 'the holder counts from the second request, and the key from the first',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nif ARGV[5]",
+        replace: 'end\nif ARGV[5]',
+      },
+    ],
+    foundBy: spec('test/integration/redis/late-commands.spec.ts', 'may be sent twice'),
+  },
+  {
+    name: 'release tells nobody',
+    wrong: 'waiters sleep until they look by themselves',
+    edits: [{ file: SCRIPTS, find: "if ARGV[2] ~= '' then", replace: 'if false then' }],
+    foundBy: simulation(1, 'stall: .* was free'),
+  },
+  {
+    name: 'restarted node votes at once',
+    wrong: 'it has forgotten who holds the lock, and gives it to somebody else',
+    edits: [{ file: SCRIPTS, find: 'math.max(0, born + longest - now) }', replace: '0 }' }],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'quarantine in the memory of the clients',
+    wrong: 'a client that is newer than the restart knows nothing of it',
+    edits: [
+      { file: RECORD, find: "  #text = '';\n", replace: "  #text = '';\n  #changed = false;\n" },
+      {
+        file: RECORD,
+        find: '    this.#text = text;\n    this.#from = wait > 0 ?',
+        replace:
+          "    this.#changed ||= news && this.#text !== '';\n    this.#text = text;\n    this.#from = wait > 0 && this.#changed ?",
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'quarantine of the own ttl only',
+    wrong: 'a node forgets the longer leases of others before they are over',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: 'longest = math.max(tonumber(ARGV[2]), before)',
+        replace: 'longest = tonumber(ARGV[2])',
+      },
+    ],
+    foundBy: spec(
+      'test/integration/redis/restarted-node.spec.ts',
+      'sits out the longest ttl that any client has told it of',
+    ),
+  },
+  {
+    name: 'emptied keyspace not noticed',
+    wrong: 'who is connected goes on without having read the record of the node again',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "if ARGV[4] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[4] then",
+        replace: 'if false then',
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'emptied node taken for an old one',
+    wrong: 'a server that has run for long, and was flushed, grants at once',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "string.find(stats, 'cmdstat_flush') or string.find(stats, 'cmdstat_swapdb') then",
+        replace: 'false then',
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
+  },
+  {
+    name: 'list of nodes not compared',
+    wrong: 'two lists have quorums without a common node',
+    edits: [{ file: SCRIPTS, find: 'list ~= ARGV[1]', replace: 'false' }],
+    foundBy: spec('test/integration/redis/node-list.spec.ts', 'has to be the same for all'),
+  },
+  {
+    name: 'vote of a jumped clock counted',
+    wrong: 'leases of others ended there before their holders know',
+    edits: [
+      {
+        file: NODE,
+        find: 'if (jump === 0) return undefined;',
+        replace: 'if (jump <= Infinity) return undefined;',
+      },
+    ],
+    foundBy: spec('test/integration/redis/jumping-clock.spec.ts', 'its votes count for no new lock'),
+  },
+  {
+    name: 'partial votes kept',
+    wrong: 'the votes of somebody who has lost block the next one for a ttl',
+    edits: [
+      {
+        file: STAND_IN,
+        find: 'if (partial && !this.#mayHold(ballot)) return resolve(0);',
+        replace: 'if (partial) return resolve(0);',
+      },
+    ],
+    foundBy: simulation(1, 'stall: .* was free'),
+  },
+  {
+    name: 'quorum one too small',
+    wrong: 'two quorums need not share a node',
+    edits: [
+      {
+        file: 'lib/drivers/redis/electorate.ts',
+        find: 'this.quorum = Math.floor(nodes.length / 2) + 1;',
+        replace: 'this.quorum = Math.max(1, Math.floor(nodes.length / 2));',
+      },
+    ],
+    foundBy: simulation(1, 'token order|token repeated'),
+  },
+  {
+    name: 'largest counter taken for the token',
+    wrong: 'the next quorum may not have heard of it',
+    edits: [
+      {
+        file: 'lib/drivers/redis/fencing-tokens.ts',
+        find: 'if (missing > 0) {',
+        replace: 'if (missing > nodes.length) {',
+      },
+    ],
+    foundBy: simulation(2, 'token order|token repeated'),
+  },
+  {
+    name: 'token checked on writes only',
+    wrong: 'who read, stalled, and writes before the next one does, is overwritten',
+    edits: [
+      {
+        file: 'test/simulation/storage.ts',
+        find: 'if (token !== undefined) {',
+        replace: "if (token !== undefined && kind === 'write') {",
+      },
+    ],
+    foundBy: simulation(2, 'register|lost update'),
+  },
+];

@@ -1,0 +1,42 @@
+import { byLock } from './by-lock.js';
+import type { History, LeaseStory } from './history.js';
+import { ms, type Violation } from './violation.js';
+
+type Believed = LeaseStory & { readonly belief: { readonly from: number; readonly until: number } };
+
+/**
+ * Two holders that believed in a lease of the same lock at the same time. A belief is what its holder *saw*, so that
+ * a lease which has run out unseen while its process was stopped is no violation. Beliefs that only touch are none.
+ */
+export function judgeExclusion({ leases }: Pick<History, 'leases'>): Violation[] {
+  const believed = leases.filter((lease): lease is Believed => lease.belief !== undefined);
+  return [...byLock(believed).values()].flatMap(overlaps);
+}
+
+function overlaps(leases: readonly Believed[]): Violation[] {
+  const violations: Violation[] = [];
+  let open: Believed[] = [];
+  for (const lease of [...leases].sort((a, b) => a.belief.from - b.belief.from)) {
+    open = open.filter(({ belief }) => belief.until > lease.belief.from);
+    // One look at the very moment at which another one's belief begins is before it, or after it.
+    for (const other of open)
+      if (other.belief.from < lease.belief.until) violations.push(overlap(other, lease));
+    open.push(lease);
+  }
+  return violations;
+}
+
+function overlap(first: Believed, second: Believed): Violation {
+  const until = Math.min(first.belief.until, second.belief.until);
+  return {
+    judge: 'exclusion',
+    lock: second.lock,
+    message:
+      `${shown(first)} and ${shown(second)} both held "${second.lock}" ` +
+      `from ${ms(second.belief.from)} for ${ms(until - second.belief.from)}`,
+  };
+}
+
+function shown({ worker, lease, belief }: Believed): string {
+  return `${worker} (lease ${lease}, ${ms(belief.from)} to ${ms(belief.until)})`;
+}

@@ -1,0 +1,152 @@
+/*
+ * What a run records, as it happens. Every time is read from the judge's clock, which no fault touches: ms with
+ * fractions, the same for all processes of a run. A record is one line of JSON, so that several processes can append
+ * to files of their own, and one that is killed loses at most the line it was writing.
+ */
+
+/** `ms`: waits at most so long; `once`: one try; `forever`: until it is served. */
+export type Budget = number | 'once' | 'forever';
+
+/** A call that asks for a lease. */
+export interface Attempt {
+  readonly type: 'attempt';
+  readonly at: number;
+  /** Names this call, over the whole run. */
+  readonly attempt: string;
+  /** The process or simulated process that asks. */
+  readonly worker: string;
+  readonly lock: string;
+  readonly budget: Budget;
+}
+
+/** How a call ended. Without this record, its process was gone, or the call hung. */
+export type AttemptEnd =
+  | {
+      readonly type: 'granted';
+      /** When the caller had the lease in its hands. */
+      readonly at: number;
+      readonly attempt: string;
+      /** Names this lease, over the whole run. */
+      readonly lease: string;
+      readonly ttl?: number;
+      readonly token?: number;
+    }
+  | { readonly type: 'refused'; readonly at: number; readonly attempt: string }
+  /** `error`: the kind, for example the error's class. */
+  | { readonly type: 'failed'; readonly at: number; readonly attempt: string; readonly error: string };
+
+/**
+ * The holder looked (`!lease.signal.aborted`) and saw that it holds the lease. `at` was read *before* the look, so
+ * that a process stopped between the two does not stretch what it believed. One record for each look.
+ */
+export interface Look {
+  readonly type: 'held';
+  readonly at: number;
+  readonly lease: string;
+}
+
+/** The end of a lease, as its holder learned it. */
+export type LeaseEnding =
+  | {
+      readonly type: 'released';
+      readonly at: number;
+      readonly lease: string;
+      /** When `release` was called: the holder does not believe in the lease from then on. */
+      readonly called: number;
+      /** What `release` said; `unconfirmed` when it threw. */
+      readonly confirmed: boolean | 'unconfirmed';
+    }
+  | { readonly type: 'lost'; readonly at: number; readonly lease: string; readonly reason: string };
+
+/** A process ended, by itself or killed; its calls and leases need no ending of their own. */
+export interface ProcessGone {
+  readonly type: 'gone';
+  readonly at: number;
+  readonly worker: string;
+}
+
+/** `fenced`: refuses a token below the largest it has seen, on reads and on writes; `control`: takes everything. */
+export type Storage = 'fenced' | 'control';
+
+/** An operation on the register of a lock is sent. A read that has no `return` never happened. */
+export interface Invocation {
+  readonly type: 'invoke';
+  readonly at: number;
+  /** Names this operation, over the whole run. */
+  readonly operation: string;
+  readonly worker: string;
+  readonly lock: string;
+  readonly storage: Storage;
+  readonly kind: 'read' | 'write';
+  /** What a write stores. */
+  readonly value?: number;
+  readonly token?: number;
+  readonly lease?: string;
+}
+
+/** It has been answered. Without this record it may or may not have happened. */
+export interface Return {
+  readonly type: 'return';
+  readonly at: number;
+  readonly operation: string;
+  readonly accepted: boolean;
+  /** What a read saw. */
+  readonly value?: number;
+}
+
+/** What a register held when the run was over. All registers begin with 0. */
+export interface FinalValue {
+  readonly type: 'final';
+  readonly at: number;
+  readonly lock: string;
+  readonly storage: Storage;
+  readonly value: number;
+}
+
+export interface Fault {
+  readonly type: 'fault';
+  readonly at: number;
+  /** When it was over; left out for what happens in a moment. */
+  readonly until?: number;
+  /** For example `kill holder`. */
+  readonly kind: string;
+  readonly target?: string;
+}
+
+/** Something worth counting was reached, for example `reply later than the ttl`. */
+export interface InterestingState {
+  readonly type: 'state';
+  readonly at: number;
+  readonly name: string;
+  /** Default: 1. */
+  readonly count?: number;
+}
+
+export type HistoryRecord =
+  | Attempt
+  | AttemptEnd
+  | Look
+  | LeaseEnding
+  | ProcessGone
+  | Invocation
+  | Return
+  | FinalValue
+  | Fault
+  | InterestingState;
+
+/** One record as a line, with its end. */
+export function toLine(record: HistoryRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+/**
+ * The records of one file.
+ * @throws SyntaxError for a line that is not JSON; a last line without an end was cut off by a kill, and is left out
+ */
+export function parseLines(text: string): HistoryRecord[] {
+  const complete = text.slice(0, text.lastIndexOf('\n') + 1);
+  return complete
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as HistoryRecord);
+}

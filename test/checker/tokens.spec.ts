@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { leaseRecords } from './fixtures.js';
+import { readHistory } from './history.js';
+import { judgeTokens } from './tokens.js';
+
+const judge = (orders: ('asked' | 'belief')[], ...records: ReturnType<typeof leaseRecords>[]) =>
+  judgeTokens(readHistory(records.flat()), orders).map(({ judge }) => judge);
+
+describe('the judge of tokens', () => {
+  it('is content with tokens that grow, with gaps', () => {
+    expect(
+      judge(
+        ['asked', 'belief'],
+        leaseRecords('a', 10, 20, { token: 5 }),
+        leaseRecords('b', 30, 40, { token: 99 }),
+        leaseRecords('c', 50, 60),
+      ),
+    ).toEqual([]);
+  });
+
+  it('finds a token that was given twice', () => {
+    expect(
+      judge(
+        ['asked'],
+        leaseRecords('a', 10, 20, { token: 5, asked: 1 }),
+        leaseRecords('b', 12, 22, { token: 5, asked: 1 }),
+      ),
+    ).toEqual(['token repeated']);
+  });
+
+  it('finds a token below that of a lease granted before it was asked for', () => {
+    const records = [
+      leaseRecords('a', 10, 20, { token: 7 }),
+      leaseRecords('b', 30, 40, { token: 8 }),
+      leaseRecords('c', 50, 60, { token: 6 }),
+    ];
+    expect(judge(['asked'], ...records)).toEqual(['token order']);
+  });
+
+  it('lets calls at the same time have tokens in either order', () => {
+    const records = [
+      leaseRecords('a', 10, 20, { token: 7 }),
+      leaseRecords('b', 30, 40, { token: 6, asked: 5 }),
+    ];
+    expect(judge(['asked'], ...records)).toEqual([]);
+    expect(judge(['belief'], ...records)).toEqual(['token order']);
+  });
+
+  it('keeps locks apart', () => {
+    expect(
+      judge(
+        ['asked', 'belief'],
+        leaseRecords('a', 10, 20, { token: 7 }),
+        leaseRecords('b', 30, 40, { token: 7, lock: 'other' }),
+      ),
+    ).toEqual([]);
+  });
+});

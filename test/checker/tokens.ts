@@ -1,0 +1,67 @@
+import { byLock } from './by-lock.js';
+import type { History, LeaseStory } from './history.js';
+import { ms, type Violation } from './violation.js';
+
+type Tokened = LeaseStory & { readonly token: number };
+
+/**
+ * When one lease comes before another. `asked`: the one was granted before the other was asked for; holds whatever the
+ * clocks do. `belief`: its holder's last look came before the other's first; holds while exclusion does.
+ */
+export type TokenOrder = 'asked' | 'belief';
+
+/** Tokens that repeat, and tokens that do not grow with the leases of a lock. */
+export function judgeTokens(
+  { leases }: Pick<History, 'leases'>,
+  orders: readonly TokenOrder[] = ['asked'],
+): Violation[] {
+  const tokened = leases.filter((lease): lease is Tokened => lease.token !== undefined);
+  return [...byLock(tokened).values()].flatMap((group) => [
+    ...repeated(group),
+    ...orders.flatMap((order) => fallen(group, order)),
+  ]);
+}
+
+function repeated(leases: readonly Tokened[]): Violation[] {
+  const violations: Violation[] = [];
+  const seen = new Map<number, Tokened>();
+  for (const lease of leases) {
+    const other = seen.get(lease.token);
+    if (other) {
+      const message = `${shown(other)} and ${shown(lease)} of "${lease.lock}" have the same token`;
+      violations.push({ judge: 'token repeated', lock: lease.lock, message });
+    }
+    seen.set(lease.token, lease);
+  }
+  return violations;
+}
+
+/** Each lease against the largest token among those that came before it. */
+function fallen(leases: readonly Tokened[], order: TokenOrder): Violation[] {
+  const looked = order === 'asked' ? leases : leases.filter(({ belief }) => belief !== undefined);
+  const beginning = ({ asked, belief }: Tokened): number =>
+    order === 'asked' ? asked : (belief?.from ?? Infinity);
+  const end = ({ granted, belief }: Tokened): number =>
+    order === 'asked' ? granted : (belief?.until ?? Infinity);
+  const byBeginning = [...looked].sort((a, b) => beginning(a) - beginning(b));
+  const byEnd = [...looked].sort((a, b) => end(a) - end(b));
+  const violations: Violation[] = [];
+  let largest: Tokened | undefined;
+  let next = 0;
+  for (const lease of byBeginning) {
+    for (let other = byEnd[next]; other && end(other) < beginning(lease); other = byEnd[(next += 1)])
+      if (!largest || other.token > largest.token) largest = other;
+    if (!largest || lease.token > largest.token) continue;
+    const message =
+      `${shown(lease)} of "${lease.lock}" came after ${shown(largest)}: ` +
+      (order === 'asked'
+        ? `asked for at ${ms(lease.asked)}, the other was granted at ${ms(largest.granted)}`
+        : 'its holder looked only after the other one had looked for the last time');
+    violations.push({ judge: 'token order', lock: lease.lock, message });
+  }
+  return violations;
+}
+
+function shown({ lease, worker, token }: Tokened): string {
+  return `token ${token} (lease ${lease} of ${worker})`;
+}

@@ -1,0 +1,12 @@
+/** What a judge found. A stall costs somebody time; everything else breaks a promise about data. */
+export interface Violation {
+  readonly judge:
+    'exclusion' | 'token order' | 'token repeated' | 'register' | 'lost update' | 'stall' | 'leftover';
+  readonly lock: string;
+  /** One line for people, with the times on the judge's clock, ms. */
+  readonly message: string;
+}
+
+export function ms(time: number): string {
+  return `${time.toFixed(3)} ms`;
+}

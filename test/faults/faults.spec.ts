@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { Violation } from '../checker/index.js';
+import { type CampaignReport, runCampaign } from './campaign.js';
+import type { Backend, Campaign } from './faults.js';
+
+/* The fault suite in short; `npm run faults` has the same in long. What a failure needs to be seen again is its seed. */
+
+const SEED = 'short';
+
+async function runShortly(
+  backend: Backend,
+  campaign: Campaign,
+): Promise<CampaignReport & { readonly violations: readonly Violation[] }> {
+  const violations: Violation[] = [];
+  const report = await runCampaign({
+    backend,
+    campaign,
+    seed: SEED,
+    nodes: 3,
+    leases: 1,
+    limit: 60_000,
+    runLength: 5000,
+    onRun: (run) => violations.push(...run.violations),
+  });
+  return { ...report, violations: [...violations, ...report.ending] };
+}
+
+describe.each<Backend>(['redis', 'file'])('on %s, under faults', (backend) => {
+  it('nothing at all goes wrong as long as the assumptions hold', { timeout: 180_000 }, async () => {
+    const { tally, violations } = await runShortly(backend, 'inside');
+    expect(violations).toEqual([]);
+    expect(tally.leases).toBeGreaterThan(0);
+  });
+
+  it(
+    'no token goes back and no fenced update is lost whatever happens, unlike without fencing',
+    {
+      timeout: 180_000,
+    },
+    async () => {
+      const { tally, violations } = await runShortly(backend, 'everything');
+      expect(violations).toEqual([]);
+      expect(tally.reached('holder overtaken between read and write')).toBeGreaterThan(0);
+      expect(tally.lostByControl).toBeGreaterThan(0);
+    },
+  );
+});

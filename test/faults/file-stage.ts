@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { StateDirectory } from '../../lib/drivers/file/state-directory.js';
+import type { Leftover } from '../checker/leftovers.js';
+import { reap } from '../support/redis-reaper.js';
+import { now } from './judge-clock.js';
+import type { Actions } from './scene.js';
+import type { Stage } from './stage.js';
+import { stopUntilOvertaken } from './worker-faults.js';
+
+const run = promisify(execFile);
+const FOLDERS = ['locks', 'members', 'instances'];
+
+/** A directory of lock files. */
+export class FileStage implements Stage {
+  readonly nodes = 0;
+  readonly actions: Actions;
+  readonly #state: string;
+
+  private constructor(private readonly directory: string) {
+    this.#state = join(directory, 'state');
+    this.actions = this.#faults();
+  }
+
+  static async start(): Promise<FileStage> {
+    const directory = await mkdtemp(join(tmpdir(), 'coordination-faults-'));
+    reap.made(directory);
+    return new FileStage(directory);
+  }
+
+  urlOf(): string {
+    return `file://${this.#state}`;
+  }
+
+  heal(): Promise<void> {
+    return this.#restoreFolders();
+  }
+
+  settle(): void {
+    // Nothing of it outlives a run.
+  }
+
+  /** A lock's file stays, as whoever removes it may let two in; what else there is belongs to living processes. */
+  async leftovers(workers: 'idle' | 'ended'): Promise<Leftover[]> {
+    if (workers === 'idle') return [];
+    const found = await Promise.all(
+      ['members', 'instances'].map(async (folder) => {
+        const names = await readdir(join(this.#state, folder));
+        // A seat is a lock too: its file stays, its socket goes.
+        return names
+          .filter((name) => folder !== 'instances' || name.endsWith('.sock'))
+          .map((name) => ({ what: `file in ${folder}`, name }));
+      }),
+    );
+    return found.flat();
+  }
+
+  async stop(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #restoreFolders(): Promise<void> {
+    for (const folder of FOLDERS) await mkdir(join(this.#state, folder), { recursive: true, mode: 0o700 });
+  }
+
+  #faults(): Actions {
+    return {
+      // A limit on the size of files stands in for a full disk.
+      'disk full': async (step, scene) => {
+        const worker = scene.crew.target(step.worker);
+        if (!worker) return undefined;
+        const limit = (size: string): Promise<unknown> =>
+          run('prlimit', ['--pid', String(worker.process.pid), `--fsize=${size}:`]).catch(
+            // It was killed meanwhile.
+            () => undefined,
+          );
+        // Of the two slots of a file, 1100 bytes cut the second one short.
+        await limit(step.chance < 0.5 ? '0' : '1100');
+        await scene.pause(step.lasts);
+        await limit('unlimited');
+        return worker.name;
+      },
+
+      'stop between lock and record': async (step, scene) => {
+        const worker = scene.crew.target(step.worker);
+        if (!worker) return undefined;
+        worker.send({ do: 'stop before record', until: now() + step.lasts / 2 });
+        await scene.pause(step.lasts);
+        worker.thaw();
+        return worker.name;
+      },
+
+      'kill between lock and record': async (step, scene) => {
+        const worker = scene.crew.target(step.worker);
+        if (!worker) return undefined;
+        worker.send({ do: 'stop before record', until: now() + 100 });
+        await scene.pause(150);
+        if (worker.ended) return undefined;
+        await scene.crew.replace(worker);
+        return worker.name;
+      },
+
+      'remove directory': async (step, scene) => {
+        if (!existsSync(join(this.#state, 'locks'))) return undefined;
+        const what = step.chance < 0.6 ? 'locks' : '.';
+        // In one step, as others go on to create files in it.
+        const aside = join(this.directory, `removed-${randomUUID()}`);
+        await rename(join(this.#state, what), aside);
+        await rm(aside, { recursive: true, force: true });
+        await scene.pause(step.lasts);
+        await this.#restoreFolders();
+        return what === '.' ? 'the whole directory' : what;
+      },
+
+      'remove the file of a stopped holder': (step, scene) => {
+        const lock = scene.locks[step.lock] ?? '';
+        const path = new StateDirectory(this.#state).lock(lock);
+        return stopUntilOvertaken(lock, step.lasts, scene, () => rm(path, { force: true }));
+      },
+    };
+  }
+}
