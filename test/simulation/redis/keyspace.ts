@@ -1,0 +1,47 @@
+interface Entry {
+  readonly value: string;
+  /** The last ms of the node's wall clock at which it is there; Infinity without a ttl. */
+  readonly until: number;
+}
+
+/** The keys of one node, all of them strings, which end by the node's wall clock, as in Redis. */
+export class Keyspace {
+  #entries = new Map<string, Entry>();
+
+  /** @param now whole ms */
+  constructor(private readonly now: () => number) {}
+
+  get(key: string): string | undefined {
+    return this.#find(key)?.value;
+  }
+
+  /** @param ttl ms */
+  set(key: string, value: string, ttl = Infinity): void {
+    this.#entries.set(key, { value, until: this.now() + ttl });
+  }
+
+  delete(key: string): boolean {
+    return this.#find(key) !== undefined && this.#entries.delete(key);
+  }
+
+  /** In ms; Infinity without one, undefined without the key. */
+  ttl(key: string): number | undefined {
+    const entry = this.#find(key);
+    return entry && entry.until - this.now();
+  }
+
+  clear(): void {
+    this.#entries = new Map();
+  }
+
+  keys(): string[] {
+    return [...this.#entries.keys()].filter((key) => this.#find(key) !== undefined);
+  }
+
+  #find(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry || this.now() <= entry.until) return entry;
+    this.#entries.delete(key);
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+import {
+  type History,
+  judgeExclusion,
+  judgeLeftovers,
+  judgeRegister,
+  judgeStalls,
+  judgeTokens,
+  judgeUpdates,
+  type Leftover,
+  readHistory,
+  type StallLimits,
+  type Violation,
+} from '../checker/index.js';
+import { brokenBy } from './assumptions.js';
+import { type Campaign, drawScenario, type Scenario } from './scenario.js';
+import { judgeStates } from './promises.js';
+import { Random } from './random.js';
+import { Simulation } from './simulation.js';
+
+/** Longer than every try, and every time-out, that a call may be in the middle of when its time is over, ms. */
+const SLACK = 3000;
+/** When nothing goes wrong, a waiter is woken, and does not look by itself. */
+const LONGEST_IDLE = 300;
+/** What is meant to stay for a while: what nodes know of themselves, and the counters of the fencing tokens. */
+const STAYS = /^coordination:(node|fence:)/;
+const DAY = 86_400_000;
+
+export interface SeedResult {
+  readonly history: History;
+  readonly violations: readonly Violation[];
+  /** The same seed gives the same one. */
+  readonly hash: () => string;
+  /** Everything that happened, one record a line. */
+  readonly lines: () => string;
+}
+
+/** @throws Error when the scenario breaks an assumption that its campaign is inside of */
+export async function runSeed(seed: number, campaign: Campaign): Promise<SeedResult> {
+  const random = new Random(seed * 2 + campaign);
+  const scenario = drawScenario(random, campaign);
+  const simulation = new Simulation(scenario, random);
+  const drained = await simulation.run();
+  const broken = brokenBy(simulation.whatHappened());
+  if (broken.tokens.length > 0)
+    throw new Error(`Seed ${seed}: outside of what tokens assume: ${broken.tokens.join()}`);
+  if (campaign === 1 && broken.exclusion.length > 0)
+    throw new Error(`Seed ${seed}: outside of campaign 1: ${broken.exclusion.join()}`);
+  const { journal } = simulation;
+  const history = readHistory(journal.records);
+  const overlaps = judgeExclusion(history);
+  const inside = broken.exclusion.length === 0;
+  const violations = [
+    ...(inside ? overlaps : []),
+    ...(inside ? judgeStates(history) : []),
+    ...judgeTokens(history, inside ? ['asked', 'belief'] : ['asked']),
+    ...judgeRegister(history),
+    ...judgeUpdates(history),
+    ...judgeStalls(history, stallLimits(scenario, simulation)),
+    ...judgeLeftovers(leftovers(simulation, drained), DAY, ({ name }) => STAYS.test(name)),
+  ];
+  const states = new Map(history.states);
+  const note = (name: string, count: number): void => {
+    if (count > 0) states.set(name, count);
+  };
+  note('exclusion broken outside its assumptions', inside ? 0 : overlaps.length);
+  note('late holder beside the next one', lateHolders(history));
+  return {
+    history: { ...history, states },
+    violations,
+    hash: () => journal.hash(),
+    lines: () => journal.lines(),
+  };
+}
+
+function stallLimits({ calm }: Scenario, { end, longestPause, world }: Simulation): StallLimits {
+  return {
+    slack: SLACK + longestPause,
+    end: world.now,
+    longestHold: world.now - end,
+    ...(calm && { longestIdle: LONGEST_IDLE }),
+  };
+}
+
+/** When everybody has left and every lease has run out. */
+function leftovers({ nodes, members, world }: Simulation, drained: boolean): Leftover[] {
+  const keys = nodes.flatMap((node) => {
+    node.now = Math.max(node.now, world.now);
+    return node.keyspace.keys().map((name) => {
+      const ttl = node.keyspace.ttl(name) ?? 0;
+      const forgotten = name.startsWith('coordination:lock:') || name.startsWith('coordination:member:');
+      return { what: `key on ${node.name}`, name, ttl: ttl === Infinity || forgotten ? undefined : ttl };
+    });
+  });
+  return drained ? keys : [...keys, { what: 'timers', name: `of ${members.length} processes` }];
+}
+
+/** Leases whose holder still worked, or was stopped, when the next one was granted. */
+function lateHolders({ leases, gone }: History): number {
+  return leases.filter((lease) => {
+    const end =
+      lease.ending?.type === 'released' ? lease.ending.called : (lease.ending?.at ?? gone.get(lease.worker));
+    return leases.some(
+      (other) =>
+        other.lock === lease.lock && other.granted > lease.granted && other.granted < (end ?? Infinity),
+    );
+  }).length;
+}

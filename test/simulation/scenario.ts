@@ -1,0 +1,104 @@
+import { LocalTime } from './local-time.js';
+import type { Pauses } from './member.js';
+import type { Latency } from './network.js';
+import { Random } from './random.js';
+
+export type Campaign = 1 | 2;
+
+/**
+ * What a run is made of, drawn from its seed. Campaign 1 stays inside the assumptions of the promises, campaign 2 does
+ * not; whether a run was inside is computed again from what happened.
+ */
+export interface Scenario {
+  /** Nothing goes wrong. */
+  readonly calm: boolean;
+  readonly nodes: readonly LocalTime[];
+  readonly members: number;
+  /** How many calls a process has under way at once. */
+  readonly lanes: number;
+  readonly locks: readonly string[];
+  /** The first is the usual one. */
+  readonly ttls: readonly number[];
+  readonly maxTtl: number | undefined;
+  readonly fencing: boolean;
+  /** ms */
+  readonly duration: number;
+  readonly work: number;
+  readonly think: number;
+  readonly careless: number;
+  readonly latency: Latency;
+  readonly pauses: Pauses;
+  /** How many faults come at times of their own. */
+  readonly faults: number;
+  /** How likely one is at each dangerous moment. */
+  readonly bias: number;
+  /** `close`: nodes may lose their memory, because the clients' clocks agree better than the quarantine is long. */
+  readonly clocks: 'close' | 'wild';
+  /** Whether the wall clock of a machine that sleeps may hide it. */
+  readonly wallMayStop: boolean;
+  /** The rates of all clocks differ by less than the drift. */
+  readonly fair: boolean;
+  readonly newClock: (random: Random) => LocalTime;
+}
+
+const DURATION = 1500;
+
+/** Rates that differ by less than the drift which a deadline allows for. */
+const FAIR_RATE = 0.004;
+/** Far outside of it. */
+const FOUL_RATE = 0.15;
+const DAY = 86_400_000;
+
+export function drawScenario(random: Random, campaign: Campaign): Scenario {
+  const calm = random.chance(0.1);
+  const clocks = random.chance(0.5) ? 'close' : 'wild';
+  const ttls = random.pick([[300], [300], [200, 500], [150, 300, 900]]);
+  const declared = ttls.length > 1 && !(campaign === 2 && random.chance(0.5));
+  const rate = campaign === 2 && clocks === 'wild' && !calm ? FOUL_RATE : FAIR_RATE;
+  const clock = (each: Random, offset: number): LocalTime =>
+    new LocalTime(1 + each.between(-rate, rate), each.between(-offset, offset));
+  const plain = random.chance(0.5);
+  return {
+    calm,
+    fair: rate === FAIR_RATE,
+    nodes: Array.from({ length: random.pick([1, 3, 3, 3, 5]) }, () => {
+      const time = clock(random, clocks === 'close' ? 100 : DAY);
+      if (!calm && random.chance(campaign === 1 ? 0.15 : 0.4)) stepNode(time, random, campaign);
+      return time;
+    }),
+    members: 2 + random.below(3),
+    lanes: 1 + random.below(2),
+    locks: ['a', 'b'].slice(0, 1 + random.below(2)),
+    ttls,
+    maxTtl: declared ? Math.max(...ttls) : undefined,
+    fencing: random.chance(0.85),
+    duration: DURATION,
+    work: random.skewed(5, 600),
+    think: random.skewed(10, 300),
+    // Campaign 2 is there to show what fencing is for.
+    careless: campaign === 1 ? random.pick([0, 0.3, 1]) : random.pick([0.5, 1]),
+    latency: {
+      least: 0.1,
+      most: random.skewed(0.3, 10),
+      spikes: calm ? 0 : random.pick([0, 0.002, 0.02]),
+      spike: 2 * Math.max(...ttls),
+    },
+    pauses: { rate: calm ? 0 : random.pick([0, 0.0005, 0.003]), longest: 3 * Math.max(...ttls) },
+    faults: calm ? 0 : plain ? random.below(12) : random.below(3),
+    bias: calm || plain ? 0 : random.pick(campaign === 1 ? [0.02, 0.1] : [0.1, 0.25]),
+    clocks,
+    wallMayStop: campaign === 2 && clocks === 'wild',
+    newClock: (each) => {
+      const time = clock(each, clocks === 'close' ? 20 : DAY);
+      if (!calm && each.chance(0.3))
+        time.step(each.between(0, DURATION), each.between(-1, 1) * (clocks === 'close' ? 15 : DAY));
+      return time;
+    },
+  };
+}
+
+/** Ahead ends leases early, which no client can know for certain; back only keeps them longer. */
+function stepNode(time: LocalTime, random: Random, campaign: Campaign): void {
+  const ahead = campaign === 2 && random.chance(0.7);
+  time.step(random.between(0, DURATION), (ahead ? 1 : -1) * random.skewed(5, 5000));
+}

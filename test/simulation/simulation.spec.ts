@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { Tally } from '../checker/index.js';
+import { runSeed } from './run-seed.js';
+import type { Campaign } from './scenario.js';
+
+/** Of each campaign; `npm run simulate` runs as many as wanted. */
+const SEEDS = 150;
+
+async function run(campaign: Campaign): Promise<Tally> {
+  const tally = new Tally();
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const { history, violations } = await runSeed(seed, campaign);
+    tally.add(String(seed), history, violations);
+  }
+  return tally;
+}
+
+describe('the simulation', () => {
+  it('finds no violation inside of the assumptions', async () => {
+    const tally = await run(1);
+    expect(tally.violations, tally.text('Campaign 1')).toBe(0);
+    // A quiet run would show nothing.
+    expect(tally.leases).toBeGreaterThan(10 * SEEDS);
+    for (const state of [
+      'late holder beside the next one',
+      'refused by the storage',
+      'node in quarantine',
+      'acquisition refused because it came too late',
+      'acquisition refused by the node’s record',
+      'lease lost: expired',
+      'struck at votes',
+      'waiter called off',
+    ])
+      expect(tally.reached(state), tally.text(state)).toBeGreaterThan(0);
+  });
+
+  it('loses no update with fencing whatever happens, and some without', async () => {
+    const tally = await run(2);
+    expect(tally.violations, tally.text('Campaign 2')).toBe(0);
+    expect(tally.lostByControl, tally.text('Campaign 2')).toBeGreaterThan(0);
+  });
+
+  it('replays a seed to the last digit', async () => {
+    for (const seed of [3, 4, 5]) {
+      const [once, again, other] = [await runSeed(seed, 2), await runSeed(seed, 2), await runSeed(seed, 1)];
+      expect(again.hash()).toBe(once.hash());
+      expect(other.hash()).not.toBe(once.hash());
+    }
+  });
+});

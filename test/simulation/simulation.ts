@@ -1,0 +1,241 @@
+import { ACQUIRE, CONFIRM, ENROL, RELEASE, RENEW } from '../../lib/drivers/redis/scripts.js';
+import type { WhatHappened } from './assumptions.js';
+import { Faults } from './faults.js';
+import { Journal } from './journal.js';
+import type { LocalTime } from './local-time.js';
+import { Member } from './member.js';
+import { Link } from './network.js';
+import type { Random } from './random.js';
+import type { Reply } from './redis/reply.js';
+import { SimulatedNode } from './redis/simulated-node.js';
+import type { Scenario } from './scenario.js';
+import { SimulatedStorage } from './storage.js';
+import { DONE_TOO_LATE, KEPT_AFTER_RELEASE, RENEWED_AFTER_RELEASE } from './promises.js';
+import { type Spot, type Waiter, work } from './workload.js';
+import { World } from './world.js';
+
+const COMMAND_TIMEOUT = 60;
+const CONNECT_TIMEOUT = 150;
+/** After this nobody waits for a command any more, and an acquisition must not be done, ms; rates differ. */
+const LATEST_COMMAND = 1.02 * COMMAND_TIMEOUT + 2;
+/** How long the leases of a process that stops may still be used, ms. */
+const STOP_TIMEOUT = 500;
+/** By then every call has been answered and every lease has run out, ms. */
+const AFTERMATH = 60_000;
+
+const SCRIPTS = new Map(
+  Object.entries({ ACQUIRE, CONFIRM, ENROL, RELEASE, RENEW }).flatMap(([name, { sha, text }]) => [
+    [sha, name],
+    [text, name],
+  ]),
+);
+
+/** Processes, nodes, storage and faults of one scenario. */
+export class Simulation {
+  readonly world = new World();
+  readonly journal = new Journal();
+  readonly nodes: readonly SimulatedNode[];
+  /** All that ever were. */
+  readonly members: Member[] = [];
+  /** When nobody asks for anything new any more, on the judge's clock, ms. */
+  readonly end: number;
+  readonly #storage = new SimulatedStorage();
+  readonly #links = new Map<Member, readonly Link[]>();
+  readonly #waiting = new Set<Waiter>();
+  /** Ids of the acquisitions that became leases. */
+  readonly #used = new Set<string>();
+  /** When they were given back, by id, on the judge's clock, ms. */
+  readonly #released = new Map<string, number>();
+  /** Node and id of each lease that a node has freed. */
+  readonly #freed = new Set<string>();
+  readonly #faults: Faults;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    private readonly scenario: Scenario,
+    private readonly random: Random,
+  ) {
+    this.end = scenario.duration;
+    this.nodes = scenario.nodes.map(
+      (time, index) =>
+        new SimulatedNode(`node${index + 1}`, time, random.fork(), (node, command, reply, sentAt) =>
+          this.#observe(node, command, reply, sentAt),
+        ),
+    );
+    this.#faults = new Faults(
+      this.world,
+      random.fork(),
+      this.journal,
+      {
+        nodes: this.nodes,
+        members: () => this.members.filter(({ gone }) => !gone),
+        linksOf: (member) => this.#links.get(member) ?? [],
+        kill: (member) => this.#kill(member),
+        join: () => this.#join(),
+        callOff: (lock) => this.#callOff(lock),
+      },
+      {
+        ttl: Math.max(...scenario.ttls),
+        mayForget: (node, at) => this.#mayForget(node, at),
+        wallMayStop: scenario.wallMayStop,
+      },
+    );
+  }
+
+  /** Resolves to whether everything that was begun has ended: no timer, no message is left. */
+  async run(): Promise<boolean> {
+    const { members, faults, duration } = this.scenario;
+    for (let count = 0; count < members; count += 1) this.#join();
+    for (let count = 0; count < faults; count += 1)
+      this.world.at(this.random.between(0, duration), undefined, () => this.#faults.strike());
+    const left = await this.world.run(this.end + AFTERMATH);
+    if (this.#failure) throw this.#failure.error;
+    for (const lock of this.scenario.locks)
+      for (const storage of this.scenario.fencing
+        ? (['fenced', 'control'] as const)
+        : (['control'] as const)) {
+        const value = this.#storage.read(lock, storage);
+        this.journal.add({ type: 'final', at: this.world.now, lock, storage, value });
+      }
+    return !left;
+  }
+
+  whatHappened(): WhatHappened {
+    const { ttls, maxTtl, nodes } = this.scenario;
+    return {
+      members: this.members.map(({ place }) => place.time),
+      nodes,
+      losses: this.#faults.losses.map(({ node, at }) => ({ node: node.time, at })),
+      slept: this.#faults.slept,
+      longestTtl: Math.max(...ttls),
+      quarantine: maxTtl ?? (ttls[0] as number),
+      end: this.end,
+    };
+  }
+
+  get longestPause(): number {
+    return Math.max(...this.members.map(({ paused }) => paused));
+  }
+
+  #join(): void {
+    const { scenario, world, journal, nodes } = this;
+    const random = this.random.fork();
+    const time: LocalTime = scenario.newClock(random);
+    const link = (): Link => new Link(world, random.fork(), scenario.latency);
+    const links = nodes.map(link);
+    const settings = {
+      name: `process${this.members.length + 1}`,
+      ttl: scenario.ttls[0] as number,
+      maxTtl: scenario.maxTtl,
+      commandTimeout: COMMAND_TIMEOUT,
+      connectTimeout: CONNECT_TIMEOUT,
+      fencing: scenario.fencing,
+      pauses: scenario.pauses,
+    };
+    const member = new Member(settings, { world, time, random, journal, nodes, links });
+    this.members.push(member);
+    this.#links.set(member, links);
+    world.at(world.now, member, () => {
+      this.#live(member, link()).catch((error: unknown) => {
+        this.#failure ??= { error };
+      });
+    });
+  }
+
+  async #live(member: Member, link: Link): Promise<void> {
+    const { scenario, end } = this;
+    const leaser = await member.start(() => member.now >= end);
+    if (!leaser) return;
+    const lane = (): Promise<void> =>
+      work(
+        { ...scenario, until: end },
+        {
+          member,
+          leaser,
+          storage: this.#storage,
+          link,
+          random: member.place.random.fork(),
+          at: (spot, lock) => this.#endanger(spot, member, undefined, lock),
+          waiting: this.#waiting,
+          used: (id) => this.#used.add(id),
+          released: (id, at) => this.#released.set(id, at),
+        },
+      );
+    await Promise.all(Array.from({ length: scenario.lanes }, lane));
+    await member.stop(STOP_TIMEOUT);
+  }
+
+  #kill(member: Member): void {
+    if (member.gone) return;
+    member.gone = true;
+    this.journal.add({
+      type: 'gone',
+      at: Math.max(member.now, this.world.now),
+      worker: member.settings.name,
+    });
+    this.world.at(this.world.now + this.random.skewed(1, 500), undefined, () => {
+      if (this.world.now < this.end) this.#join();
+    });
+  }
+
+  #callOff(lock: string | undefined): void {
+    for (const waiter of this.#waiting) if (lock === undefined || waiter.lock === lock) waiter.callOff();
+  }
+
+  #mayForget({ time }: SimulatedNode, at: number): boolean {
+    const { clocks, ttls } = this.scenario;
+    const quarantine = 2 * Math.max(...ttls);
+    return clocks === 'close' && time.stepsAhead(at - quarantine, at + quarantine) === 0;
+  }
+
+  /** Something goes wrong here more often than elsewhere. */
+  #endanger(spot: Spot | 'votes', member?: Member, node?: SimulatedNode, lock?: string): void {
+    if (this.world.now >= this.end || !this.random.chance(this.scenario.bias)) return;
+    this.journal.reached(`struck at ${spot}`, this.world.now);
+    this.#faults.strike(member, node, lock);
+  }
+
+  #observe(
+    node: SimulatedNode,
+    [command, script = '', , key = '', id]: readonly string[],
+    reply: Reply,
+    sentAt: number,
+  ): void {
+    const name = command?.startsWith('eval') === true ? SCRIPTS.get(script) : undefined;
+    if (!name || key.includes('rehearsal')) return;
+    const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [reply];
+    const state = STATES[`${name} ${Number(status)}`];
+    if (state !== undefined) this.journal.reached(state, node.now);
+    if (name === 'ENROL' && Number(wait) > 0) this.journal.reached('node in quarantine', node.now);
+    if (name === 'RELEASE' && status === 1) this.#observeRelease(node, id ?? '');
+    // Whole scripts are sent when the node had forgotten a command that was sent before.
+    if (name === 'RENEW')
+      this.#observeRenewal(node, id ?? '', Number(status), command === 'eval' ? 0 : sentAt);
+    if (name !== 'ACQUIRE' || status !== 1) return;
+    // Set back, a node's clock lets late commands through.
+    const judged = this.scenario.fair && !node.time.stepsBack;
+    if (judged && node.now - sentAt > LATEST_COMMAND) this.journal.reached(DONE_TOO_LATE, node.now);
+    this.#endanger('votes', undefined, node, key.replace('coordination:lock:', ''));
+  }
+
+  #observeRelease(node: SimulatedNode, id: string): void {
+    this.#freed.add(`${node.name} ${id}`);
+    if (!this.#used.has(id)) this.journal.reached('vote given back unused', node.now);
+  }
+
+  #observeRenewal(node: SimulatedNode, id: string, status: number, sentAt: number): void {
+    if (sentAt > (this.#released.get(id) ?? Infinity)) this.journal.reached(RENEWED_AFTER_RELEASE, node.now);
+    if (status === 1 && this.#freed.has(`${node.name} ${id}`))
+      this.journal.reached(KEPT_AFTER_RELEASE, node.now);
+  }
+}
+
+/** What it means when a script answers so. */
+const STATES: Readonly<Record<string, string>> = {
+  'ACQUIRE 2': 'acquisition refused because it came too late',
+  'ACQUIRE 3': 'acquisition refused by the node’s record',
+  'CONFIRM 0': 'token not confirmed',
+  'RENEW 0': 'renewal of a lease that is gone',
+  'RENEW -1': 'renewal of a lease that somebody else has',
+  'RELEASE 0': 'release of a lease that is gone',
+};
