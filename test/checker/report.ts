@@ -29,6 +29,11 @@ export class Tally {
       sum.lost += lost;
       this.#updates.set(storage, sum);
     }
+    this.blame(seed, violations);
+  }
+
+  /** What was found after the run. */
+  blame(seed: string, violations: readonly Violation[]): void {
     for (const violation of violations) this.#violations.push({ seed, violation });
   }
 

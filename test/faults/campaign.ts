@@ -37,8 +37,8 @@ export interface CampaignTerms {
   readonly campaign: Campaign;
   readonly seed: string;
   readonly nodes: number;
-  /** Runs follow one another until there are so many leases, or so many ms are over. */
-  readonly leases: number;
+  /** Runs follow one another until they have shown enough, or so many ms are over. */
+  readonly enough: (tally: Tally) => boolean;
   readonly limit: number;
   /** How long faults begin in each run, ms. */
   readonly runLength: number;
@@ -83,7 +83,7 @@ const FORGETFUL: ReadonlySet<FaultKind> = new Set(
 /** A loop ends within its budget and its work; the rest is a busy machine. */
 const TIME_TO_DRAIN = 30_000;
 
-/** Runs one after the other on the same back end and processes, each with locks of its own, until there are enough leases. */
+/** Runs one after the other on the same back end and processes, each with locks of its own, until that is enough. */
 export async function runCampaign(terms: CampaignTerms): Promise<CampaignReport> {
   const begun = performance.now();
   const tally = new Tally();
@@ -95,13 +95,12 @@ export async function runCampaign(terms: CampaignTerms): Promise<CampaignReport>
       const run = await theatre.run(`${terms.seed}.${index}`, index % 2 === 1);
       for (const [why, times] of run.refused) refused.set(why, (refused.get(why) ?? 0) + times);
       terms.onRun?.({ ...run, leases: run.read.leases.length });
-      const last =
-        terms.only !== undefined ||
-        tally.leases + run.read.leases.length >= terms.leases ||
-        performance.now() - begun > terms.limit;
-      if (last) ending.push(...(await theatre.end()));
-      tally.add(run.seed, run.read, [...run.violations, ...ending]);
-      if (last) break;
+      tally.add(run.seed, run.read, run.violations);
+      const over = terms.only !== undefined || performance.now() - begun > terms.limit;
+      if (!over && !terms.enough(tally)) continue;
+      ending.push(...(await theatre.end()));
+      tally.blame(run.seed, ending);
+      break;
     }
     return { tally, refused, ending, clocks: theatre.clocks !== undefined, took: performance.now() - begun };
   } finally {

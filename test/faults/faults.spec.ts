@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Violation } from '../checker/index.js';
+import type { Tally, Violation } from '../checker/index.js';
 import { type CampaignReport, runCampaign } from './campaign.js';
 import type { Backend, Campaign } from './faults.js';
 
@@ -10,6 +10,7 @@ const SEED = 'short';
 async function runShortly(
   backend: Backend,
   campaign: Campaign,
+  enough: (tally: Tally) => boolean,
 ): Promise<CampaignReport & { readonly violations: readonly Violation[] }> {
   const violations: Violation[] = [];
   const report = await runCampaign({
@@ -17,8 +18,8 @@ async function runShortly(
     campaign,
     seed: SEED,
     nodes: 3,
-    leases: 1,
-    limit: 60_000,
+    enough,
+    limit: 120_000,
     runLength: 5000,
     onRun: (run) => violations.push(...run.violations),
   });
@@ -26,22 +27,22 @@ async function runShortly(
 }
 
 describe.each<Backend>(['redis', 'file'])('on %s, under faults', (backend) => {
-  it('nothing at all goes wrong as long as the assumptions hold', { timeout: 180_000 }, async () => {
-    const { tally, violations } = await runShortly(backend, 'inside');
+  it('nothing at all goes wrong as long as the assumptions hold', { timeout: 300_000 }, async () => {
+    const { tally, violations } = await runShortly(backend, 'inside', () => true);
     expect(violations).toEqual([]);
     expect(tally.leases).toBeGreaterThan(0);
   });
 
   it(
     'no token goes back and no fenced update is lost whatever happens, unlike without fencing',
-    {
-      timeout: 180_000,
-    },
+    { timeout: 300_000 },
     async () => {
-      const { tally, violations } = await runShortly(backend, 'everything');
+      // On a busy machine one run may be too quiet to show anything.
+      const telling = (tally: Tally): boolean =>
+        tally.reached('holder overtaken between read and write') > 0 && tally.lostByControl > 0;
+      const { tally, violations } = await runShortly(backend, 'everything', telling);
       expect(violations).toEqual([]);
-      expect(tally.reached('holder overtaken between read and write')).toBeGreaterThan(0);
-      expect(tally.lostByControl).toBeGreaterThan(0);
+      expect(telling(tally), tally.text('Campaign 2')).toBe(true);
     },
   );
 });

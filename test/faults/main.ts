@@ -51,7 +51,7 @@ async function one(backend: Backend, campaign: Campaign): Promise<boolean> {
     campaign,
     seed,
     nodes: Number(values.nodes),
-    leases: Number(values.leases),
+    enough: ({ leases }) => leases >= Number(values.leases),
     limit: 1000 * Number(values.seconds),
     runLength: 1000 * Number(values['run-seconds']),
     only: values.run === undefined ? undefined : Number(values.run),

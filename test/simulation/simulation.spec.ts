@@ -15,7 +15,8 @@ async function run(campaign: Campaign): Promise<Tally> {
   return tally;
 }
 
-describe('the simulation', () => {
+// Nothing but work, and so as slow as the machine is busy.
+describe('the simulation', { timeout: 300_000 }, () => {
   it('finds no violation inside of the assumptions', async () => {
     const tally = await run(1);
     expect(tally.violations, tally.text('Campaign 1')).toBe(0);

@@ -101,7 +101,7 @@ export class RedisServer {
     await this.#end('SIGKILL');
   }
 
-  /** On the same port, without the data. */
+  /** On the same port; without the data, unless `args` have it kept. */
   async restart(): Promise<void> {
     await this.#end('SIGKILL');
     await this.#run();

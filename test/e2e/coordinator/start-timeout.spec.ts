@@ -20,9 +20,9 @@ beforeEach(() => {
 
 afterAll(stopAllRedis);
 
-/** The address of a server that is down, and can be started. */
+/** The address of a server that is down, can be started, and then has every write from before. */
 async function serverThatIsDown(): Promise<RedisServer> {
-  const server = await RedisServer.start();
+  const server = await RedisServer.start({ args: ['appendonly yes', 'appendfsync always'] });
   await server.kill();
   return server;
 }
