@@ -20,6 +20,16 @@ export interface Clock {
   afterInput(callback: () => void): void;
 }
 
+/** What both clocks say at one time, ms. */
+export interface Moment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { monotonic: clock.monotonic(), wall: clock.wall() };
+}
+
 /** setTimeout takes a signed 32-bit number of ms; anything above fires at once. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 

@@ -1,12 +1,11 @@
-import type { Clock } from '../common/clock.js';
+import type { Clock, Moment } from '../common/clock.js';
 import type { LeaseLossReason } from '../errors.js';
 
 /**
  * The port: the few things that one kind of back end must be able to do.
  *
- * A driver does one try, one renewal, one release, and tells when a name may have become free. It never
- * waits, queues, retries or computes a deadline: that lives once, above this port, in `lib/lock`.
- * At most one `tryAcquire` per name is under way at any time in one driver instance.
+ * A driver does one try, one renewal, one release, keeps the order of those who wait, and tells when it may be their
+ * turn. It never waits, retries or computes a deadline: that lives once, above this port, in `lib/lock`.
  *
  * Every method rejects with `BackendUnavailableError` in bounded time when the back end cannot answer.
  */
@@ -26,8 +25,15 @@ export interface Driver {
    */
   stop(): Promise<void>;
 
-  /** One attempt to take the lock, without waiting for its holder. */
+  /** One attempt to take the lock, without waiting for its holder, and not before those who wait already. */
   tryAcquire(request: AcquireRequest): Promise<AcquireReply>;
+
+  /**
+   * A place to wait at. Nothing is done before its first try, so a place that needs no waiting costs nothing.
+   * @param wake called whenever a try from this place may succeed, until it is left. Spurious calls are allowed; lost
+   * ones are not the norm, but the caller looks by itself at least every second.
+   */
+  lineUp(request: AcquireRequest, wake: () => void): Place;
 
   /** Moves the end of the lease to `ttl` ms from now; never creates a lease. Not called when leases do not expire. */
   renew(grant: Grant, ttl: number): Promise<RenewReply>;
@@ -40,12 +46,6 @@ export interface Driver {
 
   /** Frees the lock whoever holds it; true if somebody did. */
   break(name: string): Promise<boolean>;
-
-  /**
-   * Calls `listener` whenever the name may have become free, until closed. Spurious calls are allowed; lost ones
-   * are not the norm, but the caller looks by itself at least every second.
-   */
-  watch(name: string, listener: () => void): Watch;
 
   /** Makes the member visible as alive for `ttl` ms. Repeated by the heartbeat. */
   announce(memberId: string, ttl: number): Promise<void>;
@@ -61,6 +61,8 @@ export interface AcquireRequest {
   readonly ttl: number;
   /** Whether the grant gets a fencing token. */
   readonly fencing: boolean;
+  /** How many tokens are reserved for it, its own and those after; 1 by default. */
+  readonly tokens?: number;
   /** Who asks, to be shown to others. */
   readonly memberId: string;
   /**
@@ -90,7 +92,12 @@ export interface Grant {
 }
 
 export type AcquireReply =
-  | { readonly granted: true; readonly grant: Grant }
+  | {
+      readonly granted: true;
+      readonly grant: Grant;
+      /** There when the lease lasts less than was asked for, until its first renewal. */
+      readonly term?: Term;
+    }
   | {
       readonly granted: false;
       /** Look again after this many ms, even when no wake-up came; undefined when only a wake-up can tell. */
@@ -104,10 +111,28 @@ export type RenewReply =
   /** The back end says that the grant does not hold the lock any more. */
   | { readonly renewed: false; readonly loss: Loss };
 
-export interface Watch {
-  /** Settles when wake-ups can no longer be missed, or when it is clear that none will come. Never rejects. */
-  readonly ready: Promise<void>;
-  close(): void;
+/** A lease began after `since`, and lasts for `ms` ms. */
+export interface Term {
+  readonly since: Moment;
+  readonly ms: number;
+}
+
+/** Where one contender waits for a lock: first come, first served, as far as the back end can tell. */
+export interface Place {
+  /** One try from here, one at a time. The first one that finds the lock taken keeps the place. */
+  tryAcquire(): Promise<AcquireReply>;
+
+  /**
+   * Called after a try has failed: settles when wake-ups can no longer be missed, or when it is clear that none will
+   * come, and never rejects; undefined when that try could have missed none.
+   */
+  ready(): Promise<void> | undefined;
+
+  /**
+   * Gives the place up, not a lease that was got at it; what it may be granted from now on is freed. Called once, with no
+   * try under way. Never rejects; undefined when there is nothing to wait for.
+   */
+  leave(): Promise<void> | undefined;
 }
 
 /** What a driver is given by whoever creates it. */

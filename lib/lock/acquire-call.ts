@@ -11,6 +11,8 @@ export interface AcquireTerms {
   readonly ttl: number;
   /** Whether the lease gets a fencing token. */
   readonly fencing: boolean;
+  /** In the order of arrival over all processes. */
+  readonly fair: boolean;
   readonly patience: Patience;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;

@@ -1,9 +1,10 @@
 import type { Clock } from '../common/clock.js';
-import type { AcquireReply, AcquireRequest, Driver, Grant, Loss, Watch } from '../drivers/driver.js';
+import type { AcquireReply, AcquireRequest, Driver, Place } from '../drivers/driver.js';
 import { BackendUnavailableError } from '../errors.js';
 import { Deadline } from './deadline.js';
 import { HeldLease } from './lease.js';
 import type { Patience } from './patience.js';
+import type { Tenure } from './tenure.js';
 import type { WaitingLine } from './waiting-line.js';
 
 /** A waiter looks at the lock at least this often, ms: what a lost wake-up costs at most. */
@@ -27,37 +28,37 @@ export interface ContestContext {
   readonly patience: Patience;
   /** Whose place this contender has; keeps the outage for those behind. */
   readonly line: WaitingLine;
-  readonly request: Omit<AcquireRequest, 'onRevoked'>;
+  readonly request: AcquireRequest;
+  /** What the grant is for; told of by the request's `onRevoked`. */
+  readonly tenure: Tenure;
   /** Told before the first wait. */
   readonly onWaiting: () => void;
-  /** Makes the lease of a grant, with the deadline that was counted from before it was asked for. */
-  readonly take: (grant: Grant, deadline: Deadline) => HeldLease;
+  /** Makes the first lease of the grant, with the deadline that was counted from before it was asked for. */
+  readonly take: (tenure: Tenure, deadline: Deadline) => HeldLease;
   /**
-   * Told at the end when there is no lease. A leftover is a try that the caller did not wait for: it settles when that
-   * has been answered, and what it got was given back.
+   * Told at the end when there is no lease. A leftover is what the caller does not wait for: it settles when the last try
+   * has been answered, what it got was given back, and the place has been left.
    */
   readonly onDefeat: (leftover?: Promise<void>) => void;
 }
 
 /**
- * What the one contender of this process does for a name: try, ask to be woken, try again, wait, and so on.
+ * What a contender does for a name: try, ask to be woken, try again, wait, and so on, all from one place.
  *
  * Trying again after asking closes the gap in which a release would be missed. A grant that comes when the caller
  * has gone, or after its own deadline, is given back.
  */
 export class Contest {
-  readonly #request: AcquireRequest;
-  #watch?: Watch;
+  readonly #place?: Place;
   #wake?: () => void;
   #rung = false;
   #backoff = FIRST_BACKOFF;
   #lease?: HeldLease;
-  /** The grant was taken away before it became a lease. */
-  #revoked = false;
   #leftover?: Promise<void>;
 
   constructor(private readonly context: ContestContext) {
-    this.#request = { ...context.request, onRevoked: (loss) => this.#revoke(loss) };
+    const { driver, request, patience } = context;
+    if (!patience.once) this.#place = driver.lineUp(request, () => this.#ring());
   }
 
   async run(): Promise<HeldLease | Defeat> {
@@ -75,8 +76,9 @@ export class Contest {
         if (patience.end) return this.#giveUp(outcome);
       }
     } finally {
-      this.#watch?.close();
-      if (!this.#lease) this.context.onDefeat(this.#leftover);
+      const place = this.#place;
+      const left = this.#leftover ? this.#leftover.then(() => place?.leave()) : place?.leave();
+      if (!this.#lease) this.context.onDefeat(left);
     }
   }
 
@@ -87,11 +89,10 @@ export class Contest {
   }
 
   async #tryOnce(): Promise<Outcome> {
-    const { driver, clock, patience, take } = this.context;
-    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, this.#request.ttl) : Deadline.never;
+    const { driver, clock, patience, request, tenure, take } = this.context;
+    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
     this.#rung = false;
-    this.#revoked = false;
-    const attempt = driver.tryAcquire(this.#request);
+    const attempt = this.#place ? this.#place.tryAcquire() : driver.tryAcquire(request);
     if (!(await patience.waitForTry(attempt))) {
       this.#leftover = this.#giveBack(attempt);
       return 'gone';
@@ -104,17 +105,14 @@ export class Contest {
       throw error;
     }
     if (!reply.granted) return reply;
-    if (!deadline.over && !patience.gone && !this.#revoked) {
-      this.#lease = take(reply.grant, deadline);
+    const { grant, term } = reply;
+    const end = term ? Deadline.ofLease(clock, term.ms, term.since) : deadline;
+    if (!end.over && !patience.gone && tenure.begin(grant)) {
+      this.#lease = take(tenure, end);
       return this.#lease;
     }
     await this.#giveBack(attempt);
     return patience.gone ? 'gone' : { granted: false, retryAfter: 0 };
-  }
-
-  #revoke(loss: Loss): void {
-    if (this.#lease) this.#lease.lose(loss);
-    else this.#revoked = true;
   }
 
   async #giveBack(attempt: Promise<AcquireReply>): Promise<void> {
@@ -129,12 +127,8 @@ export class Contest {
 
   async #waitForRelease(busy: Busy): Promise<void> {
     const pause = Math.min(busy.retryAfter ?? LONGEST_LOOK_AWAY, LONGEST_LOOK_AWAY);
-    if (!this.#watch && pause >= WORTH_WATCHING) {
-      this.#watch = this.context.driver.watch(this.#request.name, () => this.#ring());
-      await this.#sleep(pause, this.#watch.ready);
-      return;
-    }
-    await this.#sleep(pause);
+    const ready = pause < WORTH_WATCHING ? undefined : this.#place?.ready();
+    await this.#sleep(pause, ready);
   }
 
   #noteOutage(outcome: HeldLease | Busy | BackendUnavailableError): void {
@@ -157,7 +151,7 @@ export class Contest {
       await this.#sleep(Math.min(Math.ceil(endsIn), LONGEST_LOOK_AWAY));
       return;
     }
-    if (now - (line.outage?.since ?? now) >= this.#request.ttl) throw error;
+    if (now - (line.outage?.since ?? now) >= this.context.request.ttl) throw error;
     await this.#sleep(this.#backoff);
     this.#backoff = Math.min(2 * this.#backoff, LONGEST_LOOK_AWAY);
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../common/clock.js';
+import { type Clock, type Moment, momentOf } from '../common/clock.js';
 
 /**
  * The share of a ttl by which two clocks may run apart, and the precision of Redis' expiry in ms.
@@ -19,24 +19,25 @@ export function usableTime(ttl: number): number {
  * systems are suspended, the second may be stepped. Once over, it stays over.
  */
 export class Deadline {
-  static readonly never = new Deadline(undefined, Infinity);
+  static readonly never = new Deadline(undefined, Infinity, { monotonic: 0, wall: 0 });
 
   readonly #clock?: Clock;
   readonly #duration: number;
-  readonly #monotonicStart: number;
-  readonly #wallStart: number;
+  readonly #start: Moment;
   #over = false;
 
-  private constructor(clock: Clock | undefined, duration: number) {
+  private constructor(clock: Clock | undefined, duration: number, start: Moment) {
     this.#clock = clock;
     this.#duration = duration;
-    this.#monotonicStart = clock?.monotonic() ?? 0;
-    this.#wallStart = clock?.wall() ?? 0;
+    this.#start = start;
   }
 
-  /** The deadline of a lease of `ttl` ms that is asked for now, less the drift of the clocks. */
-  static ofLease(clock: Clock, ttl: number): Deadline {
-    return new Deadline(clock, usableTime(ttl));
+  /**
+   * The deadline of a lease of `ttl` ms, less the drift of the clocks.
+   * @param since before the lease can have begun; now, for one that is about to be asked for
+   */
+  static ofLease(clock: Clock, ttl: number, since: Moment = momentOf(clock)): Deadline {
+    return new Deadline(clock, usableTime(ttl), since);
   }
 
   /** Milliseconds left; 0 when over. */
@@ -59,15 +60,15 @@ export class Deadline {
 
   /** As Unix time in ms; Infinity for a lease that ends with its process. */
   get unix(): number {
-    return this.#wallStart + this.#duration;
+    return this.#start.wall + this.#duration;
   }
 
   /** On the monotonic clock, ms. */
   get monotonic(): number {
-    return this.#monotonicStart + this.#duration;
+    return this.#start.monotonic + this.#duration;
   }
 
   #elapsed(clock: Clock): number {
-    return Math.max(clock.monotonic() - this.#monotonicStart, clock.wall() - this.#wallStart);
+    return Math.max(clock.monotonic() - this.#start.monotonic, clock.wall() - this.#start.wall);
   }
 }

@@ -120,6 +120,11 @@ export class HeldLease implements Lease {
     return this.#deadline.unix;
   }
 
+  /** Until when the back end has confirmed it. */
+  get term(): Deadline {
+    return this.#deadline;
+  }
+
   /** The deadline on the monotonic clock, ms. */
   get monotonicDeadline(): number {
     return this.#deadline.monotonic;

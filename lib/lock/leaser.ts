@@ -1,5 +1,5 @@
 import { Schedule } from '../common/schedule.js';
-import type { Driver, Grant } from '../drivers/driver.js';
+import type { Driver } from '../drivers/driver.js';
 import type { LeaseLostError } from '../errors.js';
 import { type AcquireCall, type AcquireTerms, type Acquisition, throwIfGone } from './acquire-call.js';
 import { Contest } from './contest.js';
@@ -10,7 +10,10 @@ import { HeldLease, type LeaseEnd, type LeaseKeeper } from './lease.js';
 import { holderInThisContext } from './lease-context.js';
 import { LeaseReports, type ReportContext } from './lease-reports.js';
 import { Patience } from './patience.js';
+import { type Offer, Tenure } from './tenure.js';
 import { WaitingLine } from './waiting-line.js';
+
+const HANDED_ON = Promise.resolve(true);
 
 export interface LeaserSettings {
   readonly agentId: string;
@@ -26,6 +29,13 @@ export interface LeaserContext extends ReportContext {
   readonly driver: Driver;
 }
 
+/** A lease that is held: whose place in which line it has, under which grant, and since when, on the monotonic clock, ms. */
+interface Holding {
+  readonly line: WaitingLine;
+  readonly tenure: Tenure;
+  readonly since: number;
+}
+
 /**
  * Takes leases for one coordinator, from its start to its stop: the waiting line of each name, the tries, the
  * wake-ups, and the heartbeat that renews what is held.
@@ -33,7 +43,7 @@ export interface LeaserContext extends ReportContext {
 export class Leaser implements LeaseKeeper {
   readonly drain: Drain;
   readonly #lines = new Map<string, WaitingLine>();
-  readonly #held = new Map<HeldLease, { readonly line: WaitingLine; readonly since: number }>();
+  readonly #held = new Map<HeldLease, Holding>();
   readonly #reports: LeaseReports;
   readonly #schedule: Schedule;
   readonly #heartbeat: Heartbeat;
@@ -133,8 +143,17 @@ export class Leaser implements LeaseKeeper {
     return this.context.driver.isOwner(lease.grant);
   }
 
+  /** Hands the lock on to the next waiter of this process, or else gives it back. */
   release(lease: HeldLease): Promise<boolean> {
-    return this.context.driver.release(lease.grant);
+    const holding = this.#held.get(lease);
+    // A lost lease is held no more, whatever the back end still has of it.
+    if (!holding || lease.state !== 'releasing') return this.context.driver.release(lease.grant);
+    const { line, tenure } = holding;
+    const { term } = lease;
+    if (line.length === 0 || this.drain.over || term.over || !tenure.mayHandOn())
+      return this.context.driver.release(lease.grant);
+    line.offer = tenure.handOn(term);
+    return HANDED_ON;
   }
 
   onLeft(lease: HeldLease): void {
@@ -151,14 +170,20 @@ export class Leaser implements LeaseKeeper {
     this.#forget(lease);
   }
 
-  /** Not `async`: nearly every call finds nobody in the line, and each promise on its way costs. */
+  /**
+   * A fair call waits in the back end's order from the start, and so never in a line of this process.
+   * Not `async`: nearly every call finds nobody in the line, and each promise on its way costs. */
   #acquire(call: AcquireCall): Promise<Acquisition> {
-    const line = this.#lineOf(call.name);
+    const line = call.fair ? new WaitingLine() : this.#lineOf(call.name);
     return line.tryEnter() ? this.#contend(call, line) : this.#contendInTurn(call, line);
   }
 
   async #contendInTurn(call: AcquireCall, line: WaitingLine): Promise<Acquisition> {
-    if (await this.#standIn(line, call)) return await this.#contend(call, line);
+    if (await this.#standIn(line, call)) {
+      const { offer } = line;
+      line.offer = undefined;
+      return (offer && (await this.#accept(offer, call, line))) ?? (await this.#contend(call, line));
+    }
     if (line.outage && !call.patience.gone) throw line.outage.error;
     return {};
   }
@@ -170,18 +195,40 @@ export class Leaser implements LeaseKeeper {
     return patience.wait((wake) => line.join(wake));
   }
 
-  #contend(call: AcquireCall, line: WaitingLine): Promise<Acquisition> {
-    const { name, ttl, fencing, patience, onWaiting } = call;
-    const { driver, clock } = this.context;
-    const request = { name: this.settings.prefix + name, ttl, fencing, memberId: this.memberId };
-    const take = (grant: Grant, deadline: Deadline): HeldLease => this.#take(call, line, grant, deadline);
-    const onDefeat = (leftover?: Promise<void>): void => this.#leaveAfter(leftover, line, name);
-    return new Contest({ driver, clock, patience, line, request, onWaiting, take, onDefeat }).run();
+  /** What the one before has handed on, unless it is of no use; then it is given back. */
+  async #accept(
+    { tenure, deadline }: Offer,
+    call: AcquireCall,
+    line: WaitingLine,
+  ): Promise<HeldLease | undefined> {
+    if (tenure.suits(call) && !call.patience.gone && !deadline.over && !tenure.revoked)
+      return this.#take(call, line, tenure, deadline);
+    await this.#giveBack(tenure);
+    return undefined;
   }
 
-  #take(call: AcquireCall, line: WaitingLine, grant: Grant, deadline: Deadline): HeldLease {
-    const lease = new HeldLease(call.name, grant, call.ttl, deadline, this);
-    this.#held.set(lease, { line, since: this.context.clock.monotonic() });
+  #contend(call: AcquireCall, line: WaitingLine): Promise<Acquisition> {
+    const { name, ttl, fencing, fair, patience, onWaiting } = call;
+    const { driver, clock } = this.context;
+    const tenure = new Tenure(clock, { ttl, fencing }, !fair);
+    const request = {
+      name: this.settings.prefix + name,
+      ttl,
+      fencing,
+      tokens: tenure.size,
+      memberId: this.memberId,
+      onRevoked: tenure.revoke,
+    };
+    const take = (granted: Tenure, deadline: Deadline): HeldLease =>
+      this.#take(call, line, granted, deadline);
+    const onDefeat = (leftover?: Promise<void>): void => this.#leaveAfter(leftover, line, name);
+    return new Contest({ driver, clock, patience, line, request, tenure, onWaiting, take, onDefeat }).run();
+  }
+
+  #take(call: AcquireCall, line: WaitingLine, tenure: Tenure, deadline: Deadline): HeldLease {
+    const lease = new HeldLease(call.name, tenure.next(), call.ttl, deadline, this);
+    tenure.carry(lease);
+    this.#held.set(lease, { line, tenure, since: this.context.clock.monotonic() });
     this.#heartbeat.keep(lease);
     this.#reports.acquired(lease, call.label, call.since);
     return lease;
@@ -190,11 +237,18 @@ export class Leaser implements LeaseKeeper {
   /** The next one of this process may not ask for the name while an abandoned try for it is under way. */
   #leaveAfter(leftover: Promise<void> | undefined, line: WaitingLine, name: string): void {
     if (!leftover) return this.#leave(line, name);
-    this.#leftovers.add(leftover);
-    void leftover.then(() => {
-      this.#leftovers.delete(leftover);
-      this.#leave(line, name);
-    });
+    this.#finishLater(leftover.then(() => this.#leave(line, name)));
+  }
+
+  /** The coordinator's stop waits for it. */
+  #finishLater(leftover: Promise<void>): void {
+    const done = leftover.finally(() => this.#leftovers.delete(done));
+    this.#leftovers.add(done);
+  }
+
+  /** Never rejects: nobody has this lease, and what the back end keeps of it ends by its ttl. */
+  async #giveBack({ grant }: Tenure): Promise<void> {
+    await this.context.driver.release(grant).catch(() => undefined);
   }
 
   #onFirstWait({ name, label }: AcquireTerms): () => void {
@@ -214,7 +268,12 @@ export class Leaser implements LeaseKeeper {
 
   #leave(line: WaitingLine, name: string): void {
     line.leave();
-    if (line.idle) this.#lines.delete(name);
+    if (!line.idle) return;
+    if (this.#lines.get(name) === line) this.#lines.delete(name);
+    // Whoever was to have it has gone.
+    const { offer } = line;
+    line.offer = undefined;
+    if (offer) this.#finishLater(this.#giveBack(offer.tenure));
   }
 
   #forget(lease: HeldLease): void {

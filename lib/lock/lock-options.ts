@@ -12,6 +12,11 @@ export interface LockOptions {
   readonly blocking?: boolean | number;
   /** Give each lease a fencing token; default: the coordinator's `fencing`. */
   readonly fencing?: boolean;
+  /**
+   * Grant in the order of arrival over all processes, instead of letting each process serve its own waiters in turns;
+   * default: false.
+   */
+  readonly fair?: boolean;
 }
 
 /**
@@ -35,6 +40,7 @@ export function lockOptionProblems(options: AcquireOptions): string[] {
   if (options.ttl !== undefined) problems.push(...checkTtl('ttl', options.ttl));
   if (options.blocking !== undefined) problems.push(...checkBlocking('blocking', options.blocking));
   if (options.fencing !== undefined) problems.push(...checkBoolean('fencing', options.fencing));
+  if (options.fair !== undefined) problems.push(...checkBoolean('fair', options.fair));
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     problems.push('signal must be an AbortSignal');
   }

@@ -155,6 +155,7 @@ export class Lock {
       name: this.name,
       ttl,
       fencing,
+      fair: options.fair ?? this.#options.fair ?? false,
       patience: leaser.patience(blocking, options.signal),
       label,
     };

@@ -1,4 +1,5 @@
 import type { BackendUnavailableError } from '../errors.js';
+import type { Offer } from './tenure.js';
 
 /** A place in a {@link WaitingLine}. */
 interface Waiter {
@@ -18,6 +19,9 @@ export class WaitingLine {
    * for those behind, who would otherwise count the outage from the start one after the other.
    */
   outage?: { readonly since: number; readonly error: BackendUnavailableError };
+
+  /** What the one who goes out leaves for the next one. */
+  offer?: Offer;
 
   /** True when nobody is inside or waiting. */
   get idle(): boolean {

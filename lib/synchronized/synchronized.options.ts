@@ -33,7 +33,7 @@ const CHOICES = {
   returns: ['promise', 'observable', 'async-iterable'],
 } as const;
 
-const KNOWN = ['blocking', 'ttl', 'fencing', 'coordinator', ...Object.keys(CHOICES)];
+const KNOWN = ['blocking', 'ttl', 'fencing', 'fair', 'coordinator', ...Object.keys(CHOICES)];
 
 /** @throws InvalidOptionsError that names the wrong options, with `where` in front */
 export function checkSynchronizedOptions(options: SynchronizedOptions, where: string): void {
@@ -53,7 +53,7 @@ export function checkSynchronizedOptions(options: SynchronizedOptions, where: st
       problems.push(`${key} must be one of ${choices.map(shown).join(', ')}, got ${shown(value)}`);
     }
   }
-  const { ttl, blocking, fencing } = options;
-  problems.push(...lockOptionProblems({ ttl, blocking, fencing }));
+  const { ttl, blocking, fencing, fair } = options;
+  problems.push(...lockOptionProblems({ ttl, blocking, fencing, fair }));
   if (problems.length > 0) throw new InvalidOptionsError(`${where}: ${problems.join('; ')}`);
 }

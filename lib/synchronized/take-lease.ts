@@ -22,7 +22,14 @@ export async function takeLease(
   const ttl = options.ttl ?? leaser.settings.ttl;
   const fencing = options.fencing ?? leaser.settings.fencing;
   const patience = leaser.patience(blocking, signal);
-  const acquisition = await leaser.acquire({ name, ttl, fencing, label, patience });
+  const acquisition = await leaser.acquire({
+    name,
+    ttl,
+    fencing,
+    fair: options.fair ?? false,
+    label,
+    patience,
+  });
   if (acquisition instanceof HeldLease) return acquisition;
   if (options.onNotAcquired === 'skip') return undefined;
   throw notAcquired(name, leaser.memberId, blocking, acquisition.remaining);

@@ -91,6 +91,7 @@ class Turn {
         name: this.#lock,
         ttl: this.#ttl,
         fencing: this.settings.fencing,
+        fair: false,
         patience: leaser.patience(budget === 'once' ? 0 : Number(budget), controller.signal),
         label: '',
       });

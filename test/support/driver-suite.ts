@@ -7,6 +7,7 @@ import type {
   DriverContext,
   Grant,
   Loss,
+  Place,
 } from '../../lib/drivers/driver.js';
 import { eventually } from './eventually.js';
 
@@ -50,6 +51,60 @@ export function request(name: string, ttl = 10_000) {
 export function granted(reply: AcquireReply): Grant {
   if (!reply.granted) throw new Error(`expected a grant, got ${JSON.stringify(reply)}`);
   return reply.grant;
+}
+
+/** Waits at a place as a contender does: tries when it is woken, or after a second. */
+class SuiteWaiter {
+  readonly #place: Place;
+  #wake: () => void = () => undefined;
+  #woken = false;
+  #granted: Grant | undefined;
+
+  constructor(
+    readonly driver: Driver,
+    lock: string,
+  ) {
+    this.#place = driver.lineUp(request(lock), () => {
+      this.#woken = true;
+      this.#wake();
+    });
+  }
+
+  get granted(): boolean {
+    return this.#granted !== undefined;
+  }
+
+  /** Tries a taken lock, so that it waits from now on. */
+  async lineUp(): Promise<void> {
+    expect((await this.#place.tryAcquire()).granted).toBe(false);
+    const ready = this.#place.ready();
+    if (!ready) return;
+    await ready;
+    expect((await this.#place.tryAcquire()).granted).toBe(false);
+  }
+
+  /** Its grant, when it comes. */
+  async turn(): Promise<Grant> {
+    return eventually(async () => {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, this.#woken ? 0 : 1000);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#woken = false;
+      const reply = await this.#place.tryAcquire();
+      if (!reply.granted) return undefined;
+      this.#granted = reply.grant;
+      await this.#place.leave();
+      return reply.grant;
+    });
+  }
+
+  async leave(): Promise<void> {
+    await this.#place.leave();
+  }
 }
 
 /** What every driver promises; each one has to pass it whole. */
@@ -202,44 +257,51 @@ export function describeDriver(name: string, harness: DriverHarness): void {
       expect(await a.break(freshName())).toBe(false);
     });
 
-    it('wakes who watches when the lock is released', async () => {
+    it('wakes who waits when the lock is released', async () => {
       const lock = freshName();
       const grant = granted(await a.tryAcquire(request(lock)));
-      let rings = 0;
-      const watch = b.watch(lock, () => (rings += 1));
-      await watch.ready;
-      rings = 0;
+      const waiter = new SuiteWaiter(b, lock);
+      await waiter.lineUp();
       await a.release(grant);
-      await eventually(() => rings > 0 || undefined);
-      watch.close();
+      await b.release(await waiter.turn());
     });
 
-    it('wakes every watcher of a name, in the process of the holder too', async () => {
+    it('keeps the order of those who wait, in whichever process', async () => {
       const lock = freshName();
       const grant = granted(await a.tryAcquire(request(lock)));
-      const rings = [0, 0, 0];
-      const watches = [a, b, b].map((driver, index) => driver.watch(lock, () => (rings[index]! += 1)));
-      await Promise.all(watches.map((watch) => watch.ready));
-      rings.fill(0);
-      await a.release(grant);
-      await eventually(() => rings.every((count) => count > 0) || undefined);
-      for (const watch of watches) watch.close();
-    });
-
-    it('finds the next holder for those who keep watching', async () => {
-      const lock = freshName();
-      let grant = granted(await a.tryAcquire(request(lock)));
-      let rings = 0;
-      const watch = b.watch(lock, () => (rings += 1));
-      await watch.ready;
-      for (let round = 0; round < 5; round += 1) {
-        rings = 0;
-        await a.release(grant);
-        await eventually(() => rings > 0 || undefined);
-        grant = granted(await a.tryAcquire(request(lock)));
+      const waiters = [b, a, b, a, a, b].map((driver) => new SuiteWaiter(driver, lock));
+      for (const waiter of waiters) await waiter.lineUp();
+      let last: [Driver, Grant] = [a, grant];
+      for (const [index, waiter] of waiters.entries()) {
+        const [holder, held] = last;
+        await holder.release(held);
+        last = [waiter.driver, await waiter.turn()];
+        for (const later of waiters.slice(index + 1)) expect(later.granted).toBe(false);
       }
-      watch.close();
+      await last[0].release(last[1]);
+    });
+
+    it('lets nobody in before those who wait', async () => {
+      const lock = freshName();
+      const grant = granted(await a.tryAcquire(request(lock)));
+      const waiter = new SuiteWaiter(b, lock);
+      await waiter.lineUp();
       await a.release(grant);
+      expect((await a.tryAcquire(request(lock))).granted).toBe(false);
+      await b.release(await waiter.turn());
+    });
+
+    it('goes on with the next one when somebody leaves', async () => {
+      const lock = freshName();
+      const grant = granted(await a.tryAcquire(request(lock)));
+      const waiters = [b, a, b].map((driver) => new SuiteWaiter(driver, lock));
+      for (const waiter of waiters) await waiter.lineUp();
+      await waiters[1]?.leave();
+      await a.release(grant);
+      // It may be its turn by now, and nobody takes it.
+      await waiters[0]?.leave();
+      await b.release((await waiters[2]?.turn()) as Grant);
+      await a.release(granted(await a.tryAcquire(request(lock))));
     });
 
     it('gives a lock to one of many who try at once', async () => {

@@ -1,27 +1,24 @@
 import type { Driver, Grant, Loss } from '../../lib/drivers/driver.js';
 
-/** Waits for a lock as the layer above the drivers does: try, watch, try, wait for a wake-up. No polling of its own. */
+/** Waits for a lock as the layer above the drivers does: from a place, trying when it is woken. No polling of its own. */
 export async function acquireWaiting(driver: Driver, name: string, fencing = false): Promise<Grant> {
-  const tryOnce = () =>
-    driver.tryAcquire({ name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked });
-  const first = await tryOnce();
-  if (first.granted) return first.grant;
   let wake = () => undefined as void;
   let rang = false;
-  const watch = driver.watch(name, () => {
+  const place = driver.lineUp({ name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked }, () => {
     rang = true;
     wake();
   });
   try {
-    await watch.ready;
     for (;;) {
       rang = false;
-      const reply = await tryOnce();
+      const reply = await place.tryAcquire();
       if (reply.granted) return reply.grant;
-      if (!rang) await new Promise<void>((resolve) => (wake = resolve));
+      const ready = place.ready();
+      if (ready) await ready;
+      else if (!rang) await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
-    watch.close();
+    await place.leave();
   }
 }
 

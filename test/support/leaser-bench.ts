@@ -11,6 +11,7 @@ import { ScriptedDriver } from './scripted-driver.js';
 
 export interface Terms {
   readonly fencing?: boolean;
+  readonly fair?: boolean;
   readonly name?: string;
   readonly blocking?: boolean | number;
   readonly ttl?: number;
@@ -65,10 +66,11 @@ export class LeaserBench implements LockProvider {
     blocking = true,
     ttl = this.leaser.settings.ttl,
     fencing = false,
+    fair = false,
     signal,
   }: Terms = {}) {
     const patience = this.leaser.patience(blocking, signal);
-    return this.leaser.acquire({ name, ttl, fencing, label: '', patience });
+    return this.leaser.acquire({ name, ttl, fencing, fair, label: '', patience });
   }
 
   async take(terms: Terms = {}): Promise<HeldLease> {

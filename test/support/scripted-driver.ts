@@ -3,9 +3,10 @@ import type {
   AcquireRequest,
   Driver,
   Grant,
+  Place,
   RenewReply,
-  Watch,
 } from '../../lib/drivers/driver.js';
+import { type Watch, WatchedPlace } from '../../lib/drivers/watched-place.js';
 import { BackendUnavailableError } from '../../lib/errors.js';
 
 type Operation =
@@ -54,6 +55,7 @@ export class ScriptedDriver implements Driver {
   readonly #late = new Map<Operation, LateReply[]>();
   readonly #answers = new Map<Operation, unknown[]>();
   #ids = 0;
+  #tokens = 0;
   /** Every operation fails with it while it is set. */
   outage?: Error;
   /** What `watch` gives as `ready`. */
@@ -112,14 +114,22 @@ export class ScriptedDriver implements Driver {
   stop = (): Promise<void> => this.#do('stop', '', {}, noop);
 
   tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
-    const { name, ttl, fencing } = request;
+    const { name, ttl, fencing, tokens = 1 } = request;
     return this.#do<AcquireReply>('tryAcquire', name, { ttl, ...(fencing && { fencing }) }, () => {
       if (this.holders.has(name)) return { granted: false };
       this.#ids += 1;
-      const grant = { name, id: `grant-${this.#ids}`, ...(fencing && { fencingToken: this.#ids }) };
+      const grant = { name, id: `grant-${this.#ids}`, ...(fencing && { fencingToken: this.#tokens + 1 }) };
+      if (fencing) this.#tokens += tokens;
       this.holders.set(name, { id: grant.id, request });
       return { granted: true, grant };
     });
+  }
+
+  lineUp(request: AcquireRequest, wake: () => void): Place {
+    return new WatchedPlace(
+      () => this.tryAcquire(request),
+      () => this.watch(request.name, wake),
+    );
   }
 
   renew({ name, id }: Grant, ttl: number): Promise<RenewReply> {

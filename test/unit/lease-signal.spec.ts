@@ -89,7 +89,14 @@ describe('the signal of a lease', () => {
       },
     );
     const patience = leaser.patience(true);
-    const lease = await leaser.acquire({ name: 'a', ttl: 60, fencing: false, label: '', patience });
+    const lease = await leaser.acquire({
+      name: 'a',
+      ttl: 60,
+      fencing: false,
+      fair: false,
+      label: '',
+      patience,
+    });
     if (!(lease instanceof HeldLease)) throw new Error('not acquired');
     driver.goDown();
     const aborted = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));

@@ -6,10 +6,11 @@ import type {
   Driver,
   DriverContext,
   Grant,
+  Place,
   RenewReply,
-  Watch,
 } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
+import { type Watch, WatchedPlace } from '../watched-place.js';
 import { breakLock } from './break-lock.js';
 import { failedOn, notRunning, shorten } from './file.messages.js';
 import { Health } from './health.js';
@@ -95,7 +96,7 @@ export class FileDriver implements Driver {
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
     const { native, seat } = this.#get();
-    const { name, fencing } = request;
+    const { name, fencing, tokens = 1 } = request;
     if (this.#holdings.has(name)) return { granted: false };
     const path = this.#directory.lock(name);
     const file = this.#attempt('lock', name, path, () => LockFile.take(path, native));
@@ -112,10 +113,13 @@ export class FileDriver implements Driver {
       socket: seat.socket,
       name,
     };
-    const count = fencing ? (last: number) => nextFencingToken(last, this.context.clock.wall()) : undefined;
+    // The counter is the last token of those that are reserved.
+    const count = fencing
+      ? (last: number) => nextFencingToken(last, this.context.clock.wall()) + tokens - 1
+      : undefined;
     const counter = this.#attempt(STORE, name, path, () => storeOrFree(file, owner, count));
     this.#health.stored();
-    const grant: Grant = { name, id, ...(fencing && { fencingToken: counter }) };
+    const grant: Grant = { name, id, ...(fencing && { fencingToken: counter - tokens + 1 }) };
     this.#holdings.add(grant, file, request.onRevoked);
     return { granted: true, grant };
   }
@@ -149,6 +153,13 @@ export class FileDriver implements Driver {
         ? error
         : failedOn(path, `break ${shorten(name)}`, error);
     }
+  }
+
+  lineUp(request: AcquireRequest, wake: () => void): Place {
+    return new WatchedPlace(
+      () => this.tryAcquire(request),
+      () => this.watch(request.name, wake),
+    );
   }
 
   watch(name: string, listener: () => void): Watch {

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../common/clock.js';
-import type { Watch } from '../driver.js';
+import type { Watch } from '../watched-place.js';
 import type { OwnerRecord } from './owner-record.js';
 import type { Peers } from './peers.js';
 import { WatchedName } from './watched-name.js';

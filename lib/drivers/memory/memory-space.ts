@@ -3,13 +3,19 @@ import { nextFencingToken } from '../fencing-token.js';
 
 type Revoke = (loss: Loss) => void;
 
+/** Told when it may be its turn. */
+export interface Waiter {
+  readonly wake: () => void;
+}
+
 const spaces = new Map<string, MemorySpace>();
 
 /** What the memory drivers of one URL share. */
 export class MemorySpace {
   readonly members = new Set<string>();
   readonly #holders = new Map<string, { readonly id: string; readonly revoke: Revoke }>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  /** Who waits for a name, in the order of arrival. */
+  readonly #lines = new Map<string, Set<Waiter>>();
   /** One for all names: each then skips some numbers, and nothing is kept of names that nobody holds. */
   #lastToken = 0;
 
@@ -19,39 +25,64 @@ export class MemorySpace {
     return space;
   }
 
-  /** True when the name was free and now belongs to the grant of that id. */
-  take(name: string, id: string, revoke: Revoke): boolean {
-    if (this.#holders.has(name)) return false;
+  /**
+   * True when the name was free, nobody waits for it before `waiter`, and it now belongs to the grant of that id. A waiter that
+   * fails is lined up.
+   */
+  take(name: string, id: string, revoke: Revoke, waiter?: Waiter): boolean {
+    const line = this.#lines.get(name);
+    const first = firstOf(line);
+    if (this.#holders.has(name) || (first !== undefined && first !== waiter)) {
+      if (waiter) this.#join(name, line, waiter);
+      return false;
+    }
+    if (waiter) this.leave(name, waiter);
     this.#holders.set(name, { id, revoke });
     return true;
   }
 
-  /** @param wall Unix time, ms */
-  nextToken(wall: number): number {
-    this.#lastToken = nextFencingToken(this.#lastToken, wall);
-    return this.#lastToken;
+  leave(name: string, waiter: Waiter): void {
+    const line = this.#lines.get(name);
+    const wasFirst = firstOf(line) === waiter;
+    if (!line?.delete(waiter)) return;
+    if (line.size === 0) this.#lines.delete(name);
+    else if (wasFirst && !this.#holders.has(name)) this.#wakeFirst(name);
+  }
+
+  /**
+   * The first of so many new tokens.
+   * @param wall Unix time, ms
+   */
+  nextToken(wall: number, count: number): number {
+    const token = nextFencingToken(this.#lastToken, wall);
+    this.#lastToken = token + count - 1;
+    return token;
   }
 
   holds(grant: Grant): boolean {
     return this.#holders.get(grant.name)?.id === grant.id;
   }
 
-  /** Frees the name and wakes who watches it; returns how to tell the former holder, if there was one. */
+  /** Frees the name and wakes who is first in line; returns how to tell the former holder, if there was one. */
   free(name: string): Revoke | undefined {
     const holder = this.#holders.get(name);
     if (!holder) return undefined;
     this.#holders.delete(name);
-    for (const wake of this.#watchers.get(name) ?? []) queueMicrotask(wake);
+    this.#wakeFirst(name);
     return holder.revoke;
   }
 
-  watch(name: string, listener: () => void): () => void {
-    let watchers = this.#watchers.get(name);
-    if (!watchers) this.#watchers.set(name, (watchers = new Set()));
-    watchers.add(listener);
-    return () => {
-      watchers.delete(listener);
-      if (watchers.size === 0 && this.#watchers.get(name) === watchers) this.#watchers.delete(name);
-    };
+  #join(name: string, line: Set<Waiter> | undefined, waiter: Waiter): void {
+    if (line) line.add(waiter);
+    else this.#lines.set(name, new Set([waiter]));
   }
+
+  #wakeFirst(name: string): void {
+    const first = firstOf(this.#lines.get(name));
+    if (first) queueMicrotask(first.wake);
+  }
+}
+
+function firstOf(line: Set<Waiter> | undefined): Waiter | undefined {
+  return line?.values().next().value;
 }

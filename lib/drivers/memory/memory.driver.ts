@@ -4,12 +4,10 @@ import type {
   Driver,
   DriverContext,
   Grant,
+  Place,
   RenewReply,
-  Watch,
 } from '../driver.js';
-import { MemorySpace } from './memory-space.js';
-
-const READY = Promise.resolve();
+import { MemorySpace, type Waiter } from './memory-space.js';
 
 /** Unique in this process, which is all that this driver serves. */
 let grants = 0;
@@ -38,14 +36,15 @@ export class MemoryDriver implements Driver {
   async stop(): Promise<void> {}
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
-    grants += 1;
-    const { name, fencing, onRevoked } = request;
-    const id = String(grants);
-    if (!this.#space.take(name, id, onRevoked)) return { granted: false };
-    const { clock } = this.context;
+    return this.#take(request);
+  }
+
+  lineUp(request: AcquireRequest, wake: () => void): Place {
+    const waiter: Waiter = { wake };
     return {
-      granted: true,
-      grant: { name, id, ...(fencing && { fencingToken: this.#space.nextToken(clock.wall()) }) },
+      tryAcquire: async () => this.#take(request, waiter),
+      ready: () => undefined,
+      leave: () => this.#space.leave(request.name, waiter) as undefined,
     };
   }
 
@@ -71,15 +70,22 @@ export class MemoryDriver implements Driver {
     return revoke !== undefined;
   }
 
-  watch(name: string, listener: () => void): Watch {
-    return { ready: READY, close: this.#space.watch(name, listener) };
-  }
-
   async announce(memberId: string): Promise<void> {
     this.#space.members.add(memberId);
   }
 
   async withdraw(memberId: string): Promise<void> {
     this.#space.members.delete(memberId);
+  }
+
+  #take({ name, fencing, tokens = 1, onRevoked }: AcquireRequest, waiter?: Waiter): AcquireReply {
+    grants += 1;
+    const id = String(grants);
+    if (!this.#space.take(name, id, onRevoked, waiter)) return { granted: false };
+    const { clock } = this.context;
+    return {
+      granted: true,
+      grant: { name, id, ...(fencing && { fencingToken: this.#space.nextToken(clock.wall(), tokens) }) },
+    };
   }
 }

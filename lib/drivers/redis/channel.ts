@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.js';
-import type { Watch } from '../driver.js';
+import type { Watch } from '../watched-place.js';
 import type { NodeSubscriber } from './node-subscriber.js';
 
 /** Releases whose publications are still being counted; older ones have been seen by a quorum or never will be. */

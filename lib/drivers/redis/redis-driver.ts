@@ -7,9 +7,10 @@ import type {
   Driver,
   DriverContext,
   Grant,
+  Place,
   RenewReply,
-  Watch,
 } from '../driver.js';
+import { type Watch, WatchedPlace } from '../watched-place.js';
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
 import { channelOf, memberKeyOf } from './keys.js';
@@ -151,6 +152,13 @@ export class RedisDriver implements Driver {
       return reply;
     });
     return replies.some((reply) => reply === 1);
+  }
+
+  lineUp(request: AcquireRequest, wake: () => void): Place {
+    return new WatchedPlace(
+      () => this.tryAcquire(request),
+      () => this.watch(request.name, wake),
+    );
   }
 
   watch(name: string, listener: () => void): Watch {

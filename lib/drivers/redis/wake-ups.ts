@@ -1,4 +1,5 @@
-import type { DriverContext, Watch } from '../driver.js';
+import type { DriverContext } from '../driver.js';
+import type { Watch } from '../watched-place.js';
 import type { Timer } from '../../common/clock.js';
 import { Channel } from './channel.js';
 import type { NodePlan } from './node-plans.js';

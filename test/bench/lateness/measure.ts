@@ -48,7 +48,7 @@ export async function measureLateness(leases: number, busy?: BusyLoop): Promise<
   const runOut = async (name: string): Promise<void> => {
     const ttl = Math.round(TTL.shortest + Math.random() * TTL.spread);
     const patience = leaser.patience(true);
-    const lease = await leaser.acquire({ name, ttl, fencing: false, label: '', patience });
+    const lease = await leaser.acquire({ name, ttl, fencing: false, fair: false, label: '', patience });
     if (!(lease instanceof HeldLease)) throw new Error('the lock was not to be had');
     const late = (): number => performance.now() - lease.monotonicDeadline;
     const timer = new Promise<void>((resolve) => {

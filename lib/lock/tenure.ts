@@ -1,0 +1,104 @@
+import type { Clock } from '../common/clock.js';
+import type { Grant, Loss } from '../drivers/driver.js';
+import type { Deadline } from './deadline.js';
+import type { HeldLease } from './lease.js';
+
+/** How many leases one grant may carry before other processes get their turn. */
+export const MOST_LEASES = 16;
+
+/** How long after the grant a lease may still be handed on, ms: other processes wait meanwhile. */
+const LONGEST_HAND_ON = 50;
+
+/** What leases must have in common to follow one another under one grant. */
+export interface TenureTerms {
+  readonly ttl: number;
+  readonly fencing: boolean;
+}
+
+/**
+ * One grant of the back end, and the leases that it carries, one after the other: a lease that ends is handed on to the
+ * next waiter of this process without asking the back end.
+ */
+export class Tenure {
+  readonly #clock: Clock;
+  readonly #terms: TenureTerms;
+  /** Whether it may carry more than one lease. */
+  readonly #shared: boolean;
+  #grant?: Grant;
+  #until = 0;
+  #left = MOST_LEASES;
+  #lease?: HeldLease;
+  #revoked = false;
+
+  constructor(clock: Clock, terms: TenureTerms, shared: boolean) {
+    this.#clock = clock;
+    this.#terms = terms;
+    this.#shared = shared;
+  }
+
+  /** How many leases it may carry; as many fencing tokens it needs. */
+  get size(): number {
+    return this.#shared ? MOST_LEASES : 1;
+  }
+
+  /** It was taken away while no lease stood on it. */
+  get revoked(): boolean {
+    return this.#revoked;
+  }
+
+  /** The back end took the grant away. */
+  readonly revoke = (loss: Loss): void => {
+    this.#revoked = true;
+    this.#lease?.lose(loss);
+  };
+
+  /** Begins with the grant of the back end; false when that was taken away before. */
+  begin(grant: Grant): boolean {
+    if (this.#revoked) {
+      this.#revoked = false;
+      return false;
+    }
+    this.#grant = grant;
+    this.#until = this.#clock.monotonic() + LONGEST_HAND_ON;
+    this.#left = MOST_LEASES;
+    return true;
+  }
+
+  /** The grant under which the next lease stands; each lease has a fencing token of its own. */
+  next(): Grant {
+    const grant = this.#grant as Grant;
+    this.#left -= 1;
+    const { fencingToken } = grant;
+    if (fencingToken !== undefined) this.#grant = { ...grant, fencingToken: fencingToken + 1 };
+    return grant;
+  }
+
+  carry(lease: HeldLease): void {
+    this.#lease = lease;
+  }
+
+  /** Whether another lease may follow the one that ends now. */
+  mayHandOn(): boolean {
+    return this.#shared && this.#left > 0 && !this.#revoked && this.#clock.monotonic() < this.#until;
+  }
+
+  /** The lease has ended, and the grant is still there. */
+  handOn(deadline: Deadline): Offer {
+    this.#lease = undefined;
+    return { tenure: this, deadline };
+  }
+
+  suits({ ttl, fencing }: TenureTerms): boolean {
+    return ttl === this.#terms.ttl && fencing === this.#terms.fencing;
+  }
+
+  get grant(): Grant {
+    return this.#grant as Grant;
+  }
+}
+
+/** A grant that the next waiter of this process may have, with the deadline that the back end has confirmed. */
+export interface Offer {
+  readonly tenure: Tenure;
+  readonly deadline: Deadline;
+}
