@@ -68,7 +68,11 @@ export class Heartbeat {
   keep(lease: HeldLease): void {
     if (!this.driver.leasesExpire) return;
     this.#beats.set(lease, {
-      renewal: this.schedule.in(this.#periodOf(lease), () => void this.#renew(lease)),
+      // The first lease of a grant may last less than its ttl.
+      renewal: this.schedule.in(
+        Math.min(this.#periodOf(lease), lease.remaining() / 3),
+        () => void this.#renew(lease),
+      ),
       deadline: this.#watchDeadline(lease),
       failing: false,
     });

@@ -12,6 +12,25 @@ export interface Busy {
   readonly pttl: number;
 }
 
+/** Who waits for the lock in the queue of one node. */
+export interface Waiter {
+  readonly id: string;
+  /** The number of that node. */
+  readonly node: number;
+  /** For how long it may be believed to wait, ms. */
+  readonly alive: number;
+  /** The node has granted it the lock already, and keeps it when the others do not give theirs. */
+  readonly granted: boolean;
+}
+
+export interface BallotTerms {
+  /** What a fencing token should be at least, µs; undefined when none is asked for. */
+  readonly hint?: number;
+  /** How many tokens. */
+  readonly tokens?: number;
+  readonly waiter?: Waiter;
+}
+
 /**
  * One operation on all nodes. Redlock counts the votes and sees numbers only; the ballot travels through it in the
  * place of the key, and keeps what each node really said.
@@ -19,18 +38,17 @@ export interface Busy {
 export class Ballot {
   /** By the number of the node; a hole while it has not answered. */
   readonly answers: (Answer | undefined)[] = [];
-  /** The fencing token of each node that said yes. */
+  /** The last fencing token of each node that said yes. */
   readonly tokens: (number | undefined)[] = [];
-  /** Of this acquisition; drawn by Redlock. */
+  /** Of this acquisition; drawn by Redlock, unless a waiter brings its own. */
   id = '';
   /** Redlock has its result: a vote that is cast now would be nobody's to give back. */
   over = false;
 
-  /** @param hint what a fencing token should be at least, µs; undefined when none is asked for */
   constructor(
     readonly key: string,
     readonly purpose: 'acquire' | 'renew' | 'release',
-    readonly hint?: number,
+    readonly terms: BallotTerms = {},
   ) {}
 
   count(...wanted: Answer[]): number {
@@ -42,6 +60,16 @@ export class Ballot {
   }
 
   get busy(): Busy[] {
-    return this.answers.filter((each): each is Busy => typeof each === 'object' && 'holder' in each);
+    return this.answers.filter(isBusy);
   }
+
+  /** Whether the waiter of this ballot stands in its queue now. */
+  get linedUp(): boolean {
+    const { waiter } = this.terms;
+    return waiter !== undefined && !waiter.granted && isBusy(this.answers[waiter.node]);
+  }
+}
+
+export function isBusy(answer: Answer | undefined): answer is Busy {
+  return typeof answer === 'object' && 'holder' in answer;
 }

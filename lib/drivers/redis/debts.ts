@@ -1,11 +1,14 @@
 import type { Clock, Timer } from '../../common/clock.js';
 import type { RedisClient } from './clients.js';
-import { channelOf } from './keys.js';
+import { queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { cleanError } from './node-error.js';
 import { RELEASE } from './scripts.js';
 
 /** The oldest beyond these are forgotten, and end by their ttl. */
 const MOST_DEBTS = 1000;
+
+/** In the place of what the node's record says: no key holds it. */
+const NOBODY_NEXT = '?';
 
 interface Debt {
   readonly key: string;
@@ -47,7 +50,9 @@ export class Debts {
     await Promise.all(
       owed.map(async ([id, { key, since }]) => {
         try {
-          await client.eval(RELEASE.text, 1, key, id, channelOf(key));
+          // The next waiter is granted the lock when somebody looks, which knows the record of the node.
+          const keys = [key, key, queueOf(key), waitersOf(key)];
+          await client.eval(RELEASE.text, keys.length, ...keys, id, NOBODY_NEXT, TURN_CHANNEL);
           if (since <= over) this.#owed.delete(id);
         } catch (error) {
           // What the node refuses to free is not ours any more; what it did not answer is tried again.

@@ -20,6 +20,14 @@ export class Electorate {
   }
 
   /**
+   * The number of the node in whose queue to wait: the first that can be used, so that all processes agree as long as they
+   * see the same; -1 when there is none. Who waits in another one only loses the order.
+   */
+  get queueNode(): number {
+    return this.nodes.findIndex((node) => node.up && !(node.refusal instanceof Error));
+  }
+
+  /**
    * Connects to every node: resolves when all have succeeded or failed, and no later than `grace` ms after a quorum
    * has succeeded. A node that is merely slow so has its vote from the first lock on, and a dead one delays little.
    *

@@ -32,7 +32,7 @@ export class FencingTokens {
   }
 
   /**
-   * The token of a lease that a quorum has granted.
+   * The last of the tokens of a lease that a quorum has granted.
    * @throws BackendUnavailableError when no quorum could be made to agree on one
    */
   async agree(name: string, ballot: Ballot): Promise<number> {

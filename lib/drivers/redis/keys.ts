@@ -1,18 +1,30 @@
-/** Where a release is told. */
-export function channelOf(key: string): string {
-  return `coordination:free:${key}`;
-}
+/** Where one process is told that it is its turn; followed by the process. */
+export const TURN_CHANNEL = 'coordination:turn:';
 
 export function memberKeyOf(memberId: string): string {
   return `coordination:member:${memberId}`;
 }
 
+/** Where a lock's fencing tokens are counted. */
+export function counterOf(key: string): string {
+  return `coordination:fence:${tagged(key)}`;
+}
+
+/** Who waits for a lock: ids by the order of their arrival. */
+export function queueOf(key: string): string {
+  return `coordination:queue:${tagged(key)}`;
+}
+
+/** Until when the processes that wait for a lock are believed to be alive. */
+export function waitersOf(key: string): string {
+  return `coordination:waiters:${tagged(key)}`;
+}
+
 /**
- * Where a lock's fencing tokens are counted: in the slot of the lock's key, as a Cluster wants it. A key is hashed by
- * what stands in its first non-empty braces, or else as a whole.
+ * In the slot of the lock's key, as a Cluster wants it. A key is hashed by what stands in its first non-empty braces,
+ * or else as a whole.
  * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  */
-export function counterOf(key: string): string {
-  const tagged = /^[^{]*\{[^}]+\}/.test(key);
-  return `coordination:fence:${tagged ? key : `{${key}}`}`;
+function tagged(key: string): string {
+  return /^[^{]*\{[^}]+\}/.test(key) ? key : `{${key}}`;
 }

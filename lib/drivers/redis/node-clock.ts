@@ -33,10 +33,11 @@ export class NodeClock {
    * Takes the node's time from a reply.
    *
    * @param micros the node's time, µs
-   * @param sent when the command was sent, on the monotonic clock, ms
+   * @param sent when the command was sent, or a moment before the node told its time, on the monotonic clock, ms
+   * @param keep whether the next time is compared with this one; not when `sent` says little
    * @returns how far the clock has jumped since the last reply, ms; negative for a jump back, 0 for none
    */
-  observe(micros: number, sent: number): number {
+  observe(micros: number, sent: number, keep = true): number {
     const last = this.#last;
     const sample = {
       node: micros / 1000,
@@ -44,7 +45,7 @@ export class NodeClock {
       received: this.#clock.monotonic(),
       wall: this.#clock.wall(),
     };
-    this.#last = sample;
+    if (keep || !last) this.#last = sample;
     if (!last) return 0;
     const passed = sample.node - last.node;
     // Our monotonic clock may stand still while this machine sleeps, and our wall clock may be set.

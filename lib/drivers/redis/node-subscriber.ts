@@ -38,25 +38,22 @@ export class NodeSubscriber implements ConnectionOwner {
     return this.#channels.get(channel) ?? 'failed';
   }
 
-  subscribe(channel: string): void {
+  /** Subscribes, unless that was done; a subscription that was refused is not tried again over the same connection. */
+  subscribeOnce(channel: string): void {
+    if (this.#channels.has(channel)) return;
     this.#channels.set(channel, 'pending');
     if (!this.#connection) this.#open();
     else if (this.#client) this.#send(this.#client, [channel]);
     else if (this.#lost) this.#channels.set(channel, 'failed');
   }
 
-  unsubscribe(channel: string): void {
-    this.#channels.delete(channel);
-    const client = this.#client;
-    if (client) client.unsubscribe(channel).catch(() => this.#giveUp('unsubscribe'));
-  }
-
   recycle(): void {
     this.#connection?.fail(new NodeError('the node is down'));
   }
 
-  /** Nobody watches anything: closes the connection until the next `subscribe`. */
+  /** Nobody waits for messages: closes the connection until the next `subscribeOnce`. */
   rest(): Promise<void> {
+    this.#channels.clear();
     const connection = this.#connection;
     this.#connection = undefined;
     this.#client?.off('message', this.#events.onMessage);
@@ -65,9 +62,8 @@ export class NodeSubscriber implements ConnectionOwner {
     return connection?.stop() ?? Promise.resolve();
   }
 
-  async stop(): Promise<void> {
-    this.#channels.clear();
-    await this.rest();
+  stop(): Promise<void> {
+    return this.rest();
   }
 
   verify(): Promise<void> {
@@ -135,7 +131,7 @@ export class NodeSubscriber implements ConnectionOwner {
     }
     if (!this.#warned) {
       this.#warned = true;
-      const why = `${explain(error)}; waiters look by themselves, at least every second`;
+      const why = `${explain(error)}; waiters look by themselves, some times a second`;
       this.#context.warn(`Redis node ${this.#plan.name} refuses subscriptions: ${why}`);
     }
     this.#events.onChange();

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
 import { BackendUnavailableError, InvalidOptionsError } from '../../errors.js';
 import type {
@@ -10,18 +9,19 @@ import type {
   Place,
   RenewReply,
 } from '../driver.js';
-import { type Watch, WatchedPlace } from '../watched-place.js';
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
-import { channelOf, memberKeyOf } from './keys.js';
+import { memberKeyOf, TURN_CHANNEL } from './keys.js';
 import { NodeError } from './node-error.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
-import { RedlockVoting } from './redlock-voting.js';
+import { RedisPlace } from './redis-place.js';
+import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { BREAK } from './scripts.js';
-import { WakeUps } from './wake-ups.js';
+import { lockKeys } from './stand-in.js';
+import { WaiterQueue } from './waiter-queue.js';
 
 /**
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
@@ -36,7 +36,7 @@ export class RedisDriver implements Driver {
   readonly #electorate: Electorate;
   readonly #voting: RedlockVoting;
   readonly #health: BackendHealth;
-  readonly #wakeUps: WakeUps;
+  readonly #queue: WaiterQueue;
   readonly #keyOf: (name: string) => string;
   readonly #clock: Clock;
   readonly #commandTimeout: number;
@@ -79,16 +79,16 @@ export class RedisDriver implements Driver {
           tellsHealth: plans.length > 1,
           onChange: (node) => {
             this.#health.look();
-            if (!node.up) this.#wakeUps.suspect(nodes.indexOf(node));
+            if (!node.up) this.#queue.suspect(nodes.indexOf(node));
           },
         }),
     );
     const names = nodes.map(({ name }) => name).join(', ');
     this.description = nodes.length === 1 ? `redis ${names}` : `redis ${nodes.length} nodes: ${names}`;
     this.#electorate = new Electorate(nodes);
-    this.#voting = new RedlockVoting(this.#electorate, channelOf, clock, random);
+    this.#voting = new RedlockVoting(this.#electorate, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
-    this.#wakeUps = new WakeUps(plans, this.#electorate.quorum, commandTimeout, context);
+    this.#queue = new WaiterQueue(this.#electorate, plans, commandTimeout, context);
   }
 
   async start(): Promise<void> {
@@ -111,12 +111,21 @@ export class RedisDriver implements Driver {
 
   async #stop(): Promise<void> {
     this.#health.close();
-    await Promise.all([this.#wakeUps.stop(), ...this.#electorate.nodes.map((node) => node.stop())]);
+    await Promise.all([this.#queue.stop(), ...this.#electorate.nodes.map((node) => node.stop())]);
   }
 
-  async tryAcquire({ name, ttl, fencing }: AcquireRequest): Promise<AcquireReply> {
-    if (ttl > this.#longestTtl) this.#allow(name, ttl);
-    return this.#voting.acquire(name, this.#keyOf(name), ttl, fencing);
+  async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
+    return (await this.#voting.acquire(this.#candidacy(request))).reply;
+  }
+
+  lineUp(request: AcquireRequest, wake: () => void): Place {
+    return new RedisPlace(() => this.#candidacy(request), {
+      clock: this.#clock,
+      electorate: this.#electorate,
+      voting: this.#voting,
+      queue: this.#queue,
+      wake,
+    });
   }
 
   renew(grant: Grant, ttl: number): Promise<RenewReply> {
@@ -145,24 +154,14 @@ export class RedisDriver implements Driver {
 
   async break(name: string): Promise<boolean> {
     const key = this.#keyOf(name);
-    const id = randomUUID();
     const replies = await this.#electorate.ask(`break the lock "${name}"`, async (client, node) => {
-      const reply = Number(await client.eval(BREAK.text, 1, key, id, channelOf(key), node.notAfter()));
+      const keys = lockKeys(node, key);
+      const args = [node.notAfter(), node.mark, TURN_CHANNEL];
+      const reply = Number(await client.eval(BREAK.text, keys.length, ...keys, ...args));
       if (reply < 0) throw new NodeError('got the command too late', { answered: true });
       return reply;
     });
     return replies.some((reply) => reply === 1);
-  }
-
-  lineUp(request: AcquireRequest, wake: () => void): Place {
-    return new WatchedPlace(
-      () => this.tryAcquire(request),
-      () => this.watch(request.name, wake),
-    );
-  }
-
-  watch(name: string, listener: () => void): Watch {
-    return this.#wakeUps.watch(channelOf(this.#keyOf(name)), listener);
   }
 
   async announce(memberId: string, ttl: number): Promise<void> {
@@ -179,6 +178,11 @@ export class RedisDriver implements Driver {
     await this.#electorate.ask(`withdraw the member "${memberId}"`, (client) =>
       client.del(memberKeyOf(memberId)),
     );
+  }
+
+  #candidacy({ name, ttl, fencing, tokens = 1 }: AcquireRequest): Candidacy {
+    if (ttl > this.#longestTtl) this.#allow(name, ttl);
+    return { name, key: this.#keyOf(name), ttl, tokens: fencing ? tokens : 0 };
   }
 
   /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */

@@ -6,10 +6,14 @@ import { Debts } from './debts.js';
 import { explain } from './explain.js';
 import { cleanError, NodeError } from './node-error.js';
 import { NodeClock } from './node-clock.js';
-import { NodeRecord } from './node-record.js';
+import { NODE_RECORD, NodeRecord } from './node-record.js';
 import { PendingCommands } from './pending.js';
 import { rehearse } from './rehearsal.js';
+import type { Script } from './scripts.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
+
+/** No node has this for a record. */
+const UNKNOWN_MARK = '?';
 
 export type Command = (client: RedisClient) => Promise<unknown>;
 
@@ -137,6 +141,21 @@ export class RedisNode implements ConnectionOwner {
     );
   }
 
+  /** Runs a script by its name, and sends it whole where the node has forgotten it. */
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    onReply: (reply: unknown, sentAt: number) => void,
+    onError: (error: NodeError) => void,
+  ): void {
+    const whole = (error: NodeError): void => {
+      if (!error.message.startsWith('NOSCRIPT')) return onError(error);
+      this.call((client) => client.eval(script.text, keys.length, ...keys, ...args), onReply, onError);
+    };
+    this.call((client) => client.evalsha(script.sha, keys.length, ...keys, ...args), onReply, whole);
+  }
+
   /** Why this node must not be asked for a lock now, or that its record has to be read first. */
   get refusal(): NodeError | 'enrol' | undefined {
     const distrusted = this.#distrustedUntil - this.#settings.clock.monotonic();
@@ -155,6 +174,21 @@ export class RedisNode implements ConnectionOwner {
     );
   }
 
+  /** What a script that grants the lock must find in the node's record; '' where there is none. */
+  get mark(): string {
+    return this.record ? (this.record.text ?? UNKNOWN_MARK) : '';
+  }
+
+  /** Whether one command may be about several locks. */
+  get oneSlot(): boolean {
+    return this.#settings.topology !== 'cluster';
+  }
+
+  /** Where the record is; where there is none, a key in the slot of the lock's. */
+  recordKey(key: string): string {
+    return this.record ? NODE_RECORD : key;
+  }
+
   /** The last moment at which the node may do what is sent now, ms of its time; '' when nobody knows. */
   notAfter(): number | '' {
     // Each shard of a Cluster has a clock of its own.
@@ -164,13 +198,13 @@ export class RedisNode implements ConnectionOwner {
   }
 
   /**
-   * Takes the node's time from a reply.
+   * Takes the node's time from a reply, or from a message, which does not tell when it was sent: `keep` is then false.
    * @returns why the vote in this reply does not count: the node's clock has jumped since the last one
    */
-  observe(micros: number, sentAt: number): NodeError | undefined {
+  observe(micros: number, sentAt: number, keep = true): NodeError | undefined {
     const { topology, clock, longestTtl, warn, name } = this.#settings;
     if (topology === 'cluster') return undefined;
-    const jump = this.#clock.observe(micros, sentAt);
+    const jump = this.#clock.observe(micros, sentAt, keep);
     if (jump === 0) return undefined;
     const said = `its clock jumped ${jump > 0 ? 'ahead' : 'back'} by ${Math.round(Math.abs(jump))} ms`;
     if (jump > 0) this.#distrustedUntil = clock.monotonic() + longestTtl();

@@ -1,7 +1,7 @@
 import Redlock, { ExecutionError } from 'redlock';
 import type { Clock } from '../../common/clock.js';
 import type { AcquireReply, Grant, Loss, RenewReply } from '../driver.js';
-import { Ballot } from './ballot.js';
+import { Ballot, type Busy, isBusy, type Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import type { NodeError } from './node-error.js';
 import { FencingTokens } from './fencing-tokens.js';
@@ -9,29 +9,42 @@ import { ACQUIRE, RELEASE, RENEW } from './scripts.js';
 import { StandIn } from './stand-in.js';
 import { refusal } from './verdict.js';
 
+/** Who asks for what. */
+export interface Candidacy {
+  readonly name: string;
+  readonly key: string;
+  readonly ttl: number;
+  /** How many fencing tokens; 0 for none. */
+  readonly tokens: number;
+  /** Where it waits, or lines up, if it does. */
+  readonly waiter?: Waiter;
+}
+
+export interface Verdict {
+  readonly ballot: Ballot;
+  readonly reply: AcquireReply;
+}
+
 /**
  * The Redlock algorithm for single attempts, and what its outcome means. Redlock's own retries keep partial votes
  * and its deadlines follow the wall clock, so neither is used: waiting and deadlines are the caller's.
  */
 export class RedlockVoting {
   readonly #redlock: Redlock<Ballot>;
+  readonly #standIns: readonly StandIn[];
   readonly #electorate: Electorate;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #tokens: FencingTokens;
 
-  constructor(
-    electorate: Electorate,
-    channelOf: (key: string) => string,
-    clock: Clock,
-    random: () => number,
-  ) {
+  constructor(electorate: Electorate, clock: Clock, random: () => number) {
     this.#electorate = electorate;
     this.#clock = clock;
     this.#random = random;
     this.#tokens = new FencingTokens(electorate, clock);
+    this.#standIns = electorate.nodes.map((node, index) => new StandIn(node, index));
     this.#redlock = new Redlock(
-      electorate.nodes.map((node, index) => new StandIn(node, index, channelOf)),
+      this.#standIns,
       { retryCount: 0 },
       {
         acquireScript: () => ACQUIRE.text,
@@ -41,9 +54,14 @@ export class RedlockVoting {
     );
   }
 
-  async acquire(name: string, key: string, ttl: number, fencing: boolean): Promise<AcquireReply> {
+  /** One attempt on all nodes. */
+  async acquire(candidacy: Candidacy): Promise<Verdict> {
     const { nodes, quorum } = this.#electorate;
-    const ballot = new Ballot(key, 'acquire', fencing ? this.#tokens.hint() : undefined);
+    const { name, key, ttl, tokens, waiter } = candidacy;
+    const ballot = new Ballot(key, 'acquire', {
+      ...(tokens > 0 && { hint: this.#tokens.hint(), tokens }),
+      waiter,
+    });
     const start = this.#clock.monotonic();
     try {
       await this.#redlock.acquire([ballot], wholeMs(ttl));
@@ -51,19 +69,36 @@ export class RedlockVoting {
     } catch (error) {
       const took = this.#clock.monotonic() - start;
       // A holder with a quorum, or a quorum lost to failures, is certain; for anything else every vote counts.
-      if (ballot.failures <= nodes.length - quorum) await allVotes(error);
+      if (ballot.failures <= nodes.length - quorum || waiter) await allVotes(error);
       this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
-      return refusal(ballot, nodes.length, quorum, took, this.#random());
+      return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
+    }
+    if (ballot.linedUp) {
+      // Votes that were free for a moment, before those who wait: not ours to take.
+      await this.#giveBackVotes(ballot);
+      return { ballot, reply: { granted: false } };
     }
     const grant = { name, id: ballot.id };
-    if (!fencing) return { granted: true, grant };
+    if (tokens === 0) return { ballot, reply: { granted: true, grant } };
     try {
-      return { granted: true, grant: { ...grant, fencingToken: await this.#tokens.agree(name, ballot) } };
+      const last = await this.#tokens.agree(name, ballot);
+      return { ballot, reply: { granted: true, grant: { ...grant, fencingToken: last - tokens + 1 } } };
     } catch (error) {
       // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
       await this.release(grant, key).catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * Takes the lock on the waiter's node alone, for `ttl` ms, or lines up for it there.
+   * @throws NodeError
+   */
+  async join({ key }: Pick<Candidacy, 'key'>, waiter: Waiter, ttl: number): Promise<'granted' | Busy> {
+    const ballot = new Ballot(key, 'acquire', { waiter });
+    await this.#standIns[waiter.node]?.join(ballot, ttl);
+    const answer = ballot.answers[waiter.node];
+    return isBusy(answer) ? answer : 'granted';
   }
 
   async renew(grant: Grant, key: string, ttl: number): Promise<RenewReply> {
@@ -98,6 +133,10 @@ export class RedlockVoting {
     if (denied()) return true;
     if (ballot.count('yes') >= quorum) return false;
     throw this.#electorate.unavailable(what, failuresOf(ballot));
+  }
+
+  async #giveBackVotes(ballot: Ballot): Promise<void> {
+    await Promise.all(this.#standIns.map((standIn) => standIn.giveBack(ballot)));
   }
 
   #refuseUnlessAnswered(what: string, ballot: Ballot): void {

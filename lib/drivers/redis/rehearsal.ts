@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { RedisClient } from './clients.js';
-import { channelOf, counterOf } from './keys.js';
-import { ACQUIRE, BREAK, CONFIRM, RELEASE, RENEW, type Script } from './scripts.js';
+import { newProcess, processOf } from './waiter-id.js';
+import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
+import { ACQUIRE, BREAK, CONFIRM, REFRESH, RELEASE, RENEW, type Script } from './scripts.js';
 
 /** The key ends by itself when we die half-way, ms. */
 const TTL = 1000;
@@ -11,35 +11,45 @@ const TTL = 1000;
  * what the user may not do, or that this is a replica.
  */
 export async function rehearse(client: RedisClient, key: string): Promise<void> {
-  const channel = channelOf(key);
-  const id = randomUUID();
+  const [id, waiter] = [`${newProcess()}-0`, `${newProcess()}-0`];
   const counter = counterOf(key);
+  const keys = [key, key, queueOf(key), waitersOf(key)];
   const run = (script: Script, keys: string[], args: (string | number)[]): Promise<unknown> =>
     client.eval(script.text, keys.length, ...keys, ...args);
   try {
-    await run(ACQUIRE, [key, key, counter], [id, TTL, '', '', 0]);
+    await run(ACQUIRE, [...keys, counter], [id, TTL, '', '', 0, 1, '', TURN_CHANNEL]);
     await Promise.all([
-      run(ACQUIRE, [key, key], ['somebody else', TTL, '', '', '']),
+      run(ACQUIRE, keys, [waiter, TTL, '', '', '', 1, TTL, TURN_CHANNEL]),
       run(CONFIRM, [key, counter], [id, 1]),
       run(RENEW, [key], [id, TTL]),
-      run(RELEASE, [key], [id, channel]),
-      run(BREAK, [key], [id, channel, '']),
+      run(RELEASE, keys, [id, '', TURN_CHANNEL]),
+      run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
+      run(BREAK, keys, ['', '', TURN_CHANNEL]),
     ]);
-    await client.evalsha(BREAK.sha, 1, key, id, channel, '');
+    await client.evalsha(BREAK.sha, keys.length, ...keys, '', '', TURN_CHANNEL);
     await client.del(counter);
+    await client.del(waitersOf(key));
   } catch (error) {
-    await nameTheCommand(client, key, channel);
+    await nameTheCommand(client, key);
     throw error;
   }
 }
 
 /** A script that may not run a command fails without naming it; the bare command's own refusal does. */
-async function nameTheCommand(client: RedisClient, key: string, channel: string): Promise<void> {
+async function nameTheCommand(client: RedisClient, key: string): Promise<void> {
+  const [queue, waiters] = [queueOf(key), waitersOf(key)];
   await client.set(key, 'rehearsal', 'PX', TTL);
   await client.get(key);
   await client.pttl(key);
   await client.del(key);
-  await client.publish(channel, '');
+  await client.exists(queue);
+  await client.zadd(queue, 1, 'rehearsal');
+  await client.zrange(queue, '0', '0');
+  await client.zscore(queue, 'rehearsal');
+  await client.pexpire(queue, TTL);
+  await client.zrem(queue, 'rehearsal');
+  await client.zremrangebyscore(waiters, 0, 0);
+  await client.publish(TURN_CHANNEL, '');
   await client.time();
   await client.info('server');
 }

@@ -12,6 +12,15 @@ const FENCING_CAP_US = 60_000_000;
  */
 const FENCING_COUNTER_TTL = 3_600_000;
 
+/**
+ * How long a waiter has the lock that was granted to it before it has to ask for the whole ttl, ms: long enough for the
+ * message to reach it and for the work of most, short enough when it is dead.
+ */
+export const SHORT_GRANT = 700;
+
+/** How long a queue outlives the last sign of those in it, ms. */
+const QUEUE_TTL = 60_000;
+
 /** A Lua script, and the name under which Redis keeps it. */
 export class Script {
   readonly sha: string;
@@ -24,18 +33,45 @@ export class Script {
 /*
  * The key is Redlock's: a plain string that holds its holder's id, with a ttl. Any other Redlock client can hold
  * and respect the same locks. Times of a node are µs since 1970, as TIME tells them; they stay exact, below 2^53.
+ *
+ * Beside the key stand those who wait for it: their ids in a sorted set, by the order in which they came, and in another
+ * one their processes, by the time until which each is believed to be alive, in ms of the node's time. An id begins with
+ * its process. The queue only says who is next: whatever happens to it, the key has one holder. Both sets expire.
  */
 
 /**
- * Takes the key, or renews it when it is ours already.
+ * While there is no holder: grants the key, for a short time, to the first waiter whose process is alive, and tells it so
+ * and what time it is. Needs the locals `holder` and `now`; sets `holder`.
+ */
+const grantNext = (key: string, queue: string, waiters: string, channel: string): string => `
+while not holder do
+  local first = redis.call('zrange', ${queue}, 0, 0)[1]
+  if not first then
+    break
+  end
+  redis.call('zrem', ${queue}, first)
+  local process = string.match(first, '^%w+')
+  if tonumber(redis.call('zscore', ${waiters}, process) or 0) * 1000 >= now then
+    redis.call('set', ${key}, first, 'PX', ${SHORT_GRANT})
+    redis.call('publish', ${channel} .. process, string.format('%s %.0f', first, now))
+    holder = first
+  end
+end`;
+
+/**
+ * Takes the key, or renews it when it is ours already. When it is not to be had, and if so asked, lines up for it.
+ *
+ * Nobody takes a free key before those who wait. An id that has been granted the key, or takes it, is in the queue no more.
  *
  * The token is max(counter + 1, min(hint, the node's time + cap)): one hint for all nodes makes their tokens equal nearly
  * always, and no clock is used while the counters are ahead of it. A node's time is a limit and never a source: a node
- * whose clock is wrong would give tokens that no other node can follow once it has lost them.
+ * whose clock is wrong would give tokens that no other node can follow once it has lost them. Where several are reserved
+ * the counter is the last of them.
  *
- * KEYS: key, node record, fencing counter. ARGV: id, ttl in ms, the last moment to do it in ms of the node's time or
- * '', what the node record has to say or '', hint for the token in µs or '' for no token.
- * Reply: { 1, now, token or 0 } taken · { 0, now, pttl, holder's id } somebody else holds it · { 2, now } it is too
+ * KEYS: key, node record, queue, waiters, fencing counter. ARGV: id, ttl in ms, the last moment to do it in ms of the
+ * node's time or '', what the node record has to say or '', hint for the token in µs or '' for no token, how many tokens,
+ * for how many ms we are alive as a waiter or '' when we do not wait, channel of turns.
+ * Reply: { 1, now, last token or 0 } taken · { 0, now, pttl, holder's id } somebody else holds it · { 2, now } it is too
  * late to do it · { 3, now } the node record says something else.
  */
 export const ACQUIRE = new Script(`
@@ -47,20 +83,66 @@ end
 if ARGV[4] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[4] then
   return { 3, now }
 end
-if not redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
-  local holder = redis.call('get', KEYS[1])
-  if holder ~= ARGV[1] then
-    return { 0, now, redis.call('pttl', KEYS[1]), holder or '' }
-  end
-  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local holder = redis.call('get', KEYS[1])
+if not holder and redis.call('exists', KEYS[3]) == 1 then${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}
 end
+if holder and holder ~= ARGV[1] then
+  if ARGV[7] ~= '' then
+    if not redis.call('zscore', KEYS[3], ARGV[1]) then
+      local last = redis.call('zrange', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0
+      redis.call('zadd', KEYS[3], last + 1, ARGV[1])
+    end
+    local ms = math.floor(now / 1000)
+    redis.call('zremrangebyscore', KEYS[4], '-inf', ms - ${QUEUE_TTL})
+    redis.call('zadd', KEYS[4], ms + ARGV[7], string.match(ARGV[1], '^%w+'))
+    redis.call('pexpire', KEYS[3], ${QUEUE_TTL})
+    redis.call('pexpire', KEYS[4], ${QUEUE_TTL})
+  end
+  return { 0, now, redis.call('pttl', KEYS[1]), holder }
+end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if ARGV[5] == '' then
   return { 1, now, 0 }
 end
-local last = redis.call('get', KEYS[3]) or 0
-local token = math.max(last + 1, math.min(tonumber(ARGV[5]), now + ${FENCING_CAP_US}))
-redis.call('set', KEYS[3], string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})
+local last = redis.call('get', KEYS[5]) or 0
+local token = math.max(last + 1, math.min(tonumber(ARGV[5]), now + ${FENCING_CAP_US})) + ARGV[6] - 1
+redis.call('set', KEYS[5], string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})
 return { 1, now, token }
+`);
+
+/**
+ * Says that a process is still there, and looks at the locks that it waits for; a free one is granted to the next. Lines
+ * nobody up.
+ *
+ * KEYS: node record, then for each lock its key, queue and waiters. ARGV: process, for how many ms it is alive, what the
+ * node record has to say or '', channel of turns, then for each lock how many ids of the process wait for it, and these ids.
+ * Reply: { 3, now } the node record says something else · { 1, now, lock … }, each lock { holder's id or '', pttl, those of
+ * the ids that are not in the queue … }.
+ */
+export const REFRESH = new Script(`
+local time = redis.call('time')
+local now = time[1] * 1000000 + time[2]
+if ARGV[3] ~= '' and redis.call('get', KEYS[1]) ~= ARGV[3] then
+  return { 3, now }
+end
+local reply = { 1, now }
+local ms = math.floor(now / 1000)
+local at = 5
+for lock = 2, #KEYS, 3 do
+  redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])
+  redis.call('pexpire', KEYS[lock + 1], ${QUEUE_TTL})
+  redis.call('pexpire', KEYS[lock + 2], ${QUEUE_TTL})
+  local holder = redis.call('get', KEYS[lock])${grantNext('KEYS[lock]', 'KEYS[lock + 1]', 'KEYS[lock + 2]', 'ARGV[4]')}
+  local seen = { holder or '', redis.call('pttl', KEYS[lock]) }
+  for waiter = at + 1, at + ARGV[at] do
+    if not redis.call('zscore', KEYS[lock + 1], ARGV[waiter]) then
+      seen[#seen + 1] = ARGV[waiter]
+    end
+  end
+  at = at + ARGV[at] + 1
+  reply[#reply + 1] = seen
+end
+return reply
 `);
 
 /**
@@ -92,34 +174,45 @@ return { 1, now }
 `);
 
 /**
- * Frees the key if it is ours.
- * KEYS: key. ARGV: id, channel to tell the waiters on, or '' to tell nobody. Reply: 1, or 0 when it was not ours.
+ * Frees the key if it is ours, and grants it to the next waiter; otherwise leaves the queue. Repeatable.
+ *
+ * A node that has restarted grants nothing before its time, not to a waiter either: only who knows its record may grant.
+ *
+ * KEYS: key, node record, queue, waiters. ARGV: id, what the node record has to say or '', channel of turns.
+ * Reply: 1, or 0 when it was not ours.
  */
 export const RELEASE = new Script(`
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
+  redis.call('zrem', KEYS[3], ARGV[1])
   return 0
 end
 redis.call('del', KEYS[1])
-if ARGV[2] ~= '' then
-  redis.call('publish', ARGV[2], ARGV[1])
+if redis.call('exists', KEYS[3]) == 0 or (ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2]) then
+  return 1
 end
+local time = redis.call('time')
+local now = time[1] * 1000000 + time[2]
+local holder = false${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[3]')}
 return 1
 `);
 
 /**
- * Frees the key whoever holds it.
- * KEYS: key. ARGV: id of this break, channel, the last moment to do it in ms of the node's time or ''.
- * Reply: 1, or 0 when nobody held it, or -1 when it is too late to do it.
+ * Frees the key whoever holds it, and grants it to the next waiter.
+ * KEYS: key, node record, queue, waiters. ARGV: the last moment to do it in ms of the node's time or '', what the node
+ * record has to say or '', channel of turns. Reply: 1, or 0 when nobody held it, or -1 when it is too late to do it.
  */
 export const BREAK = new Script(`
 local time = redis.call('time')
-if ARGV[3] ~= '' and time[1] * 1000000 + time[2] > ARGV[3] * 1000 then
+local now = time[1] * 1000000 + time[2]
+if ARGV[1] ~= '' and now > ARGV[1] * 1000 then
   return -1
 end
 if redis.call('del', KEYS[1]) == 0 then
   return 0
 end
-redis.call('publish', ARGV[2], ARGV[1])
+if ARGV[2] == '' or redis.call('get', KEYS[2]) == ARGV[2] then
+  local holder = false${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[3]')}
+end
 return 1
 `);
 

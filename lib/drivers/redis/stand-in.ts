@@ -1,9 +1,8 @@
 import type { RedlockClient } from 'redlock';
 import type { Ballot } from './ballot.js';
 import type { RedisClient } from './clients.js';
-import { counterOf } from './keys.js';
+import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { NodeError } from './node-error.js';
-import { NODE_RECORD } from './node-record.js';
 import type { RedisNode } from './redis-node.js';
 import { ACQUIRE, RELEASE, RENEW, type Script } from './scripts.js';
 
@@ -16,12 +15,10 @@ type How = 'eval' | 'evalsha';
 export class StandIn implements RedlockClient<Ballot> {
   readonly #node: RedisNode;
   readonly #index: number;
-  readonly #channelOf: (key: string) => string;
 
-  constructor(node: RedisNode, index: number, channelOf: (key: string) => string) {
+  constructor(node: RedisNode, index: number) {
     this.#node = node;
     this.#index = index;
-    this.#channelOf = channelOf;
   }
 
   evalsha(_hash: string, _keyCount: number, args: [Ballot, string, number?]): Promise<number> {
@@ -37,7 +34,37 @@ export class StandIn implements RedlockClient<Ballot> {
     return Promise.resolve('OK');
   }
 
-  #run(how: How, [ballot, id, ttl = 0]: [Ballot, string, number?]): Promise<number> {
+  /** Takes the lock on this node alone, or lines up for it. */
+  async join(ballot: Ballot, ttl: number): Promise<void> {
+    try {
+      await this.#run('evalsha', [ballot, ballot.id, ttl]);
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+      await this.#run('eval', [ballot, ballot.id, ttl]);
+    }
+  }
+
+  /** Gives the vote of an acquisition back, where it was given; never rejects. */
+  giveBack(ballot: Ballot): Promise<void> {
+    const node = this.#node;
+    const { id, key } = ballot;
+    return new Promise((resolve) => {
+      if (!this.#mayHold(ballot)) return resolve();
+      node.run(
+        RELEASE,
+        lockKeys(node, key),
+        [id, node.mark, TURN_CHANNEL],
+        () => resolve(),
+        (error) => {
+          if (!error.answered) node.owe(key, id);
+          resolve();
+        },
+      );
+    });
+  }
+
+  #run(how: How, [ballot, given, ttl = 0]: [Ballot, string, number?]): Promise<number> {
+    const id = ballot.terms.waiter?.id ?? given;
     return new Promise((resolve, reject) => {
       const vote = (number: 0 | 1, answer: Ballot['answers'][number]): void => {
         ballot.answers[this.#index] = answer;
@@ -45,7 +72,7 @@ export class StandIn implements RedlockClient<Ballot> {
       };
       const fail = (error: NodeError): void => {
         // Redlock now sends the script itself; the answer to that counts.
-        if (!error.message.startsWith('NOSCRIPT')) ballot.answers[this.#index] = error;
+        if (!isNoScript(error)) ballot.answers[this.#index] = error;
         reject(error);
       };
       if (ttl === 0) this.#release(how, ballot, id, vote, { resolve, reject }, fail);
@@ -73,11 +100,12 @@ export class StandIn implements RedlockClient<Ballot> {
     const refusal = node.refusal;
     if (refusal === 'enrol' && then === 'again') return node.enrol(again, fail);
     if (refusal !== undefined) return fail(refusal === 'enrol' ? changing() : refusal);
-    const { hint } = ballot;
-    const record = node.record?.text ?? '';
-    const keys = [ballot.key, record === '' ? ballot.key : NODE_RECORD];
+    const { hint, tokens = 1, waiter } = ballot.terms;
+    const keys = lockKeys(node, ballot.key);
     if (hint !== undefined) keys.push(counterOf(ballot.key));
-    const args = [id, ttl, node.notAfter(), record, hint ?? ''];
+    const waits = waiter?.node === this.#index && !waiter.granted;
+    const alive = waits ? waiter.alive : '';
+    const args = [id, ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, TURN_CHANNEL];
     node.call(
       (client) => run(client, how, ACQUIRE, keys, args),
       (reply, sentAt) => {
@@ -113,20 +141,20 @@ export class StandIn implements RedlockClient<Ballot> {
 
   #release(how: How, ballot: Ballot, id: string, vote: Vote, { resolve, reject }: Settle, fail: Fail): void {
     const { key } = ballot;
-    // Redlock gives a failed acquisition back. Nobody waits for that: telling would wake the losers of a split vote.
+    // Redlock gives a failed acquisition back.
     const partial = ballot.purpose === 'acquire';
     if (partial) ballot.over = true;
     if (partial && !this.#mayHold(ballot)) return resolve(0);
-    const channel = partial ? '' : this.#channelOf(key);
-    this.#node.call(
-      (client) => run(client, how, RELEASE, [key], [id, channel]),
+    const node = this.#node;
+    node.call(
+      (client) => run(client, how, RELEASE, lockKeys(node, key), [id, node.mark, TURN_CHANNEL]),
       (reply) => {
         if (partial) resolve(Number(reply));
         else if (Number(reply) === 1) vote(1, 'yes');
         else vote(0, 'gone');
       },
       (error) => {
-        if (!error.answered) this.#node.owe(key, id);
+        if (!error.answered) node.owe(key, id);
         // What a node said to the acquisition is what counts there.
         if (partial) reject(error);
         else fail(error);
@@ -137,9 +165,20 @@ export class StandIn implements RedlockClient<Ballot> {
   /** Whether this node may hold our id after a failed acquisition. */
   #mayHold(ballot: Ballot): boolean {
     const answer = ballot.answers[this.#index];
+    const { waiter } = ballot.terms;
+    if (waiter?.granted && waiter.node === this.#index) return false;
     if (answer === undefined || answer === 'yes') return true;
     return answer instanceof Error && answer.sent && !answer.answered;
   }
+}
+
+/** What the scripts of a lock take as their first keys. */
+export function lockKeys(node: RedisNode, key: string): string[] {
+  return [key, node.recordKey(key), queueOf(key), waitersOf(key)];
+}
+
+function isNoScript(error: unknown): boolean {
+  return error instanceof NodeError && error.message.startsWith('NOSCRIPT');
 }
 
 type Vote = (number: 0 | 1, answer: Ballot['answers'][number]) => void;

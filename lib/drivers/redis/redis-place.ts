@@ -1,0 +1,241 @@
+import { type Clock, type Moment, momentOf } from '../../common/clock.js';
+import type { AcquireReply, Place } from '../driver.js';
+import type { Waiter } from './ballot.js';
+import type { Electorate } from './electorate.js';
+import { NodeError } from './node-error.js';
+import type { Candidacy, RedlockVoting } from './redlock-voting.js';
+import { SHORT_GRANT } from './scripts.js';
+import type { QueuedWaiter, WaiterQueue } from './waiter-queue.js';
+
+/** How much of a short grant may be used up when its lease begins, ms; the work needs the rest. */
+const FRESH = SHORT_GRANT / 2;
+
+/** The longest pause of who has the turn, and not yet the other nodes, ms: nobody tells it when they are free. */
+const LONGEST_PAUSE_AT_TURN = 100;
+
+/** How long after the node said so a place is believed to be in the queue, ms. */
+const SURE = 500;
+
+export interface PlaceContext {
+  readonly clock: Clock;
+  readonly electorate: Electorate;
+  readonly voting: RedlockVoting;
+  readonly queue: WaiterQueue;
+  readonly wake: () => void;
+}
+
+/**
+ * A place in the queue of one node, which keeps the order of all who wait for a lock.
+ *
+ *     out ──try──▶ entering ──taken──▶ queued ──its turn──▶ turn ──try──▶ (a lease)
+ *      ▲              │ free ▶ (a lease)  │ lost              │ used up
+ *      └──────────────┴───────────────────┴───────────────────┘
+ *
+ * At its turn the node has granted it the lock, for a short time. With one node that is a lease, which began after
+ * the last time that the place was known to wait. With several it is the right to ask the others, and only whoever has it
+ * does. An id is in a queue at most once: who comes back has a new one.
+ */
+export class RedisPlace implements Place {
+  readonly #candidacy: () => Candidacy;
+  readonly #context: PlaceContext;
+  #state: 'out' | 'entering' | 'queued' | 'turn' = 'out';
+  #entry?: Entry;
+
+  /** @param candidacy throws when it may not be asked for */
+  constructor(candidacy: () => Candidacy, context: PlaceContext) {
+    this.#candidacy = candidacy;
+    this.#context = context;
+  }
+
+  async tryAcquire(): Promise<AcquireReply> {
+    const candidacy = this.#candidacy();
+    const entry = this.#entry;
+    if (entry && this.#state === 'queued' && !entry.isSure()) await this.#context.queue.look(entry);
+    switch (this.#state) {
+      case 'queued':
+        return { granted: false, remaining: this.#entry?.remaining };
+      case 'turn':
+        return this.#takeTurn(candidacy);
+      default:
+        return this.#enter(candidacy);
+    }
+  }
+
+  ready(): Promise<void> | undefined {
+    const entry = this.#entry;
+    if (!entry || this.#state !== 'queued') return undefined;
+    const ready = this.#context.queue.ready(entry.node);
+    // A message may have been missed until then.
+    void ready?.then(() => entry.doubt());
+    return ready;
+  }
+
+  leave(): Promise<void> | undefined {
+    const entry = this.#end();
+    return entry && this.#context.queue.leave(entry);
+  }
+
+  async #enter(candidacy: Candidacy): Promise<AcquireReply> {
+    const { electorate, queue, voting } = this.#context;
+    const { key } = candidacy;
+    const node = electorate.queueNode;
+    if (node === -1) return (await voting.acquire(candidacy)).reply;
+    const entry = this.#begin(key, node);
+    if (electorate.nodes.length > 1 && queue.isContended(key)) return this.#join(entry, candidacy);
+    return this.#attempt(entry, candidacy);
+  }
+
+  /** Asks one node for its turn, which saves the others a try that would be in vain. */
+  async #join(entry: Entry, candidacy: Candidacy): Promise<AcquireReply> {
+    const { voting } = this.#context;
+    try {
+      const answer = await voting.join(candidacy, entry.waiter(false), SHORT_GRANT);
+      if (answer !== 'granted') return this.#lineUp(entry, answer.pttl);
+    } catch (error) {
+      this.#end();
+      if (!(error instanceof NodeError)) throw error;
+      if (error.sent && !error.answered) this.#context.electorate.nodes[entry.node]?.owe(entry.key, entry.id);
+      return (await voting.acquire(candidacy)).reply;
+    }
+    this.#state = 'turn';
+    return this.#takeTurn(candidacy);
+  }
+
+  /** Asks all nodes, and lines up at one of them when that says that the lock is taken. */
+  async #attempt(entry: Entry, candidacy: Candidacy): Promise<AcquireReply> {
+    const { voting } = this.#context;
+    let lined = false;
+    try {
+      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.waiter(false) });
+      lined = ballot.linedUp;
+      if (!lined) return reply;
+      return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
+    } finally {
+      if (!lined) this.#end();
+    }
+  }
+
+  #lineUp(entry: Entry, remaining: number | undefined): AcquireReply {
+    this.#context.queue.foundTaken(entry.key);
+    entry.queued = true;
+    if (remaining !== undefined && remaining >= 0) entry.remaining = remaining;
+    // It may be its turn by now: the message can be faster than the reply.
+    if (this.#state !== 'entering') return { granted: false, retryAfter: 0 };
+    this.#state = 'queued';
+    return { granted: false, remaining: entry.remaining };
+  }
+
+  async #takeTurn(candidacy: Candidacy): Promise<AcquireReply> {
+    const { electorate, voting } = this.#context;
+    const entry = this.#entry as Entry;
+    const { name, ttl, tokens } = candidacy;
+    if (electorate.nodes.length === 1 && tokens === 0 && entry.age < FRESH) {
+      this.#end();
+      const term = { since: entry.since, ms: Math.min(SHORT_GRANT, ttl) };
+      return { granted: true, grant: { name, id: entry.id }, term };
+    }
+    let keeps = false;
+    let held = false;
+    try {
+      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.waiter(true) });
+      held = reply.granted;
+      if (reply.granted) return reply;
+      keeps = ballot.answers[entry.node] === 'yes';
+      const pause = keeps ? Math.min(reply.retryAfter ?? Infinity, LONGEST_PAUSE_AT_TURN) : 0;
+      return { ...reply, retryAfter: pause };
+    } finally {
+      // The node may still have us when the others cannot be asked.
+      if (held) this.#end();
+      else if (!keeps) void this.leave();
+    }
+  }
+
+  #begin(key: string, node: number): Entry {
+    const { clock, queue } = this.#context;
+    const entry = new Entry(queue.newId(), key, node, queue.alive, clock, {
+      granted: (micros) => this.#granted(entry, micros),
+      lost: () => this.#lost(entry),
+    });
+    this.#entry = entry;
+    this.#state = 'entering';
+    queue.add(entry);
+    return entry;
+  }
+
+  /** Out of the queue, as far as this process is concerned. */
+  #end(): Entry | undefined {
+    const entry = this.#entry;
+    this.#entry = undefined;
+    this.#state = 'out';
+    if (entry) this.#context.queue.remove(entry.id);
+    return entry;
+  }
+
+  #granted(entry: Entry, micros: number | undefined): void {
+    if (this.#entry !== entry || this.#state === 'turn') return;
+    const node = this.#context.electorate.nodes[entry.node];
+    const jumped = micros === undefined ? undefined : node?.observe(micros, entry.since.monotonic, false);
+    this.#state = 'turn';
+    // Leases of others may have ended there early.
+    if (jumped) void this.leave();
+    this.#context.wake();
+  }
+
+  #lost(entry: Entry): void {
+    if (this.#entry !== entry) return;
+    this.#entry = undefined;
+    this.#state = 'out';
+    this.#context.wake();
+  }
+}
+
+/** One time in a queue. */
+class Entry implements QueuedWaiter {
+  /** The lock was not ours before that. */
+  since: Moment;
+  /** How long the holder has it at most, ms, where known. */
+  remaining: number | undefined;
+  queued = false;
+  readonly granted: QueuedWaiter['granted'];
+  readonly lost: QueuedWaiter['lost'];
+  #sureSince: number;
+
+  constructor(
+    readonly id: string,
+    readonly key: string,
+    readonly node: number,
+    readonly alive: number,
+    private readonly clock: Clock,
+    events: Pick<QueuedWaiter, 'granted' | 'lost'>,
+  ) {
+    this.since = momentOf(clock);
+    this.#sureSince = this.since.monotonic;
+    this.granted = events.granted;
+    this.lost = events.lost;
+  }
+
+  /** How long ago it was known to wait, ms. */
+  get age(): number {
+    const { monotonic, wall } = momentOf(this.clock);
+    return Math.max(monotonic - this.since.monotonic, wall - this.since.wall);
+  }
+
+  waiter(granted: boolean): Waiter {
+    const { id, node, alive } = this;
+    return { id, node, alive, granted };
+  }
+
+  waited(since: Moment, pttl: number): void {
+    this.since = since;
+    this.#sureSince = since.monotonic;
+    this.remaining = pttl < 0 ? undefined : pttl;
+  }
+
+  doubt(): void {
+    this.#sureSince = -Infinity;
+  }
+
+  isSure(): boolean {
+    return this.clock.monotonic() - this.#sureSince < SURE;
+  }
+}
