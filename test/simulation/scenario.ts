@@ -21,6 +21,8 @@ export interface Scenario {
   readonly ttls: readonly number[];
   readonly maxTtl: number | undefined;
   readonly fencing: boolean;
+  /** How many calls wait in the order of arrival over all processes. */
+  readonly ordered: number;
   /** ms */
   readonly duration: number;
   readonly work: number;
@@ -71,7 +73,8 @@ export function drawScenario(random: Random, campaign: Campaign): Scenario {
     locks: ['a', 'b'].slice(0, 1 + random.below(2)),
     ttls,
     maxTtl: declared ? Math.max(...ttls) : undefined,
-    fencing: random.chance(0.85),
+    fencing: random.chance(0.7),
+    ordered: random.pick([0, 0.5, 1]),
     duration: DURATION,
     work: random.skewed(5, 600),
     think: random.skewed(10, 300),

@@ -1,4 +1,4 @@
-import { ACQUIRE, CONFIRM, ENROL, RELEASE, RENEW } from '../../lib/drivers/redis/scripts.js';
+import { ACQUIRE, CONFIRM, ENROL, REFRESH, RELEASE, RENEW } from '../../lib/drivers/redis/scripts.js';
 import type { WhatHappened } from './assumptions.js';
 import { Faults } from './faults.js';
 import { Journal } from './journal.js';
@@ -20,11 +20,11 @@ const CONNECT_TIMEOUT = 150;
 const LATEST_COMMAND = 1.02 * COMMAND_TIMEOUT + 2;
 /** How long the leases of a process that stops may still be used, ms. */
 const STOP_TIMEOUT = 500;
-/** By then every call has been answered and every lease has run out, ms. */
-const AFTERMATH = 60_000;
+/** By then every call has been answered, every lease has run out, and every queue, ms. */
+const AFTERMATH = 120_000;
 
 const SCRIPTS = new Map(
-  Object.entries({ ACQUIRE, CONFIRM, ENROL, RELEASE, RENEW }).flatMap(([name, { sha, text }]) => [
+  Object.entries({ ACQUIRE, CONFIRM, ENROL, REFRESH, RELEASE, RENEW }).flatMap(([name, { sha, text }]) => [
     [sha, name],
     [text, name],
   ]),
@@ -157,7 +157,11 @@ export class Simulation {
           random: member.place.random.fork(),
           at: (spot, lock) => this.#endanger(spot, member, undefined, lock),
           waiting: this.#waiting,
-          used: (id) => this.#used.add(id),
+          used: (id) => {
+            this.#used.add(id);
+            // Handed on to the next one, it goes on.
+            this.#released.delete(id);
+          },
           released: (id, at) => this.#released.set(id, at),
         },
       );
@@ -197,10 +201,11 @@ export class Simulation {
 
   #observe(
     node: SimulatedNode,
-    [command, script = '', , key = '', id]: readonly string[],
+    [command, script = '', count = '', ...args]: readonly string[],
     reply: Reply,
     sentAt: number,
   ): void {
+    const [key = '', id] = [args[0], args[Number(count)]];
     const name = command?.startsWith('eval') === true ? SCRIPTS.get(script) : undefined;
     if (!name || key.includes('rehearsal')) return;
     const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [reply];
@@ -234,6 +239,7 @@ export class Simulation {
 const STATES: Readonly<Record<string, string>> = {
   'ACQUIRE 2': 'acquisition refused because it came too late',
   'ACQUIRE 3': 'acquisition refused by the node’s record',
+  'REFRESH 3': 'refreshment refused by the node’s record',
   'CONFIRM 0': 'token not confirmed',
   'RENEW 0': 'renewal of a lease that is gone',
   'RENEW -1': 'renewal of a lease that somebody else has',

@@ -12,6 +12,8 @@ export interface WorkloadSettings {
   readonly locks: readonly string[];
   readonly ttls: readonly number[];
   readonly fencing: boolean;
+  /** How many calls are `fair`. */
+  readonly ordered: number;
   /** How long a body works, ms, at most. */
   readonly work: number;
   /** Between two calls, ms, at most. */
@@ -91,7 +93,7 @@ class Turn {
         name: this.#lock,
         ttl: this.#ttl,
         fencing: this.settings.fencing,
-        fair: false,
+        fair: random.chance(this.settings.ordered),
         patience: leaser.patience(budget === 'once' ? 0 : Number(budget), controller.signal),
         label: '',
       });

@@ -1,4 +1,4 @@
-import luaparse, { type Expression, type Statement } from 'luaparse';
+import luaparse, { type Expression, type ForNumericStatement, type Statement } from 'luaparse';
 import { isTrue, LuaError, LuaTable, type LuaValue, toNumber, toText, typeOf } from './values.js';
 
 /** One run of a script: what its locals hold, by number, and its globals. */
@@ -13,10 +13,13 @@ type EvaluateAll = (frame: Frame) => readonly LuaValue[];
 /** Gives the values of a `return`, or undefined when the script goes on. */
 type Execute = (frame: Frame) => readonly LuaValue[] | undefined;
 
+/** What `break` gives, up to its loop. */
+const BREAK: readonly LuaValue[] = [];
+
 export type CompiledScript = (globals: Readonly<Record<string, LuaValue>>) => readonly LuaValue[];
 
 /**
- * Compiles a script of Lua 5.1 to functions. It knows what short scripts for Redis need: no functions, loops or
+ * Compiles a script of Lua 5.1 to functions. It knows what short scripts for Redis need: no functions or
  * metatables; anything that it does not know throws here, so that nothing is half understood.
  *
  * Not a Lua of a later version: 5.3 and up have integers, of 32 bits in some implementations for JavaScript, and would
@@ -74,13 +77,29 @@ function statement(node: Statement, scope: Scope): Execute {
       return assign(slots, values);
     }
     case 'AssignmentStatement': {
-      const slots = node.variables.map((variable) => {
-        const slot = variable.type === 'Identifier' ? scope.find(variable.name) : undefined;
-        // Redis refuses new globals, too.
-        return slot ?? unsupported('an assignment to anything but a local');
-      });
-      return assign(slots, list(node.init, scope));
+      const targets = node.variables.map((variable) => target(variable, scope));
+      const values = list(node.init, scope);
+      return (frame) => {
+        const all = values(frame);
+        for (const [index, put] of targets.entries()) put(frame, all[index]);
+        return undefined;
+      };
     }
+    case 'WhileStatement': {
+      const goesOn = condition(node.condition, scope);
+      const run = block(node.body, scope);
+      return (frame) => {
+        while (goesOn(frame)) {
+          const result = run(frame);
+          if (result) return result === BREAK ? undefined : result;
+        }
+        return undefined;
+      };
+    }
+    case 'ForNumericStatement':
+      return count(node, scope);
+    case 'BreakStatement':
+      return () => BREAK;
     case 'IfStatement': {
       const clauses = node.clauses.map((clause) => ({
         applies: clause.type === 'ElseClause' ? () => true : condition(clause.condition, scope),
@@ -100,6 +119,39 @@ function statement(node: Statement, scope: Scope): Execute {
     default:
       return unsupported(node.type);
   }
+}
+
+/** How a value gets where it is assigned to. */
+function target(node: Expression, scope: Scope): (frame: Frame, value: LuaValue) => void {
+  if (node.type === 'IndexExpression') {
+    const [base, index] = [expression(node.base, scope), expression(node.index, scope)];
+    return (frame, value) => {
+      const table = base(frame);
+      if (!(table instanceof LuaTable)) throw new LuaError(`attempt to index a ${typeOf(table)} value`);
+      table.set(index(frame), value);
+    };
+  }
+  const slot = node.type === 'Identifier' ? scope.find(node.name) : undefined;
+  // Redis refuses new globals, too.
+  if (slot === undefined) return unsupported('an assignment to anything but a local or an entry of a table');
+  return (frame, value) => void (frame.locals[slot] = value);
+}
+
+function count(node: ForNumericStatement, outer: Scope): Execute {
+  const [from, to] = [expression(node.start, outer), expression(node.end, outer)];
+  const by = node.step ? expression(node.step, outer) : () => 1;
+  const scope = new Scope(outer);
+  const slot = scope.declare(node.variable.name);
+  const run = block(node.body, scope);
+  return (frame) => {
+    const [last, step] = [operand(to(frame)), operand(by(frame))];
+    for (let value = operand(from(frame)); step > 0 ? value <= last : value >= last; value += step) {
+      frame.locals[slot] = value;
+      const result = run(frame);
+      if (result) return result === BREAK ? undefined : result;
+    }
+    return undefined;
+  };
 }
 
 function assign(slots: readonly number[], values: EvaluateAll): Execute {
@@ -197,7 +249,14 @@ function indexed(base: Evaluate, index: Evaluate): Evaluate {
 function unary(operator: string, argument: Evaluate): Evaluate {
   if (operator === 'not') return (frame) => !isTrue(argument(frame));
   if (operator === '-') return (frame) => -operand(argument(frame));
+  if (operator === '#') return (frame) => length(argument(frame));
   return unsupported(`the operator ${operator}`);
+}
+
+function length(value: LuaValue): number {
+  if (typeof value === 'string') return value.length;
+  if (value instanceof LuaTable) return value.toArray().length;
+  throw new LuaError(`attempt to get length of a ${typeOf(value)} value`);
 }
 
 /** Arithmetic takes text that is a number for a number. */

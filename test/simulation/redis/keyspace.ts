@@ -1,23 +1,33 @@
+/** A text, or a sorted set: scores by member. */
+export type Value = string | Map<string, number>;
+
 interface Entry {
-  readonly value: string;
+  readonly value: Value;
   /** The last ms of the node's wall clock at which it is there; Infinity without a ttl. */
-  readonly until: number;
+  until: number;
 }
 
-/** The keys of one node, all of them strings, which end by the node's wall clock, as in Redis. */
+/** The keys of one node, which end by the node's wall clock, as in Redis. */
 export class Keyspace {
   #entries = new Map<string, Entry>();
 
   /** @param now whole ms */
   constructor(private readonly now: () => number) {}
 
-  get(key: string): string | undefined {
+  get(key: string): Value | undefined {
     return this.#find(key)?.value;
   }
 
   /** @param ttl ms */
-  set(key: string, value: string, ttl = Infinity): void {
+  set(key: string, value: Value, ttl = Infinity): void {
     this.#entries.set(key, { value, until: this.now() + ttl });
+  }
+
+  /** @returns false when there is no such key */
+  expire(key: string, ttl: number): boolean {
+    const entry = this.#find(key);
+    if (entry) entry.until = this.now() + ttl;
+    return entry !== undefined;
   }
 
   delete(key: string): boolean {

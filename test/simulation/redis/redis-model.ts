@@ -4,6 +4,7 @@ import { library } from '../lua/library.js';
 import { LuaError, LuaTable, type LuaValue, toText } from '../lua/values.js';
 import { Keyspace } from './keyspace.js';
 import { CommandError, type Reply, Status } from './reply.js';
+import { sortedSetCommands } from './sorted-sets.js';
 
 const OK = new Status('OK');
 
@@ -72,8 +73,16 @@ export class RedisModel {
   }
 
   readonly #commands: Readonly<Record<string, (args: readonly string[]) => Reply>> = {
+    ...sortedSetCommands(() => this.keyspace),
     ping: () => new Status('PONG'),
-    get: ([key = '']) => this.keyspace.get(key) ?? null,
+    get: ([key = '']) => {
+      const value = this.keyspace.get(key) ?? null;
+      if (typeof value === 'object' && value !== null)
+        throw new CommandError('WRONGTYPE Operation against a key holding the wrong kind of value');
+      return value;
+    },
+    exists: (keys) => keys.filter((key) => this.keyspace.get(key) !== undefined).length,
+    pexpire: ([key = '', ttl]) => (this.keyspace.expire(key, wholeNumber(ttl)) ? 1 : 0),
     set: (args) => this.#set(args),
     del: (keys) => keys.filter((key) => this.keyspace.delete(key)).length,
     pttl: ([key = '']) => {

@@ -5,7 +5,19 @@ import type { Actor, World } from '../world.js';
 import { CommandError, type Reply, Status } from './reply.js';
 import type { SimulatedNode } from './simulated-node.js';
 
-const COMMANDS = ['del', 'eval', 'evalsha', 'get', 'info', 'pttl', 'publish', 'set', 'subscribe', 'time'];
+const COMMANDS = [
+  'del',
+  'eval',
+  'evalsha',
+  'exists',
+  'get',
+  'info',
+  'pexpire',
+  'pttl',
+  'publish',
+  'set',
+  'subscribe',
+].concat(['time', 'zadd', 'zrange', 'zrem', 'zremrangebyscore', 'zscore']);
 
 export interface ClientPlace {
   readonly world: World;
