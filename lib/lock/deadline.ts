@@ -45,7 +45,7 @@ export class Deadline {
     if (this.#over) return 0;
     if (!this.#clock) return Infinity;
     const elapsed = this.#elapsed(this.#clock);
-    if (elapsed >= this.#duration) this.#over = true;
+    if (elapsed >= this.#duration || this.#clock.monotonic() >= this.monotonic) this.#over = true;
     return this.#over ? 0 : this.#duration - elapsed;
   }
 

@@ -16,6 +16,7 @@ export class BorrowedConnection implements Connection {
   #state: 'idle' | 'probing' | 'up' | 'down' | 'stopped' = 'idle';
   #retry: Timer | undefined;
   #reason: NodeError | undefined;
+  #interrupted = false;
   /** Ends the start that is under way. */
   #abandon: ((error: NodeError) => void) | undefined;
 
@@ -69,6 +70,7 @@ export class BorrowedConnection implements Connection {
   }
 
   readonly #onClose = (): void => {
+    this.#interrupted = true;
     this.fail(this.#reason ?? new NodeError('the connection was closed'));
   };
 
@@ -87,7 +89,9 @@ export class BorrowedConnection implements Connection {
       // PING first: it says whether anybody answers, and costs nothing if the client keeps it for later.
       await this.#client.ping();
       if (!this.#is('probing')) return;
+      this.#interrupted = false;
       await this.#owner.verify(this.#client);
+      if (this.#interrupted) throw new NodeError('the connection was closed');
     } catch (error) {
       if (this.#is('probing')) {
         this.#state = 'down';

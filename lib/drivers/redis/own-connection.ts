@@ -71,7 +71,7 @@ export class OwnConnection implements Connection {
       const reasons = new Reasons(secrets, this.#proven ? undefined : tls);
       const settle = (error?: NodeError): void => {
         watchdog.cancel();
-        this.#abandon = undefined;
+        if (this.#abandon === settle) this.#abandon = undefined;
         if (error) reject(error);
         else resolve();
       };

@@ -93,6 +93,7 @@ export class StandIn implements RedlockClient<Ballot> {
   ): void {
     ballot.id = id;
     const node = this.#node;
+    if (ballot.over) return fail(new NodeError('was too slow to be asked again', { sent: false }));
     const again = (): void => {
       if (ballot.over) fail(new NodeError('was too slow to be asked again', { sent: false }));
       else this.#acquire(how, ballot, id, ttl, vote, fail, 'give up');
