@@ -67,12 +67,13 @@ export class Heartbeat {
   /** Keeps the lease alive until `drop`. */
   keep(lease: HeldLease): void {
     if (!this.driver.leasesExpire) return;
+    // The first lease of a grant may last less than its ttl.
+    const left = lease.remaining();
+    // This very look may have found that it is over.
+    if (left === 0) return;
+    const first = Math.min(this.#periodOf(lease), left / 3);
     this.#beats.set(lease, {
-      // The first lease of a grant may last less than its ttl.
-      renewal: this.schedule.in(
-        Math.min(this.#periodOf(lease), lease.remaining() / 3),
-        () => void this.#renew(lease),
-      ),
+      renewal: this.schedule.in(first, () => void this.#renew(lease)),
       deadline: this.#watchDeadline(lease),
       failing: false,
     });

@@ -19,8 +19,8 @@ export interface Waiter {
   readonly node: number;
   /** For how long it may be believed to wait, ms. */
   readonly alive: number;
-  /** The node has granted it the lock already, and keeps it when the others do not give theirs. */
-  readonly granted: boolean;
+  /** The id under which the node has granted it the lock already. It keeps it when the others do not give theirs. */
+  readonly before?: string;
 }
 
 export interface BallotTerms {
@@ -66,7 +66,7 @@ export class Ballot {
   /** Whether the waiter of this ballot stands in its queue now. */
   get linedUp(): boolean {
     const { waiter } = this.terms;
-    return waiter !== undefined && !waiter.granted && isBusy(this.answers[waiter.node]);
+    return waiter !== undefined && waiter.before === undefined && isBusy(this.answers[waiter.node]);
   }
 }
 

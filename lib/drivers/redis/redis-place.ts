@@ -89,7 +89,7 @@ export class RedisPlace implements Place {
   async #join(entry: Entry, candidacy: Candidacy): Promise<AcquireReply> {
     const { voting } = this.#context;
     try {
-      const answer = await voting.join(candidacy, entry.waiter(false), SHORT_GRANT);
+      const answer = await voting.join(candidacy, entry.waiter(), SHORT_GRANT);
       if (answer !== 'granted') return this.#lineUp(entry, answer.pttl);
     } catch (error) {
       this.#end();
@@ -106,7 +106,7 @@ export class RedisPlace implements Place {
     const { voting } = this.#context;
     let lined = false;
     try {
-      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.waiter(false) });
+      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.waiter() });
       lined = ballot.linedUp;
       if (!lined) return reply;
       return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
@@ -126,7 +126,7 @@ export class RedisPlace implements Place {
   }
 
   async #takeTurn(candidacy: Candidacy): Promise<AcquireReply> {
-    const { electorate, voting } = this.#context;
+    const { electorate, voting, queue } = this.#context;
     const entry = this.#entry as Entry;
     const { name, ttl, tokens } = candidacy;
     if (electorate.nodes.length === 1 && tokens === 0 && entry.age < FRESH) {
@@ -134,19 +134,22 @@ export class RedisPlace implements Place {
       const term = { since: entry.since, ms: Math.min(SHORT_GRANT, ttl) };
       return { granted: true, grant: { name, id: entry.id }, term };
     }
+    // What was sent under an id is never in doubt for the next try: each has an id of its own.
+    const id = queue.newId();
     let keeps = false;
     let held = false;
     try {
-      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.waiter(true) });
+      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.successor(id) });
       held = reply.granted;
       if (reply.granted) return reply;
       keeps = ballot.answers[entry.node] === 'yes';
       const pause = keeps ? Math.min(reply.retryAfter ?? Infinity, LONGEST_PAUSE_AT_TURN) : 0;
       return { ...reply, retryAfter: pause };
     } finally {
-      // The node may still have us when the others cannot be asked.
       if (held) this.#end();
-      else if (!keeps) void this.leave();
+      else if (keeps) queue.rename(entry, id);
+      // The node may still have us when it did not answer.
+      else void this.leave();
     }
   }
 
@@ -201,7 +204,7 @@ class Entry implements QueuedWaiter {
   #sureSince: number;
 
   constructor(
-    readonly id: string,
+    public id: string,
     readonly key: string,
     readonly node: number,
     readonly alive: number,
@@ -220,9 +223,14 @@ class Entry implements QueuedWaiter {
     return Math.max(monotonic - this.since.monotonic, wall - this.since.wall);
   }
 
-  waiter(granted: boolean): Waiter {
+  waiter(): Waiter {
     const { id, node, alive } = this;
-    return { id, node, alive, granted };
+    return { id, node, alive };
+  }
+
+  /** The waiter that asks for the lock now that it has been granted. */
+  successor(id: string): Waiter {
+    return { ...this.waiter(), id, before: this.id };
   }
 
   waited(since: Moment, pttl: number): void {

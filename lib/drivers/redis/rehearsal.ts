@@ -17,9 +17,9 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
   const run = (script: Script, keys: string[], args: (string | number)[]): Promise<unknown> =>
     client.eval(script.text, keys.length, ...keys, ...args);
   try {
-    await run(ACQUIRE, [...keys, counter], [id, TTL, '', '', 0, 1, '', TURN_CHANNEL]);
+    await run(ACQUIRE, [...keys, counter], [id, TTL, '', '', 0, 1, '', TURN_CHANNEL, '']);
     await Promise.all([
-      run(ACQUIRE, keys, [waiter, TTL, '', '', '', 1, TTL, TURN_CHANNEL]),
+      run(ACQUIRE, keys, [waiter, TTL, '', '', '', 1, TTL, TURN_CHANNEL, '']),
       run(CONFIRM, [key, counter], [id, 1]),
       run(RENEW, [key], [id, TTL]),
       run(RELEASE, keys, [id, '', TURN_CHANNEL]),

@@ -70,7 +70,8 @@ end`;
  *
  * KEYS: key, node record, queue, waiters, fencing counter. ARGV: id, ttl in ms, the last moment to do it in ms of the
  * node's time or '', what the node record has to say or '', hint for the token in µs or '' for no token, how many tokens,
- * for how many ms we are alive as a waiter or '' when we do not wait, channel of turns.
+ * for how many ms we are alive as a waiter or '' when we do not wait, channel of turns, an earlier id of ours that the key
+ * may hold or ''.
  * Reply: { 1, now, last token or 0 } taken · { 0, now, pttl, holder's id } somebody else holds it · { 2, now } it is too
  * late to do it · { 3, now } the node record says something else.
  */
@@ -86,7 +87,7 @@ end
 local holder = redis.call('get', KEYS[1])
 if not holder and redis.call('exists', KEYS[3]) == 1 then${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}
 end
-if holder and holder ~= ARGV[1] then
+if holder and holder ~= ARGV[1] and holder ~= ARGV[9] then
   if ARGV[7] ~= '' then
     if not redis.call('zscore', KEYS[3], ARGV[1]) then
       local last = redis.call('zrange', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0

@@ -104,9 +104,10 @@ export class StandIn implements RedlockClient<Ballot> {
     const { hint, tokens = 1, waiter } = ballot.terms;
     const keys = lockKeys(node, ballot.key);
     if (hint !== undefined) keys.push(counterOf(ballot.key));
-    const waits = waiter?.node === this.#index && !waiter.granted;
-    const alive = waits ? waiter.alive : '';
-    const args = [id, ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, TURN_CHANNEL];
+    const here = waiter?.node === this.#index ? waiter : undefined;
+    const before = here?.before ?? '';
+    const alive = here && before === '' ? here.alive : '';
+    const args = [id, ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, TURN_CHANNEL, before];
     node.call(
       (client) => run(client, how, ACQUIRE, keys, args),
       (reply, sentAt) => {
@@ -167,8 +168,8 @@ export class StandIn implements RedlockClient<Ballot> {
   #mayHold(ballot: Ballot): boolean {
     const answer = ballot.answers[this.#index];
     const { waiter } = ballot.terms;
-    if (waiter?.granted && waiter.node === this.#index) return false;
-    if (answer === undefined || answer === 'yes') return true;
+    const keeps = waiter?.before !== undefined && waiter.node === this.#index;
+    if (answer === undefined || answer === 'yes') return !keeps || answer === undefined;
     return answer instanceof Error && answer.sent && !answer.answered;
   }
 }

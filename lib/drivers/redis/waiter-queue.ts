@@ -35,7 +35,7 @@ const MOST_CONTENDED = 1000;
 
 /** One who stands in the queue of a node. */
 export interface QueuedWaiter {
-  readonly id: string;
+  id: string;
   readonly key: string;
   /** The number of the node. */
   readonly node: number;
@@ -117,6 +117,14 @@ export class WaiterQueue {
     this.#refreshing?.cancel();
     this.#refreshing = undefined;
     this.#resting ??= this.#context.clock.setTimer(CONNECTION_LINGER, () => this.#rest(), 'background');
+  }
+
+  /** The node has the waiter under another id now. */
+  rename(waiter: QueuedWaiter, id: string): void {
+    const { id: before } = waiter;
+    waiter.id = id;
+    this.add(waiter);
+    this.remove(before);
   }
 
   /** Leaves the queue, and frees what was granted meanwhile; never rejects. */

@@ -161,6 +161,7 @@ describe('the model of Redis', () => {
           random.pick(['1', '16']),
           random.pick(['', alive()]),
           'channel:',
+          random.pick(['', '', id()]),
         ],
         () => [
           ...call(scripts.REFRESH, [
