@@ -71,7 +71,8 @@ export class Heartbeat {
     const left = lease.remaining();
     // This very look may have found that it is over.
     if (left === 0) return;
-    const first = Math.min(this.#periodOf(lease), left / 3);
+    const period = this.#periodOf(lease);
+    const first = left > 2 * period ? period : left / 3;
     this.#beats.set(lease, {
       renewal: this.schedule.in(first, () => void this.#renew(lease)),
       deadline: this.#watchDeadline(lease),

@@ -22,7 +22,8 @@ describe('waiting for a lock', () => {
     bench.driver.free('lock');
     await Promise.all(all);
     expect(order).toEqual(Array.from({ length: 50 }, (_, index) => index));
-    expect(bench.driver.count('tryAcquire')).toBe(52);
+    // Three until the lock is free, and one whenever others have had the chance to get in.
+    expect(bench.driver.count('tryAcquire')).toBe(3 + 3);
     expect(bench.driver.watchers).toBe(0);
   });
 

@@ -58,6 +58,8 @@ export class RedlockVoting {
   async acquire(candidacy: Candidacy): Promise<Verdict> {
     const { nodes, quorum } = this.#electorate;
     const { name, key, ttl, tokens, waiter } = candidacy;
+    // The node that keeps the order of those who wait has the last word.
+    const gate = waiter?.node ?? this.#electorate.queueNode;
     const ballot = new Ballot(key, 'acquire', {
       ...(tokens > 0 && { hint: this.#tokens.hint(), tokens }),
       waiter,
@@ -73,10 +75,11 @@ export class RedlockVoting {
       this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
       return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
     }
-    if (ballot.linedUp) {
-      // Votes that were free for a moment, before those who wait: not ours to take.
+    const atGate = ballot.answers[gate];
+    if (isBusy(atGate)) {
+      // The others were free for a moment, and not for us: somebody's turn has come, or comes next.
       await this.#giveBackVotes(ballot);
-      return { ballot, reply: { granted: false } };
+      return { ballot, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
     }
     const grant = { name, id: ballot.id };
     if (tokens === 0) return { ballot, reply: { granted: true, grant } };

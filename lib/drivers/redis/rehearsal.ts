@@ -42,7 +42,6 @@ async function nameTheCommand(client: RedisClient, key: string): Promise<void> {
   await client.get(key);
   await client.pttl(key);
   await client.del(key);
-  await client.exists(queue);
   await client.zadd(queue, 1, 'rehearsal');
   await client.zrange(queue, '0', '0');
   await client.zscore(queue, 'rehearsal');

@@ -84,9 +84,7 @@ end
 if ARGV[4] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[4] then
   return { 3, now }
 end
-local holder = redis.call('get', KEYS[1])
-if not holder and redis.call('exists', KEYS[3]) == 1 then${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}
-end
+local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}
 if holder and holder ~= ARGV[1] and holder ~= ARGV[9] then
   if ARGV[7] ~= '' then
     if not redis.call('zscore', KEYS[3], ARGV[1]) then
@@ -188,7 +186,7 @@ if redis.call('get', KEYS[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('del', KEYS[1])
-if redis.call('exists', KEYS[3]) == 0 or (ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2]) then
+if not redis.call('zrange', KEYS[3], 0, 0)[1] or (ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2]) then
   return 1
 end
 local time = redis.call('time')

@@ -65,7 +65,9 @@ describe('on real Redis servers,', () => {
     setUp: async () => {
       servers = await startRedisNodes(1, {
         password: 'of the default user',
-        aclUsers: [`app ${MINIMAL_ACL} +pttl +time +info +publish +subscribe +unsubscribe`],
+        aclUsers: [
+          `app ${MINIMAL_ACL} +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore`,
+        ],
       });
     },
     create: (context) =>
