@@ -42,6 +42,7 @@ export class Ballot {
   readonly tokens: (number | undefined)[] = [];
   /** Of this acquisition; drawn by Redlock, unless a waiter brings its own. */
   id = '';
+  #awaited?: { readonly node: number; readonly resolve: () => void };
   /** Redlock has its result: a vote that is cast now would be nobody's to give back. */
   over = false;
 
@@ -50,6 +51,18 @@ export class Ballot {
     readonly purpose: 'acquire' | 'renew' | 'release',
     readonly terms: BallotTerms = {},
   ) {}
+
+  record(node: number, answer: Answer): void {
+    this.answers[node] = answer;
+    if (this.#awaited?.node === node) this.#awaited.resolve();
+  }
+
+  /** Resolves when that node has answered, or has failed to; for one node at a time. */
+  async answerOf(node: number): Promise<Answer | undefined> {
+    if (this.answers[node] === undefined && node >= 0)
+      await new Promise<void>((resolve) => (this.#awaited = { node, resolve }));
+    return this.answers[node];
+  }
 
   count(...wanted: Answer[]): number {
     return this.answers.reduce((sum, each) => sum + (each !== undefined && wanted.includes(each) ? 1 : 0), 0);

@@ -75,7 +75,7 @@ export class RedlockVoting {
       this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
       return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
     }
-    const atGate = ballot.answers[gate];
+    const atGate = await ballot.answerOf(gate);
     if (isBusy(atGate)) {
       // The others were free for a moment, and not for us: somebody's turn has come, or comes next.
       await this.#giveBackVotes(ballot);

@@ -1,5 +1,5 @@
 import type { RedlockClient } from 'redlock';
-import type { Ballot } from './ballot.js';
+import type { Answer, Ballot } from './ballot.js';
 import type { RedisClient } from './clients.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { NodeError } from './node-error.js';
@@ -66,13 +66,13 @@ export class StandIn implements RedlockClient<Ballot> {
   #run(how: How, [ballot, given, ttl = 0]: [Ballot, string, number?]): Promise<number> {
     const id = ballot.terms.waiter?.id ?? given;
     return new Promise((resolve, reject) => {
-      const vote = (number: 0 | 1, answer: Ballot['answers'][number]): void => {
-        ballot.answers[this.#index] = answer;
+      const vote = (number: 0 | 1, answer: Answer): void => {
+        ballot.record(this.#index, answer);
         resolve(number);
       };
       const fail = (error: NodeError): void => {
         // Redlock now sends the script itself; the answer to that counts.
-        if (!isNoScript(error)) ballot.answers[this.#index] = error;
+        if (!isNoScript(error)) ballot.record(this.#index, error);
         reject(error);
       };
       if (ttl === 0) this.#release(how, ballot, id, vote, { resolve, reject }, fail);
@@ -183,7 +183,7 @@ function isNoScript(error: unknown): boolean {
   return error instanceof NodeError && error.message.startsWith('NOSCRIPT');
 }
 
-type Vote = (number: 0 | 1, answer: Ballot['answers'][number]) => void;
+type Vote = (number: 0 | 1, answer: Answer) => void;
 type Fail = (error: NodeError) => void;
 
 interface Settle {
