@@ -24,7 +24,8 @@ export class Electorate {
    * see the same; -1 when there is none. Who waits in another one only loses the order.
    */
   get queueNode(): number {
-    return this.nodes.findIndex((node) => node.up && !(node.refusal instanceof Error));
+    const sure = this.nodes.findIndex((node) => node.up && node.refusal === undefined);
+    return sure === -1 ? this.nodes.findIndex((node) => node.up && node.refusal === 'enrol') : sure;
   }
 
   /**
