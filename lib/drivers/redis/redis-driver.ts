@@ -12,16 +12,18 @@ import type {
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
 import { memberKeyOf, TURN_CHANNEL } from './keys.js';
-import { NodeError } from './node-error.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
-import { BREAK } from './scripts.js';
+import { RELEASE } from './scripts.js';
 import { lockKeys } from './stand-in.js';
 import { WaiterQueue } from './waiter-queue.js';
+
+/** How often `break` looks for the holder when the lock changes hands at that very moment. */
+const MOST_LOOKS = 3;
 
 /**
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
@@ -153,15 +155,42 @@ export class RedisDriver implements Driver {
   }
 
   async break(name: string): Promise<boolean> {
+    for (let look = 1; look <= MOST_LOOKS; look += 1) {
+      const outcome = await this.#breakHolder(name);
+      if (outcome !== 'changed') return outcome === 'freed';
+    }
+    // Nobody keeps it for longer than a look takes.
+    return true;
+  }
+
+  /**
+   * Frees whom it has found there, never whoever comes later: what is sent may arrive when nobody waits for it.
+   * @returns 'changed' when that one has let go meanwhile, or has the lock under another id now
+   */
+  async #breakHolder(name: string): Promise<'nobody' | 'freed' | 'changed'> {
     const key = this.#keyOf(name);
-    const replies = await this.#electorate.ask(`break the lock "${name}"`, async (client, node) => {
-      const keys = lockKeys(node, key);
-      const args = [node.notAfter(), node.mark, TURN_CHANNEL];
-      const reply = Number(await client.eval(BREAK.text, keys.length, ...keys, ...args));
-      if (reply < 0) throw new NodeError('got the command too late', { answered: true });
-      return reply;
+    const what = `break the lock "${name}"`;
+    const holders = new Map<RedisNode, string>();
+    const found = await this.#electorate.ask(what, async (client, node) => {
+      const holder = await client.get(key);
+      if (holder !== null) holders.set(node, holder);
+      return holder;
     });
-    return replies.some((reply) => reply === 1);
+    const free = found.filter((holder) => holder === null).length;
+    const held = [...holders.keys()];
+    if (held.length === 0) return 'nobody';
+    const replies = await this.#electorate.ask(
+      what,
+      (client, node) => {
+        const keys = lockKeys(node, key);
+        const args = [holders.get(node) ?? '', node.mark, TURN_CHANNEL];
+        return client.eval(RELEASE.text, keys.length, ...keys, ...args);
+      },
+      undefined,
+      held,
+      this.#electorate.quorum - free,
+    );
+    return replies.some((reply) => Number(reply) === 1) ? 'freed' : 'changed';
   }
 
   async announce(memberId: string, ttl: number): Promise<void> {

@@ -186,7 +186,6 @@ describe('the model of Redis', () => {
         ],
         () => [...call(scripts.RENEW, ['k']), id(), long(random)],
         () => [...call(scripts.RELEASE, lock), id(), random.pick(['', '', record, 'another']), 'channel:'],
-        () => [...call(scripts.BREAK, lock), '', random.pick(['', '', record, 'another']), 'channel:'],
         () => [
           ...call(scripts.ENROL, ['record']),
           random.pick(['list', 'list', 'other']),
