@@ -43,6 +43,9 @@ export class RedisDriver implements Driver {
   readonly #clock: Clock;
   readonly #commandTimeout: number;
   readonly #maxTtl: number;
+  readonly #warn: (message: string) => void;
+  /** Whether a node may have forgotten leases that it has to sit out. */
+  readonly #sitsOut: boolean;
   /** The longest lease that may be held, as far as this client knows, ms. */
   #longestTtl: number;
   #started = false;
@@ -88,6 +91,8 @@ export class RedisDriver implements Driver {
     const names = nodes.map(({ name }) => name).join(', ');
     this.description = nodes.length === 1 ? `redis ${names}` : `redis ${nodes.length} nodes: ${names}`;
     this.#electorate = new Electorate(nodes);
+    this.#warn = warn;
+    this.#sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     this.#voting = new RedlockVoting(this.#electorate, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
     this.#queue = new WaiterQueue(this.#electorate, plans, commandTimeout, context);
@@ -210,17 +215,22 @@ export class RedisDriver implements Driver {
   }
 
   #candidacy({ name, ttl, fencing, tokens = 1 }: AcquireRequest): Candidacy {
-    if (ttl > this.#longestTtl) this.#allow(name, ttl);
-    return { name, key: this.#keyOf(name), ttl, tokens: fencing ? tokens : 0 };
-  }
-
-  /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */
-  #allow(name: string, ttl: number): void {
+    // First, always: the nodes may know of a longer one, of somebody who has another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
         `Lock "${name}": its ttl of ${ttl} ms is above maxTtl (${this.#maxTtl} ms); raise maxTtl on every replica`,
       );
     }
+    if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
+    return { name, key: this.#keyOf(name), ttl, tokens: fencing ? tokens : 0 };
+  }
+
+  /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */
+  #lengthen(name: string, ttl: number): void {
     this.#longestTtl = ttl;
+    if (!this.#sitsOut) return;
+    this.#warn(
+      `Lock "${name}": its ttl of ${ttl} ms is the longest so far, so from now on a Redis node that is younger than that grants nobody a lock; give maxTtl on every replica, so that the nodes know it from the start, or a shorter ttl`,
+    );
   }
 }

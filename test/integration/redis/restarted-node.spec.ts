@@ -228,4 +228,40 @@ describe('a node that has forgotten its keys', () => {
       /Lock "too-long": its ttl of 20001 ms is above maxTtl/,
     );
   });
+
+  it('lets no lease be longer than maxTtl, whatever longer one it has been told of by others', async () => {
+    const server = await startRedis();
+    await started(server.url, { maxTtl: 2 * TTL });
+    const { driver } = await started(server.url, { maxTtl: TTL });
+    // By now the record has been read, which names the longer one.
+    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    const tooLong = request('too-long', TTL + 1);
+    await expect(driver.tryAcquire(tooLong)).rejects.toThrow(/ttl of 20001 ms is above maxTtl \(20000 ms\)/);
+    await expect(driver.lineUp(tooLong, () => undefined).tryAcquire()).rejects.toThrow(/above maxTtl/);
+  });
+
+  it('is told of longer leases as they come, and the log warns once of each, without maxTtl', async () => {
+    const server = await startRedis();
+    const { driver, context } = await started(server.url);
+    for (const [name, ttl] of [
+      ['usual', TTL],
+      ['long', 60_000],
+      ['as-long', 60_000],
+      ['longer', 90_000],
+      ['long-again', 60_000],
+    ] as const) {
+      await driver.release(granted(await driver.tryAcquire(request(name, ttl))));
+    }
+    expect(context.warnings).toEqual([
+      expect.stringMatching(/^Lock "long": its ttl of 60000 ms .* give maxTtl on every replica/),
+      expect.stringMatching(/^Lock "longer": its ttl of 90000 ms .* give maxTtl on every replica/),
+    ]);
+  });
+
+  it('has no leases to sit out where it keeps every write, so that long ones are no reason to warn', async () => {
+    const server = await startRedis({ args: ['appendonly yes', 'appendfsync always'] });
+    const { driver, context } = await started(server.url, { persistent: true });
+    await driver.release(granted(await driver.tryAcquire(request(freshName(), 60_000))));
+    expect(context.warnings).toEqual([]);
+  });
 });
