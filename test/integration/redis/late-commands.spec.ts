@@ -1,7 +1,7 @@
 import { Cluster, Redis, type NatMap } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { ACQUIRE, RENEW } from '../../../lib/drivers/redis/scripts.js';
+import { ACQUIRE, RELEASE, RENEW } from '../../../lib/drivers/redis/scripts.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { startCluster, startSentinel } from '../../support/redis-deployments.js';
@@ -87,6 +87,30 @@ describe('a command that reaches its node late', () => {
     // Waits for every node: by then, all that was sent before over the same connection has been done.
     await slow.withdraw('nobody');
     expect(await servers[2]?.client().exists(`coordination:lock:${name}`)).toBe(0);
+    await proxy.stop();
+  });
+
+  it('is not sent whole, when the node had forgotten the script, for a caller that has its answer', async () => {
+    const servers = await startRedisNodes(3);
+    const proxy = await TcpProxy.start(servers[2]?.port ?? 0);
+    const urls = servers.map(({ url }) => url);
+    const slow = await started([...urls.slice(0, 2), `redis://127.0.0.1:${proxy.port}`], {
+      nodeList: 'nodes',
+      commandTimeout: 10_000,
+    });
+    const name = freshName();
+    const key = `coordination:lock:${name}`;
+    for (const server of servers.slice(0, 2)) await server.client().set(key, 'somebody', 'PX', 60_000);
+    const client = servers[2]?.client();
+    await client?.script('FLUSH');
+    await client?.script('LOAD', RELEASE.text);
+    proxy.set('down', { latency: 100 });
+    expect((await slow.tryAcquire(request(name))).granted).toBe(false);
+    // Each waits for every node. What follows from an answer of the first time has been done by that of the second.
+    await slow.withdraw('nobody');
+    await slow.withdraw('nobody');
+    expect(await client?.exists(key)).toBe(0);
+    await slow.stop();
     await proxy.stop();
   });
 
