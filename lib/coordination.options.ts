@@ -42,7 +42,10 @@ export interface CoordinationOptions {
    * that this replica has asked for; give it on every replica where some lock has a ttl above `ttl`.
    */
   readonly maxTtl?: number;
-  /** Redis: every node keeps every write over a restart (`appendfsync always`), so that none is sat out; default false. */
+  /**
+   * Redis: every node keeps every write over a restart (`appendfsync always`), so that none is sat out; default false. The
+   * same on every replica: one that gives it vouches for the nodes before all others.
+   */
   readonly persistent?: boolean;
   /** Redis: a name for the list of nodes, where replicas reach the same nodes under different addresses. */
   readonly nodeList?: string;

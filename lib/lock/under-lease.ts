@@ -9,7 +9,8 @@ const SHORTEST_RETRY_AFTER = 1000;
  * Runs `body` under a lease that was just taken, and gives the lease back when the body has settled.
  *
  * @param onLost 'warn': the result is kept when the lease was lost, which was logged when it happened
- * @throws what the body throws, whatever happens to the lease; otherwise LeaseLostError when it was lost meanwhile
+ * @throws what the body throws, whatever happens to the lease; otherwise LeaseLostError when it was lost meanwhile, or
+ * before the body, which is then not run
  */
 export async function runAndFinish<T>(
   lease: HeldLease,
@@ -19,6 +20,8 @@ export async function runAndFinish<T>(
 ): Promise<Awaited<T>> {
   let result: Awaited<T>;
   try {
+    // The event loop may have been blocked since it was taken.
+    if (lease.lost) throw lease.lost;
     result = await runUnder(lease, label, () => body(lease));
   } catch (error) {
     await lease.finish();

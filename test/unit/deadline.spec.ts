@@ -44,6 +44,21 @@ describe('a deadline', () => {
     expect(deadline.remaining()).toBe(0);
   });
 
+  it('is over at its own time on the monotonic clock, however that was rounded', () => {
+    let now = 0;
+    const clock = new (class extends FakeClock {
+      override monotonic(): number {
+        return now;
+      }
+    })();
+    for (let index = 1; index <= 1000; index += 1) {
+      now = 1000 + index / 7;
+      const deadline = Deadline.ofLease(clock, 1000);
+      now = deadline.monotonic;
+      expect(deadline.over).toBe(true);
+    }
+  });
+
   it('never comes where leases end with their process', () => {
     expect(Deadline.never.remaining()).toBe(Infinity);
     expect(Deadline.never.unix).toBe(Infinity);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LeaseLostError, LockAcquireFailedError } from '../../lib/errors.js';
 import { currentLease } from '../../lib/lock/lease-context.js';
 import { Lock } from '../../lib/lock/lock.js';
+import { runAndFinish } from '../../lib/lock/under-lease.js';
 import { LeaserBench } from '../support/leaser-bench.js';
 import { lockBench } from '../support/lock-bench.js';
 
@@ -83,6 +84,18 @@ describe('using', () => {
     await expect(lock.using(() => clock.block(20_000))).rejects.toBeInstanceOf(LeaseLostError);
     expect(await lock.acquire(false)).toBe(true);
   });
+
+  it.each(['throw', 'warn'] as const)(
+    'does not run the body when the lease was lost before that, whatever onLost says (%s)',
+    async (onLost) => {
+      const { made, driver } = lockBench();
+      const lease = await made.take();
+      made.clock.block(20_000);
+      const run = runAndFinish(lease, 'label', () => expect.unreachable(), onLost);
+      await expect(run).rejects.toBeInstanceOf(LeaseLostError);
+      expect(driver.holders.size).toBe(0);
+    },
+  );
 
   it('rejects when the loss is found at the release', async () => {
     const { lock, driver } = lockBench();

@@ -24,6 +24,7 @@ export class Debts {
   #again: Timer | undefined;
   /** The connection that debts are settled over, while there is one. */
   #over: RedisClient | undefined;
+  #closed = false;
 
   /** @param commandTimeout how long an acquisition may still be on its way after we gave it up, ms */
   constructor(clock: Clock, commandTimeout: number) {
@@ -43,6 +44,8 @@ export class Debts {
    * over: until then the release is repeated.
    */
   async settle(client: RedisClient): Promise<void> {
+    // A probe may end when its driver has been stopped.
+    if (this.#closed) return;
     this.rest();
     this.#over = client;
     const over = this.#clock.monotonic() - this.#commandTimeout;
@@ -69,5 +72,11 @@ export class Debts {
   rest(): void {
     this.#over = undefined;
     this.#again?.cancel();
+  }
+
+  /** Settles nothing any more: what is owed ends by its ttl. */
+  close(): void {
+    this.#closed = true;
+    this.rest();
   }
 }

@@ -59,8 +59,10 @@ export class PendingCommands {
       return;
     }
     // Timers run before sockets are read: after a blocked event loop the reply may be there, waiting to be read.
+    const timer = this.#timer;
     this.#clock.afterInput(() => {
-      if (!this.#timer) return;
+      // All were given up meanwhile, and others may have been sent, which have a timer of their own.
+      if (this.#timer !== timer) return;
       if (this.#entries.has(oldest)) this.#onTimeout();
       else this.#look();
     });

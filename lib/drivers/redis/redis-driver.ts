@@ -12,16 +12,18 @@ import type {
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
 import { memberKeyOf, TURN_CHANNEL } from './keys.js';
-import { NodeError } from './node-error.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
-import { BREAK } from './scripts.js';
+import { RELEASE } from './scripts.js';
 import { lockKeys } from './stand-in.js';
 import { WaiterQueue } from './waiter-queue.js';
+
+/** How often `break` looks for the holder when the lock changes hands at that very moment. */
+const MOST_LOOKS = 3;
 
 /**
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
@@ -41,6 +43,9 @@ export class RedisDriver implements Driver {
   readonly #clock: Clock;
   readonly #commandTimeout: number;
   readonly #maxTtl: number;
+  readonly #warn: (message: string) => void;
+  /** Whether a node may have forgotten leases that it has to sit out. */
+  readonly #sitsOut: boolean;
   /** The longest lease that may be held, as far as this client knows, ms. */
   #longestTtl: number;
   #started = false;
@@ -86,6 +91,8 @@ export class RedisDriver implements Driver {
     const names = nodes.map(({ name }) => name).join(', ');
     this.description = nodes.length === 1 ? `redis ${names}` : `redis ${nodes.length} nodes: ${names}`;
     this.#electorate = new Electorate(nodes);
+    this.#warn = warn;
+    this.#sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     this.#voting = new RedlockVoting(this.#electorate, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
     this.#queue = new WaiterQueue(this.#electorate, plans, commandTimeout, context);
@@ -153,15 +160,42 @@ export class RedisDriver implements Driver {
   }
 
   async break(name: string): Promise<boolean> {
+    for (let look = 1; look <= MOST_LOOKS; look += 1) {
+      const outcome = await this.#breakHolder(name);
+      if (outcome !== 'changed') return outcome === 'freed';
+    }
+    // Nobody keeps it for longer than a look takes.
+    return true;
+  }
+
+  /**
+   * Frees whom it has found there, never whoever comes later: what is sent may arrive when nobody waits for it.
+   * @returns 'changed' when that one has let go meanwhile, or has the lock under another id now
+   */
+  async #breakHolder(name: string): Promise<'nobody' | 'freed' | 'changed'> {
     const key = this.#keyOf(name);
-    const replies = await this.#electorate.ask(`break the lock "${name}"`, async (client, node) => {
-      const keys = lockKeys(node, key);
-      const args = [node.notAfter(), node.mark, TURN_CHANNEL];
-      const reply = Number(await client.eval(BREAK.text, keys.length, ...keys, ...args));
-      if (reply < 0) throw new NodeError('got the command too late', { answered: true });
-      return reply;
+    const what = `break the lock "${name}"`;
+    const holders = new Map<RedisNode, string>();
+    const found = await this.#electorate.ask(what, async (client, node) => {
+      const holder = await client.get(key);
+      if (holder !== null) holders.set(node, holder);
+      return holder;
     });
-    return replies.some((reply) => reply === 1);
+    const free = found.filter((holder) => holder === null).length;
+    const held = [...holders.keys()];
+    if (held.length === 0) return 'nobody';
+    const replies = await this.#electorate.ask(
+      what,
+      (client, node) => {
+        const keys = lockKeys(node, key);
+        const args = [holders.get(node) ?? '', node.mark, TURN_CHANNEL];
+        return client.eval(RELEASE.text, keys.length, ...keys, ...args);
+      },
+      undefined,
+      held,
+      this.#electorate.quorum - free,
+    );
+    return replies.some((reply) => Number(reply) === 1) ? 'freed' : 'changed';
   }
 
   async announce(memberId: string, ttl: number): Promise<void> {
@@ -181,17 +215,22 @@ export class RedisDriver implements Driver {
   }
 
   #candidacy({ name, ttl, fencing, tokens = 1 }: AcquireRequest): Candidacy {
-    if (ttl > this.#longestTtl) this.#allow(name, ttl);
-    return { name, key: this.#keyOf(name), ttl, tokens: fencing ? tokens : 0 };
-  }
-
-  /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */
-  #allow(name: string, ttl: number): void {
+    // First, always: the nodes may know of a longer one, of somebody who has another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
         `Lock "${name}": its ttl of ${ttl} ms is above maxTtl (${this.#maxTtl} ms); raise maxTtl on every replica`,
       );
     }
+    if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
+    return { name, key: this.#keyOf(name), ttl, tokens: fencing ? tokens : 0 };
+  }
+
+  /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */
+  #lengthen(name: string, ttl: number): void {
     this.#longestTtl = ttl;
+    if (!this.#sitsOut) return;
+    this.#warn(
+      `Lock "${name}": its ttl of ${ttl} ms is the longest so far, so from now on a Redis node that is younger than that grants nobody a lock; give maxTtl on every replica, so that the nodes know it from the start, or a shorter ttl`,
+    );
   }
 }

@@ -109,7 +109,7 @@ export class RedisNode implements ConnectionOwner {
     this.#stopped = true;
     this.#client = undefined;
     this.#refusal = new NodeError('the coordinator has been stopped', { sent: false });
-    this.#debts.rest();
+    this.#debts.close();
     this.#pending.rejectAll(this.#refusal);
     await this.#connection.stop();
   }

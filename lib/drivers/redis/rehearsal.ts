@@ -1,7 +1,7 @@
 import type { RedisClient } from './clients.js';
 import { newProcess, processOf } from './waiter-id.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
-import { ACQUIRE, BREAK, CONFIRM, REFRESH, RELEASE, RENEW, type Script } from './scripts.js';
+import { ACQUIRE, CONFIRM, REFRESH, RELEASE, RENEW, type Script } from './scripts.js';
 
 /** The key ends by itself when we die half-way, ms. */
 const TTL = 1000;
@@ -24,9 +24,9 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
       run(RENEW, [key], [id, TTL]),
       run(RELEASE, keys, [id, '', TURN_CHANNEL]),
       run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
-      run(BREAK, keys, ['', '', TURN_CHANNEL]),
     ]);
-    await client.evalsha(BREAK.sha, keys.length, ...keys, '', '', TURN_CHANNEL);
+    // It was granted to the waiter.
+    await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '', TURN_CHANNEL);
     await client.del(counter);
     await client.del(waitersOf(key));
   } catch (error) {

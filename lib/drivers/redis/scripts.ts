@@ -196,26 +196,6 @@ return 1
 `);
 
 /**
- * Frees the key whoever holds it, and grants it to the next waiter.
- * KEYS: key, node record, queue, waiters. ARGV: the last moment to do it in ms of the node's time or '', what the node
- * record has to say or '', channel of turns. Reply: 1, or 0 when nobody held it, or -1 when it is too late to do it.
- */
-export const BREAK = new Script(`
-local time = redis.call('time')
-local now = time[1] * 1000000 + time[2]
-if ARGV[1] ~= '' and now > ARGV[1] * 1000 then
-  return -1
-end
-if redis.call('del', KEYS[1]) == 0 then
-  return 0
-end
-if ARGV[2] == '' or redis.call('get', KEYS[2]) == ARGV[2] then
-  local holder = false${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[3]')}
-end
-return 1
-`);
-
-/**
  * Reads the node's record, and writes it where something has changed.
  *
  * A node that restarted may have forgotten leases that are still held, and so it grants nothing until the longest of

@@ -22,7 +22,10 @@ export interface RedisDriverSettings {
   readonly prefix?: string;
   /** No lease may be longer, ms; without it, the longest that this coordinator has asked for. */
   readonly maxTtl?: number;
-  /** The nodes keep every write over a restart (appendfsync always), so that none has to be sat out. */
+  /**
+   * The nodes keep every write over a restart (appendfsync always), so that none has to be sat out. All clients have to agree:
+   * one that says so renews the record of a node after its restart, and the others believe that.
+   */
   readonly persistent?: boolean;
   /** Names the list of nodes, where replicas reach them under different addresses. */
   readonly nodeList?: string;

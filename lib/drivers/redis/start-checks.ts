@@ -15,6 +15,10 @@ export function parseInfo(text: string): ServerInfo {
  * @throws NodeError that says what to change
  */
 export function checkServer(info: ServerInfo): void {
+  // It tells of no append-only file then, and refuses nearly everything.
+  if (info.get('loading') === '1') {
+    throw new NodeError('is still loading its data set (LOADING)', { answered: true });
+  }
   const role = info.get('role') ?? 'master';
   if (role !== 'master') {
     throw new NodeError('is a replica and cannot be written to: give the address of the master', {

@@ -1,11 +1,12 @@
-import type { Redis } from 'ioredis';
+import { Cluster, Redis, type NatMap } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { ACQUIRE, RENEW } from '../../../lib/drivers/redis/scripts.js';
+import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { ACQUIRE, RELEASE, RENEW } from '../../../lib/drivers/redis/scripts.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
+import { startCluster, startSentinel } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
-import { startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+import { startRedis, startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 
 describe('a command that reaches its node late', () => {
@@ -41,29 +42,34 @@ describe('a command that reaches its node late', () => {
 
   it('takes no lock after its time, by the clock of the node', async () => {
     const client = (await startRedis()).client();
-    const run = (notAfter: number): Promise<number[]> =>
-      client.eval(ACQUIRE.text, 2, 'key', 'key', 'id', 1000, notAfter, '', '') as Promise<number[]>;
+    const run = (notAfter: number): Promise<number[]> => acquire(client, 'id', 1000, notAfter);
     expect((await run(Date.now() - 1000))[0]).toBe(2);
     expect(await client.exists('key')).toBe(0);
     expect((await run(Date.now() + 60_000))[0]).toBe(1);
   });
 
-  it('breaks no lock that somebody has taken since', async () => {
-    const server = await startRedis();
-    const proxy = await TcpProxy.start(server.port);
-    const held = await started(`redis://127.0.0.1:${proxy.port}`);
-    const free = await started(server.url);
-    const name = freshName();
-    proxy.set('up', { cut: 'hold' });
-    await expect(held.break(name)).rejects.toThrow(/no answer within/);
-    const lease = granted(await free.tryAcquire(request(name)));
-    const client = server.client();
-    const before = await scriptsRun(client);
-    proxy.heal();
-    await eventually(async () => (await scriptsRun(client)) > before);
-    expect(await free.isOwner(lease)).toBe(true);
-    await proxy.stop();
-  });
+  it.each(['single', 'sentinel', 'cluster'] as const)(
+    'breaks no lock that somebody has taken since (%s)',
+    async (topology) => {
+      const { url, client, proxies, close } = await behindProxies(topology);
+      // A ready client gets the answer to the late command, when nobody waits for it any more.
+      const slow = new RedisDriver([client], { ttl: 10_000, commandTimeout: 1000 }, recordingContext());
+      drivers.push(slow);
+      await slow.start();
+      const other = await started(url);
+      const name = freshName();
+      for (const proxy of proxies) proxy.set('up', { cut: 'hold' });
+      await expect(slow.break(name)).rejects.toThrow(/no answer within 1000 ms/);
+      const lease = granted(await other.tryAcquire(request(name)));
+      for (const proxy of proxies) proxy.heal();
+      // Whatever follows from the answer has been sent by the time of the second answer, and done by that of the third.
+      const key = `coordination:lock:${name}`;
+      for (let round = 0; round < 3; round += 1) expect(await client.get(key)).toBe(lease.id);
+      expect(await other.isOwner(lease)).toBe(true);
+      await slow.stop();
+      await close();
+    },
+  );
 
   it('is not sent again for a caller that has its answer', async () => {
     const servers = await startRedisNodes(3);
@@ -84,10 +90,33 @@ describe('a command that reaches its node late', () => {
     await proxy.stop();
   });
 
+  it('is not sent whole, when the node had forgotten the script, for a caller that has its answer', async () => {
+    const servers = await startRedisNodes(3);
+    const proxy = await TcpProxy.start(servers[2]?.port ?? 0);
+    const urls = servers.map(({ url }) => url);
+    const slow = await started([...urls.slice(0, 2), `redis://127.0.0.1:${proxy.port}`], {
+      nodeList: 'nodes',
+      commandTimeout: 10_000,
+    });
+    const name = freshName();
+    const key = `coordination:lock:${name}`;
+    for (const server of servers.slice(0, 2)) await server.client().set(key, 'somebody', 'PX', 60_000);
+    const client = servers[2]?.client();
+    await client?.script('FLUSH');
+    await client?.script('LOAD', RELEASE.text);
+    proxy.set('down', { latency: 100 });
+    expect((await slow.tryAcquire(request(name))).granted).toBe(false);
+    // Each waits for every node. What follows from an answer of the first time has been done by that of the second.
+    await slow.withdraw('nobody');
+    await slow.withdraw('nobody');
+    expect(await client?.exists(key)).toBe(0);
+    await slow.stop();
+    await proxy.stop();
+  });
+
   it('may be sent twice: the second time it renews what it took', async () => {
     const client = (await startRedis()).client();
-    const run = (id = 'id'): Promise<number[]> =>
-      client.eval(ACQUIRE.text, 2, 'key', 'key', id, 60_000, '', '', '') as Promise<number[]>;
+    const run = (id = 'id'): Promise<number[]> => acquire(client, id, 60_000, '');
     expect((await run())[0]).toBe(1);
     await client.pexpire('key', 1000);
     expect((await run())[0]).toBe(1);
@@ -105,8 +134,46 @@ describe('a command that reaches its node late', () => {
   });
 });
 
-/** How many scripts the server has run. */
-async function scriptsRun(client: Redis): Promise<number> {
-  const stats = await client.info('commandstats');
-  return Number(/cmdstat_eval:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+/** One attempt by a client that waits in no queue. */
+function acquire(client: Redis, id: string, ttl: number, notAfter: number | ''): Promise<number[]> {
+  const keys = ['key', 'record', 'queue', 'waiters'];
+  const args = [id, ttl, notAfter, '', '', 1, '', 'turn:', ''];
+  return client.eval(ACQUIRE.text, keys.length, ...keys, ...args) as Promise<number[]>;
+}
+
+type Topology = 'single' | 'sentinel' | 'cluster';
+
+/** A deployment, and a client that reaches it through proxies only. */
+async function behindProxies(topology: Topology) {
+  const proxies: TcpProxy[] = [];
+  const through = async ({ port }: RedisServer): Promise<NatMap> => {
+    const proxy = await TcpProxy.start(port);
+    proxies.push(proxy);
+    return { [`127.0.0.1:${port}`]: { host: '127.0.0.1', port: proxy.port } };
+  };
+  const made = await {
+    single: async () => {
+      const server = await startRedis();
+      const [at] = Object.values(await through(server));
+      return { url: server.url, client: new Redis({ ...at }) };
+    },
+    sentinel: async () => {
+      const { url, master, sentinel, masterName } = await startSentinel();
+      const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
+      return { url, client: new Redis({ sentinels, name: masterName, natMap: await through(master) }) };
+    },
+    cluster: async () => {
+      const { url, masters } = await startCluster();
+      const natMap = Object.assign({}, ...(await Promise.all(masters.map(through)))) as NatMap;
+      const seeds = masters.map(({ port }) => ({ host: '127.0.0.1', port }));
+      return { url, client: new Cluster(seeds, { natMap }) };
+    },
+  }[topology]();
+  // A node that is stopped with the test is no news.
+  made.client.on('error', () => undefined);
+  const close = async (): Promise<void> => {
+    made.client.disconnect();
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
+  };
+  return { ...made, proxies, close };
 }

@@ -151,7 +151,22 @@ describe('a node that has forgotten its keys', () => {
         () => false,
       ),
     );
-    expect(context.warnings).toEqual([]);
+    // It may have been asked while it loaded.
+    expect(context.warnings.filter((warning) => !warning.includes('LOADING'))).toEqual([]);
+  });
+
+  it('is believed also when it is found loading what it has kept', async () => {
+    // So slow, in µs per key, that it is asked meanwhile.
+    const args = ['appendonly yes', 'appendfsync always', 'aof-use-rdb-preamble no', 'key-load-delay 1000'];
+    const server = await startRedis({ fresh: true, args });
+    const { driver, context } = await started(server.url, { persistent: true });
+    const many = server.client().pipeline();
+    for (let index = 0; index < 3000; index += 1) many.set(`key-${index}`, index);
+    await many.exec();
+    await server.restart();
+    await eventually(() => context.changes.length === 3);
+    expect(context.warnings).toEqual([expect.stringMatching(/still loading/)]);
+    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
   });
 
   it('is as old as its server when it has never had a record', async () => {
@@ -227,5 +242,41 @@ describe('a node that has forgotten its keys', () => {
     await expect(driver.tryAcquire(request('too-long', TTL + 1))).rejects.toThrow(
       /Lock "too-long": its ttl of 20001 ms is above maxTtl/,
     );
+  });
+
+  it('lets no lease be longer than maxTtl, whatever longer one it has been told of by others', async () => {
+    const server = await startRedis();
+    await started(server.url, { maxTtl: 2 * TTL });
+    const { driver } = await started(server.url, { maxTtl: TTL });
+    // By now the record has been read, which names the longer one.
+    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    const tooLong = request('too-long', TTL + 1);
+    await expect(driver.tryAcquire(tooLong)).rejects.toThrow(/ttl of 20001 ms is above maxTtl \(20000 ms\)/);
+    await expect(driver.lineUp(tooLong, () => undefined).tryAcquire()).rejects.toThrow(/above maxTtl/);
+  });
+
+  it('is told of longer leases as they come, and the log warns once of each, without maxTtl', async () => {
+    const server = await startRedis();
+    const { driver, context } = await started(server.url);
+    for (const [name, ttl] of [
+      ['usual', TTL],
+      ['long', 60_000],
+      ['as-long', 60_000],
+      ['longer', 90_000],
+      ['long-again', 60_000],
+    ] as const) {
+      await driver.release(granted(await driver.tryAcquire(request(name, ttl))));
+    }
+    expect(context.warnings).toEqual([
+      expect.stringMatching(/^Lock "long": its ttl of 60000 ms .* give maxTtl on every replica/),
+      expect.stringMatching(/^Lock "longer": its ttl of 90000 ms .* give maxTtl on every replica/),
+    ]);
+  });
+
+  it('has no leases to sit out where it keeps every write, so that long ones are no reason to warn', async () => {
+    const server = await startRedis({ args: ['appendonly yes', 'appendfsync always'] });
+    const { driver, context } = await started(server.url, { persistent: true });
+    await driver.release(granted(await driver.tryAcquire(request(freshName(), 60_000))));
+    expect(context.warnings).toEqual([]);
   });
 });

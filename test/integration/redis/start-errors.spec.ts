@@ -49,16 +49,29 @@ describe('a start that fails', () => {
     expect(error.message).toContain('NOAUTH');
   });
 
-  it.each(['eval', 'evalsha', 'set', 'get', 'del', 'pttl', 'publish'])(
-    'names the command %s that the ACL user may not use',
-    async (command) => {
-      const user = `app on >${PASSWORD} ~* &* +@all -${command}`;
-      const { port } = await startRedis({ aclUsers: [user] });
-      const error = await failedStart(driverOn(`redis://app:${PASSWORD}@127.0.0.1:${port}`));
-      expect(error.message).toContain('NOPERM');
-      expect(error.message.toLowerCase()).toContain(command);
-    },
-  );
+  it.each([
+    'eval',
+    'evalsha',
+    'set',
+    'get',
+    'del',
+    'pttl',
+    'pexpire',
+    'zadd',
+    'zrange',
+    'zscore',
+    'zrem',
+    'zremrangebyscore',
+    'time',
+    'info',
+    'publish',
+  ])('names the command %s that the ACL user may not use', async (command) => {
+    const user = `app on >${PASSWORD} ~* &* +@all -${command}`;
+    const { port } = await startRedis({ aclUsers: [user] });
+    const error = await failedStart(driverOn(`redis://app:${PASSWORD}@127.0.0.1:${port}`));
+    expect(error.message).toContain('NOPERM');
+    expect(error.message.toLowerCase()).toContain(command);
+  });
 
   it('says that the ACL user may not use the keys', async () => {
     const user = `app on >${PASSWORD} ~other:* &* +@all`;

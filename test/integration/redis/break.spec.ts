@@ -1,0 +1,126 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock, type Clock } from '../../../lib/common/clock.js';
+import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+
+/** Long enough that a start on a busy machine is content with no less than all nodes, ms. */
+const PATIENCE = 10_000;
+
+describe('break', () => {
+  const drivers: RedisDriver[] = [];
+
+  afterEach(async () => {
+    await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+    await stopAllRedis();
+  });
+
+  async function started(...args: Parameters<typeof driverOn>): Promise<RedisDriver> {
+    const driver = driverOn(...args);
+    drivers.push(driver);
+    await driver.start();
+    return driver;
+  }
+
+  it('works after an idle time, in which the clocks have run apart', async () => {
+    const server = await startRedis();
+    let behind = 0;
+    const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() - behind };
+    const idle = await started(server.url, { ...recordingContext(), clock }, { commandTimeout: 1000 });
+    const holder = await started(server.url);
+    const name = freshName();
+    const lease = granted(await holder.tryAcquire(request(name, 60_000)));
+    behind = 60_000;
+    const client = server.client();
+    const seconds = async (): Promise<number> => Number((await client.time())[0]);
+    const since = await seconds();
+    await eventually(async () => (await seconds()) > since + 2);
+    expect(await idle.break(name)).toBe(true);
+    expect(await holder.isOwner(lease)).toBe(false);
+    expect(await idle.break(name)).toBe(false);
+  });
+
+  it('frees what only one of the nodes still holds', async () => {
+    const servers = await startRedisNodes(3);
+    const driver = await started(
+      servers.map(({ url }) => url),
+      recordingContext(),
+      { commandTimeout: PATIENCE },
+    );
+    const name = freshName();
+    const client = servers[1]?.client();
+    await client?.set(`coordination:lock:${name}`, 'somebody who is gone', 'PX', 60_000);
+    expect(await driver.break(name)).toBe(true);
+    expect(await client?.exists(`coordination:lock:${name}`)).toBe(0);
+    expect(await driver.break(name)).toBe(false);
+  });
+
+  it('looks again when the lock has changed hands meanwhile', async () => {
+    const server = await startRedis();
+    const client = server.client();
+    const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
+    drivers.push(driver);
+    await driver.start();
+    const name = freshName();
+    const key = `coordination:lock:${name}`;
+    const admin = server.client();
+    await admin.set(key, 'first', 'PX', 60_000);
+    const get = vi.spyOn(client, 'get').mockImplementationOnce(async () => {
+      const holder = await admin.get(key);
+      await admin.set(key, 'second', 'PX', 60_000);
+      return holder;
+    });
+    expect(await driver.break(name)).toBe(true);
+    expect(await admin.exists(key)).toBe(0);
+    expect(get).toHaveBeenCalledTimes(2);
+  });
+
+  it('frees a lock whose holder set no ttl', async () => {
+    const server = await startRedis();
+    const driver = await started(server.url);
+    const name = freshName();
+    await server.client().set(`coordination:lock:${name}`, 'token');
+    expect(await driver.break(name)).toBe(true);
+    await driver.release(granted(await driver.tryAcquire(request(name))));
+  });
+
+  it('needs a quorum, and says which nodes did not answer', async () => {
+    const servers = await startRedisNodes(3);
+    const driver = await started(
+      servers.map(({ url }) => url),
+      recordingContext(),
+      { commandTimeout: PATIENCE },
+    );
+    const name = freshName();
+    const lease = granted(await driver.tryAcquire(request(name)));
+    await servers[0]?.kill();
+    expect(await driver.break(name)).toBe(true);
+    await driver.release(lease);
+    await servers[1]?.kill();
+    await expect(driver.break(name)).rejects.toThrow(
+      new RegExp(
+        `Redis cannot break the lock "${name}" on 2 of 3 nodes: .*:${servers[0]?.port}.*:${servers[1]?.port}`,
+      ),
+    );
+  });
+
+  it('gives the lock to the next who waits', async () => {
+    const server = await startRedis();
+    const [holder, waiter, breaker] = await Promise.all([1, 2, 3].map(() => started(server.url)));
+    if (!holder || !waiter || !breaker) throw new Error('unreachable');
+    const name = freshName();
+    granted(await holder.tryAcquire(request(name, 60_000)));
+    const place = waiter.lineUp(request(name), () => undefined);
+    expect((await place.tryAcquire()).granted).toBe(false);
+    expect(await breaker.break(name)).toBe(true);
+    expect((await breaker.tryAcquire(request(name))).granted).toBe(false);
+    const grant = await eventually(async () => {
+      const reply = await place.tryAcquire();
+      return reply.granted && reply.grant;
+    });
+    await place.leave();
+    expect(await waiter.release(grant)).toBe(true);
+  });
+});

@@ -1,0 +1,99 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../lib/common/clock.js';
+import { BorrowedConnection } from '../../../lib/drivers/redis/borrowed-connection.js';
+import type { ConnectionOwner, ConnectionSettings } from '../../../lib/drivers/redis/connection.js';
+import { createClient, type RedisClient } from '../../../lib/drivers/redis/clients.js';
+import { NodeError } from '../../../lib/drivers/redis/node-error.js';
+import { OwnConnection } from '../../../lib/drivers/redis/own-connection.js';
+import { eventually } from '../../support/eventually.js';
+import { startRedis, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
+
+/** Longer than any of these tests may take. */
+const CONNECT_TIMEOUT = 120_000;
+
+const SETTINGS: ConnectionSettings = {
+  connectTimeout: CONNECT_TIMEOUT,
+  clock: systemClock,
+  // The first try after a failure comes as soon as it may.
+  random: () => 0,
+  secrets: [],
+};
+
+class RecordingOwner implements ConnectionOwner {
+  ups = 0;
+  downs = 0;
+  verified = 0;
+
+  constructor(private readonly check: (client: RedisClient, count: number) => Promise<unknown>) {}
+
+  async verify(client: RedisClient): Promise<void> {
+    this.verified += 1;
+    await this.check(client, this.verified);
+  }
+
+  onUp(): void {
+    this.ups += 1;
+  }
+
+  onDown(): void {
+    this.downs += 1;
+  }
+}
+
+describe('the connection over a ready client', () => {
+  afterEach(stopAllRedis);
+
+  it('is not proven by a probe in whose midst it was lost: what answers then may be another server', async () => {
+    const server = await startRedis();
+    const admin = server.client();
+    const client = server.client({ retryStrategy: () => 20 });
+    const owner = new RecordingOwner(async (_client, count) => {
+      if (count > 1) return;
+      const closed = new Promise((resolve) => client.once('close', resolve));
+      await admin.client('KILL', 'ID', await client.client('ID'));
+      await closed;
+      // Sent again by the client itself when it is connected again.
+      await client.ping();
+    });
+    const connection = new BorrowedConnection(client, owner, SETTINGS);
+    await expect(connection.start()).rejects.toThrow('the connection was closed');
+    expect(owner.ups).toBe(0);
+    await eventually(() => owner.ups > 0);
+    expect(owner).toMatchObject({ ups: 1, downs: 0, verified: 2 });
+    await connection.stop();
+  });
+});
+
+describe('a connection of our own', () => {
+  afterEach(stopAllRedis);
+
+  it('leaves no try behind after stop, when the connection before ended during that try', async () => {
+    const server = await startRedis();
+    const clients: RedisClient[] = [];
+    const owner = new RecordingOwner((client) => client.ping());
+    const connection = new OwnConnection(
+      () => {
+        const client = clientOn(server);
+        clients.push(client);
+        return client;
+      },
+      owner,
+      SETTINGS,
+    );
+    await connection.start();
+    server.pause();
+    connection.fail(new NodeError('hangs'));
+    const [first] = clients;
+    // Nobody answers its end, so that it lasts for longer than the pause before the next try.
+    await eventually(() => clients.length > 1);
+    await eventually(() => first?.status === 'end');
+    await connection.stop();
+    await eventually(() => clients.every(({ status }) => status === 'end'));
+    expect(clients).toHaveLength(2);
+  });
+});
+
+function clientOn({ port }: RedisServer): RedisClient {
+  const url = { topology: 'single', tls: false, host: '127.0.0.1', port, db: 0 } as const;
+  return createClient(url, {}, CONNECT_TIMEOUT);
+}
