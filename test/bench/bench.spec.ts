@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { placesOf } from './chart/pages.js';
 import type { Report } from './report.js';
 import { scenarios } from './scenarios/index.js';
 
@@ -80,5 +81,27 @@ describe('npm run bench', () => {
       expect(output).toContain(title);
       for (const { name } of rows) expect(output).toContain(`\n  ${name}  `);
     }
+  });
+});
+
+describe('npm run bench:chart', () => {
+  it('has a place for every scenario on its page', async () => {
+    const page = await readFile(path('../../docs/benchmarks.md'), 'utf8');
+    expect(placesOf(page)).toEqual(expect.arrayContaining(['machine', ...scenarios.map(({ id }) => id)]));
+  });
+
+  it('draws every scenario, and puts its table on the page', async () => {
+    const docs = join(directory, 'docs');
+    await cp(path('../../docs'), docs, { recursive: true });
+    await run(RUN, path('./chart/main.ts'), join(directory, 'figures.json'), '--docs', docs);
+    const page = await readFile(join(docs, 'benchmarks.md'), 'utf8');
+    for (const { id, rows } of figures.scenarios) {
+      expect(page).toContain(`(benchmarks/${id}.svg)`);
+      const picture = await readFile(join(docs, 'benchmarks', `${id}.svg`), 'utf8');
+      expect(picture).not.toContain('NaN');
+      for (const { name } of rows)
+        expect(picture).toContain(name.replace(/</g, '&lt;').replace(/>/g, '&gt;'));
+    }
+    expect(page).toContain(`Node ${process.version}`);
   });
 });
