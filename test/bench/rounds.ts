@@ -1,30 +1,33 @@
-import { quantile } from './statistics.js';
-import type { Contender, Samples, Scenario } from './scenario.js';
+import type { Bench } from './bench.js';
+import type { Contender, Figures, RunSamples, Samples, Scenario, Size } from './scenario.js';
+import { within } from './within.js';
 
-const PER_MS = { ms: 1, µs: 1000 };
+/** How long a round may take unless its contender says otherwise, ms. */
+const LIMIT = 30_000;
 
 /** Set by `--expose-gc`. */
 declare const gc: ((options?: { type: 'minor' }) => void) | undefined;
 
 /**
  * Measures the contenders in turn, round by round, so that whatever else the machine does meets all of them alike.
- * Each round begins with another contender.
+ * Each round begins with another contender, and every second one goes backwards, so that each follows on each.
+ *
+ * Who fails once, or hangs, takes no further part.
  */
-export async function measure(scenario: Scenario, operations: number, rounds: number): Promise<Samples> {
-  const { contenders, close } = await scenario.prepare();
-  const samples: Samples = Object.fromEntries(contenders.map(({ name }) => [name, []]));
+export async function measure(
+  scenario: Scenario,
+  { size, rounds, warmUps }: Size,
+  bench: Bench,
+): Promise<RunSamples> {
+  const { contenders, close } = await scenario.prepare(bench);
+  const samples: RunSamples = Object.fromEntries(contenders.map(({ name }) => [name, { rounds: [] }]));
   try {
     // Long enough for the compiler to be done.
-    for (let round = 0; round < rounds / 2; round += 1) {
-      for (const contender of contenders) await measureOne(contender, scenario.figure, operations);
-    }
-    for (let round = 0; round < rounds; round += 1) {
-      for (let turn = 0; turn < contenders.length; turn += 1) {
-        const contender = contenders[(round + turn) % contenders.length];
-        if (!contender) continue;
-        if (typeof gc === 'function') gc({ type: 'minor' });
-        const figure = await measureOne(contender, scenario.figure, operations);
-        samples[contender.name]?.push(figure * PER_MS[scenario.unit]);
+    for (let round = -warmUps; round < rounds; round += 1) {
+      for (const contender of inTurn(contenders, round)) {
+        const own = samples[contender.name] as Samples;
+        const figures = own.failure === undefined ? await measureOne(contender, size, own) : undefined;
+        if (round >= 0) own.rounds.push(figures);
       }
     }
   } finally {
@@ -33,19 +36,18 @@ export async function measure(scenario: Scenario, operations: number, rounds: nu
   return samples;
 }
 
-/** In ms per operation. */
-async function measureOne(
-  { run }: Contender,
-  figure: Scenario['figure'],
-  operations: number,
-): Promise<number> {
-  const times: number[] = [];
-  const start = performance.now();
-  for (let index = 0; index < operations; index += 1) {
-    const before = figure === 'median' ? performance.now() : 0;
-    const pending = run();
-    if (pending) await pending;
-    if (figure === 'median') times.push(performance.now() - before);
+function inTurn(contenders: readonly Contender[], round: number): readonly Contender[] {
+  const first = Math.abs(round) % contenders.length;
+  const turned = [...contenders.slice(first), ...contenders.slice(0, first)];
+  return round % 2 === 0 ? turned : turned.toReversed();
+}
+
+async function measureOne(contender: Contender, size: number, own: Samples): Promise<Figures | undefined> {
+  if (typeof gc === 'function') gc({ type: 'minor' });
+  try {
+    return await within(contender.limit ?? LIMIT, contender.measure(size));
+  } catch (error) {
+    own.failure = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+    return undefined;
   }
-  return figure === 'median' ? quantile(times, 0.5) : (performance.now() - start) / operations;
 }

@@ -107,14 +107,10 @@ export class RedisServer {
     await this.#run();
   }
 
-  /** Makes the server one that has been in service for long: no lease from before can be held any more. */
+  /** As {@link settle}. */
   async settle(): Promise<void> {
     const client = this.client();
-    const run = /run_id:(\w+)/.exec(await client.info('server'))?.[1];
-    await client.set('coordination:node', `${run} - 0 0`, 'PX', 86_400_000).catch((error: unknown) => {
-      // A shard of a Cluster, or a replica: these keep no record.
-      if (!/MOVED|CLUSTERDOWN|READONLY/.test(String(error))) throw error;
-    });
+    await settle(client);
     // Not `disconnect`: a test that counts sockets must not find this one half closed.
     const ended = once(client, 'end');
     await client.quit();
@@ -170,6 +166,18 @@ export class RedisServer {
     await exited;
     reap.ended(child.pid ?? 0);
   }
+}
+
+/**
+ * Makes a server one that has been in service for long: no lease from before can be held any more. Neither does it know
+ * of any list of nodes.
+ */
+export async function settle(client: Redis): Promise<void> {
+  const run = /run_id:(\w+)/.exec(await client.info('server'))?.[1];
+  await client.set('coordination:node', `${run} - 0 0`, 'PX', 86_400_000).catch((error: unknown) => {
+    // A shard of a Cluster, or a replica: these keep no record.
+    if (!/MOVED|CLUSTERDOWN|READONLY/.test(String(error))) throw error;
+  });
 }
 
 function untilReady(child: ChildProcess): Promise<void> {

@@ -1,15 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startCoordinator } from '../coordinators.js';
-import type { Scenario } from '../scenario.js';
-
-interface KernelLock {
-  tryLock(fd: number, offset: number, length: number, exclusive: boolean): void;
-  unlock(fd: number, offset: number, length: number): void;
-}
+import { fileURLToPath } from 'node:url';
+import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { contendersHere, merged } from '../contenders.js';
+import { pairOf } from '../locks/index.js';
+import type { Contender, Scenario, Setup } from '../scenario.js';
+import { medianOf } from '../timed.js';
 
 const BARE = 'kernel lock and unlock of an open file';
 
@@ -17,46 +12,44 @@ const BARE = 'kernel lock and unlock of an open file';
 export const filePair: Scenario = {
   id: 'file',
   title: 'acquire + release, nobody else wants it, file back end',
-  unit: 'µs',
-  figure: 'median',
-  operations: 500,
+  size: 500,
+  sizeUnit: 'pairs',
   rounds: 30,
-  comparisons: [{ against: BARE, by: 'difference' }],
-  prepare: async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'coordination-bench-'));
-    const kernel = createRequire(import.meta.url)('fs-native-extensions/binding') as KernelLock;
-    const path = join(directory, 'bare');
-    const fd = openSync(path, 'w+');
-    const lockAndUnlock = (file: number): void => {
-      kernel.tryLock(file, 0, 0, true);
-      kernel.unlock(file, 0, 0);
-    };
-    const coordinator = await startCoordinator(`file://${join(directory, 'state')}`);
-    const lock = coordinator.getLock('ours');
-    return {
-      contenders: [
-        { name: BARE, run: () => lockAndUnlock(fd) },
-        {
-          name: 'the same, with open and close',
-          run: () => {
-            const fresh = openSync(path, 'r+');
-            lockAndUnlock(fresh);
-            closeSync(fresh);
-          },
-        },
-        {
-          name: 'lock.acquire() + lock.release()',
-          run: async () => {
-            await lock.acquire();
-            await lock.release();
-          },
-        },
-      ],
-      close: async () => {
-        await coordinator.stop();
-        closeSync(fd);
-        await rm(directory, { recursive: true });
-      },
-    };
+  warmUps: 15,
+  short: { size: 25, rounds: 2, warmUps: 1 },
+  measures: [{ key: 'pair', label: 'p50', unit: 'µs', better: 'lower' }],
+  comparisons: [{ measure: 'pair', against: BARE, by: 'difference' }],
+  prepare: async (bench) => {
+    const place = await bench.files();
+    const ours = contendersHere(['ours'], place, (locks) => {
+      const pair = pairOf(locks.lock('pair'));
+      return async (size) => ({ pair: await medianOf(pair, size) });
+    });
+    return merged(bare(`${fileURLToPath(place.backendUrl)}.bare`), ours);
   },
 };
+
+function bare(path: string): Setup {
+  const kernel = loadNativeLock();
+  const fd = openSync(path, 'w+');
+  const lockAndUnlock = (file: number): void => {
+    kernel.tryLock(file);
+    kernel.unlock(file);
+  };
+  const withOpen = (): void => {
+    const fresh = openSync(path, 'r+');
+    lockAndUnlock(fresh);
+    closeSync(fresh);
+  };
+  const contender = (name: string, pair: () => void): Contender => ({
+    name,
+    measure: async (size) => ({ pair: await medianOf(pair, size) }),
+  });
+  return {
+    contenders: [
+      contender(BARE, () => lockAndUnlock(fd)),
+      contender('the same, with open and close', withOpen),
+    ],
+    close: () => Promise.resolve(closeSync(fd)),
+  };
+}

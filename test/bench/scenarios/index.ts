@@ -1,18 +1,46 @@
 import type { Scenario } from '../scenario.js';
+import { largeCrowd } from './crowd.js';
 import { filePair } from './file-pair.js';
+import { growthWithNames } from './growth-names.js';
+import { growthWithNodes } from './growth-nodes.js';
+import { growthWithWaiters } from './growth-waiters.js';
+import { manyKeys } from './keys.js';
+import { killedProcess } from './killed.js';
+import { heldLeases } from './leases.js';
+import { fileProcesses, redisProcesses } from './processes.js';
 import { redisPair, redisUsing } from './redis-pair.js';
 import { stoppedNode } from './stopped-node.js';
 import { synchronizedCall } from './synchronized-call.js';
 import { localWaiters, redisWaiters } from './waiters.js';
 
+/** How long a loop pauses after a lease where it does, ms. */
+const THINK = 4;
+
 export const scenarios: readonly Scenario[] = [
   redisPair(1),
-  redisUsing(1),
   redisPair(3),
-  stoppedNode,
-  filePair,
-  synchronizedCall,
+  redisPair(5),
+  redisUsing,
+  manyKeys(1),
+  manyKeys(3),
   localWaiters,
   redisWaiters(1),
   redisWaiters(3),
+  redisProcesses(1, THINK),
+  redisProcesses(1, 0),
+  redisProcesses(3, THINK),
+  redisProcesses(3, 0),
+  largeCrowd,
+  killedProcess(1),
+  killedProcess(3),
+  heldLeases(1),
+  heldLeases(3),
+  stoppedNode,
+  filePair,
+  fileProcesses(2),
+  fileProcesses(8),
+  synchronizedCall,
+  growthWithNames,
+  growthWithWaiters,
+  growthWithNodes,
 ];

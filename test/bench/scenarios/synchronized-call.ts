@@ -1,7 +1,8 @@
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CoordinationModule, Synchronized } from 'nestjs-coordination';
-import type { Scenario } from '../scenario.js';
+import type { Contender, Scenario } from '../scenario.js';
+import { meanOf } from '../timed.js';
 
 interface Share {
   readonly id: string;
@@ -45,25 +46,28 @@ const PLAIN = 'the method without a decorator';
 export const synchronizedCall: Scenario = {
   id: 'synchronized',
   title: 'a call of a provider method, memory back end',
-  unit: 'µs',
-  figure: 'mean',
-  operations: 2000,
+  size: 2000,
+  sizeUnit: 'calls',
   rounds: 30,
-  comparisons: [{ against: PLAIN, by: 'difference' }],
+  warmUps: 15,
+  short: { size: 100, rounds: 2, warmUps: 1 },
+  measures: [{ key: 'call', label: 'mean', unit: 'µs', better: 'lower' }],
+  comparisons: [{ measure: 'call', against: PLAIN, by: 'difference' }],
   prepare: async () => {
-    const app = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error', 'fatal'] });
+    const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'fatal'] });
     const shares = app.get(ShareService);
     const share = { id: 'b2e3' };
     const snap = new Map([['name', 'daily']]);
+    const contender = (name: string, call: () => Promise<unknown>): Contender => ({
+      name,
+      measure: async (size) => ({ call: await meanOf(call, size) }),
+    });
     return {
       contenders: [
-        { name: PLAIN, run: () => shares.plain(share) },
-        { name: "@Synchronized('shares')", run: () => shares.underOneName(share) },
-        { name: "@Synchronized('<share.id>')", run: () => shares.underItsId(share) },
-        {
-          name: "@Synchronized('<fName>-<share.id>-<snap[name]>')",
-          run: () => shares.underAllOf(share, snap),
-        },
+        contender(PLAIN, () => shares.plain(share)),
+        contender("@Synchronized('shares')", () => shares.underOneName(share)),
+        contender("@Synchronized('<share.id>')", () => shares.underItsId(share)),
+        contender("@Synchronized('<fName>-<share.id>-<snap[name]>')", () => shares.underAllOf(share, snap)),
       ],
       close: () => app.close(),
     };

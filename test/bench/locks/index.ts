@@ -1,0 +1,17 @@
+import { peers } from '../peers/index.js';
+import { kernel } from './kernel.js';
+import type { LockKind } from './locks.js';
+import { fair, plain } from './ours.js';
+import { queuedRaw, raw } from './raw.js';
+import { redlock, tunedRedlock } from './redlock.js';
+
+export { pairOf } from './pair.js';
+export type { Handle, LockKind, Locks, Place } from './locks.js';
+
+const kinds: readonly LockKind[] = [raw, queuedRaw, kernel, redlock, tunedRedlock, plain, fair, ...peers];
+
+export function lockKind(id: string): LockKind {
+  const kind = kinds.find((each) => each.id === id);
+  if (!kind) throw new Error(`there are no locks "${id}"`);
+  return kind;
+}

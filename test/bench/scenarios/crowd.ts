@@ -1,0 +1,73 @@
+import { closing, contendersHere, merged } from '../contenders.js';
+import type { Crew } from '../crew/crew.js';
+import { Gathering, SERVING_LIMIT } from '../crew/gathering.js';
+import { lockKind } from '../locks/index.js';
+import type { Figures, Scenario } from '../scenario.js';
+import { type Origins, Traffic } from '../traffic.js';
+
+const PROCESSES = 4;
+/** How long to look at those who wait, ms. */
+const LOOK = { full: 2000, short: 200 };
+
+/** A thousand waiters of several processes for one lock. */
+export const largeCrowd: Scenario = {
+  id: 'crowd',
+  title: `${PROCESSES} processes with 250 waiters each on one lock, 1 ms each, 1 Redis node`,
+  size: 250,
+  sizeUnit: 'waiters of each process',
+  rounds: 1,
+  warmUps: 0,
+  short: { size: 25, rounds: 1, warmUps: 0 },
+  measures: [
+    { key: 'waiting', label: 'CPU of a process that waits', unit: '% of a core', better: 'lower' },
+    { key: 'serving', label: 'CPU while they are served', unit: '% of a core', better: 'lower' },
+    { key: 'served', label: 'served', unit: '%', better: 'higher' },
+    { key: 'each', label: 'time per lease', unit: 'ms', better: 'lower', charted: true },
+    { key: 'commands', label: 'commands per lease', unit: '', better: 'lower' },
+    { key: 'published', label: 'messages per lease', unit: '', better: 'lower' },
+  ],
+  comparisons: [{ measure: 'each', against: lockKind('redlock-tuned').name, by: 'ratio' }],
+  prepare: async (bench) => {
+    const kinds = bench.short
+      ? ['redlock-tuned', 'ours', 'ours-fair']
+      : bench.taking(
+          ...['raw', 'redlock-tuned', 'ours', 'ours-fair'],
+          ...['redis-semaphore', 'redlock-universal-tuned', 'murlock-tuned'],
+        );
+    const place = await bench.redis(1);
+    const traffic = await Traffic.on(place.nodes);
+    const processes = bench.processes(PROCESSES);
+    await bench.crew.assemble(processes, { kinds, place });
+    const look = bench.short ? LOOK.short : LOOK.full;
+    const contenders = contendersHere(
+      kinds,
+      place,
+      (locks, kind) => {
+        const gathering = new Gathering(bench.crew, processes, kind, locks);
+        return measured(gathering, bench.crew, traffic, look);
+      },
+      2 * SERVING_LIMIT,
+    );
+    return merged(contenders, closing(traffic));
+  },
+};
+
+function measured(gathering: Gathering, crew: Crew, traffic: Traffic, look: number) {
+  let origins: Origins | undefined;
+  return async (size: number): Promise<Figures> => {
+    try {
+      origins ??= await traffic.learn(async () => {
+        await gathering.gather(5, 0);
+        await gathering.serve();
+      });
+      const waiting = await gathering.gather(size, look);
+      const { result, sent, published } = await traffic.during(origins, () => gathering.serve());
+      const { leases, ...figures } = result;
+      return { ...figures, waiting, commands: sent / leases, published: published / leases };
+    } catch (error) {
+      // Some of them still wait.
+      await crew.end();
+      throw error;
+    }
+  };
+}
