@@ -141,6 +141,13 @@ describe('the snippets of README', () => {
     await app.close();
   });
 
+  it('fair: sells one ticket after the other', async () => {
+    const { app, host } = await start('fair', 'TicketService');
+    const service = host as { sell(): Promise<number> };
+    expect(await Promise.all([service.sell(), service.sell(), service.sell()])).toEqual([1, 2, 3]);
+    await app.close();
+  });
+
   it('fencing: the storage refuses a lease before the last that it has seen, also when that one only read', async () => {
     interface Storage {
       read(id: string, token: number): number;
