@@ -1,4 +1,9 @@
-import luaparse, { type Expression, type Statement } from 'luaparse';
+import luaparse, {
+  type Expression,
+  type ForNumericStatement,
+  type IndexExpression,
+  type Statement,
+} from 'luaparse';
 import { isTrue, LuaError, LuaTable, type LuaValue, toNumber, toText, typeOf } from './values.js';
 
 /** One run of a script: what its locals hold, by number, and its globals. */
@@ -16,8 +21,8 @@ type Execute = (frame: Frame) => readonly LuaValue[] | undefined;
 export type CompiledScript = (globals: Readonly<Record<string, LuaValue>>) => readonly LuaValue[];
 
 /**
- * Compiles a script of Lua 5.1 to functions. It knows what short scripts for Redis need: no functions, loops or
- * metatables; anything that it does not know throws here, so that nothing is half understood.
+ * Compiles a script of Lua 5.1 to functions. It knows what short scripts for Redis need: no functions, metatables or
+ * loops but over numbers; anything that it does not know throws here, so that nothing is half understood.
  *
  * Not a Lua of a later version: 5.3 and up have integers, of 32 bits in some implementations for JavaScript, and would
  * count other numbers than Redis does.
@@ -74,13 +79,18 @@ function statement(node: Statement, scope: Scope): Execute {
       return assign(slots, values);
     }
     case 'AssignmentStatement': {
+      const [variable, ...more] = node.variables;
+      if (variable?.type === 'IndexExpression' && more.length === 0 && node.init.length === 1)
+        return assignInto(variable, node.init[0] as Expression, scope);
       const slots = node.variables.map((variable) => {
         const slot = variable.type === 'Identifier' ? scope.find(variable.name) : undefined;
         // Redis refuses new globals, too.
-        return slot ?? unsupported('an assignment to anything but a local');
+        return slot ?? unsupported('an assignment to anything but locals or one entry of a table');
       });
       return assign(slots, list(node.init, scope));
     }
+    case 'ForNumericStatement':
+      return loop(node, scope);
     case 'IfStatement': {
       const clauses = node.clauses.map((clause) => ({
         applies: clause.type === 'ElseClause' ? () => true : condition(clause.condition, scope),
@@ -108,6 +118,45 @@ function assign(slots: readonly number[], values: EvaluateAll): Execute {
     for (const [index, slot] of slots.entries()) frame.locals[slot] = all[index];
     return undefined;
   };
+}
+
+function assignInto({ base, index }: IndexExpression, init: Expression, scope: Scope): Execute {
+  const [target, key, value] = [base, index, init].map((node) => expression(node, scope)) as [
+    Evaluate,
+    Evaluate,
+    Evaluate,
+  ];
+  return (frame) => {
+    const table = target(frame);
+    if (!(table instanceof LuaTable)) throw new LuaError(`attempt to index a ${typeOf(table)} value`);
+    table.set(key(frame), value(frame));
+    return undefined;
+  };
+}
+
+/** Its variable is a new local each time, and its limits are looked at once. */
+function loop(node: ForNumericStatement, outer: Scope): Execute {
+  if (node.step) return unsupported('a step in a loop');
+  const [first, last] = [expression(node.start, outer), expression(node.end, outer)];
+  const scope = new Scope(outer);
+  const slot = scope.declare(node.variable.name);
+  const run = block(node.body, scope);
+  return (frame) => {
+    const [from, to] = [limit(first(frame), 'initial'), limit(last(frame), 'limit')];
+    for (let count = from; count <= to; count += 1) {
+      frame.locals[slot] = count;
+      const result = run(frame);
+      if (result) return result;
+    }
+    return undefined;
+  };
+}
+
+function limit(value: LuaValue, which: string): number {
+  const number = toNumber(value);
+  if (number === undefined)
+    throw new LuaError(`'for' ${which}${which === 'limit' ? '' : ' value'} must be a number`);
+  return number;
 }
 
 /** Several expressions; a call at the end gives all its values. */
@@ -197,7 +246,15 @@ function indexed(base: Evaluate, index: Evaluate): Evaluate {
 function unary(operator: string, argument: Evaluate): Evaluate {
   if (operator === 'not') return (frame) => !isTrue(argument(frame));
   if (operator === '-') return (frame) => -operand(argument(frame));
+  if (operator === '#') return (frame) => lengthOf(argument(frame));
   return unsupported(`the operator ${operator}`);
+}
+
+/** Of a table with holes it is not defined: up to the first one here. */
+function lengthOf(value: LuaValue): number {
+  if (value instanceof LuaTable) return value.toArray().length;
+  if (typeof value === 'string') return value.length;
+  throw new LuaError(`attempt to get length of a ${typeOf(value)} value`);
 }
 
 /** Arithmetic takes text that is a number for a number. */

@@ -117,6 +117,15 @@ const SNIPPETS = [
   `return redis.call('nonsense')`,
   `local t = redis.call('time') return t[1] * 1000000 + t[2]`,
   `return -ARGV[2] - 1 / 2`,
+  `local all = {} for i = 1, #KEYS do all[i] = redis.call('get', KEYS[i]) or i end return all`,
+  `for i = 2, ARGV[2] do if i > 2 then return { i, #ARGV, #ARGV[1], #'' } end end return 'none'`,
+  `local i = 7 for i = 3, 1 do return i end for i = 1.5, 3 do local j = i end return i`,
+  `for i = 1, 'x' do end`,
+  `for i = {}, 1 do end`,
+  `return #nowhere`,
+  `nowhere[1] = 1`,
+  `local refused = redis.pcall('nonsense') return { type(refused), type(refused.err), refused.ok or 'not done' }`,
+  `return { type(redis.pcall('get', KEYS[1])), redis.pcall('set', KEYS[2], 'v').ok, redis.pcall('set', KEYS[2], 'v', 'what') }`,
 ];
 
 describe('the model of Redis', () => {
@@ -149,7 +158,8 @@ describe('the model of Redis', () => {
           id(),
           random.pick(['7', '1800000000000000', String(now() * 1000)]),
         ],
-        () => [...call(scripts.RENEW, ['k']), id(), long(random)],
+        () => [...call(scripts.RENEW, ['k']), long(random), id()],
+        () => [...call(scripts.RENEW, ['k', 'count', 'k', 'none']), long(random), id(), id(), id(), id()],
         () => [...call(scripts.RELEASE, ['k']), id(), random.pick(['', 'channel'])],
         () => [...call(scripts.BREAK, ['k']), id(), 'channel'],
         () => [
@@ -190,7 +200,7 @@ describe('the model of Redis', () => {
   it('says what it does not know', () => {
     const lonely = new RedisModel({ wall: () => 0, runId: 'r', uptime: 0, publish: () => 0 });
     expect(lonely.execute(['hset', 'k', 'f', 'v'])).toBeInstanceOf(CommandError);
-    expect(() => lonely.execute(['eval', 'for i = 1, 2 do end', '0'])).toThrow('does not know');
+    expect(() => lonely.execute(['eval', 'while true do end', '0'])).toThrow('does not know');
   });
 });
 
