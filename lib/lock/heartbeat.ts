@@ -103,8 +103,9 @@ export class Heartbeat {
     let next: number;
     lease.renewalSent();
     try {
-      const reply = await this.driver.renew(lease.grant, lease.ttl);
-      if (!reply.renewed) return lease.lose(reply.loss);
+      const [outcome] = await this.driver.renew([lease.grant], lease.ttl);
+      if (outcome?.kind === 'lost') return lease.lose(outcome.loss);
+      if (outcome?.kind === 'failed') throw outcome.error;
       lease.extend(deadline);
       next = this.#periodOf(lease);
       beat.failing = false;

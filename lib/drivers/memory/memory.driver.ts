@@ -4,7 +4,7 @@ import type {
   Driver,
   DriverContext,
   Grant,
-  RenewReply,
+  RenewOutcome,
   Watch,
 } from '../driver.js';
 import { MemorySpace } from './memory-space.js';
@@ -49,10 +49,12 @@ export class MemoryDriver implements Driver {
     };
   }
 
-  async renew(grant: Grant): Promise<RenewReply> {
-    return this.#space.holds(grant)
-      ? { renewed: true }
-      : { renewed: false, loss: { reason: 'broken', message: 'the lock was broken' } };
+  async renew(grants: readonly Grant[]): Promise<readonly RenewOutcome[]> {
+    return grants.map((grant) =>
+      this.#space.holds(grant)
+        ? { kind: 'renewed' }
+        : { kind: 'lost', loss: { reason: 'broken', message: 'the lock was broken' } },
+    );
   }
 
   async release(grant: Grant): Promise<boolean> {

@@ -1,10 +1,7 @@
 import type { NodeError } from './node-error.js';
 
-/**
- * What one node said: done, not ours any more (`gone`, or `taken` by somebody else), who holds it (to an acquisition),
- * or an error.
- */
-export type Answer = 'yes' | 'gone' | 'taken' | Busy | NodeError;
+/** What one node said: done, not ours any more (to a release), who holds it (to an acquisition), or an error. */
+export type Answer = 'yes' | 'gone' | Busy | NodeError;
 
 export interface Busy {
   readonly holder: string;
@@ -29,7 +26,7 @@ export class Ballot {
   /** @param hint what a fencing token should be at least, µs; undefined when none is asked for */
   constructor(
     readonly key: string,
-    readonly purpose: 'acquire' | 'renew' | 'release',
+    readonly purpose: 'acquire' | 'release',
     readonly hint?: number,
   ) {}
 

@@ -8,11 +8,14 @@ export function memberKeyOf(memberId: string): string {
 }
 
 /**
- * Where a lock's fencing tokens are counted: in the slot of the lock's key, as a Cluster wants it. A key is hashed by
- * what stands in its first non-empty braces, or else as a whole.
+ * What a Cluster hashes of a key: what stands in its first braces, or the whole key where they are empty or missing.
  * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  */
+export function hashTagOf(key: string): string {
+  return /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key;
+}
+
+/** Where a lock's fencing tokens are counted: in the slot of the lock's key, as a Cluster wants it. */
 export function counterOf(key: string): string {
-  const tagged = /^[^{]*\{[^}]+\}/.test(key);
-  return `coordination:fence:${tagged ? key : `{${key}}`}`;
+  return `coordination:fence:${hashTagOf(key) === key ? `{${key}}` : key}`;
 }

@@ -7,7 +7,7 @@ import type {
   Driver,
   DriverContext,
   Grant,
-  RenewReply,
+  RenewOutcome,
   Watch,
 } from '../driver.js';
 import { BackendHealth } from './backend-health.js';
@@ -19,6 +19,7 @@ import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { RedlockVoting } from './redlock-voting.js';
+import { RenewalRound } from './renewal-round.js';
 import { BREAK } from './scripts.js';
 import { WakeUps } from './wake-ups.js';
 
@@ -118,8 +119,9 @@ export class RedisDriver implements Driver {
     return this.#voting.acquire(name, this.#keyOf(name), ttl, fencing);
   }
 
-  renew(grant: Grant, ttl: number): Promise<RenewReply> {
-    return this.#voting.renew(grant, this.#keyOf(grant.name), ttl);
+  renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
+    const keys = grants.map(({ name }) => this.#keyOf(name));
+    return new RenewalRound(this.#electorate, grants, keys, ttl).run();
   }
 
   release(grant: Grant): Promise<boolean> {

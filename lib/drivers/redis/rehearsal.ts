@@ -21,7 +21,7 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
     await Promise.all([
       run(ACQUIRE, [key, key], ['somebody else', TTL, '', '', '']),
       run(CONFIRM, [key, counter], [id, 1]),
-      run(RENEW, [key], [id, TTL]),
+      run(RENEW, [key], [TTL, id]),
       run(RELEASE, [key], [id, channel]),
       run(BREAK, [key], [id, channel, '']),
     ]);
