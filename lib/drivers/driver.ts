@@ -35,8 +35,11 @@ export interface Driver {
    */
   lineUp(request: AcquireRequest, wake: () => void): Place;
 
-  /** Moves the end of the lease to `ttl` ms from now; never creates a lease. Not called when leases do not expire. */
-  renew(grant: Grant, ttl: number): Promise<RenewReply>;
+  /**
+   * Moves the end of each lease to `ttl` ms from now; never creates a lease. Not called when leases do not expire.
+   * @returns one outcome for each grant, in the same order; a rejection means that all of them failed
+   */
+  renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]>;
 
   /** Frees the lock if the grant still holds it; true if it did. Repeatable; works, best effort, for a lost lease. */
   release(grant: Grant): Promise<boolean>;
@@ -106,10 +109,12 @@ export type AcquireReply =
       readonly remaining?: number;
     };
 
-export type RenewReply =
-  | { readonly renewed: true }
+export type RenewOutcome =
+  | { readonly kind: 'renewed' }
   /** The back end says that the grant does not hold the lock any more. */
-  | { readonly renewed: false; readonly loss: Loss };
+  | { readonly kind: 'lost'; readonly loss: Loss }
+  /** Nobody knows; it may be repeated. Grants that failed for one reason share the error. */
+  | { readonly kind: 'failed'; readonly error: Error };
 
 /** A lease began after `since`, and lasts for `ms` ms. */
 export interface Term {

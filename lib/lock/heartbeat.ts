@@ -1,21 +1,16 @@
 import type { Clock } from '../common/clock.js';
 import type { Appointment, Schedule } from '../common/schedule.js';
-import type { Driver } from '../drivers/driver.js';
-import { Deadline } from './deadline.js';
+import type { Driver, RenewOutcome } from '../drivers/driver.js';
+import { Deadline, usableTime } from './deadline.js';
 import type { HeldLease } from './lease.js';
+import { type Batch, Timetable } from './timetable.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
 const SHORTEST_RETRY_MS = 20;
 
-interface Beat {
-  /** The next renewal. */
-  renewal: Appointment;
-  /** Looks at the lease when its deadline has come. */
-  deadline: Appointment;
-  /** The last renewal failed, and a warning said so. */
-  failing: boolean;
-}
+/** Nothing is appointed sooner than this, ms. */
+const SHORTEST_DELAY_MS = 1;
 
 export interface HeartbeatSettings {
   readonly memberId: string;
@@ -29,10 +24,16 @@ export interface HeartbeatSettings {
 /**
  * Renews every held lease and the member's own presence, and ends a lease when its deadline has come.
  *
- * One renewal per lease is under way at a time; a reply that comes back after the lease ended changes nothing.
+ * One renewal per lease is under way at a time; a reply that comes back after the lease ended changes nothing. A lease
+ * that waits for its next renewal is looked at then, which is before its deadline; at the deadline itself only those
+ * are looked at whose renewal is under way.
  */
 export class Heartbeat {
-  readonly #beats = new Map<HeldLease, Beat>();
+  readonly #timetable: Timetable;
+  /** Where each lease waits for its next renewal, or is being renewed. */
+  readonly #batches = new Map<HeldLease, Batch>();
+  /** Those whose last renewal failed, which a warning said. */
+  readonly #failing = new Set<HeldLease>();
   #presence?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
 
@@ -41,7 +42,9 @@ export class Heartbeat {
     private readonly clock: Clock,
     private readonly schedule: Schedule,
     private readonly settings: HeartbeatSettings,
-  ) {}
+  ) {
+    this.#timetable = new Timetable(clock, schedule, (batch) => void this.#renew(batch));
+  }
 
   /** Announces the member for the first time, and from then on once per period. */
   async start(): Promise<void> {
@@ -53,7 +56,7 @@ export class Heartbeat {
   async stop(): Promise<void> {
     this.#presence?.cancel();
     this.#presence = undefined;
-    for (const lease of [...this.#beats.keys()]) this.drop(lease);
+    for (const lease of [...this.#batches.keys()]) this.drop(lease);
     await this.#announcing;
     try {
       await this.driver.withdraw(this.settings.memberId);
@@ -67,70 +70,110 @@ export class Heartbeat {
   /** Keeps the lease alive until `drop`. */
   keep(lease: HeldLease): void {
     if (!this.driver.leasesExpire) return;
-    // The first lease of a grant may last less than its ttl.
-    const left = lease.remaining();
-    // This very look may have found that it is over.
-    if (left === 0) return;
-    const period = this.#periodOf(lease);
-    const first = left > 2 * period ? period : left / 3;
-    this.#beats.set(lease, {
-      renewal: this.schedule.in(first, () => void this.#renew(lease)),
-      deadline: this.#watchDeadline(lease),
-      failing: false,
-    });
+    const { ttl, monotonicDeadline } = lease;
+    const period = this.#periodOf(ttl);
+    // One that was granted for less than its ttl, or whose grant was slow, has to be renewed sooner.
+    const share = Math.max(1 / 3, period / usableTime(ttl));
+    const left = monotonicDeadline - this.clock.monotonic();
+    this.#appoint([lease], ttl, Math.min(period, share * left));
   }
 
   drop(lease: HeldLease): void {
-    const beat = this.#beats.get(lease);
-    if (!beat) return;
-    this.#beats.delete(lease);
-    // In this order both leave the schedule at once, when nothing was appointed since.
-    beat.deadline.cancel();
-    beat.renewal.cancel();
+    const batch = this.#batches.get(lease);
+    if (!batch) return;
+    this.#batches.delete(lease);
+    this.#failing.delete(lease);
+    batch.leave(lease);
   }
 
-  #periodOf(lease: HeldLease): number {
-    const { ttl, period } = this.settings;
-    return lease.ttl === ttl ? period : Math.min(period, lease.ttl / 3);
+  #periodOf(ttl: number): number {
+    const { period } = this.settings;
+    return ttl === this.settings.ttl ? period : Math.min(period, ttl / 3);
   }
 
-  #watchDeadline(lease: HeldLease): Appointment {
-    return this.schedule.at(lease.monotonicDeadline, () => {
-      lease.check();
-      const beat = this.#beats.get(lease);
-      if (beat) beat.deadline = this.#watchDeadline(lease);
-    });
-  }
-
-  async #renew(lease: HeldLease): Promise<void> {
-    const beat = this.#beats.get(lease);
-    if (!beat || !lease.held) return;
-    const deadline = Deadline.ofLease(this.clock, lease.ttl);
-    let next: number;
-    lease.renewalSent();
-    try {
-      const reply = await this.driver.renew(lease.grant, lease.ttl);
-      if (!reply.renewed) return lease.lose(reply.loss);
-      lease.extend(deadline);
-      next = this.#periodOf(lease);
-      beat.failing = false;
-    } catch (error) {
-      lease.renewalFailed(error);
-      if (!lease.held) return;
-      const left = Math.round(lease.remaining());
-      if (!beat.failing) {
-        beat.failing = true;
-        this.settings.warn(
-          `Lock "${lease.name}": renewal failed, ${left} ms left to repeat it: ${messageOf(error)}`,
-        );
-      }
-      next = Math.max(SHORTEST_RETRY_MS, left * RETRY_SHARE);
+  /** Has leases of that ttl renewed in `delay` ms at the latest. */
+  #appoint(leases: readonly HeldLease[], ttl: number, delay: number): void {
+    let batch: Batch | undefined;
+    for (const lease of leases) {
+      if (!batch || batch.full)
+        batch = this.#timetable.batchWithin(Math.max(SHORTEST_DELAY_MS, delay), ttl, this.#periodOf(ttl));
+      this.#batches.get(lease)?.leave(lease);
+      this.#batches.set(lease, batch);
+      batch.leases.add(lease);
     }
-    // Released or lost meanwhile, also by whoever was told of the failure.
-    if (this.#beats.get(lease) !== beat) return;
-    beat.deadline.cancel();
-    beat.deadline = this.#watchDeadline(lease);
-    beat.renewal = this.schedule.in(next, () => void this.#renew(lease));
+  }
+
+  async #renew(batch: Batch): Promise<void> {
+    const leases = [...batch.leases].filter((lease) => lease.held);
+    if (leases.length === 0) return;
+    const deadline = Deadline.ofLease(this.clock, batch.ttl);
+    for (const lease of leases) lease.renewalSent();
+    this.#watchDeadlines(batch);
+    const outcomes = await this.#ask(leases, batch.ttl);
+    // Not those released or lost meanwhile, also by whoever was told of something that happened to another one.
+    const stays = (lease: HeldLease): boolean => this.#batches.get(lease) === batch;
+    const renewed: HeldLease[] = [];
+    const failed: HeldLease[] = [];
+    let failure: unknown;
+    for (const [index, lease] of leases.entries()) {
+      const outcome = outcomes[index]!;
+      if (!stays(lease)) continue;
+      if (outcome.kind === 'lost') lease.lose(outcome.loss);
+      else if (outcome.kind === 'renewed') {
+        lease.extend(deadline);
+        renewed.push(lease);
+      } else {
+        lease.renewalFailed(outcome.error);
+        failed.push(lease);
+        failure ??= outcome.error;
+      }
+    }
+    for (const lease of renewed) this.#failing.delete(lease);
+    this.#appoint(renewed.filter(stays), batch.ttl, this.#periodOf(batch.ttl));
+    this.#warn(failed.filter(stays), failure);
+    this.#retry(failed.filter(stays), batch.ttl);
+  }
+
+  async #ask(leases: readonly HeldLease[], ttl: number): Promise<readonly RenewOutcome[]> {
+    try {
+      return await this.driver.renew(
+        leases.map(({ grant }) => grant),
+        ttl,
+      );
+    } catch (error) {
+      const failed: RenewOutcome = { kind: 'failed', error: error as Error };
+      return leases.map(() => failed);
+    }
+  }
+
+  /** Says once for each outage, and in one line for all leases of a batch, that renewals failed. */
+  #warn(failed: readonly HeldLease[], failure: unknown): void {
+    const news = failed.filter((lease) => !this.#failing.has(lease));
+    const [first, ...others] = news;
+    if (!first) return;
+    for (const lease of news) this.#failing.add(lease);
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    const left = Math.round(shortest(news));
+    this.settings.warn(
+      `Lock "${first.name}"${more}: renewal failed, ${left} ms left to repeat it: ${messageOf(failure)}`,
+    );
+  }
+
+  /** Those for which it would be too late stay in their batch, and are watched until their deadlines. */
+  #retry(failed: readonly HeldLease[], ttl: number): void {
+    const inTime = failed.filter((lease) => lease.remaining() > SHORTEST_RETRY_MS);
+    this.#appoint(inTime, ttl, Math.max(SHORTEST_RETRY_MS, shortest(inTime) * RETRY_SHARE));
+  }
+
+  /** Ends the leases of a batch that is being renewed at their deadlines. */
+  #watchDeadlines(batch: Batch, notBefore = 0): void {
+    let first = Infinity;
+    for (const { monotonicDeadline } of batch.leases) first = Math.min(first, monotonicDeadline);
+    batch.appointment = this.schedule.at(Math.max(first, notBefore), () => {
+      const now = this.clock.monotonic();
+      for (const lease of batch.leases) if (lease.monotonicDeadline <= now) lease.check();
+      if (batch.leases.size > 0) this.#watchDeadlines(batch, now + SHORTEST_DELAY_MS);
+    });
   }
 
   #announce(): void {
@@ -143,6 +186,11 @@ export class Heartbeat {
       if (this.#presence) this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
     });
   }
+}
+
+/** What is left of the one that ends first, ms. */
+function shortest(leases: readonly HeldLease[]): number {
+  return Math.min(...leases.map((lease) => lease.remaining()));
 }
 
 function messageOf(error: unknown): string {

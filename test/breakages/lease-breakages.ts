@@ -65,7 +65,11 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     name: 'denied renewal taken for a success',
     wrong: 'a holder whose lease is gone goes on with a new deadline',
     edits: [
-      { file: HEARTBEAT, find: '      if (!reply.renewed) return lease.lose(reply.loss);\n', replace: '' },
+      {
+        file: HEARTBEAT,
+        find: "      if (outcome?.kind === 'lost') return lease.lose(outcome.loss);\n",
+        replace: '',
+      },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
   },

@@ -25,8 +25,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: 'if holder ~= ARGV[1] then\n  return { holder',
-        replace: 'if not holder then\n  return { holder',
+        find: 'if holder == ARGV[i + 1] then',
+        replace: 'if holder then',
       },
     ],
     foundBy: spec('test/integration/redis/late-commands.spec.ts', 'renews nothing that has gone'),
@@ -37,8 +37,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: 'if holder ~= ARGV[1] then\n  return { holder',
-        replace: 'if holder and holder ~= ARGV[1] then\n  return { holder',
+        find: 'if holder == ARGV[i + 1] then',
+        replace: 'if not holder or holder == ARGV[i + 1] then',
       },
     ],
     foundBy: simulation(1, 'stall: .* renewal found the key of a released lease'),

@@ -208,14 +208,14 @@ export class Simulation {
     const [key = '', id] = [args[0], args[Number(count)]];
     const name = command?.startsWith('eval') === true ? SCRIPTS.get(script) : undefined;
     if (!name || key.includes('rehearsal')) return;
+    // Whole scripts are sent when the node had forgotten a command that was sent before.
+    if (name === 'RENEW')
+      return this.#observeRenewals(node, args.slice(Number(count)), reply, command === 'eval' ? 0 : sentAt);
     const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [reply];
     const state = STATES[`${name} ${Number(status)}`];
     if (state !== undefined) this.journal.reached(state, node.now);
     if (name === 'ENROL' && Number(wait) > 0) this.journal.reached('node in quarantine', node.now);
     if (name === 'RELEASE' && status === 1) this.#observeRelease(node, id ?? '');
-    // Whole scripts are sent when the node had forgotten a command that was sent before.
-    if (name === 'RENEW')
-      this.#observeRenewal(node, id ?? '', Number(status), command === 'eval' ? 0 : sentAt);
     if (name !== 'ACQUIRE' || status !== 1) return;
     // Set back, a node's clock lets late commands through.
     const judged = this.scenario.fair && !node.time.stepsBack;
@@ -228,10 +228,17 @@ export class Simulation {
     if (!this.#used.has(id)) this.journal.reached('vote given back unused', node.now);
   }
 
-  #observeRenewal(node: SimulatedNode, id: string, status: number, sentAt: number): void {
-    if (sentAt > (this.#released.get(id) ?? Infinity)) this.journal.reached(RENEWED_AFTER_RELEASE, node.now);
-    if (status === 1 && this.#freed.has(`${node.name} ${id}`))
-      this.journal.reached(KEPT_AFTER_RELEASE, node.now);
+  #observeRenewals(node: SimulatedNode, ids: readonly string[], reply: Reply, sentAt: number): void {
+    if (ids.length > 1) this.journal.reached('leases renewed together', node.now);
+    for (const [index, id] of ids.entries()) {
+      const status = Array.isArray(reply) ? (reply as readonly Reply[])[index + 1] : undefined;
+      const state = STATES[`RENEW ${Number(status)}`];
+      if (state !== undefined) this.journal.reached(state, node.now);
+      if (sentAt > (this.#released.get(id) ?? Infinity))
+        this.journal.reached(RENEWED_AFTER_RELEASE, node.now);
+      if (status === 1 && this.#freed.has(`${node.name} ${id}`))
+        this.journal.reached(KEPT_AFTER_RELEASE, node.now);
+    }
   }
 }
 

@@ -107,6 +107,14 @@ class SuiteWaiter {
   }
 }
 
+/** Renews one lease alone; false when it is lost, and rejects when that failed. */
+export async function renewed(driver: Driver, grant: Grant, ttl: number): Promise<boolean> {
+  const [outcome, ...more] = await driver.renew([grant], ttl);
+  expect(more).toEqual([]);
+  if (outcome?.kind === 'failed') throw outcome.error;
+  return outcome?.kind === 'renewed';
+}
+
 /** What every driver promises; each one has to pass it whole. */
 export function describeDriver(name: string, harness: DriverHarness): void {
   describe(`the ${name} driver`, () => {
@@ -219,14 +227,39 @@ export function describeDriver(name: string, harness: DriverHarness): void {
     it('renews a lease that is held, and never creates one', async () => {
       const lock = freshName();
       const grant = granted(await a.tryAcquire(request(lock)));
-      expect(await a.renew(grant, 10_000)).toEqual({ renewed: true });
+      expect(await renewed(a, grant, 10_000)).toBe(true);
       await a.release(grant);
       if (!a.leasesExpire) return;
-      expect((await a.renew(grant, 10_000)).renewed).toBe(false);
+      expect(await renewed(a, grant, 10_000)).toBe(false);
       const next = granted(await b.tryAcquire(request(lock)));
-      expect((await a.renew(grant, 10_000)).renewed).toBe(false);
+      expect(await renewed(a, grant, 10_000)).toBe(false);
       expect(await b.isOwner(next)).toBe(true);
       await b.release(next);
+    });
+
+    it('renews several leases at once, and says of each what became of it', async () => {
+      const names = Array.from({ length: 20 }, (_, index) => freshName(index % 2 === 0 ? 'lock' : '{tag}'));
+      const grants: Grant[] = [];
+      for (const lock of names) grants.push(granted(await a.tryAcquire(request(lock))));
+      await a.release(grants[3]!);
+      await b.break(names[8]!);
+      await a.release(grants[14]!);
+      const next = granted(await b.tryAcquire(request(names[14]!)));
+      const outcomes = await a.renew(grants, 10_000);
+      expect(
+        outcomes.map((outcome) => (outcome.kind === 'lost' ? outcome.loss.reason : outcome.kind)),
+      ).toEqual(
+        names.map((_, index) =>
+          index === 14 && a.leasesExpire ? 'taken-over' : [3, 8, 14].includes(index) ? 'broken' : 'renewed',
+        ),
+      );
+      expect(await b.isOwner(next)).toBe(true);
+      await b.release(next);
+      for (const grant of grants) await a.release(grant);
+    });
+
+    it('renews nothing for nobody', async () => {
+      expect(await a.renew([], 10_000)).toEqual([]);
     });
 
     it('frees a lease at the end of its ttl where leases expire', async () => {

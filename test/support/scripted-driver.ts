@@ -4,7 +4,7 @@ import type {
   Driver,
   Grant,
   Place,
-  RenewReply,
+  RenewOutcome,
 } from '../../lib/drivers/driver.js';
 import { type Watch, WatchedPlace } from '../../lib/drivers/watched-place.js';
 import { BackendUnavailableError } from '../../lib/errors.js';
@@ -14,11 +14,12 @@ type Operation =
 
 export interface Call {
   readonly operation: Operation | 'watch' | 'unwatch';
-  /** The lock or the member. */
+  /** The lock or the member; of a renewal, all locks, with blanks between them. */
   readonly name: string;
   readonly ttl?: number;
   /** There when a fencing token was asked for. */
   readonly fencing?: true;
+  /** Of a renewal, all of them, with blanks between them. */
   readonly grantId?: string;
 }
 
@@ -70,7 +71,10 @@ export class ScriptedDriver implements Driver {
     return reply;
   }
 
-  /** The next such operation answers this, or rejects if it is an Error. */
+  /**
+   * The next such operation answers this, or rejects if it is an Error. A renewal gives it to each of its leases, or
+   * to each its own if it is an array.
+   */
   answer(operation: Operation, reply: unknown): void {
     this.#queue(this.#answers, operation).push(reply);
   }
@@ -132,12 +136,12 @@ export class ScriptedDriver implements Driver {
     );
   }
 
-  renew({ name, id }: Grant, ttl: number): Promise<RenewReply> {
-    return this.#do<RenewReply>('renew', name, { ttl, grantId: id }, () =>
-      this.holders.get(name)?.id === id
-        ? { renewed: true }
-        : { renewed: false, loss: { reason: 'taken-over', message: 'somebody else has it' } },
+  async renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
+    const [names, ids] = [grants.map(({ name }) => name), grants.map(({ id }) => id)];
+    const answer = await this.#do<unknown>('renew', names.join(' '), { ttl, grantId: ids.join(' ') }, () =>
+      grants.map(({ name, id }) => (this.holders.get(name)?.id === id ? RENEWED : TAKEN_OVER)),
     );
+    return Array.isArray(answer) ? answer : grants.map(() => answer as RenewOutcome);
   }
 
   release({ name, id }: Grant): Promise<boolean> {
@@ -200,5 +204,11 @@ export class ScriptedDriver implements Driver {
     return queue;
   }
 }
+
+const RENEWED: RenewOutcome = { kind: 'renewed' };
+const TAKEN_OVER: RenewOutcome = {
+  kind: 'lost',
+  loss: { reason: 'taken-over', message: 'somebody else has it' },
+};
 
 function noop(): void {}

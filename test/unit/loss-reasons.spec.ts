@@ -104,7 +104,7 @@ describe('the reason of a lost lease', () => {
 
   it.each(['taken-over', 'broken'] as const)('is "%s" when the back end says so', async (reason) => {
     const { bench, lease } = await benchWithLease();
-    bench.driver.answer('renew', { renewed: false, loss: { reason, message: 'in the words of the driver' } });
+    bench.driver.answer('renew', { kind: 'lost', loss: { reason, message: 'in the words of the driver' } });
     await bench.clock.advance(400);
     expect(lossOf(lease).reason).toBe(reason);
     expect(lossOf(lease).message).toContain('member-1 lost its lease: in the words of the driver;');

@@ -7,7 +7,7 @@ import type {
   DriverContext,
   Grant,
   Place,
-  RenewReply,
+  RenewOutcome,
 } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
 import { type Watch, WatchedPlace } from '../watched-place.js';
@@ -125,13 +125,15 @@ export class FileDriver implements Driver {
   }
 
   /** A lease here lasts as long as its process: there is nothing to renew, and nobody asks. */
-  async renew(grant: Grant): Promise<RenewReply> {
-    return this.#holdings.isHeld(grant)
-      ? { renewed: true }
-      : {
-          renewed: false,
-          loss: { reason: 'broken', message: 'the lock file is not locked by this lease any more' },
-        };
+  async renew(grants: readonly Grant[]): Promise<readonly RenewOutcome[]> {
+    return grants.map((grant) =>
+      this.#holdings.isHeld(grant)
+        ? { kind: 'renewed' }
+        : {
+            kind: 'lost',
+            loss: { reason: 'broken', message: 'the lock file is not locked by this lease any more' },
+          },
+    );
   }
 
   async release(grant: Grant): Promise<boolean> {

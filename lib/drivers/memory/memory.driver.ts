@@ -5,7 +5,7 @@ import type {
   DriverContext,
   Grant,
   Place,
-  RenewReply,
+  RenewOutcome,
 } from '../driver.js';
 import { MemorySpace, type Waiter } from './memory-space.js';
 
@@ -48,10 +48,12 @@ export class MemoryDriver implements Driver {
     };
   }
 
-  async renew(grant: Grant): Promise<RenewReply> {
-    return this.#space.holds(grant)
-      ? { renewed: true }
-      : { renewed: false, loss: { reason: 'broken', message: 'the lock was broken' } };
+  async renew(grants: readonly Grant[]): Promise<readonly RenewOutcome[]> {
+    return grants.map((grant) =>
+      this.#space.holds(grant)
+        ? { kind: 'renewed' }
+        : { kind: 'lost', loss: { reason: 'broken', message: 'the lock was broken' } },
+    );
   }
 
   async release(grant: Grant): Promise<boolean> {

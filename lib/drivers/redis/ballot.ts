@@ -1,10 +1,7 @@
 import type { NodeError } from './node-error.js';
 
-/**
- * What one node said: done, not ours any more (`gone`, or `taken` by somebody else), who holds it (to an acquisition),
- * or an error.
- */
-export type Answer = 'yes' | 'gone' | 'taken' | Busy | NodeError;
+/** What one node said: done, not ours any more (to a release), who holds it (to an acquisition), or an error. */
+export type Answer = 'yes' | 'gone' | Busy | NodeError;
 
 export interface Busy {
   readonly holder: string;
@@ -48,7 +45,7 @@ export class Ballot {
 
   constructor(
     readonly key: string,
-    readonly purpose: 'acquire' | 'renew' | 'release',
+    readonly purpose: 'acquire' | 'release',
     readonly terms: BallotTerms = {},
   ) {}
 

@@ -21,10 +21,16 @@ export function waitersOf(key: string): string {
 }
 
 /**
- * In the slot of the lock's key, as a Cluster wants it. A key is hashed by what stands in its first non-empty braces,
- * or else as a whole.
- * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
+ * In the slot of the lock's key, as a Cluster wants it.
  */
 function tagged(key: string): string {
-  return /^[^{]*\{[^}]+\}/.test(key) ? key : `{${key}}`;
+  return hashTagOf(key) === key ? `{${key}}` : key;
+}
+
+/**
+ * What a Cluster hashes of a key: what stands in its first braces, or the whole key where they are empty or missing.
+ * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
+ */
+export function hashTagOf(key: string): string {
+  return /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key;
 }

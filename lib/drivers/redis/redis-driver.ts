@@ -7,7 +7,7 @@ import type {
   DriverContext,
   Grant,
   Place,
-  RenewReply,
+  RenewOutcome,
 } from '../driver.js';
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
@@ -18,6 +18,7 @@ import { RedisNode } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
+import { RenewalRound } from './renewal-round.js';
 import { RELEASE } from './scripts.js';
 import { lockKeys } from './stand-in.js';
 import { WaiterQueue } from './waiter-queue.js';
@@ -135,8 +136,9 @@ export class RedisDriver implements Driver {
     });
   }
 
-  renew(grant: Grant, ttl: number): Promise<RenewReply> {
-    return this.#voting.renew(grant, this.#keyOf(grant.name), ttl);
+  renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
+    const keys = grants.map(({ name }) => this.#keyOf(name));
+    return new RenewalRound(this.#electorate, grants, keys, ttl).run();
   }
 
   release(grant: Grant): Promise<boolean> {

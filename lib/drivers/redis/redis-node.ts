@@ -91,6 +91,11 @@ export class RedisNode implements ConnectionOwner {
     return this.#client !== undefined;
   }
 
+  /** Whether its keys are on several servers: what one script touches has to be on one of them. */
+  get sharded(): boolean {
+    return this.#settings.topology === 'cluster';
+  }
+
   /** Why the node is down, for people. */
   get reason(): string {
     return explain(this.#refusal);

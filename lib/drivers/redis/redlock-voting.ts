@@ -1,11 +1,11 @@
 import Redlock, { ExecutionError } from 'redlock';
 import type { Clock } from '../../common/clock.js';
-import type { AcquireReply, Grant, Loss, RenewReply } from '../driver.js';
+import type { AcquireReply, Grant } from '../driver.js';
 import { Ballot, type Busy, isBusy, type Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import type { NodeError } from './node-error.js';
 import { FencingTokens } from './fencing-tokens.js';
-import { ACQUIRE, RELEASE, RENEW } from './scripts.js';
+import { ACQUIRE, RELEASE } from './scripts.js';
 import { StandIn } from './stand-in.js';
 import { refusal } from './verdict.js';
 
@@ -48,7 +48,6 @@ export class RedlockVoting {
       { retryCount: 0 },
       {
         acquireScript: () => ACQUIRE.text,
-        extendScript: () => RENEW.text,
         releaseScript: () => RELEASE.text,
       },
     );
@@ -104,19 +103,6 @@ export class RedlockVoting {
     return isBusy(answer) ? answer : 'granted';
   }
 
-  async renew(grant: Grant, key: string, ttl: number): Promise<RenewReply> {
-    const ballot = new Ballot(key, 'renew');
-    try {
-      await this.#redlock.extend(held(ballot, grant), wholeMs(ttl));
-      return { renewed: true };
-    } catch (error) {
-      if (await this.#denied(`renew the lease of "${grant.name}"`, ballot, error)) {
-        return { renewed: false, loss: lossOf(ballot) };
-      }
-      return { renewed: true };
-    }
-  }
-
   async release(grant: Grant, key: string): Promise<boolean> {
     const ballot = new Ballot(key, 'release');
     try {
@@ -130,7 +116,7 @@ export class RedlockVoting {
   /** True when a majority says it is not ours, false when a majority did it after all; throws when neither is known. */
   async #denied(what: string, ballot: Ballot, error: unknown): Promise<boolean> {
     const { quorum } = this.#electorate;
-    const denied = (): boolean => ballot.count('gone', 'taken') >= quorum;
+    const denied = (): boolean => ballot.count('gone') >= quorum;
     if (denied()) return true;
     await allVotes(error);
     if (denied()) return true;
@@ -148,12 +134,6 @@ export class RedlockVoting {
       throw this.#electorate.unavailable(what, failuresOf(ballot));
     }
   }
-}
-
-function lossOf(ballot: Ballot): Loss {
-  return ballot.count('taken') > 0
-    ? { reason: 'taken-over', message: 'Redis says that somebody else holds the lock now' }
-    : { reason: 'broken', message: 'Redis does not have it any more: it was broken, or its key is gone' };
 }
 
 /** Redlock takes whole ms only. */

@@ -15,7 +15,6 @@ declare module 'redlock' {
 
   interface Scripts {
     readonly acquireScript: () => string;
-    readonly extendScript: () => string;
     readonly releaseScript: () => string;
   }
 
@@ -34,7 +33,6 @@ declare module 'redlock' {
   export default class Redlock<Resource> {
     constructor(clients: Iterable<RedlockClient<Resource>>, settings: Settings, scripts: Scripts);
     acquire(resources: Resource[], duration: number): Promise<HeldLock<Resource>>;
-    extend(lock: HeldLock<Resource>, duration: number): Promise<HeldLock<Resource>>;
     release(lock: HeldLock<Resource>): Promise<unknown>;
   }
 }

@@ -21,7 +21,7 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
     await Promise.all([
       run(ACQUIRE, keys, [waiter, TTL, '', '', '', 1, TTL, TURN_CHANNEL, '']),
       run(CONFIRM, [key, counter], [id, 1]),
-      run(RENEW, [key], [id, TTL]),
+      run(RENEW, [key], [TTL, id]),
       run(RELEASE, keys, [id, '', TURN_CHANNEL]),
       run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
     ]);

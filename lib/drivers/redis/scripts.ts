@@ -158,18 +158,23 @@ return token
 `);
 
 /**
- * Moves the end of our lease; never creates a key.
- * KEYS: key. ARGV: id, ttl in ms. Reply: { 1, now } · { 0, now } the key is gone · { -1, now } it is somebody else's.
+ * Moves the end of our leases; never creates a key. What Redis refuses for one key does not keep it from the others.
+ * KEYS: a key for each lease. ARGV: ttl in ms, then the id of each lease. Reply: now, then for each key 1 renewed ·
+ * 0 it is gone · -1 it is somebody else's · or the text of an error.
  */
 export const RENEW = new Script(`
 local time = redis.call('time')
-local now = time[1] * 1000000 + time[2]
-local holder = redis.call('get', KEYS[1])
-if holder ~= ARGV[1] then
-  return { holder and -1 or 0, now }
+local reply = { time[1] * 1000000 + time[2] }
+for i = 1, #KEYS do
+  local holder = redis.pcall('get', KEYS[i])
+  local status = holder and -1 or 0
+  if holder == ARGV[i + 1] then
+    holder = redis.pcall('set', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])
+    status = 1
+  end
+  reply[i + 1] = type(holder) == 'table' and holder.err or status
 end
-redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return { 1, now }
+return reply
 `);
 
 /**

@@ -4,7 +4,7 @@ import type { RedisClient } from './clients.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { NodeError } from './node-error.js';
 import type { RedisNode } from './redis-node.js';
-import { ACQUIRE, RELEASE, RENEW, type Script } from './scripts.js';
+import { ACQUIRE, RELEASE, type Script } from './scripts.js';
 
 type How = 'eval' | 'evalsha';
 
@@ -76,7 +76,6 @@ export class StandIn implements RedlockClient<Ballot> {
         reject(error);
       };
       if (ttl === 0) this.#release(how, ballot, id, vote, { resolve, reject }, fail);
-      else if (ballot.purpose === 'renew') this.#renew(how, ballot, id, ttl, vote, fail);
       else this.#acquire(how, ballot, id, ttl, vote, fail, 'again');
     });
   }
@@ -122,20 +121,6 @@ export class StandIn implements RedlockClient<Ballot> {
         if (status === 3) node.record?.forget();
         if (then === 'again') node.enrol(again, fail);
         else fail(status === 3 ? changing() : new NodeError('got the command too late', { answered: true }));
-      },
-      fail,
-    );
-  }
-
-  #renew(how: How, ballot: Ballot, id: string, ttl: number, vote: Vote, fail: Fail): void {
-    this.#node.call(
-      (client) => run(client, how, RENEW, [ballot.key], [id, ttl]),
-      (reply, sentAt) => {
-        const [status, now] = numbers(reply);
-        const jumped = this.#node.observe(now, sentAt);
-        if (status !== 1) vote(0, status === 0 ? 'gone' : 'taken');
-        else if (jumped) fail(jumped);
-        else vote(1, 'yes');
       },
       fail,
     );

@@ -126,10 +126,10 @@ describe('a command that reaches its node late', () => {
 
   it('renews nothing that has gone, and says whose it is now', async () => {
     const client = (await startRedis()).client();
-    const run = (): Promise<number[]> => client.eval(RENEW.text, 1, 'key', 'id', 1000) as Promise<number[]>;
-    expect((await run())[0]).toBe(0);
+    const run = (): Promise<number[]> => client.eval(RENEW.text, 1, 'key', 1000, 'id') as Promise<number[]>;
+    expect((await run())[1]).toBe(0);
     await client.set('key', 'other');
-    expect((await run())[0]).toBe(-1);
+    expect((await run())[1]).toBe(-1);
     expect(await client.get('key')).toBe('other');
   });
 });

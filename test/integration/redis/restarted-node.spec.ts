@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
-import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
@@ -145,12 +145,7 @@ describe('a node that has forgotten its keys', () => {
     const { driver, context } = await started(server.url, { persistent: true });
     const grant = granted(await driver.tryAcquire(request(freshName())));
     await server.restart();
-    await eventually(() =>
-      driver.renew(grant, TTL).then(
-        ({ renewed }) => renewed,
-        () => false,
-      ),
-    );
+    await eventually(() => renewed(driver, grant, TTL).catch(() => false));
     // It may have been asked while it loaded.
     expect(context.warnings.filter((warning) => !warning.includes('LOADING'))).toEqual([]);
   });
@@ -191,7 +186,7 @@ describe('a node that has forgotten its keys', () => {
     await refusal(newer, freshName());
     // What it does remember can be renewed.
     await eventually(() =>
-      driver.renew(grant, TTL).then(
+      renewed(driver, grant, TTL).then(
         () => true,
         () => false,
       ),

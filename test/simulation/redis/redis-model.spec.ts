@@ -130,6 +130,15 @@ const SNIPPETS = [
   `local n = 0 while true do n = n + 1 if n > 4 then break end end return { n, #ARGV, #ARGV[1] }`,
   `for i = 3, 1, -1 do if i == 2 then return i end end`,
   `local x = 1 for i = 2, 1 do x = i end while x < 3 do x = x + 1 for j = 1, 5 do if j == x then break end end end return x`,
+  `local all = {} for i = 1, #KEYS do all[i] = redis.call('get', KEYS[i]) or i end return all`,
+  `for i = 2, ARGV[2] do if i > 2 then return { i, #ARGV, #ARGV[1], #'' } end end return 'none'`,
+  `local i = 7 for i = 3, 1 do return i end for i = 1.5, 3 do local j = i end return i`,
+  `for i = 1, 'x' do end`,
+  `for i = {}, 1 do end`,
+  `return #nowhere`,
+  `nowhere[1] = 1`,
+  `local refused = redis.pcall('nonsense') return { type(refused), type(refused.err), refused.ok or 'not done' }`,
+  `return { type(redis.pcall('get', KEYS[1])), redis.pcall('set', KEYS[2], 'v').ok, redis.pcall('set', KEYS[2], 'v', 'what') }`,
 ];
 
 describe('the model of Redis', () => {
@@ -184,7 +193,8 @@ describe('the model of Redis', () => {
           id(),
           random.pick(['7', '1800000000000000', String(now() * 1000)]),
         ],
-        () => [...call(scripts.RENEW, ['k']), id(), long(random)],
+        () => [...call(scripts.RENEW, ['k']), long(random), id()],
+        () => [...call(scripts.RENEW, ['k', 'count', 'k', 'none']), long(random), id(), id(), id(), id()],
         () => [...call(scripts.RELEASE, lock), id(), random.pick(['', '', record, 'another']), 'channel:'],
         () => [
           ...call(scripts.ENROL, ['record']),

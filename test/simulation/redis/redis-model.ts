@@ -160,6 +160,7 @@ export class RedisModel {
       if (reply instanceof CommandError) throw reply;
       return [toLua(reply)];
     },
+    pcall: (...args) => [toLua(this.execute(args.map(toArgument)))],
   });
 
   readonly #globals: Record<string, LuaValue> = { ...library, redis: this.#redis };
@@ -202,6 +203,7 @@ function toReply(value: LuaValue): Reply {
   if (typeof value === 'string') return value;
   if (value === true) return 1;
   if (!(value instanceof LuaTable)) return null;
-  const ok = value.get('ok');
+  const [ok, err] = [value.get('ok'), value.get('err')];
+  if (typeof err === 'string') return new CommandError(err);
   return typeof ok === 'string' ? new Status(ok) : value.toArray().map(toReply);
 }

@@ -1,0 +1,170 @@
+import type { Grant, Loss, RenewOutcome } from '../driver.js';
+import type { Electorate } from './electorate.js';
+import { hashTagOf } from './keys.js';
+import { NodeError } from './node-error.js';
+import type { RedisNode } from './redis-node.js';
+import { RENEW } from './scripts.js';
+
+const RENEWED: RenewOutcome = { kind: 'renewed' };
+const TAKEN_OVER: Loss = {
+  reason: 'taken-over',
+  message: 'Redis says that somebody else holds the lock now',
+};
+const BROKEN: Loss = {
+  reason: 'broken',
+  message: 'Redis does not have it any more: it was broken, or its key is gone',
+};
+
+/** What the nodes have said of one lease. */
+interface Votes {
+  yes: number;
+  no: number;
+  /** By somebody else, where a node knows. */
+  taken: boolean;
+  /** By the number of the node. */
+  failures?: Map<number, NodeError>;
+}
+
+/**
+ * Renews several leases on all nodes by one command to each, and counts the votes of each lease for itself.
+ *
+ * A Cluster runs no script on keys of different slots: there, one command is sent for all leases with the same hash tag
+ * in their keys, and one for each lease without.
+ */
+export class RenewalRound {
+  readonly #electorate: Electorate;
+  readonly #grants: readonly Grant[];
+  readonly #keys: readonly string[];
+  readonly #ttl: number;
+  readonly #votes: readonly Votes[];
+  #undecided: number;
+  #unanswered = 0;
+  #settle: ((outcomes: readonly RenewOutcome[]) => void) | undefined;
+
+  /**
+   * @param keys of the grants, in the same order
+   * @param ttl ms
+   */
+  constructor(electorate: Electorate, grants: readonly Grant[], keys: readonly string[], ttl: number) {
+    this.#electorate = electorate;
+    this.#grants = grants;
+    this.#keys = keys;
+    // Redis takes whole ms only.
+    this.#ttl = Math.max(1, Math.floor(ttl));
+    this.#votes = grants.map(() => ({ yes: 0, no: 0, taken: false }));
+    this.#undecided = grants.length;
+  }
+
+  /** Resolves as soon as a quorum has decided about each lease, or else when every node has answered or failed. */
+  run(): Promise<readonly RenewOutcome[]> {
+    if (this.#undecided === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      const all = [...this.#grants.keys()];
+      const commands = this.#electorate.nodes.flatMap((node, number) =>
+        (node.sharded ? this.#byHashTag(all) : [all]).map((leases) => ({ node, number, leases })),
+      );
+      this.#unanswered = commands.length;
+      for (const { node, number, leases } of commands) this.#send(node, number, leases, 'evalsha');
+    });
+  }
+
+  #byHashTag(leases: readonly number[]): number[][] {
+    const groups = new Map<string, number[]>();
+    for (const lease of leases) {
+      const tag = hashTagOf(this.#keys[lease]!);
+      const group = groups.get(tag);
+      if (group) group.push(lease);
+      else groups.set(tag, [lease]);
+    }
+    return [...groups.values()];
+  }
+
+  #send(node: RedisNode, number: number, leases: readonly number[], how: 'evalsha' | 'eval'): void {
+    const script = how === 'eval' ? RENEW.text : RENEW.sha;
+    const keys = leases.map((lease) => this.#keys[lease]!);
+    const ids = leases.map((lease) => this.#grants[lease]!.id);
+    node.call(
+      (client) => client[how](script, keys.length, ...keys, this.#ttl, ...ids),
+      (reply, sentAt) => {
+        const [now, ...answers] = reply as unknown[];
+        const jumped = node.observe(Number(now), sentAt);
+        for (const [index, lease] of leases.entries()) this.#count(lease, number, answers[index], jumped);
+        this.#answered();
+      },
+      (error) => {
+        if (how === 'evalsha' && error.message.startsWith('NOSCRIPT'))
+          return this.#send(node, number, leases, 'eval');
+        for (const lease of leases) this.#fail(lease, number, error);
+        this.#answered();
+      },
+    );
+  }
+
+  #count(lease: number, node: number, answer: unknown, jumped: NodeError | undefined): void {
+    const votes = this.#votes[lease]!;
+    const { quorum } = this.#electorate;
+    // A client may be set to give numbers as text.
+    const status = Number(answer);
+    if (status === 0 || status === -1) {
+      votes.no += 1;
+      votes.taken ||= status === -1;
+      if (votes.no === quorum) this.#undecided -= 1;
+    } else if (status !== 1) this.#fail(lease, node, new NodeError(String(answer), { answered: true }));
+    else if (jumped) this.#fail(lease, node, jumped);
+    else {
+      votes.yes += 1;
+      if (votes.yes === quorum) this.#undecided -= 1;
+    }
+  }
+
+  #fail(lease: number, node: number, error: NodeError): void {
+    const votes = this.#votes[lease]!;
+    votes.failures ??= new Map();
+    votes.failures.set(node, error);
+  }
+
+  #answered(): void {
+    this.#unanswered -= 1;
+    if (!this.#settle || (this.#undecided > 0 && this.#unanswered > 0)) return;
+    this.#settle(this.#outcomes());
+    this.#settle = undefined;
+  }
+
+  #outcomes(): readonly RenewOutcome[] {
+    const { quorum } = this.#electorate;
+    const failed = this.#undecided > 0 ? this.#failed() : undefined;
+    return this.#votes.map(({ yes, no, taken }, lease) => {
+      if (yes >= quorum) return RENEWED;
+      if (no >= quorum) return { kind: 'lost', loss: taken ? TAKEN_OVER : BROKEN };
+      return failed!.get(lease)!;
+    });
+  }
+
+  /** Of the leases about which no quorum has decided; those that failed for the same reasons share an error. */
+  #failed(): ReadonlyMap<number, RenewOutcome> {
+    const { quorum } = this.#electorate;
+    const alike = new Map<string, number[]>();
+    for (const [lease, { yes, no, failures = [] }] of this.#votes.entries()) {
+      if (yes >= quorum || no >= quorum) continue;
+      const reasons = [...failures].map(([node, { message }]) => `${node} ${message}`).join();
+      const others = alike.get(reasons);
+      if (others) others.push(lease);
+      else alike.set(reasons, [lease]);
+    }
+    const outcomes = new Map<number, RenewOutcome>();
+    for (const leases of alike.values()) {
+      const outcome: RenewOutcome = { kind: 'failed', error: this.#unavailable(leases) };
+      for (const lease of leases) outcomes.set(lease, outcome);
+    }
+    return outcomes;
+  }
+
+  #unavailable([first = 0, ...others]: readonly number[]): Error {
+    const more = others.length === 0 ? '' : ` and of ${others.length} more locks`;
+    return this.#electorate.unavailable(
+      `renew the lease of "${this.#grants[first]!.name}"${more}`,
+      this.#votes[first]!.failures ?? new Map(),
+    );
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../common/clock.js';
+import type { Appointment, Schedule } from '../common/schedule.js';
+import type { HeldLease } from './lease.js';
+
+/** A period is cut into so many slots; the leases that are due in the same one are renewed together. */
+const SLOTS = 32;
+
+/** A shorter time is cut into so many at least, so that nothing is renewed much before it has to be. */
+const FEWEST_SLOTS = 16;
+
+/** How many leases are renewed at once. A Redis node, and this process, are busy with so many for a millisecond or two. */
+const MOST_LEASES = 500;
+
+/** What calculating with times may lose, in slots. */
+const ROUNDING = 1e-6;
+
+/** Leases of one ttl that are renewed together. */
+export class Batch {
+  readonly leases = new Set<HeldLease>();
+  /** The next look at it; called off when the last lease has left. */
+  appointment?: Appointment;
+
+  /** @param onEmpty told when the last lease has left */
+  constructor(
+    readonly ttl: number,
+    private readonly onEmpty: () => void,
+  ) {}
+
+  get full(): boolean {
+    return this.leases.size >= MOST_LEASES;
+  }
+
+  leave(lease: HeldLease): void {
+    this.leases.delete(lease);
+    if (this.leases.size > 0) return;
+    this.appointment?.cancel();
+    this.onEmpty();
+  }
+}
+
+/**
+ * When which leases are renewed, and which of them together: many leases cost few calls, spread over the period, and no
+ * appointment each.
+ *
+ * The slots are the same for all leases of a ttl, whenever these were taken, so that what is due together once stays
+ * together. A slot that is full sends the next lease to the one before it, as a lease may always be renewed earlier, and
+ * where all are full they are cut in halves.
+ */
+export class Timetable {
+  /** By ttl, and then by when they are due, on the monotonic clock, ms. */
+  readonly #batches = new Map<number, Map<number, Batch>>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly schedule: Schedule,
+    private readonly onDue: (batch: Batch) => void,
+  ) {}
+
+  /**
+   * A batch that has room for one more lease.
+   *
+   * @param ttl of its leases, ms
+   * @param period between two renewals of such a lease, ms
+   * @param delay when it is due at the latest, from now, ms; above 0
+   */
+  batchWithin(delay: number, ttl: number, period: number): Batch {
+    let batches = this.#batches.get(ttl);
+    if (!batches) this.#batches.set(ttl, (batches = new Map()));
+    const now = this.clock.monotonic();
+    let width = period / SLOTS;
+    while (width * FEWEST_SLOTS > delay) width /= 2;
+    for (; ; width /= 2) {
+      for (let slot = Math.floor((now + delay) / width + ROUNDING); slot * width > now; slot -= 1) {
+        const batch = batches.get(slot * width) ?? this.#open(ttl, batches, slot * width);
+        if (!batch.full) return batch;
+      }
+    }
+  }
+
+  #open(ttl: number, batches: Map<number, Batch>, at: number): Batch {
+    const close = (): void => {
+      if (batches.get(at) !== batch) return;
+      batches.delete(at);
+      if (batches.size === 0) this.#batches.delete(ttl);
+    };
+    const batch = new Batch(ttl, close);
+    batches.set(at, batch);
+    batch.appointment = this.schedule.at(at, () => {
+      close();
+      this.onDue(batch);
+    });
+    return batch;
+  }
+}
