@@ -84,7 +84,6 @@ function plainCommand(random: Random): string[] {
     ['get', key],
     ['del', key, random.pick(KEYS)],
     ['pttl', key],
-    ['time'],
     ['publish', 'channel', 'text'],
     ['nonsense', key],
     ['exists', key, random.pick(KEYS)],
