@@ -23,6 +23,12 @@ import { RenewalRound } from './renewal-round.js';
 import { BREAK } from './scripts.js';
 import { WakeUps } from './wake-ups.js';
 
+/** Leases that one script renews. */
+const RENEWALS = 500;
+
+/** Fewer where it may take a command for each of them. */
+const RENEWALS_ON_SHARDS = 32;
+
 /**
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
  *
@@ -33,6 +39,7 @@ import { WakeUps } from './wake-ups.js';
 export class RedisDriver implements Driver {
   readonly description: string;
   readonly leasesExpire = true;
+  readonly renewsAtOnce: number;
   readonly #electorate: Electorate;
   readonly #voting: RedlockVoting;
   readonly #health: BackendHealth;
@@ -86,6 +93,7 @@ export class RedisDriver implements Driver {
     const names = nodes.map(({ name }) => name).join(', ');
     this.description = nodes.length === 1 ? `redis ${names}` : `redis ${nodes.length} nodes: ${names}`;
     this.#electorate = new Electorate(nodes);
+    this.renewsAtOnce = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
     this.#voting = new RedlockVoting(this.#electorate, channelOf, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
     this.#wakeUps = new WakeUps(plans, this.#electorate.quorum, commandTimeout, context);
