@@ -16,6 +16,9 @@ export interface Driver {
   /** True when a lease ends by its ttl unless renewed; false when it ends with the process that holds it. */
   readonly leasesExpire: boolean;
 
+  /** The most leases that one renewal should have: both sides have to be done with them in a millisecond or two. */
+  readonly renewsAtOnce: number;
+
   /** Connects, and rejects when the back end cannot be used. A driver is started at most once. */
   start(): Promise<void>;
 

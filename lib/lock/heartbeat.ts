@@ -43,7 +43,8 @@ export class Heartbeat {
     private readonly schedule: Schedule,
     private readonly settings: HeartbeatSettings,
   ) {
-    this.#timetable = new Timetable(clock, schedule, (batch) => void this.#renew(batch));
+    const limits = { usualTtl: settings.ttl, most: driver.renewsAtOnce };
+    this.#timetable = new Timetable(clock, schedule, limits, (batch) => void this.#renew(batch));
   }
 
   /** Announces the member for the first time, and from then on once per period. */

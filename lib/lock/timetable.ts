@@ -8,34 +8,37 @@ const SLOTS = 32;
 /** A shorter time is cut into so many at least, so that nothing is renewed much before it has to be. */
 const FEWEST_SLOTS = 16;
 
-/** How many leases are renewed at once. A Redis node, and this process, are busy with so many for a millisecond or two. */
-const MOST_LEASES = 500;
-
 /** What calculating with times may lose, in slots. */
 const ROUNDING = 1e-6;
 
 /** Leases of one ttl that are renewed together. */
 export class Batch {
   readonly leases = new Set<HeldLease>();
-  /** The next look at it; called off when the last lease has left. */
+  /** The next look at it. */
   appointment?: Appointment;
 
   /** @param onEmpty told when the last lease has left */
   constructor(
     readonly ttl: number,
+    private readonly most: number,
     private readonly onEmpty: () => void,
   ) {}
 
   get full(): boolean {
-    return this.leases.size >= MOST_LEASES;
+    return this.leases.size >= this.most;
   }
 
   leave(lease: HeldLease): void {
     this.leases.delete(lease);
-    if (this.leases.size > 0) return;
-    this.appointment?.cancel();
-    this.onEmpty();
+    if (this.leases.size === 0) this.onEmpty();
   }
+}
+
+export interface TimetableSettings {
+  /** Of most leases, ms: a batch of theirs is kept until it is due, so that a lock in a loop opens none. */
+  readonly usualTtl: number;
+  /** How many leases are renewed together. */
+  readonly most: number;
 }
 
 /**
@@ -53,6 +56,7 @@ export class Timetable {
   constructor(
     private readonly clock: Clock,
     private readonly schedule: Schedule,
+    private readonly settings: TimetableSettings,
     private readonly onDue: (batch: Batch) => void,
   ) {}
 
@@ -78,12 +82,17 @@ export class Timetable {
   }
 
   #open(ttl: number, batches: Map<number, Batch>, at: number): Batch {
+    const { most, usualTtl } = this.settings;
+    const waits = (): boolean => batches.get(at) === batch;
     const close = (): void => {
-      if (batches.get(at) !== batch) return;
-      batches.delete(at);
+      if (waits()) batches.delete(at);
       if (batches.size === 0) this.#batches.delete(ttl);
     };
-    const batch = new Batch(ttl, close);
+    const batch = new Batch(ttl, most, () => {
+      if (waits() && ttl === usualTtl) return;
+      batch.appointment?.cancel();
+      close();
+    });
     batches.set(at, batch);
     batch.appointment = this.schedule.at(at, () => {
       close();

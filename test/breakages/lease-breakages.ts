@@ -54,10 +54,9 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     name: 'renewal after release',
     wrong: 'a lease whose release was not confirmed is renewed for ever',
     edits: [
-      { file: HEARTBEAT, find: '    this.#beats.delete(lease);\n', replace: '' },
-      { file: HEARTBEAT, find: '    beat.renewal.cancel();\n', replace: '' },
-      { file: HEARTBEAT, find: 'if (!beat || !lease.held) return;', replace: 'if (!beat) return;' },
-      { file: HEARTBEAT, find: 'if (beat) beat.deadline', replace: 'if (beat && lease.held) beat.deadline' },
+      { file: HEARTBEAT, find: '    this.#batches.delete(lease);\n', replace: '' },
+      { file: HEARTBEAT, find: '    batch.leave(lease);\n', replace: '' },
+      { file: HEARTBEAT, find: '.filter((lease) => lease.held);', replace: ';' },
     ],
     foundBy: simulation(1, 'stall: .* renewal was sent after the release'),
   },
@@ -67,8 +66,8 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: HEARTBEAT,
-        find: "      if (outcome?.kind === 'lost') return lease.lose(outcome.loss);\n",
-        replace: '',
+        find: "if (outcome.kind === 'lost') lease.lose(outcome.loss);\n      else if (outcome.kind === 'renewed') {",
+        replace: "if (outcome.kind !== 'failed') {",
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),

@@ -49,6 +49,7 @@ interface Stored {
  */
 export class ScriptedDriver implements Driver {
   readonly description = 'scripted';
+  readonly renewsAtOnce = 500;
   readonly calls: Call[] = [];
   readonly holders = new Map<string, Stored>();
   readonly members = new Set<string>();

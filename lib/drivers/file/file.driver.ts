@@ -43,6 +43,7 @@ interface Running {
 export class FileDriver implements Driver {
   readonly description: string;
   readonly leasesExpire = false;
+  readonly renewsAtOnce = Infinity;
 
   #directory: StateDirectory;
   #health: Health;

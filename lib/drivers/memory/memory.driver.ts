@@ -18,6 +18,7 @@ let grants = 0;
  */
 export class MemoryDriver implements Driver {
   readonly leasesExpire = false;
+  readonly renewsAtOnce = Infinity;
   readonly description: string;
   readonly #space: MemorySpace;
 

@@ -26,6 +26,12 @@ import { WaiterQueue } from './waiter-queue.js';
 /** How often `break` looks for the holder when the lock changes hands at that very moment. */
 const MOST_LOOKS = 3;
 
+/** Leases that one script renews. */
+const RENEWALS = 500;
+
+/** Fewer where it may take a command for each of them. */
+const RENEWALS_ON_SHARDS = 32;
+
 /**
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
  *
@@ -36,6 +42,7 @@ const MOST_LOOKS = 3;
 export class RedisDriver implements Driver {
   readonly description: string;
   readonly leasesExpire = true;
+  readonly renewsAtOnce: number;
   readonly #electorate: Electorate;
   readonly #voting: RedlockVoting;
   readonly #health: BackendHealth;
@@ -94,6 +101,7 @@ export class RedisDriver implements Driver {
     this.#electorate = new Electorate(nodes);
     this.#warn = warn;
     this.#sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
+    this.renewsAtOnce = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
     this.#voting = new RedlockVoting(this.#electorate, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
     this.#queue = new WaiterQueue(this.#electorate, plans, commandTimeout, context);
