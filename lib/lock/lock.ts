@@ -137,15 +137,15 @@ export class Lock {
   }
 
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
-    const { acquisition, blocking } = await this.#acquire(options, label);
+    const { acquisition, blocking, leaser } = await this.#acquire(options, label);
     if (acquisition instanceof HeldLease) return acquisition;
-    throw notAcquired(this.name, this.#provider.memberId, blocking, acquisition.remaining);
+    throw notAcquired(leaser, this.name, blocking, acquisition.remaining);
   }
 
   async #acquire(
     options: AcquireOptions,
     label: string,
-  ): Promise<{ acquisition: Acquisition; blocking: boolean | number }> {
+  ): Promise<{ acquisition: Acquisition; blocking: boolean | number; leaser: Leaser }> {
     checkLockOptions(options, `Lock "${this.name}"`);
     const leaser = this.#leaser;
     const blocking = options.blocking ?? this.#options.blocking ?? leaser.settings.blocking;
@@ -167,7 +167,7 @@ export class Lock {
         this.#line.leave();
       };
     }
-    return { acquisition, blocking };
+    return { acquisition, blocking, leaser };
   }
 }
 
