@@ -1,4 +1,5 @@
 import type { DynamicModule, FactoryProvider, Provider, Type } from '@nestjs/common';
+import { shown } from './common/checks.js';
 import { COORDINATION_OPTIONS } from './coordination.constants.js';
 import type { CoordinationOptions } from './coordination.options.js';
 import { InvalidOptionsError } from './errors.js';
@@ -28,6 +29,20 @@ export interface CoordinationAsyncOptions extends ModuleExtras, Pick<DynamicModu
   readonly useFactory?: FactoryProvider<CoordinationOptions | Promise<CoordinationOptions>>['useFactory'];
   readonly useClass?: Type<CoordinationOptionsFactory>;
   readonly useExisting?: Type<CoordinationOptionsFactory> | string | symbol;
+}
+
+/** @throws InvalidOptionsError */
+export function checkIsObject(options: unknown, where: string): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new InvalidOptionsError(`${where}: its options must be an object, got ${shown(options)}`);
+}
+
+/** @throws InvalidOptionsError for a name that nobody could inject by */
+export function checkName(name: unknown): void {
+  if (name === undefined || (typeof name === 'string' && name !== '')) return;
+  throw new InvalidOptionsError(
+    `CoordinationModule: name must be a non-empty string, got ${shown(name)}; leave it out for the one that needs no name`,
+  );
 }
 
 /** The options as the container keeps them: they hold passwords, which inspecting an application must not show. */
@@ -66,9 +81,20 @@ export function asyncOptionsProviders(options: CoordinationAsyncOptions): Provid
   const fromFactory = (token: Type<CoordinationOptionsFactory> | string | symbol): Provider => ({
     provide: COORDINATION_OPTIONS,
     inject: [token],
-    useFactory: async (factory: CoordinationOptionsFactory) =>
-      new HiddenOptions(await factory.createCoordinationOptions()),
+    useFactory: async (factory: Partial<CoordinationOptionsFactory> | undefined) => {
+      if (typeof factory?.createCoordinationOptions !== 'function') {
+        const way = useClass ? 'useClass' : 'useExisting';
+        throw new InvalidOptionsError(
+          `CoordinationModule.forRootAsync: ${nameOf(token)}, given as ${way}, has no method createCoordinationOptions(); add one that returns the options`,
+        );
+      }
+      return new HiddenOptions(await factory.createCoordinationOptions());
+    },
   });
   if (useClass) return [{ provide: useClass, useClass }, fromFactory(useClass)];
   return useExisting ? [fromFactory(useExisting)] : [];
+}
+
+function nameOf(token: Type | string | symbol): string {
+  return typeof token === 'function' ? `class ${token.name}` : String(token);
 }

@@ -1,7 +1,12 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { CoordinationAsyncOptions, CoordinationModuleOptions } from './coordination.module-options.js';
-import { asyncOptionsProviders, HiddenOptions } from './coordination.module-options.js';
+import {
+  asyncOptionsProviders,
+  checkIsObject,
+  checkName,
+  HiddenOptions,
+} from './coordination.module-options.js';
 import { COORDINATION_MODULE_NAME, COORDINATION_OPTIONS, OWN_COORDINATOR } from './coordination.constants.js';
 import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
@@ -23,7 +28,7 @@ const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();
  *
  * @publicApi
  */
-@Module({})
+@Module({ providers: [COORDINATION_MODULE_NAME, OWN_COORDINATOR].map(refuseBareImport) })
 export class CoordinationModule implements OnModuleInit {
   constructor(
     @Inject(COORDINATION_MODULE_NAME) private readonly name: { readonly value?: string },
@@ -54,6 +59,7 @@ export class CoordinationModule implements OnModuleInit {
    * CoordinationModule.forRoot({ backendUrl: 'redis://10.0.0.1:6379', prefix: 'shares:' });
    */
   static forRoot(options: CoordinationModuleOptions = {}): DynamicModule {
+    checkIsObject(options, 'CoordinationModule.forRoot');
     const { name, isGlobal, ...coordination } = options;
     const hidden = new HiddenOptions(coordination);
     return dynamicModule(name, isGlobal, [{ provide: COORDINATION_OPTIONS, useValue: hidden }]);
@@ -67,6 +73,7 @@ export class CoordinationModule implements OnModuleInit {
    * CoordinationModule.forRootAsync({ inject: [ConfigService], useFactory: (config) => ({ prefix: config.get('APP') }) });
    */
   static forRootAsync(options: CoordinationAsyncOptions): DynamicModule {
+    checkIsObject(options, 'CoordinationModule.forRootAsync');
     const { name, isGlobal, imports } = options;
     return dynamicModule(name, isGlobal, asyncOptionsProviders(options), imports);
   }
@@ -77,12 +84,23 @@ export class CoordinationModule implements OnModuleInit {
   }
 }
 
+/** A dynamic module's own providers replace these. */
+function refuseBareImport(token: symbol): Provider {
+  const useFactory = (): never => {
+    throw new InvalidOptionsError(
+      'CoordinationModule: it is imported as a bare class; import CoordinationModule.forRoot({ … }) or CoordinationModule.forRootAsync({ … }) instead',
+    );
+  };
+  return { provide: token, useFactory };
+}
+
 function dynamicModule(
   name: string | undefined,
   isGlobal: boolean | undefined,
   optionsProviders: Provider[],
   imports: DynamicModule['imports'] = [],
 ): DynamicModule {
+  checkName(name);
   const token = getCoordinatorToken(name);
   return {
     module: CoordinationModule,

@@ -1,7 +1,12 @@
-import { Logger } from '@nestjs/common';
+import { Logger, type LoggerService, type LogLevel } from '@nestjs/common';
 import { logSafely } from './common/log-safely.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 import type { LeaserLog } from './lock/lease-reports.js';
+
+/** As Nest's ConsoleLogger, and many another, says what it would not write. */
+interface LevelAwareLogger extends LoggerService {
+  isLevelEnabled?(level: LogLevel): boolean;
+}
 
 /** What a coordinator writes to the application's log. Nothing here fails when the log does. */
 export class CoordinatorLog implements LeaserLog {
@@ -33,7 +38,7 @@ export class CoordinatorLog implements LeaserLog {
 
   debug(message: () => string): void {
     logSafely(() => {
-      if (Logger.isLevelEnabled('debug')) this.#logger.debug(message());
+      if (this.#writesDebug()) this.#logger.debug(message());
     });
   }
 
@@ -43,6 +48,17 @@ export class CoordinatorLog implements LeaserLog {
 
   error(message: string, ...error: unknown[]): void {
     logSafely(() => this.#logger.error(message, ...error));
+  }
+
+  /**
+   * Asks where the line would go to. `Logger.isLevelEnabled` tells of levels that were set by a list alone: on Nest 11
+   * it says no where none were, though every line is printed, and on both of a list that another logger has replaced.
+   */
+  #writesDebug(): boolean {
+    // Undefined with `logger: false`.
+    const target: LevelAwareLogger | undefined = this.#logger.localInstance;
+    if (!target?.debug) return false;
+    return target.isLevelEnabled?.('debug') ?? true;
   }
 
   #info(message: string): void {

@@ -1,4 +1,5 @@
-import type { LeaseLostError } from '../errors.js';
+import { InvalidOptionsError, type LeaseLostError } from '../errors.js';
+import { shown } from './checks.js';
 
 interface LeaseEvent {
   /** The lock's name, without the prefix. */
@@ -32,6 +33,25 @@ export interface CoordinatorEvents {
 
 export type CoordinatorEventName = keyof CoordinatorEvents;
 
+/** Every name, as `satisfies` sees to. */
+const NAMES = Object.keys({
+  'lease.waiting': true,
+  'lease.acquired': true,
+  'lease.released': true,
+  'lease.lost': true,
+  'backend.up': true,
+  'backend.down': true,
+} satisfies Record<CoordinatorEventName, true>);
+
+/** @throws InvalidOptionsError */
+function checkListener(name: unknown, listener: unknown): void {
+  if (typeof name !== 'string' || !NAMES.includes(name)) {
+    throw new InvalidOptionsError(`on: unknown event ${shown(name)}, known are ${NAMES.join(', ')}`);
+  }
+  if (typeof listener === 'function') return;
+  throw new InvalidOptionsError(`on: the listener for "${name}" must be a function, got ${shown(listener)}`);
+}
+
 /** An object of its own for each call of `on`: the same function may listen twice. */
 interface Subscription {
   readonly listener: (event: never) => unknown;
@@ -44,6 +64,7 @@ export class CoordinatorEmitter {
   constructor(private readonly report: (message: string, error: unknown) => void) {}
 
   on<E extends CoordinatorEventName>(name: E, listener: (event: CoordinatorEvents[E]) => void): () => void {
+    checkListener(name, listener);
     let listeners = this.#listeners.get(name);
     if (!listeners) this.#listeners.set(name, (listeners = new Set()));
     const subscription: Subscription = { listener };

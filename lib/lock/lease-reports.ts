@@ -32,11 +32,7 @@ export class LeaseReports {
 
   /** @param holder the function that waits for a lock which it holds itself, if that is so */
   waiting(lock: string, label: string, holder: string | undefined): void {
-    if (holder !== undefined) {
-      this.warn(
-        `Lock "${lock}": ${label || 'a call'} waits for a lock that ${holder}, which called it, already holds; locks are not re-entrant, so it can wait for ever`,
-      );
-    }
+    if (holder !== undefined) this.#warnReentrant(lock, label, 'waits for', holder, 'it can wait for ever');
     this.#debug(() =>
       label ? `Lock "${lock}": "${label}" waits for it` : `Lock "${lock}": a call waits for it`,
     );
@@ -54,8 +50,12 @@ export class LeaseReports {
     }));
   }
 
-  /** The lock was not to be had in the time that the call allowed. */
-  refused(lock: string, label: string): void {
+  /**
+   * The lock was not to be had in the time that the call allowed.
+   * @param holder the function that asked, without waiting, for a lock which it holds itself, if that is so
+   */
+  refused(lock: string, label: string, holder: string | undefined): void {
+    if (holder !== undefined) this.#warnReentrant(lock, label, 'tries', holder, 'it cannot get it');
     this.#debug(() => `Lock "${lock}" not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`);
   }
 
@@ -82,6 +82,12 @@ export class LeaseReports {
         `Lock "${lease.name}": the release was not confirmed, it ends by its ttl of ${lease.ttl} ms: ${String(end.error)}`,
       );
     }
+  }
+
+  #warnReentrant(lock: string, label: string, does: string, holder: string, so: string): void {
+    this.warn(
+      `Lock "${lock}": ${label || 'a call'} ${does} a lock that ${holder}, which called it, already holds; locks are not re-entrant, so ${so}`,
+    );
   }
 
   #debug(message: () => string): void {

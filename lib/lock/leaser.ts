@@ -117,7 +117,8 @@ export class Leaser implements LeaseKeeper {
       if (inHandle) result = await this.#acquire(call);
       if (!(result instanceof HeldLease)) {
         throwIfGone(terms, this.memberId);
-        this.#reports.refused(name, label);
+        // A call that waited was warned of when it began to.
+        this.#reports.refused(name, label, terms.patience.once ? holderInThisContext(this, name) : undefined);
       }
       return result;
     } catch (error) {

@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../errors.js';
-import { checkBlocking, checkBoolean, checkTtl } from '../common/checks.js';
+import { checkBlocking, checkBoolean, checkTtl, shown } from '../common/checks.js';
 
 /**
  * What a lock does unless a call says otherwise.
@@ -28,10 +28,33 @@ export interface AcquireOptions extends LockOptions {
   readonly signal?: AbortSignal;
 }
 
-/** @throws InvalidOptionsError that names every wrong option, with `where` in front */
-export function checkLockOptions(options: AcquireOptions, where: string): void {
-  const problems = lockOptionProblems(options);
+const LOCK_OPTIONS = ['ttl', 'blocking', 'fencing', 'fair'] as const satisfies (keyof LockOptions)[];
+const ACQUIRE_OPTIONS = [...LOCK_OPTIONS, 'signal'] as const satisfies (keyof AcquireOptions)[];
+
+/** @throws InvalidOptionsError that names every wrong option of a lock, with `where` in front */
+export function checkLockOptions(options: LockOptions, where: string): void {
+  check(options, where, LOCK_OPTIONS);
+}
+
+/** @throws InvalidOptionsError that names every wrong option of a call, with `where` in front */
+export function checkAcquireOptions(options: AcquireOptions, where: string): void {
+  check(options, where, ACQUIRE_OPTIONS);
+}
+
+function check(options: AcquireOptions, where: string, known: readonly string[]): void {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidOptionsError(`${where}: its options must be an object, got ${shown(given)}`);
+  }
+  const problems = Object.keys(options)
+    .filter((key) => !known.includes(key))
+    .map((key) => unknownOption(key, known));
+  problems.push(...lockOptionProblems(options));
   if (problems.length > 0) throw new InvalidOptionsError(`${where}: ${problems.join('; ')}`);
+}
+
+export function unknownOption(key: string, known: readonly string[]): string {
+  return `unknown option ${shown(key)}, known are ${known.join(', ')}`;
 }
 
 /** Every wrong option, as a sentence that names it. */

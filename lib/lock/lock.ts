@@ -1,5 +1,7 @@
+import { shown } from '../common/checks.js';
+import { InvalidOptionsError } from '../errors.js';
 import type { Acquisition } from './acquire-call.js';
-import { checkLockOptions } from './lock-options.js';
+import { checkAcquireOptions, checkLockOptions } from './lock-options.js';
 import type { AcquireOptions, LockOptions } from './lock-options.js';
 import { HeldLease, type Lease } from './lease.js';
 import type { Leaser } from './leaser.js';
@@ -128,6 +130,11 @@ export class Lock {
   using<T>(options: AcquireOptions, body: (lease: Lease) => T): Promise<Awaited<T>>;
   async using<T>(...args: UsingArguments<T>): Promise<Awaited<T>> {
     const [options, body] = args.length === 1 ? [{}, args[0]] : args;
+    if (typeof body !== 'function') {
+      throw new InvalidOptionsError(
+        `Lock "${this.name}": the last argument of using must be the function to run, got ${shown(body)}`,
+      );
+    }
     const label = body.name || 'an anonymous function';
     return runAndFinish(await this.#hold(options, label), label, body);
   }
@@ -137,16 +144,16 @@ export class Lock {
   }
 
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
-    const { acquisition, blocking } = await this.#acquire(options, label);
+    const { acquisition, blocking, leaser } = await this.#acquire(options, label);
     if (acquisition instanceof HeldLease) return acquisition;
-    throw notAcquired(this.name, this.#provider.memberId, blocking, acquisition.remaining);
+    throw notAcquired(leaser, this.name, blocking, acquisition.remaining);
   }
 
   async #acquire(
     options: AcquireOptions,
     label: string,
-  ): Promise<{ acquisition: Acquisition; blocking: boolean | number }> {
-    checkLockOptions(options, `Lock "${this.name}"`);
+  ): Promise<{ acquisition: Acquisition; blocking: boolean | number; leaser: Leaser }> {
+    checkAcquireOptions(options, `Lock "${this.name}"`);
     const leaser = this.#leaser;
     const blocking = options.blocking ?? this.#options.blocking ?? leaser.settings.blocking;
     const ttl = options.ttl ?? this.#options.ttl ?? leaser.settings.ttl;
@@ -167,7 +174,7 @@ export class Lock {
         this.#line.leave();
       };
     }
-    return { acquisition, blocking };
+    return { acquisition, blocking, leaser };
   }
 }
 

@@ -1,6 +1,7 @@
 import { LockAcquireFailedError } from '../errors.js';
 import type { HeldLease, Lease } from './lease.js';
-import { runUnder } from './lease-context.js';
+import { holderInThisContext, runUnder } from './lease-context.js';
+import type { Leaser } from './leaser.js';
 
 /** The shortest time after which a client is told to try again, ms. */
 const SHORTEST_RETRY_AFTER = 1000;
@@ -32,16 +33,24 @@ export async function runAndFinish<T>(
   return result;
 }
 
-/** The error of a call that has to have the lock and did not get it. */
+/**
+ * The error of a call that has to have the lock and did not get it.
+ * @param leaser of the member that asked for it
+ */
 export function notAcquired(
+  leaser: Pick<Leaser, 'memberId'>,
   name: string,
-  memberId: string,
   waited: boolean | number,
   remaining: number | undefined,
 ): LockAcquireFailedError {
   const how = typeof waited === 'number' && waited > 0 ? `within ${waited} ms` : 'at once';
+  const holder = holderInThisContext(leaser, name);
+  const why =
+    holder === undefined
+      ? 'somebody else holds it; try again later or raise "blocking"'
+      : `${holder}, which called it, holds it already; locks are not re-entrant, so take it once, in the outermost of them`;
   return new LockAcquireFailedError(
-    `Lock "${name}": ${memberId} did not get it ${how}, somebody else holds it; try again later or raise "blocking"`,
+    `Lock "${name}": member ${leaser.memberId} did not get it ${how}, ${why}`,
     { retryAfter: Math.max(SHORTEST_RETRY_AFTER, remaining ?? 0) },
   );
 }

@@ -112,7 +112,7 @@ function namingOf(
 ): Pick<SynchronizedDefinition, 'nameOf' | 'constantName'> {
   if (typeof lockName === 'function') {
     const where = placeOf(target, propertyKey);
-    return { nameOf: (_self, args) => nameFrom(lockName(...(args as never[])), where) };
+    return { nameOf: (_self, args) => nameFrom(() => lockName(...(args as never[])), where) };
   }
   const template = bindTemplate(
     LockNameTemplate.parse(lockName, placeOf(target, propertyKey)),
@@ -123,11 +123,28 @@ function namingOf(
   return { nameOf, constantName: template.constant ? nameOf(undefined, []) : undefined };
 }
 
-function nameFrom(made: unknown, where: string): string {
+function nameFrom(make: () => unknown, where: string): string {
+  let made: unknown;
+  try {
+    made = make();
+  } catch (cause) {
+    throw new LockNameError(`${where}: its lock name function failed: ${oneLine(cause)}`, { cause });
+  }
   if (typeof made === 'string' && made !== '') return made;
+  if (made instanceof Promise) {
+    // Nobody else looks at it.
+    made.catch(() => undefined);
+    throw new LockNameError(
+      `${where}: its lock name function returned a promise; it must not be async: it makes the name out of the arguments alone`,
+    );
+  }
   throw new LockNameError(
     `${where}: its lock name function returned ${kindOf(made)}; it has to return a non-empty string`,
   );
+}
+
+function oneLine(cause: unknown): string {
+  return String(cause).split('\n', 1)[0] ?? '';
 }
 
 /** Never the value: it may be a secret. */

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { type LockOptions, lockOptionProblems } from '../lock/lock-options.js';
+import { type LockOptions, lockOptionProblems, unknownOption } from '../lock/lock-options.js';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 
@@ -47,7 +47,7 @@ export function checkSynchronizedOptions(options: SynchronizedOptions, where: st
     problems.push(`coordinator must be the name of a coordinator, got ${shown(coordinator)}`);
   }
   for (const [key, value] of Object.entries(options)) {
-    if (!KNOWN.includes(key)) problems.push(`unknown option ${shown(key)}, known are ${KNOWN.join(', ')}`);
+    if (!KNOWN.includes(key)) problems.push(unknownOption(key, KNOWN));
     const choices: readonly unknown[] | undefined = CHOICES[key as keyof typeof CHOICES];
     if (choices && value !== undefined && !choices.includes(value)) {
       problems.push(`${key} must be one of ${choices.map(shown).join(', ')}, got ${shown(value)}`);

@@ -32,7 +32,7 @@ export async function takeLease(
   });
   if (acquisition instanceof HeldLease) return acquisition;
   if (options.onNotAcquired === 'skip') return undefined;
-  throw notAcquired(name, leaser.memberId, blocking, acquisition.remaining);
+  throw notAcquired(leaser, name, blocking, acquisition.remaining);
 }
 
 /** Who skips what another replica does would never skip if it waited for ever. */

@@ -43,8 +43,21 @@ class ShareController {
 })
 class AppModule {}
 
+/** Keeps what is printed until it is called, and gives it back. */
+function capturePrinted(): () => string {
+  let printed = '';
+  const { write } = process.stdout;
+  process.stdout.write = (text: string | Uint8Array) => ((printed += String(text)), true);
+  return () => {
+    process.stdout.write = write;
+    return printed;
+  };
+}
+
 async function main(): Promise<void> {
-  const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+  const printed = capturePrinted();
+  // With Nest's own logger, which prints debug lines.
+  const app = await NestFactory.create(AppModule);
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const answers = await Promise.all(
@@ -55,6 +68,8 @@ async function main(): Promise<void> {
   const lock = new Lock('by-hand-<id>', { id: 1 }, coordinator);
   if (!(await lock.acquire(1000)) || !(await lock.release())) throw new Error('the lock was not to be had');
   await app.close();
+  if (!printed().includes('Lock "share-7" acquired by "ShareController.extend"'))
+    throw new Error('no debug line');
   if (coordinator.started) throw new Error('the coordinator runs on');
   console.log('works');
 }

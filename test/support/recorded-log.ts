@@ -3,6 +3,7 @@ import { Logger, type LoggerService, type LogLevel } from '@nestjs/common';
 /** Keeps what is logged through Nest's Logger, instead of printing it. */
 export class RecordedLog implements LoggerService {
   readonly lines: { readonly level: string; readonly text: string }[] = [];
+  #levels: readonly LogLevel[] = [];
 
   /** From here on everything is logged here. */
   static install(levels?: LogLevel[]): RecordedLog {
@@ -22,6 +23,14 @@ export class RecordedLog implements LoggerService {
   /** The lines of that level, of our own context. */
   of(level: string): string[] {
     return this.lines.filter((line) => line.level === level).map(({ text }) => text);
+  }
+
+  setLogLevels(levels: LogLevel[]): void {
+    this.#levels = levels;
+  }
+
+  isLevelEnabled(level: LogLevel): boolean {
+    return this.#levels.includes(level);
   }
 
   get all(): string {

@@ -26,7 +26,7 @@ describe('hold', () => {
     expect(error).toBeInstanceOf(LockAcquireFailedError);
     expect(error).toMatchObject({
       retryAfter: 1000,
-      message: expect.stringContaining('Lock "lock": member-1'),
+      message: expect.stringContaining('Lock "lock": member member-1'),
     });
     driver.answer('tryAcquire', { granted: false, remaining: 4200 });
     await expect(lock.hold({ blocking: false })).rejects.toMatchObject({ retryAfter: 4200 });
@@ -168,5 +168,28 @@ describe('using', () => {
     expect(warnings).toEqual([
       expect.stringMatching(/^Lock "lock": innerBody waits for a lock that outerBody, .*already holds/),
     ]);
+  });
+
+  it('says in warning and error that a call which does not wait asks for what its own caller holds', async () => {
+    const { lock, other, warnings } = lockBench();
+    await lock.using(async function outerBody() {
+      const refused = other.using({ blocking: false }, function innerBody() {});
+      await expect(refused).rejects.toThrow(
+        /^Lock "lock": member \S+ did not get it at once, outerBody, which called it, holds it already; locks are not re-entrant/,
+      );
+    });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Lock "lock": innerBody tries a lock that outerBody, .*already holds/),
+    ]);
+  });
+
+  it('blames nobody in its own context when it is somebody else who holds the lock', async () => {
+    const { lock, other, warnings } = lockBench();
+    await lock.acquire();
+    await expect(other.using({ blocking: false }, () => undefined)).rejects.toThrow(
+      /^Lock "lock": member \S+ did not get it at once, somebody else holds it;/,
+    );
+    expect(warnings).toEqual([]);
+    await lock.release();
   });
 });

@@ -1,12 +1,17 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { unusableDirectory } from './file.messages.js';
+import { shorten, unusableDirectory } from './file.messages.js';
 import { LOCK_MECHANISM, type NativeLock } from './native-lock.js';
 
 /** Grows with every change after which old and new processes would not understand each other. */
 const VERSION = 1;
 const EXPECTED = { locks: LOCK_MECHANISM, version: VERSION };
+
+const FORMAT_FILE = 'format.json';
+
+/** What a new file system has at its root. */
+const ALWAYS_THERE = 'lost+found';
 
 /** Another process needs microseconds to write the file; one that was stopped in the middle must not hold us up. */
 const PATIENCE = 1000;
@@ -19,7 +24,8 @@ const PAUSE = 5;
  * use different ones must not share a directory.
  */
 export async function checkFormat(directory: string, native: NativeLock): Promise<void> {
-  const path = join(directory, 'format.json');
+  const path = join(directory, FORMAT_FILE);
+  refuseForeign(directory, path);
   const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
   const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   try {
@@ -36,20 +42,30 @@ export async function checkFormat(directory: string, native: NativeLock): Promis
   }
 }
 
+/** Nothing is put into a directory that somebody uses for something else, the root of the file system before all. */
+function refuseForeign(directory: string, formatPath: string): void {
+  const found = readdirSync(directory).find((entry) => entry !== ALWAYS_THERE);
+  // Asked for after the list was read: of what is ours it is made first.
+  if (found === undefined || existsSync(formatPath)) return;
+  throw unusableDirectory(directory, {
+    reason: `it holds other things (${shorten(found)} is one) and no ${FORMAT_FILE} of the file back end`,
+    advice: 'empty it',
+  });
+}
+
 function compare(directory: string, path: string, text: string): void {
   const found = parse(text);
   if (!found) {
-    throw unusableDirectory(
-      directory,
-      `${path} does not say how locks are kept there; it may belong to something else`,
-    );
+    throw unusableDirectory(directory, {
+      reason: `${path} does not say how locks are kept there; it may belong to something else`,
+    });
   }
   if (found.locks !== EXPECTED.locks || found.version !== EXPECTED.version) {
-    throw unusableDirectory(
-      directory,
-      `its locks are kept by ${String(found.locks)}, format ${String(found.version)}, ` +
+    throw unusableDirectory(directory, {
+      reason:
+        `its locks are kept by ${String(found.locks)}, format ${String(found.version)}, ` +
         `and this process keeps them by ${EXPECTED.locks}, format ${EXPECTED.version}, so that they would not exclude each other`,
-    );
+    });
   }
 }
 

@@ -68,7 +68,7 @@ export class FileDriver implements Driver {
   }
 
   async start(): Promise<void> {
-    const native = loadNativeLock();
+    const native = await loadNativeLock();
     await this.#directory.prepare(native, this.context.warn);
     const { instances, members: memberFiles } = this.#directory;
     this.#attempt('start in', memberFiles, memberFiles, () => Members.sweep(memberFiles, native));

@@ -3,16 +3,34 @@ import type { OwnerRecord } from './owner-record.js';
 
 const OPTION = 'backendUrl (COORDINATION_BACKEND_URL)';
 
+/** What stands in the way of using a directory, and what would end it beside naming another one. */
+export interface DirectoryProblem {
+  readonly reason: string;
+  readonly advice?: string;
+  readonly cause?: unknown;
+}
+
 export function unusableDirectory(
   directory: string,
-  reason: string,
-  cause?: unknown,
+  { reason, advice, cause }: DirectoryProblem,
 ): BackendUnavailableError {
   return new BackendUnavailableError(
     `the file back end cannot use the directory ${directory}: ${reason}; ` +
-      `make it writable for this user alone, or name another one with ${OPTION}, as in file:///var/lib/app/coordination`,
+      `${advice === undefined ? '' : `${advice}, or `}name another one with ${OPTION}, as in file:///var/lib/app/coordination`,
     { cause },
   );
+}
+
+/** Of a failure that was not expected, by what the system says of it. */
+export function directoryProblem(cause: unknown): DirectoryProblem {
+  const reason = reasonOf(cause);
+  if (/\b(EEXIST|ENOTDIR)\b/.test(reason)) {
+    return { reason: `a file is in its way (${reason})`, advice: 'move that file away', cause };
+  }
+  if (/\b(EACCES|EPERM)\b/.test(reason)) {
+    return { reason, advice: 'make it writable for this user alone', cause };
+  }
+  return { reason, cause };
 }
 
 export function failedOn(path: string, what: string, cause: unknown): BackendUnavailableError {

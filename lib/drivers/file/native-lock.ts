@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { BackendUnavailableError } from '../../errors.js';
 
 /** Locks of whole files that the kernel keeps per open file, and drops when the last descriptor of it is gone. */
@@ -27,12 +26,18 @@ let loaded: NativeLock | undefined;
  *
  * @throws BackendUnavailableError where there is no native module for this platform.
  */
-export function loadNativeLock(): NativeLock {
-  loaded ??= wrap(loadBinding(createRequire(import.meta.url)));
+export async function loadNativeLock(): Promise<NativeLock> {
+  loaded ??= wrap(await loadBinding());
   return loaded;
 }
 
-export function loadBinding(require: NodeJS.Require): Binding {
+/** Without `import.meta`, which Jest on Nest 11 cannot compile to CommonJS. */
+async function importBinding(): Promise<Binding> {
+  const module = await import('fs-native-extensions/binding.js');
+  return (module.default ?? module) as Binding;
+}
+
+export async function loadBinding(load = importBinding): Promise<Binding> {
   const { platform, arch } = process;
   if (platform === 'win32') {
     throw new BackendUnavailableError(
@@ -40,12 +45,12 @@ export function loadBinding(require: NodeJS.Require): Binding {
     );
   }
   try {
-    return require(`${PACKAGE}/binding`) as Binding;
+    return await load();
   } catch (first) {
     // Its loader asks for a musl build on Alpine, which is not shipped; the one for glibc works there.
     try {
-      const root = dirname(require.resolve(`${PACKAGE}/package.json`));
-      return require(join(root, 'prebuilds', `${platform}-${arch}`, `${PACKAGE}.node`)) as Binding;
+      const require = createRequire(referrerOf(first));
+      return require(`./prebuilds/${platform}-${arch}/${PACKAGE}.node`) as Binding;
     } catch {
       // The first failure is the one of the regular way, and tells more.
       throw new BackendUnavailableError(
@@ -55,6 +60,12 @@ export function loadBinding(require: NodeJS.Require): Binding {
       );
     }
   }
+}
+
+/** The package's own file, as its loader names it when it finds no build. */
+function referrerOf(error: unknown): URL {
+  if (error instanceof Error && 'referrer' in error) return new URL(String(error.referrer));
+  throw error;
 }
 
 function wrap(binding: Binding): NativeLock {

@@ -83,8 +83,8 @@ function socketPath(directory: string, number: number): string {
   const path = join(mkdtempSync(join(tmpdir(), PRIVATE_PREFIX)), 's');
   if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH) return path;
   rmdirSync(dirname(path));
-  throw unusableDirectory(
-    dirname(directory),
-    `its path is too long for a socket (${LONGEST_SOCKET_PATH} bytes at most), and so is that of ${tmpdir()} (TMPDIR)`,
-  );
+  throw unusableDirectory(dirname(directory), {
+    reason: `its path is too long for a socket (${LONGEST_SOCKET_PATH} bytes at most), and so is that of ${tmpdir()} (TMPDIR)`,
+    advice: 'set TMPDIR to a shorter one',
+  });
 }

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { BackendUnavailableError } from '../../errors.js';
 import { checkFormat } from './directory-format.js';
-import { reasonOf, unusableDirectory } from './file.messages.js';
+import { directoryProblem, unusableDirectory } from './file.messages.js';
 import type { NativeLock } from './native-lock.js';
 
 /** Magic numbers of Linux' statfs(2) for file systems whose locks may stay on one machine. */
@@ -63,11 +63,17 @@ export class StateDirectory {
     const { uid, mode } = statSync(this.path);
     const user = process.geteuid?.();
     if (user !== undefined && uid !== user) {
-      throw unusableDirectory(this.path, `it belongs to user ${uid}, and this process runs as user ${user}`);
+      throw unusableDirectory(this.path, {
+        reason: `it belongs to user ${uid}, and this process runs as user ${user}`,
+        advice: 'run all its processes as one user, to whom it belongs',
+      });
     }
     if ((mode & 0o022) !== 0) {
       const octal = (mode & 0o7777).toString(8).padStart(4, '0');
-      throw unusableDirectory(this.path, `others can write to it (mode ${octal}, chmod go-w would end that)`);
+      throw unusableDirectory(this.path, {
+        reason: `others can write to it (mode ${octal})`,
+        advice: 'make it writable for this user alone (chmod go-w)',
+      });
     }
   }
 
@@ -76,7 +82,7 @@ export class StateDirectory {
       await work();
     } catch (error) {
       if (error instanceof BackendUnavailableError) throw error;
-      throw unusableDirectory(this.path, reasonOf(error), error);
+      throw unusableDirectory(this.path, directoryProblem(error));
     }
   }
 }

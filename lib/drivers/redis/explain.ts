@@ -13,7 +13,11 @@ const RULES: readonly Rule[] = [
     'a password is needed (NOAUTH): give redis://:password@host, or redis://user:password@host, in the URL',
   ],
   // They name the command, key or channel.
-  [/NOPERM/, 'the ACL user may not do what is needed', 'and Redis’ words'],
+  [
+    /NOPERM/,
+    'the ACL user may not do what is needed: give it all of the ACL SETUSER line of README, "What it needs from Redis"',
+    'and Redis’ words',
+  ],
   [/READONLY/, 'is a replica and cannot be written to (READONLY): give the address of the master'],
   [/LOADING/, 'is still loading its data set (LOADING): try again when it has finished'],
   [
@@ -30,6 +34,10 @@ const RULES: readonly Rule[] = [
   [
     /invalid reply: null|No such master/,
     'the sentinels do not know this master: correct the master name in the URL',
+  ],
+  [
+    /unknown command.*sentinel/i,
+    'is a plain Redis and no sentinel: give the sentinels’ addresses (port 26379), or use redis:// for a server',
   ],
   [
     /sentinels are unreachable|connect to sentinel/,

@@ -184,11 +184,6 @@ export class RedisNode implements ConnectionOwner {
     return this.record ? (this.record.text ?? UNKNOWN_MARK) : '';
   }
 
-  /** Whether one command may be about several locks. */
-  get oneSlot(): boolean {
-    return this.#settings.topology !== 'cluster';
-  }
-
   /** Where the record is; where there is none, a key in the slot of the lock's. */
   recordKey(key: string): string {
     return this.record ? NODE_RECORD : key;

@@ -237,7 +237,7 @@ export class WaiterQueue {
   #refresh(index: number, waiters: readonly QueuedWaiter[]): Promise<void> {
     const node = this.#electorate.nodes[index] as RedisNode;
     const locks = byLock(waiters);
-    const size = node.oneSlot ? MOST_LOCKS : 1;
+    const size = node.sharded ? 1 : MOST_LOCKS;
     const chunks = Array.from({ length: Math.ceil(locks.length / size) }, (_, at) =>
       locks.slice(at * size, (at + 1) * size),
     );

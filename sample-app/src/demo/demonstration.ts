@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { addressOf } from './address.js';
 import type { Finding } from './audit.js';
 import { Fleet } from './fleet.js';
 import type { Amount } from './load.js';
@@ -30,7 +31,7 @@ export class Demonstration {
     private readonly ending: AbortSignal,
   ) {}
 
-  /** @returns true when every check of the locked load held */
+  /** @returns true when every check of the locked load held, and the replicas served to the end */
   async run(): Promise<boolean> {
     const { amount, serve } = this.options;
     say(`A share service in three replicas. Its shares are plain files in ${this.#directory}`);
@@ -48,8 +49,7 @@ export class Demonstration {
         ? 'PASSED: with locks nothing was lost, doubled or torn.'
         : `FAILED: see the column "locked". The files and logs are kept in ${this.#directory}`,
     );
-    if (this.#held && serve) await this.#serve(fleet);
-    return this.#held;
+    return this.#held && (!serve || (await this.#serve(fleet)));
   }
 
   /** Ends every replica, in bounded time, and takes the data away unless somebody has to look at it. */
@@ -66,7 +66,7 @@ export class Demonstration {
   async #startLocked(): Promise<Fleet> {
     const { backendUrl } = this.options;
     const locks = join(this.#directory, 'locks');
-    say(`1. With locks, on ${backendUrl === undefined ? `file ${locks}` : 'COORDINATION_BACKEND_URL'}`);
+    say(`1. With locks, on ${backendUrl === undefined ? `file ${locks}` : addressOf(backendUrl)}`);
     const fleet = await this.#start('locked', {
       COORDINATION_BACKEND_URL: backendUrl ?? pathToFileURL(locks).href,
       // Each data directory has an exports file, and so a lock of that name.
@@ -101,7 +101,8 @@ export class Demonstration {
     return fleet;
   }
 
-  async #serve(fleet: Fleet): Promise<void> {
+  /** @returns false when the last replica has died meanwhile */
+  async #serve(fleet: Fleet): Promise<boolean> {
     const { url } = fleet.next();
     const json = `-H 'content-type: application/json'`;
     say();
@@ -109,8 +110,9 @@ export class Demonstration {
     say(`   curl ${url}/shares`);
     say(`   curl ${url}/shares ${json} -d '{"size": 5}'`);
     say(`   curl ${url}/shares/<id>/extend ${json} -d '{"by": 2}'`);
-    if (!this.ending.aborted) await once(this.ending, 'abort');
+    if (!this.ending.aborted) await Promise.race([once(this.ending, 'abort'), fleet.gone()]);
     say();
-    say('Stopping the replicas');
+    say(this.ending.aborted ? 'Stopping the replicas' : 'No replica is left, so there is nothing to serve');
+    return this.ending.aborted;
   }
 }

@@ -2,6 +2,9 @@ import { constants } from 'node:os';
 
 const ASKED_BY = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** npm passes on the SIGINT that the terminal has sent to everybody already: a second one so early, ms, is no new one. */
+const ECHO = 1000;
+
 /** Somebody wants the demonstration to end. */
 export class Ended extends Error {
   constructor(readonly signal: (typeof ASKED_BY)[number] | 'SIGPIPE') {
@@ -20,10 +23,15 @@ export class Ended extends Error {
  */
 export function endingSignal(onSecond: () => void): AbortSignal {
   const ending = new AbortController();
+  let since = 0;
   for (const signal of ASKED_BY) {
     process.on(signal, () => {
-      if (ending.signal.aborted) onSecond();
-      else ending.abort(new Ended(signal));
+      if (ending.signal.aborted) {
+        if (performance.now() - since > ECHO) onSecond();
+        return;
+      }
+      since = performance.now();
+      ending.abort(new Ended(signal));
     });
   }
   // Who read our output is gone, as after `| head`.

@@ -30,6 +30,11 @@ export class Fleet {
     await Promise.all(this.replicas.map((replica) => replica.listening()));
   }
 
+  /** Settles when no replica is left. */
+  async gone(): Promise<void> {
+    await Promise.all(this.replicas.map((replica) => replica.exited));
+  }
+
   /** The living replicas take turns. */
   next(): Replica {
     const living = this.replicas.filter((replica) => replica.alive);

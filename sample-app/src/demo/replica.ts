@@ -12,7 +12,8 @@ export type News = { readonly url: string } | { readonly problem: string };
 /** One process that serves shares. */
 export class Replica {
   readonly #child: ChildProcess;
-  readonly #exited: Promise<void>;
+  /** Settles when the process has ended. */
+  readonly exited: Promise<void>;
   #url?: string;
   #stopping = false;
 
@@ -29,7 +30,7 @@ export class Replica {
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);
-    this.#exited = new Promise((resolve) => {
+    this.exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         resolve();
         if (!this.#stopping && this.#url !== undefined) this.onDeath(this, signal ?? `exit code ${code}`);
@@ -53,7 +54,7 @@ export class Replica {
   /** @throws an Error that says why it does not */
   async listening(): Promise<void> {
     const news = new Promise<News>((resolve) => void this.#child.once('message', resolve));
-    const ended = this.#exited.then(() => ({ problem: `it ended; its log is ${this.logFile}` }));
+    const ended = this.exited.then(() => ({ problem: `it ended; its log is ${this.logFile}` }));
     const first = await Promise.race([news, ended]);
     if ('problem' in first) throw new Error(`${this.name} did not start: ${first.problem}`);
     this.#url = first.url;
@@ -66,7 +67,7 @@ export class Replica {
     if (this.#url === undefined) this.kill();
     const timer = setTimeout(() => this.kill(), PATIENCE);
     if (this.#child.connected) this.#child.disconnect();
-    await this.#exited;
+    await this.exited;
     clearTimeout(timer);
   }
 

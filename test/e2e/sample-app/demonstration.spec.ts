@@ -54,8 +54,20 @@ describe('the sample application', { timeout: 120_000 }, () => {
     expect(replicas).toHaveLength(3);
     for (const { url } of replicas) expect(await (await fetch(`${url}/shares`)).json()).toHaveLength(4);
     demonstration.pressCtrlC();
+    await demonstration.printed('Stopping the replicas');
+    // As npm, which passes on what the terminal has sent to everybody.
+    demonstration.kill('SIGINT');
     expect(await demonstration.exitCode, demonstration.output).toBe(0);
     expect(replicas.filter(({ pid }) => isRunning(pid))).toEqual([]);
+    expect(existsSync(demonstration.directory)).toBe(false);
+  });
+
+  it('says that no replica is left when the last one is killed while it serves, and tidies up', async () => {
+    const demonstration = demonstrate(SHORT);
+    await demonstration.printed('until Ctrl-C');
+    for (const { pid } of demonstration.replicas) process.kill(pid, 'SIGKILL');
+    expect(await demonstration.exitCode, demonstration.output).toBe(1);
+    expect(demonstration.output).toContain('No replica is left');
     expect(existsSync(demonstration.directory)).toBe(false);
   });
 
@@ -70,6 +82,7 @@ describe('the sample application', { timeout: 120_000 }, () => {
     await demonstration.printed(' operations');
     await eventually(async () => (await client.keys('coordination:lock:share-service-*')).length > 0);
     expect(await demonstration.exitCode, demonstration.output).toBe(0);
+    expect(demonstration.output).toContain(`1. With locks, on ${redis.url}`);
     expectLocksToHaveHelped(demonstration.output);
   });
 

@@ -123,8 +123,8 @@ describe('wrong arguments of @Synchronized', () => {
   });
 
   it('lists every wrong option at once', () => {
-    const { message } = messageOf(decorate('x', { fair: true, onLost: 1, onNotAcquired: 2, ttl: 'long' }));
-    for (const option of ['fair', 'onLost', 'onNotAcquired', 'ttl']) expect(message).toContain(option);
+    const { message } = messageOf(decorate('x', { fairly: true, onLost: 1, onNotAcquired: 2, ttl: 'long' }));
+    for (const option of ['fairly', 'onLost', 'onNotAcquired', 'ttl']) expect(message).toContain(option);
   });
 
   it('takes options whose values are undefined for options that are not given', () => {

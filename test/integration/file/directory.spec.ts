@@ -74,8 +74,12 @@ describe('the directory of the file driver', () => {
   it('is refused when it cannot be made', async () => {
     const file = join(await scratch.directory(), 'file');
     await writeFile(file, '');
-    expect(await refusal(join(file, 'below'))).toContain('ENOTDIR');
-    expect(await refusal(file)).toContain('EEXIST');
+    for (const path of [file, join(file, 'below')]) {
+      const message = await refusal(path);
+      expect(message).toMatch(
+        /a file is in its way \((EEXIST|ENOTDIR): .*\); move that file away, or name another one/,
+      );
+    }
     expect(await refusal('/proc/nowhere')).toContain('ENOENT');
   });
 
@@ -83,7 +87,7 @@ describe('the directory of the file driver', () => {
     const directory = await scratch.directory();
     await chmod(directory, 0o770);
     expect(await refusal(directory)).toContain(
-      'others can write to it (mode 0770, chmod go-w would end that)',
+      'others can write to it (mode 0770); make it writable for this user alone (chmod go-w), or name another one',
     );
     await chmod(directory, 0o750);
     await scratch.started(directory);
@@ -93,10 +97,28 @@ describe('the directory of the file driver', () => {
     const directory = await scratch.directory();
     if (process.geteuid?.() === 0) {
       await chown(directory, 12_345, 12_345);
-      expect(await refusal(directory)).toContain('it belongs to user 12345, and this process runs as user 0');
+      expect(await refusal(directory)).toContain(
+        'it belongs to user 12345, and this process runs as user 0; run all its processes as one user',
+      );
     } else {
       expect(await refusal('/')).toContain('it belongs to user 0');
     }
+  });
+
+  it('is refused, and left as it is, when it is there for something else', async () => {
+    const directory = await scratch.directory();
+    await writeFile(join(directory, '.gitignore'), '');
+    expect(await refusal(directory)).toContain(
+      'it holds other things (".gitignore" is one) and no format.json',
+    );
+    expect(await readdir(directory)).toEqual(['.gitignore']);
+    if (process.geteuid?.() === 0) expect(await refusal('/')).toContain('it holds other things');
+  });
+
+  it('may be the root of a new file system', async () => {
+    const directory = await scratch.directory();
+    await mkdir(join(directory, 'lost+found'));
+    await scratch.started(directory);
   });
 
   it.each([

@@ -10,7 +10,7 @@ import { useScratch } from '../../support/file-scratch.js';
 const scratch = useScratch();
 
 it('breaking a lock that is handed on faster than its holders can be asked says so, and blames none', async () => {
-  const native = loadNativeLock();
+  const native = await loadNativeLock();
   const path = join(await scratch.directory(), 'lock');
   const file = LockFile.take(path, native)!;
   let leases = 0;

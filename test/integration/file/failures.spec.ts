@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -43,7 +44,7 @@ describe('a file driver that cannot go on', () => {
 
   it('locks the file that is there, also when it is replaced while it is being locked', async () => {
     const path = join(await scratch.directory(), 'file');
-    const native = loadNativeLock();
+    const native = await loadNativeLock();
     let replaced = 0;
     const interrupted = {
       ...native,
@@ -115,19 +116,16 @@ describe('a file driver that cannot go on', () => {
     await expect(driver.break('mute')).rejects.toThrow(`process ${holder.pid}`);
   });
 
-  it('loads the locks by path where the regular loader finds nothing, as on Alpine', () => {
-    const real = createRequire(import.meta.url);
-    const partly = (refused: (id: string) => boolean) =>
-      Object.assign(
-        (id: string): unknown => {
-          if (refused(id)) throw new Error(`cannot find ${id}\nRequire stack: …`);
-          return real(id);
-        },
-        { resolve: real.resolve },
-      ) as unknown as NodeJS.Require;
-    expect(loadBinding(partly((id) => id.endsWith('/binding')))).toHaveProperty('tryLock');
-    expect(() => loadBinding(partly(() => true))).toThrow(
+  it('loads the locks by path where the regular loader finds nothing, as on Alpine', async () => {
+    const require = createRequire(import.meta.url);
+    const addon = require('require-addon') as (specifier: string, parent: string) => never;
+    const parent = require.resolve('fs-native-extensions/binding.js');
+    expect(await loadBinding(async () => addon('./musl-build', parent))).toHaveProperty('tryLock');
+    await expect(loadBinding(async () => addon('.', join(tmpdir(), 'binding.js')))).rejects.toThrow(
       /^the file back end has no kernel locks here: fs-native-extensions cannot be loaded on [^\n]*COORDINATION_BACKEND_URL\)$/,
     );
+    await expect(
+      loadBinding(() => Promise.reject(new Error('not installed\nRequire stack:'))),
+    ).rejects.toThrow(/cannot be loaded on \S+ \(not installed\); /);
   });
 });

@@ -102,7 +102,7 @@ describe('several processes on one directory', () => {
     const first = await scratch.process(directory);
     expect(await first.try('x')).toBe(true);
     await first.process.kill();
-    const nameless = LockFile.take(new StateDirectory(directory).lock('x'), loadNativeLock());
+    const nameless = LockFile.take(new StateDirectory(directory).lock('x'), await loadNativeLock());
     const driver = await scratch.started(directory);
     let rings = 0;
     const watch = driver.watch('x', () => (rings += 1));

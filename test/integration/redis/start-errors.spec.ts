@@ -70,6 +70,7 @@ describe('a start that fails', () => {
     const { port } = await startRedis({ aclUsers: [user] });
     const error = await failedStart(driverOn(`redis://app:${PASSWORD}@127.0.0.1:${port}`));
     expect(error.message).toContain('NOPERM');
+    expect(error.message).toContain('ACL SETUSER line of README');
     expect(error.message.toLowerCase()).toContain(command);
   });
 
@@ -117,6 +118,12 @@ describe('a start that fails', () => {
   it('says that no sentinel answers', async () => {
     const error = await failedStart(driverOn(`redis+sentinel://127.0.0.1:${await freePort()}/main`));
     expect(error.message).toMatch(/connection refused|no sentinel/);
+  });
+
+  it('says that what is given as a sentinel is a plain Redis', async () => {
+    const { port } = await startRedis();
+    const error = await failedStart(driverOn(`redis+sentinel://127.0.0.1:${port}/main`));
+    expect(error.message).toContain('is a plain Redis and no sentinel');
   });
 
   it('says that the sentinels do not know the master', async () => {
