@@ -8,11 +8,11 @@ import { poll } from './polling.js';
 export const kernel: LockKind = {
   id: 'kernel',
   name: 'kernel lock, polled every 10 ms',
-  open: ({ backendUrl }) => {
+  open: async ({ backendUrl }) => {
     const directory = fileURLToPath(backendUrl);
-    const native = loadNativeLock();
+    const native = await loadNativeLock();
     const files: number[] = [];
-    return Promise.resolve({
+    return {
       lock: (key) => {
         const file = openSync(`${directory}.${key}`, 'a+');
         files.push(file);
@@ -26,6 +26,6 @@ export const kernel: LockKind = {
         for (const file of files) closeSync(file);
         return Promise.resolve();
       },
-    });
+    };
   },
 };

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { loadNativeLock, type NativeLock } from '../../../lib/drivers/file/native-lock.js';
 import { contendersHere, merged } from '../contenders.js';
 import { pairOf } from '../locks/index.js';
 import type { Contender, Scenario, Setup } from '../scenario.js';
@@ -25,12 +25,11 @@ export const filePair: Scenario = {
       const pair = pairOf(locks.lock('pair'));
       return async (size) => ({ pair: await medianOf(pair, size) });
     });
-    return merged(bare(`${fileURLToPath(place.backendUrl)}.bare`), ours);
+    return merged(bare(`${fileURLToPath(place.backendUrl)}.bare`, await loadNativeLock()), ours);
   },
 };
 
-function bare(path: string): Setup {
-  const kernel = loadNativeLock();
+function bare(path: string, kernel: NativeLock): Setup {
   const fd = openSync(path, 'w+');
   const lockAndUnlock = (file: number): void => {
     kernel.tryLock(file);
