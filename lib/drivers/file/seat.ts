@@ -39,10 +39,14 @@ export class Seat {
     }
   }
 
+  /** False in a directory that was removed and made again: others take this driver for dead there, or for another. */
+  isInPlace(): boolean {
+    return this.file.isInPlace();
+  }
+
   leave(): void {
     try {
-      // In a directory that was removed and made again, the path may be somebody else's by now.
-      if (this.file.isInPlace()) clean(this.file);
+      if (this.isInPlace()) clean(this.file);
     } finally {
       this.file.free();
     }
