@@ -14,7 +14,7 @@ import type { Stage } from './stage.js';
 import { stopUntilOvertaken } from './worker-faults.js';
 
 const run = promisify(execFile);
-const FOLDERS = ['locks', 'members', 'instances'];
+const FOLDERS = ['locks', 'members', 'instances', 'queues'];
 
 /** A directory of lock files. */
 export class FileStage implements Stage {
@@ -49,12 +49,12 @@ export class FileStage implements Stage {
   async leftovers(workers: 'idle' | 'ended'): Promise<Leftover[]> {
     if (workers === 'idle') return [];
     const found = await Promise.all(
-      ['members', 'instances'].map(async (folder) => {
-        const names = await readdir(join(this.#state, folder));
+      ['members', 'instances', 'queues'].map(async (folder) => {
+        const entries = await readdir(join(this.#state, folder), { recursive: true, withFileTypes: true });
         // A seat is a lock too: its file stays, its socket goes.
-        return names
-          .filter((name) => folder !== 'instances' || name.endsWith('.sock'))
-          .map((name) => ({ what: `file in ${folder}`, name }));
+        return entries
+          .filter((entry) => !entry.isDirectory() && (folder !== 'instances' || entry.name.endsWith('.sock')))
+          .map(({ name }) => ({ what: `file in ${folder}`, name }));
       }),
     );
     return found.flat();

@@ -4,7 +4,7 @@ const FIXTURE = new URL('../integration/file/fixtures/driver.fixture.ts', import
 
 /** What a process with a file driver can be told to do. */
 export type Call =
-  | { op: 'try' | 'wait' | 'release' | 'break' | 'announce'; name: string }
+  | { op: 'try' | 'wait' | 'giveUp' | 'release' | 'break' | 'announce'; name: string }
   | { op: 'seize'; name: string }
   | { op: 'fence'; name: string; times: number }
   | { op: 'fenceForEver'; name: string; file: string }
@@ -52,6 +52,11 @@ export class FileProcess {
   /** Resolves when the lock is held, with the time on the monotonic clock of this machine, ns. */
   async wait(name: string): Promise<bigint> {
     return (await this.#call({ op: 'wait', name })) as bigint;
+  }
+
+  /** Its wait rejects. */
+  async giveUp(name: string): Promise<void> {
+    await this.#call({ op: 'giveUp', name });
   }
 
   /** The time just before, ns; undefined if the lock was not held any more. */

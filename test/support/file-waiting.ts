@@ -1,15 +1,28 @@
-import type { Driver, Grant, Loss } from '../../lib/drivers/driver.js';
+import type { Driver, Grant, Loss, Place } from '../../lib/drivers/driver.js';
+
+export interface Waiting {
+  readonly fencing?: boolean;
+  /** Ends the waiting, which then rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
 
 /** Waits for a lock as the layer above the drivers does: from a place, trying when it is woken. No polling of its own. */
-export async function acquireWaiting(driver: Driver, name: string, fencing = false): Promise<Grant> {
+export async function acquireWaiting(
+  driver: Driver,
+  name: string,
+  { fencing = false, signal }: Waiting = {},
+): Promise<Grant> {
   let wake = () => undefined as void;
   let rang = false;
-  const place = driver.lineUp({ name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked }, () => {
+  const ring = () => {
     rang = true;
     wake();
-  });
+  };
+  const place = driver.lineUp({ name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked }, ring);
+  signal?.addEventListener('abort', ring);
   try {
     for (;;) {
+      signal?.throwIfAborted();
       rang = false;
       const reply = await place.tryAcquire();
       if (reply.granted) return reply.grant;
@@ -18,8 +31,22 @@ export async function acquireWaiting(driver: Driver, name: string, fencing = fal
       else if (!rang) await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
+    signal?.removeEventListener('abort', ring);
     await place.leave();
   }
+}
+
+/** A place at a lock that is taken, from its first try on. */
+export async function waitAt(
+  driver: Driver,
+  name: string,
+  wake: () => void = () => undefined,
+): Promise<Place> {
+  const place = driver.lineUp({ name, ttl: 10_000, fencing: false, memberId: 'member', onRevoked }, wake);
+  const reply = await place.tryAcquire();
+  if (reply.granted) throw new Error(`${name} is free`);
+  await place.ready();
+  return place;
 }
 
 function onRevoked({ message }: Loss): void {

@@ -5,7 +5,7 @@ import { shorten, unusableDirectory } from './file.messages.js';
 import { LOCK_MECHANISM, type NativeLock } from './native-lock.js';
 
 /** Grows with every change after which old and new processes would not understand each other. */
-const VERSION = 1;
+const VERSION = 2;
 const EXPECTED = { locks: LOCK_MECHANISM, version: VERSION };
 
 const FORMAT_FILE = 'format.json';

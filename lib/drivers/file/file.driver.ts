@@ -10,21 +10,23 @@ import type {
   RenewOutcome,
 } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
-import { type Watch, WatchedPlace } from '../watched-place.js';
 import { breakLock } from './break-lock.js';
 import { failedOn, notRunning, shorten } from './file.messages.js';
 import { Health } from './health.js';
 import { Holdings } from './holdings.js';
+import type { Waiter } from './line.js';
+import { Lines } from './lines.js';
 import { LockFile } from './lock-file.js';
 import { Members } from './members.js';
 import { loadNativeLock, type NativeLock } from './native-lock.js';
 import { Peers } from './peers.js';
-import { Seat } from './seat.js';
+import { Seat, Seats } from './seat.js';
 import { StateDirectory } from './state-directory.js';
+import { Tickets } from './tickets.js';
 import { WakeServer } from './wake-server.js';
-import { Watches } from './watches.js';
 
 const STORE = 'store who holds';
+const TAKEN: AcquireReply = { granted: false };
 
 /** What exists between start and stop only. */
 interface Running {
@@ -32,13 +34,15 @@ interface Running {
   readonly seat: Seat;
   readonly server: WakeServer;
   readonly members: Members;
+  readonly lines: Lines;
 }
 
 /**
  * Locks for the processes of one machine: a lock is a file in one directory, locked by the kernel for its holder.
  *
- * A holder that dies frees its locks at once; one that is stopped keeps them. Each driver listens on a Unix socket,
- * where the others wait for the locks that it holds.
+ * A holder that dies frees its locks at once; one that is stopped keeps them. Who finds a lock taken draws a ticket,
+ * which gives the order over all processes. Each driver listens on a Unix socket, where the others wait for the locks
+ * that it holds, and for those of its waiters that come before them.
  */
 export class FileDriver implements Driver {
   readonly description: string;
@@ -48,8 +52,10 @@ export class FileDriver implements Driver {
   #directory: StateDirectory;
   #health: Health;
   #peers: Peers;
-  #watches: Watches;
-  #holdings = new Holdings((grantId) => this.#running?.server.freed(grantId));
+  #holdings = new Holdings(({ id, name }) => {
+    this.#running?.server.freed(id);
+    this.#running?.lines.freed(name);
+  });
   #running?: Running;
   #stopping?: Promise<void>;
 
@@ -64,16 +70,24 @@ export class FileDriver implements Driver {
     this.description = `file ${this.#directory.path}`;
     this.#health = new Health(context.onBackendChange);
     this.#peers = new Peers(context.clock);
-    this.#watches = new Watches(context.clock, this.#peers, (name) => this.#readOwner(name));
   }
 
   async start(): Promise<void> {
     const native = await loadNativeLock();
     await this.#directory.prepare(native, this.context.warn);
-    const { instances, members: memberFiles } = this.#directory;
+    const { instances, members: memberFiles, queues } = this.#directory;
+    const seats = new Seats(instances, native);
     this.#attempt('start in', memberFiles, memberFiles, () => Members.sweep(memberFiles, native));
+    this.#attempt('start in', queues, queues, () => Tickets.sweep(queues, seats));
     const seat = this.#attempt('start in', instances, instances, () => Seat.take(instances, native));
-    const server = new WakeServer(this.#holdings, this.context.clock);
+    const tickets = new Tickets(this.#directory, seat.number, seats, (id) => server.freed(id));
+    const server = new WakeServer(
+      {
+        holds: (id) => this.#holdings.holds(id) || tickets.holds(id),
+        revoke: (grantId, pid) => this.#holdings.revoke(grantId, pid),
+      },
+      this.context.clock,
+    );
     try {
       await server.listen(seat.socket);
     } catch (error) {
@@ -86,7 +100,16 @@ export class FileDriver implements Driver {
       throw notRunning(this.description);
     }
     const members = new Members(native, seat.socket, this.context.warn);
-    this.#running = { native, seat, server, members };
+    const lines = new Lines({
+      clock: this.context.clock,
+      peers: this.#peers,
+      seats,
+      tickets,
+      readOwner: (name) => this.#readOwner(name),
+      heldHere: (name) => this.#holdings.has(name),
+      isSeated: () => seat.isInPlace(),
+    });
+    this.#running = { native, seat, server, members, lines };
     this.#health.stored();
   }
 
@@ -96,16 +119,62 @@ export class FileDriver implements Driver {
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
+    const { lines } = this.#get();
+    return this.#tryAsNewcomer(request, () => lines.inspect(request.name));
+  }
+
+  lineUp(request: AcquireRequest, wake: () => void): Place {
+    const waiter: Waiter = { wake };
+    return {
+      tryAcquire: async () => this.#tryInLine(request, waiter),
+      ready: () => undefined,
+      leave: () => this.#running?.lines.leave(request.name, waiter) as undefined,
+    };
+  }
+
+  #tryInLine(request: AcquireRequest, waiter: Waiter): AcquireReply {
+    const { name } = request;
+    const { lines } = this.#get();
+    if (!waiter.ticket) {
+      const reply = this.#tryAsNewcomer(request);
+      if (reply.granted) return reply;
+      this.#attempt('line up for', name, undefined, () => lines.join(name, waiter));
+    }
+    // Also just after lining up: the lock may have been freed in between.
+    if (!this.#attempt('line up for', name, undefined, () => lines.isTurnOf(name, waiter))) return TAKEN;
+    let reply: AcquireReply | undefined;
+    try {
+      reply = this.#take(request);
+    } finally {
+      // Who cannot take it does not keep off those who can.
+      if (reply?.granted !== false) lines.leave(name, waiter);
+    }
+    if (!reply.granted) lines.foundTaken(name);
+    return reply;
+  }
+
+  /** Those who wait go first, though the lock be free for the moment. */
+  #tryAsNewcomer(request: AcquireRequest, onBehind?: () => void): AcquireReply {
+    const { lines } = this.#get();
+    let behind = false;
+    // Each ticket is a link to the lock's file, beside its own.
+    const reply = this.#take(request, (links) => {
+      behind = links > 1 && lines.isWaitedFor(request.name);
+      return !behind;
+    });
+    if (behind) onBehind?.();
+    return reply;
+  }
+
+  /** @param admits whether it may be tried at all, by the number of links to the file */
+  #take(request: AcquireRequest, admits?: (links: number) => boolean): AcquireReply {
     const { native, seat } = this.#get();
     const { name, fencing, tokens = 1 } = request;
-    if (this.#holdings.has(name)) return { granted: false };
+    if (this.#holdings.has(name)) return TAKEN;
     const path = this.#directory.lock(name);
-    const file = this.#attempt('lock', name, path, () => LockFile.take(path, native));
+    const file = this.#attempt('lock', name, path, () => LockFile.take(path, native, admits));
     this.#health.reached();
-    if (!file) {
-      this.#watches.foundTaken(name);
-      return { granted: false };
-    }
+    if (!file) return TAKEN;
     const id = randomUUID();
     const owner = {
       pid: process.pid,
@@ -158,17 +227,6 @@ export class FileDriver implements Driver {
     }
   }
 
-  lineUp(request: AcquireRequest, wake: () => void): Place {
-    return new WatchedPlace(
-      () => this.tryAcquire(request),
-      () => this.watch(request.name, wake),
-    );
-  }
-
-  watch(name: string, listener: () => void): Watch {
-    return this.#watches.watch(name, listener);
-  }
-
   async announce(memberId: string): Promise<void> {
     const { members } = this.#get();
     const path = this.#directory.member(memberId);
@@ -207,10 +265,10 @@ export class FileDriver implements Driver {
   }
 
   async #stop(): Promise<void> {
-    this.#watches.close();
-    this.#peers.close();
     const running = this.#running;
+    running?.lines.close();
     this.#running = undefined;
+    this.#peers.close();
     if (!running) return;
     await running.server.close();
     try {

@@ -14,8 +14,8 @@ export class Holdings implements Holder {
   #byName = new Map<string, Held>();
   #nameOf = new Map<string, string>();
 
-  /** @param onFreed is told the id of every grant that has ended, after its file is unlocked. */
-  constructor(private readonly onFreed: (grantId: string) => void) {}
+  /** @param onFreed is told every grant that has ended, after its file is unlocked. */
+  constructor(private readonly onFreed: (grant: Grant) => void) {}
 
   has(name: string): boolean {
     return this.#byName.has(name);
@@ -64,7 +64,7 @@ export class Holdings implements Holder {
     try {
       file.free();
     } finally {
-      this.onFreed(grant.id);
+      this.onFreed(grant);
     }
   }
 }

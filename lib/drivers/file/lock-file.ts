@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fstatSync,
@@ -40,22 +41,31 @@ export class LockFile {
   private constructor(
     readonly path: string,
     private readonly fd: number,
+    { ino, dev }: BigIntStats,
     private readonly native: NativeLock,
   ) {
-    // As bigint: overlay file systems number their files beyond 2^53.
-    const { ino, dev } = fstatSync(fd, { bigint: true });
     this.#inode = ino;
     this.#device = dev;
   }
 
-  /** Locks the file, and creates it if need be; undefined when somebody else has it. Throws the system's errors. */
-  static take(path: string, native: NativeLock): LockFile | undefined {
+  /**
+   * Locks the file, and creates it if need be; undefined when somebody else has it. Throws the system's errors.
+   *
+   * @param admits is asked before, with the number of links to the file; it is not touched if the answer is no
+   */
+  static take(
+    path: string,
+    native: NativeLock,
+    admits: (links: number) => boolean = () => true,
+  ): LockFile | undefined {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
       let mine = false;
       try {
-        if (!native.tryLock(fd)) return undefined;
-        const file = new LockFile(path, fd, native);
+        // As bigint: overlay file systems number their files beyond 2^53.
+        const stats = fstatSync(fd, { bigint: true });
+        if (!admits(Number(stats.nlink)) || !native.tryLock(fd)) return undefined;
+        const file = new LockFile(path, fd, stats, native);
         mine = file.isInPlace();
         if (mine) return file;
         native.unlock(fd);
@@ -68,18 +78,12 @@ export class LockFile {
 
   /** Who holds the file, or held it last, as far as it was written down. Needs no lock. */
   static read(path: string): OwnerRecord | undefined {
-    let fd: number;
-    try {
-      fd = openSync(path, O_RDONLY | O_NOFOLLOW);
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
-    try {
-      return decodeRecord(READ, readSync(fd, READ, 0, RECORD_SIZE, 0))?.record;
-    } finally {
-      closeSync(fd);
-    }
+    return lookInto(path, (fd) => decodeRecord(READ, readSync(fd, READ, 0, RECORD_SIZE, 0))?.record);
+  }
+
+  /** Whether somebody has the file locked. One that is not there has nobody. */
+  static isTaken(path: string, native: NativeLock): boolean {
+    return lookInto(path, (fd) => native.isLocked(fd)) ?? false;
   }
 
   /** True while the path leads to the file that is locked: it may have been removed or replaced by hand. */
@@ -126,6 +130,22 @@ export class LockFile {
     } finally {
       closeSync(this.fd);
     }
+  }
+}
+
+/** Undefined when there is no such file. */
+function lookInto<T>(path: string, look: (fd: number) => T): T | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, O_RDONLY | O_NOFOLLOW);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  try {
+    return look(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

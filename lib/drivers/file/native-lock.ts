@@ -6,6 +6,8 @@ export interface NativeLock {
   /** Takes the exclusive lock without waiting; false when another open file has it. */
   tryLock(fd: number): boolean;
   unlock(fd: number): void;
+  /** Whether another open file has the lock; those who ask at the same time do not see each other. */
+  isLocked(fd: number): boolean;
 }
 
 /** The native part of fs-native-extensions. Offset 0 and length 0 mean the whole file. */
@@ -69,17 +71,24 @@ function referrerOf(error: unknown): URL {
 }
 
 function wrap(binding: Binding): NativeLock {
+  const tryLock = (fd: number, exclusive: boolean): boolean => {
+    try {
+      binding.tryLock(fd, 0, 0, exclusive);
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return false;
+      throw error;
+    }
+  };
+  const unlock = (fd: number): void => binding.unlock(fd, 0, 0);
   return {
-    tryLock(fd) {
-      try {
-        binding.tryLock(fd, 0, 0, true);
-        return true;
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return false;
-        throw error;
-      }
+    tryLock: (fd) => tryLock(fd, true),
+    unlock,
+    isLocked(fd) {
+      if (!tryLock(fd, false)) return true;
+      unlock(fd);
+      return false;
     },
-    unlock: (fd) => binding.unlock(fd, 0, 0),
   };
 }
 

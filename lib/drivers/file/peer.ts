@@ -1,28 +1,34 @@
 import { connect } from 'node:net';
+import type { Clock, Timer } from '../../common/clock.js';
 import { LineChannel } from './line-channel.js';
 import { isWakeReply, type WakeReply, type WakeRequest } from './wake-messages.js';
 
-export interface GrantListener {
-  /** The holder answered: it will tell when the grant ends. */
+/** How long a connection is kept that nobody needs, ms: two who take turns ask each other again and again. */
+const LINGER = 2000;
+
+export interface WatchListener {
+  /** The other side answered: it will tell when the grant or ticket ends. */
   held(): void;
-  /** The grant has ended, or its holder cannot be reached; nothing follows. */
-  gone(): void;
+  /** The grant or ticket has ended, or the other side cannot be reached; nothing follows. */
+  gone(how: 'ended' | 'unreachable'): void;
 }
 
 export type BreakReply = 'broken' | 'unheld' | 'unreachable';
 
 /**
- * The connection to one holder of locks, for all the grants of it that are watched here. `onUnused` is called once,
- * when nobody needs it any more or when it is closed.
+ * The connection to one other driver, for all of its grants and tickets that are watched here. `onEnd` is called when
+ * it can be used no more. It keeps this process alive only while something is asked.
  */
 export class Peer {
   #channel: LineChannel<WakeRequest, WakeReply>;
-  #watches = new Map<string, GrantListener>();
+  #watches = new Map<string, WatchListener>();
   #breaks = new Map<string, Set<(reply: BreakReply) => void>>();
+  #idle?: Timer;
 
   constructor(
     path: string,
-    private readonly onUnused: () => void,
+    private readonly clock: Clock,
+    private readonly onEnd: () => void,
   ) {
     this.#channel = new LineChannel(
       connect(path),
@@ -33,41 +39,44 @@ export class Peer {
   }
 
   /** Returns how to stop watching. */
-  watch(grantId: string, listener: GrantListener): () => void {
-    this.#watches.set(grantId, listener);
-    this.#channel.send({ op: 'watch', grant: grantId });
+  watch(id: string, listener: WatchListener): () => void {
+    this.#use();
+    this.#watches.set(id, listener);
+    this.#channel.send({ op: 'watch', id });
     return () => {
-      if (this.#watches.get(grantId) !== listener) return;
-      this.#watches.delete(grantId);
-      this.#channel.send({ op: 'unwatch', grant: grantId });
-      this.#closeIfUnused();
+      if (this.#watches.get(id) !== listener) return;
+      this.#watches.delete(id);
+      this.#channel.send({ op: 'unwatch', id });
+      this.#restIfUnused();
     };
   }
 
   /** Asks the holder to let go of a grant before `until` (Unix ms); returns how to give that up. */
   break(grantId: string, until: number, onReply: (reply: BreakReply) => void): () => void {
+    this.#use();
     const waiting = this.#breaks.get(grantId) ?? new Set();
     this.#breaks.set(grantId, waiting.add(onReply));
-    this.#channel.send({ op: 'break', grant: grantId, pid: process.pid, until });
+    this.#channel.send({ op: 'break', id: grantId, pid: process.pid, until });
     return () => {
       waiting.delete(onReply);
       if (waiting.size === 0 && this.#breaks.get(grantId) === waiting) this.#breaks.delete(grantId);
-      this.#closeIfUnused();
+      this.#restIfUnused();
     };
   }
 
   close(): void {
+    this.#idle?.cancel();
     this.#channel.close();
   }
 
-  #take({ op, grant }: WakeReply): void {
-    if (op === 'held') this.#watches.get(grant)?.held();
+  #take({ op, id }: WakeReply): void {
+    if (op === 'held') this.#watches.get(id)?.held();
     else if (op === 'freed') {
-      const listener = this.#watches.get(grant);
-      this.#watches.delete(grant);
-      listener?.gone();
-    } else this.#answerBreaks(grant, op);
-    this.#closeIfUnused();
+      const listener = this.#watches.get(id);
+      this.#watches.delete(id);
+      listener?.gone('ended');
+    } else this.#answerBreaks(id, op);
+    this.#restIfUnused();
   }
 
   #answerBreaks(grantId: string, reply: BreakReply): void {
@@ -76,17 +85,30 @@ export class Peer {
     for (const onReply of waiting ?? []) onReply(reply);
   }
 
-  #closeIfUnused(): void {
-    if (this.#watches.size > 0 || this.#breaks.size > 0) return;
-    this.onUnused();
+  #use(): void {
+    this.#idle?.cancel();
+    this.#idle = undefined;
+    this.#channel.socket.ref();
+  }
+
+  #restIfUnused(): void {
+    if (this.#watches.size > 0 || this.#breaks.size > 0 || this.#idle) return;
+    this.#channel.socket.unref();
+    this.#idle = this.clock.setTimer(LINGER, () => this.#retire(), 'background');
+  }
+
+  /** At once not to be used any more, not only when its socket has closed. */
+  #retire(): void {
+    this.onEnd();
     this.close();
   }
 
   #end(): void {
-    this.onUnused();
+    this.#idle?.cancel();
+    this.onEnd();
     const watches = [...this.#watches.values()];
     this.#watches.clear();
     for (const grantId of this.#breaks.keys()) this.#answerBreaks(grantId, 'unreachable');
-    for (const listener of watches) listener.gone();
+    for (const listener of watches) listener.gone('unreachable');
   }
 }

@@ -1,15 +1,15 @@
 import type { Clock } from '../../common/clock.js';
-import { Peer, type BreakReply, type GrantListener } from './peer.js';
+import { Peer, type BreakReply, type WatchListener } from './peer.js';
 
-/** The connections of this process to the holders of locks: one to each, as long as something is asked of it. */
+/** The connections of this driver to those who hold locks or wait for them: one to each. */
 export class Peers {
   #byPath = new Map<string, Peer>();
   #closed = false;
 
   constructor(private readonly clock: Clock) {}
 
-  watch(path: string, grantId: string, listener: GrantListener): () => void {
-    return this.#get(path).watch(grantId, listener);
+  watch(path: string, id: string, listener: WatchListener): () => void {
+    return this.#get(path).watch(id, listener);
   }
 
   /** Asks the holder to let go of a grant, and waits for its answer for `patience` ms at most. */
@@ -36,7 +36,7 @@ export class Peers {
   #get(path: string): Peer {
     const known = this.#byPath.get(path);
     if (known) return known;
-    const peer = new Peer(path, () => {
+    const peer = new Peer(path, this.clock, () => {
       if (this.#byPath.get(path) === peer) this.#byPath.delete(path);
     });
     this.#byPath.set(path, peer);

@@ -17,6 +17,7 @@ const PRIVATE_PREFIX = 'coordination-socket-';
  */
 export class Seat {
   private constructor(
+    readonly number: number,
     readonly socket: string,
     private readonly file: LockFile,
   ) {}
@@ -24,13 +25,13 @@ export class Seat {
   static take(directory: string, native: NativeLock): Seat {
     sweep(directory, native);
     for (let number = 0; ; number += 1) {
-      const file = LockFile.take(join(directory, String(number)), native);
+      const file = LockFile.take(seatFile(directory, number), native);
       if (!file) continue;
       try {
         clean(file);
         const socket = socketPath(directory, number);
         file.store({ pid: process.pid, memberId: '', grantId: '', socket, name: '' });
-        return new Seat(socket, file);
+        return new Seat(number, socket, file);
       } catch (error) {
         file.free();
         throw error;
@@ -38,14 +39,40 @@ export class Seat {
     }
   }
 
+  /** False in a directory that was removed and made again: others take this driver for dead there, or for another. */
+  isInPlace(): boolean {
+    return this.file.isInPlace();
+  }
+
   leave(): void {
     try {
-      // In a directory that was removed and made again, the path may be somebody else's by now.
-      if (this.file.isInPlace()) clean(this.file);
+      if (this.isInPlace()) clean(this.file);
     } finally {
       this.file.free();
     }
   }
+}
+
+/** The seats of all drivers, as they look from outside. */
+export class Seats {
+  constructor(
+    private readonly directory: string,
+    private readonly native: NativeLock,
+  ) {}
+
+  /** Whether the driver of that seat runs, be its process stopped or not. */
+  isTaken(number: number): boolean {
+    return LockFile.isTaken(seatFile(this.directory, number), this.native);
+  }
+
+  /** Where the driver of that seat can be asked. */
+  socketOf(number: number): string | undefined {
+    return LockFile.read(seatFile(this.directory, number))?.socket;
+  }
+}
+
+function seatFile(directory: string, number: number): string {
+  return join(directory, String(number));
 }
 
 /** Removes the sockets of processes that have died, which are those whose seat can be locked. */

@@ -15,6 +15,9 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0xff534d42, 'CIFS'],
 ]);
 
+/** How many hexadecimal digits of a lock's file name give the folder of its tickets. */
+const BUCKET = 2;
+
 /** The directory of the file back end: whose it is, and where things lie in it. */
 export class StateDirectory {
   readonly path: string;
@@ -32,6 +35,17 @@ export class StateDirectory {
     return `${this.path}/members/${fileName(memberId)}`;
   }
 
+  /** Where the tickets of those who wait for a lock lie, and how the names of their files begin. */
+  queue(name: string): { readonly folder: string; readonly stem: string } {
+    const stem = fileName(name);
+    return { folder: `${this.queues}/${stem.slice(0, BUCKET)}`, stem };
+  }
+
+  /** Folders of tickets: few enough to be kept, and enough for each to be short. */
+  get queues(): string {
+    return join(this.path, 'queues');
+  }
+
   get members(): string {
     return join(this.path, 'members');
   }
@@ -46,7 +60,7 @@ export class StateDirectory {
       makeDirectory(this.path);
       this.#checkOwner();
       await checkFormat(this.path, native);
-      for (const folder of ['locks', 'members', 'instances']) {
+      for (const folder of ['locks', 'members', 'instances', 'queues']) {
         makeDirectory(join(this.path, folder));
       }
       const network = NETWORK_FILE_SYSTEMS.get(statfsSync(this.path).type >>> 0);

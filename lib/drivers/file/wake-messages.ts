@@ -1,7 +1,13 @@
-/** What one process asks the holder of a lock. Grants are named by their id, which is never used twice. */
+/**
+ * What one process asks another, which holds a lock or waits for it.
+ *
+ * A grant is named by its id, which is never used twice; a ticket by its file, which is not used twice while somebody
+ * waits behind it.
+ */
 export interface WakeRequest {
   readonly op: 'watch' | 'unwatch' | 'break';
-  readonly grant: string;
+  /** The grant or, but for `break`, the ticket. */
+  readonly id: string;
   /** Who asks, for `break`. */
   readonly pid?: number;
   /**
@@ -12,15 +18,15 @@ export interface WakeRequest {
 }
 
 /**
- * What the holder answers.
+ * What it answers.
  *
- * - `held` (to watch): it holds that grant, and `freed` will follow.
- * - `freed` (to watch): it does not hold it, or not any more.
+ * - `held` (to watch): it has that grant or ticket, and `freed` will follow.
+ * - `freed` (to watch): it does not have it, or not any more.
  * - `broken`, `unheld` (to break): it has let go of it just now; it did not hold it.
  */
 export interface WakeReply {
   readonly op: 'held' | 'freed' | 'broken' | 'unheld';
-  readonly grant: string;
+  readonly id: string;
 }
 
 const REQUESTS: readonly string[] = ['watch', 'unwatch', 'break'] satisfies WakeRequest['op'][];
@@ -34,13 +40,13 @@ export function isWakeReply(value: unknown): value is WakeReply {
   return isMessage(value) && REPLIES.includes(value.op);
 }
 
-function isMessage(value: unknown): value is { op: string; grant: string } {
+function isMessage(value: unknown): value is { op: string; id: string } {
   return (
     typeof value === 'object' &&
     value !== null &&
     'op' in value &&
     typeof value.op === 'string' &&
-    'grant' in value &&
-    typeof value.grant === 'string'
+    'id' in value &&
+    typeof value.id === 'string'
   );
 }

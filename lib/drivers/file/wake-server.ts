@@ -3,9 +3,10 @@ import type { Clock } from '../../common/clock.js';
 import { LineChannel } from './line-channel.js';
 import { isWakeRequest, type WakeReply, type WakeRequest } from './wake-messages.js';
 
-/** What this process holds, as far as the others may ask. */
+/** What this process has, as far as the others may ask. */
 export interface Holder {
-  holds(grantId: string): boolean;
+  /** Whether it has that grant or ticket. */
+  holds(id: string): boolean;
   /** Lets go of a grant on request of another process; false if it is not held. */
   revoke(grantId: string, pid: number): boolean;
 }
@@ -13,8 +14,8 @@ export interface Holder {
 type Channel = LineChannel<WakeReply, WakeRequest>;
 
 /**
- * Where other processes wait for the locks of this one: they connect, name a grant, and are told when it ends. When
- * this process dies, the kernel closes the connections, which tells them the same.
+ * Where other processes wait for this one: they connect, name a grant or a ticket of it, and are told when it ends.
+ * When this process dies, the kernel closes the connections, which tells them the same.
  *
  * It serves others only, and so never keeps this process alive.
  */
@@ -52,12 +53,12 @@ export class WakeServer {
     });
   }
 
-  /** Tells everybody who waits for this grant that it is over. */
-  freed(grantId: string): void {
-    const channels = this.#watchers.get(grantId);
+  /** Tells everybody who waits for this grant or ticket that it is over. */
+  freed(id: string): void {
+    const channels = this.#watchers.get(id);
     if (!channels) return;
-    this.#watchers.delete(grantId);
-    for (const channel of channels) channel.send({ op: 'freed', grant: grantId });
+    this.#watchers.delete(id);
+    for (const channel of channels) channel.send({ op: 'freed', id });
   }
 
   /** Ends every connection, and unlinks the socket. */
@@ -68,26 +69,26 @@ export class WakeServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #answer(channel: Channel, { op, grant, pid, until }: WakeRequest): void {
-    if (op === 'unwatch') this.#unwatch(channel, grant);
+  #answer(channel: Channel, { op, id, pid, until }: WakeRequest): void {
+    if (op === 'unwatch') this.#unwatch(channel, id);
     else if (op === 'break') {
       const inTime = this.clock.wall() < (until ?? 0);
-      channel.send({ op: inTime && this.holder.revoke(grant, pid ?? 0) ? 'broken' : 'unheld', grant });
-    } else if (this.holder.holds(grant)) {
-      const channels = this.#watchers.get(grant);
+      channel.send({ op: inTime && this.holder.revoke(id, pid ?? 0) ? 'broken' : 'unheld', id });
+    } else if (this.holder.holds(id)) {
+      const channels = this.#watchers.get(id);
       if (channels) channels.add(channel);
-      else this.#watchers.set(grant, new Set([channel]));
-      channel.send({ op: 'held', grant });
-    } else channel.send({ op: 'freed', grant });
+      else this.#watchers.set(id, new Set([channel]));
+      channel.send({ op: 'held', id });
+    } else channel.send({ op: 'freed', id });
   }
 
-  #unwatch(channel: Channel, grantId: string): void {
-    const channels = this.#watchers.get(grantId);
-    if (channels?.delete(channel) && channels.size === 0) this.#watchers.delete(grantId);
+  #unwatch(channel: Channel, id: string): void {
+    const channels = this.#watchers.get(id);
+    if (channels?.delete(channel) && channels.size === 0) this.#watchers.delete(id);
   }
 
   #forget(channel: Channel): void {
     this.#channels.delete(channel);
-    for (const grantId of this.#watchers.keys()) this.#unwatch(channel, grantId);
+    for (const id of this.#watchers.keys()) this.#unwatch(channel, id);
   }
 }

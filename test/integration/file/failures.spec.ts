@@ -12,6 +12,7 @@ import { BackendUnavailableError } from '../../../lib/errors.js';
 import { eventually } from '../../support/eventually.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
+import { waitAt } from '../../support/file-waiting.js';
 
 const run = promisify(execFile);
 
@@ -110,9 +111,9 @@ describe('a file driver that cannot go on', () => {
     await holder.stop();
     const driver = await scratch.started(directory);
     let rings = 0;
-    const watch = driver.watch('mute', () => (rings += 1));
+    const place = await waitAt(driver, 'mute', () => (rings += 1));
     await eventually(() => rings > 2);
-    watch.close();
+    await place.leave();
     await expect(driver.break('mute')).rejects.toThrow(`process ${holder.pid}`);
   });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
-import { acquireWaiting } from '../../support/file-waiting.js';
+import { acquireWaiting, waitAt } from '../../support/file-waiting.js';
 
 describe('what the file driver leaves', () => {
   const scratch = useScratch();
@@ -26,7 +26,7 @@ describe('what the file driver leaves', () => {
     await a.announce('member-a');
     const held = granted(await a.tryAcquire(request('held')));
     const given = granted(await a.tryAcquire(request('given')));
-    b.watch('held', () => undefined);
+    await waitAt(b, 'held');
     const waiting = acquireWaiting(b, 'given');
     await a.release(given);
     await b.release(await waiting);
@@ -66,7 +66,9 @@ describe('what the file driver leaves', () => {
     const before = connections();
     const breaking = driver.break('frozen').catch((error: unknown) => error);
     await driver.stop();
-    driver.watch('frozen', () => undefined);
+    const late = driver.lineUp(request('frozen'), () => undefined);
+    await expect(late.tryAcquire()).rejects.toThrow('stopped already');
+    await late.leave();
     await eventually(() => connections() <= before, { within: 900 });
     expect(await openBelow(directory)).toEqual([]);
     expect(await breaking).toBeInstanceOf(Error);
@@ -103,13 +105,13 @@ describe('what the file driver leaves', () => {
     const waiter = await scratch.process(directory);
     expect(await idle.try('idle')).toBe(true);
     const grant = granted(await driver.tryAcquire(request('waited')));
-    const watch = driver.watch('idle', () => undefined);
+    const place = await waitAt(driver, 'idle');
     const waiting = waiter.wait('waited');
     await eventually(async () => (await openBelow(directory)).length > 0);
     waiter.process.child.channel?.unref();
     idle.process.child.disconnect();
     expect(await idle.process.exited).toEqual({ code: 0, signal: null });
-    watch.close();
+    await place.leave();
     await driver.release(grant);
     expect(await waiting).toBeTypeOf('bigint');
   });

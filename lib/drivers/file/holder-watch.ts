@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.js';
+import type { Clock, Timer } from '../../common/clock.js';
 import type { OwnerRecord } from './owner-record.js';
 import type { Peers } from './peers.js';
 
@@ -8,45 +8,56 @@ const LOOKS = [2, 8, 32, 128];
 const NET = 250;
 
 /**
- * One name that is waited for, and its holder as far as it is known.
+ * The holder of a lock that is waited for, as far as it is known.
  *
  *     loose ──look──▶ asking ──held──▶ told
  *       ▲               │ gone           │ gone
- *       └───────────────┴────────────────┘  and the listeners ring
+ *       └───────────────┴────────────────┘  and it rings
  *
  * `loose`: nobody to ask; `asking`: asked, no answer yet; `told`: the holder will tell when it frees the lock. In the
- * first two states the listeners also ring every 250 ms.
+ * first two states it also rings every 250 ms (the holder is stopped, or has not written down yet who it is); the third
+ * costs nothing.
  */
-export class WatchedName {
-  readonly listeners = new Set<() => void>();
-  /** When the timer has to come by again, in monotonic ms. */
-  due = Infinity;
-
+export class HolderWatch {
   #phase: 'loose' | 'asking' | 'told' | 'closed' = 'loose';
   #asked?: string;
   /** A grant that is over; as long as the file still names it, there is nobody to ask. */
   #over?: string;
   #looks = 0;
   #leave?: () => void;
+  #timer?: Timer;
 
   constructor(
     private readonly clock: Clock,
-    private readonly peers: Peers,
+    private readonly peers: Pick<Peers, 'watch'>,
     private readonly readOwner: () => OwnerRecord | undefined,
-    private readonly arm: (due: number) => void,
-  ) {}
+    private readonly ring: () => void,
+  ) {
+    this.#look();
+  }
+
+  /** The lock was found taken: somebody else may have got it since it rang. */
+  foundTaken(): void {
+    if (this.#phase === 'loose') this.#look();
+  }
+
+  close(): void {
+    this.#phase = 'closed';
+    this.#timer?.cancel();
+    this.#leave?.();
+  }
 
   /** Looks into the file who holds the lock, and asks that holder; false if the file names nobody new. */
-  look(): boolean {
+  #look(): boolean {
     const owner = this.readOwner();
     if (!owner || owner.grantId === this.#over || owner.grantId === this.#asked) {
-      this.#dueIn(this.#phase === 'asking' ? NET : (LOOKS[this.#looks++] ?? NET));
+      this.#lookIn(this.#phase === 'asking' ? NET : (LOOKS[this.#looks++] ?? NET));
       return false;
     }
     this.#leave?.();
     this.#phase = 'asking';
     this.#asked = owner.grantId;
-    this.#dueIn(NET);
+    this.#lookIn(NET);
     this.#leave = this.peers.watch(owner.socket, owner.grantId, {
       held: () => this.#told(owner.grantId),
       gone: () => this.#gone(owner.grantId),
@@ -54,26 +65,11 @@ export class WatchedName {
     return true;
   }
 
-  foundTaken(): void {
-    if (this.#phase === 'loose') this.look();
-  }
-
-  tick(): void {
-    if (this.#phase === 'told' || this.#phase === 'closed') this.due = Infinity;
-    else if (!this.look()) this.#ring();
-  }
-
-  close(): void {
-    this.#phase = 'closed';
-    this.due = Infinity;
-    this.#leave?.();
-  }
-
   #told(grantId: string): void {
     if (this.#phase !== 'asking' || this.#asked !== grantId) return;
     this.#phase = 'told';
     this.#looks = 0;
-    this.due = Infinity;
+    this.#timer?.cancel();
   }
 
   #gone(grantId: string): void {
@@ -83,17 +79,15 @@ export class WatchedName {
     this.#asked = undefined;
     this.#leave = undefined;
     this.#looks = 0;
-    this.#dueIn(LOOKS[this.#looks++] ?? NET);
-    this.#ring();
+    this.#lookIn(LOOKS[this.#looks++] ?? NET);
+    this.ring();
   }
 
-  #ring(): void {
-    // A copy: a listener may watch again.
-    Array.from(this.listeners).forEach((listener) => listener());
-  }
-
-  #dueIn(ms: number): void {
-    this.due = this.clock.monotonic() + ms;
-    this.arm(this.due);
+  /** A process that waits has to stay alive, hence a foreground timer. */
+  #lookIn(ms: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.clock.setTimer(ms, () => {
+      if (!this.#look()) this.ring();
+    });
   }
 }

@@ -1,0 +1,131 @@
+import { HolderWatch } from './holder-watch.js';
+import type { OwnerRecord } from './owner-record.js';
+import { TicketWatch, type TicketWatchContext } from './ticket-watch.js';
+import type { Ticket, Tickets } from './tickets.js';
+
+/** One who waits here, with its ticket as long as it does. */
+export interface Waiter {
+  readonly wake: () => void;
+  ticket?: Ticket;
+}
+
+export interface LineContext extends TicketWatchContext {
+  readonly tickets: Tickets;
+  /** Who has the lock, as far as its file tells. */
+  readonly readOwner: (name: string) => OwnerRecord | undefined;
+  /** Whether this driver has the lock itself. */
+  readonly heldHere: (name: string) => boolean;
+  /** Whether the others know this driver. */
+  readonly isSeated: () => boolean;
+}
+
+/**
+ * Those of one driver who wait for one lock, in their order. Only the first of them looks around and is woken: when the
+ * one before it, who is of another driver, waits no more, or, if there is none, when the lock is freed.
+ */
+export class Line {
+  readonly #waiters: Waiter[] = [];
+  #before?: TicketWatch;
+  #holder?: HolderWatch;
+
+  constructor(
+    private readonly name: string,
+    private readonly context: LineContext,
+  ) {}
+
+  get isEmpty(): boolean {
+    return this.#waiters.length === 0;
+  }
+
+  join(waiter: Waiter): void {
+    const after = this.#waiters.at(-1)?.ticket?.sequence;
+    waiter.ticket = this.context.tickets.draw(this.name, after);
+    this.#waiters.push(waiter);
+  }
+
+  leave(waiter: Waiter): void {
+    const index = this.#waiters.indexOf(waiter);
+    if (index < 0) return;
+    this.#waiters.splice(index, 1);
+    this.#giveUp(waiter);
+    if (this.isEmpty || this.context.heldHere(this.name)) this.#watchNobody();
+    else if (index === 0) this.ring();
+  }
+
+  /** Whether it may try to lock: nobody waits before it. */
+  isTurnOf(waiter: Waiter): boolean {
+    if (waiter !== this.#waiters[0]) return false;
+    // The end of our own lease rings, and then is the time to look.
+    if (this.context.heldHere(this.name)) {
+      this.#watchNobody();
+      return false;
+    }
+    const { tickets, isSeated } = this.context;
+    // Whose tickets are removed by everybody would never have its turn: it takes its chance.
+    if (!isSeated()) {
+      this.#watchTicket(undefined);
+      return true;
+    }
+    const all = tickets.of(this.name);
+    this.#replaceLost(all);
+    const before = tickets.lastBefore(all, waiter.ticket);
+    this.#watchTicket(before);
+    return before === undefined;
+  }
+
+  /** The first one has found the lock taken. */
+  foundTaken(): void {
+    if (this.#holder) return this.#holder.foundTaken();
+    const { clock, peers, readOwner } = this.context;
+    this.#holder = new HolderWatch(clock, peers, () => readOwner(this.name), this.ring);
+  }
+
+  /** Wakes the first one. */
+  readonly ring = (): void => this.#waiters[0]?.wake();
+
+  /** Everybody leaves. */
+  close(): void {
+    this.#watchNobody();
+    for (const waiter of this.#waiters.splice(0)) this.#giveUp(waiter);
+  }
+
+  #giveUp(waiter: Waiter): void {
+    if (waiter.ticket) this.context.tickets.giveUp(waiter.ticket);
+    waiter.ticket = undefined;
+  }
+
+  /** Others have passed over who did not answer: this process was stopped, or busy, for a time. */
+  #replaceLost(all: readonly Ticket[]): void {
+    const there = new Set(all.map(({ id }) => id));
+    if (this.#waiters.every(({ ticket }) => ticket && there.has(ticket.id))) return;
+    let after = this.#waiters.at(-1)?.ticket?.sequence;
+    for (const waiter of this.#waiters) {
+      const ticket = this.context.tickets.draw(this.name, after);
+      this.#giveUp(waiter);
+      waiter.ticket = ticket;
+      after = ticket.sequence;
+    }
+  }
+
+  #watchTicket(ticket: Ticket | undefined): void {
+    if (ticket) this.#watchNoHolder();
+    if (ticket?.id === this.#before?.ticket.id) return;
+    this.#before?.close();
+    this.#before = ticket && new TicketWatch(ticket, this.context, { onEnd: this.#onWayFree });
+  }
+
+  readonly #onWayFree = (): void => {
+    this.#before = undefined;
+    this.ring();
+  };
+
+  #watchNoHolder(): void {
+    this.#holder?.close();
+    this.#holder = undefined;
+  }
+
+  #watchNobody(): void {
+    this.#watchTicket(undefined);
+    this.#watchNoHolder();
+  }
+}

@@ -1,0 +1,270 @@
+import { link, mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Place } from '../../../lib/drivers/driver.js';
+import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
+import { eventually } from '../../support/eventually.js';
+import { granted, request } from '../../support/driver-suite.js';
+import type { FileProcess } from '../../support/file-process.js';
+import { useScratch } from '../../support/file-scratch.js';
+import { acquireWaiting, waitAt } from '../../support/file-waiting.js';
+
+const LOCK = 'wanted';
+/** The longest that one which does not answer may keep the others off, ms; the rest is a busy machine. */
+const PASSED_OVER = 5000;
+
+describe('the order of those who wait for a file', () => {
+  const scratch = useScratch();
+
+  /** Processes which wait one behind the other, as far as they come to it. */
+  async function inLine(directory: string, processes: readonly FileProcess[]): Promise<Promise<bigint>[]> {
+    const turns: Promise<bigint>[] = [];
+    const before = (await tickets(directory)).length;
+    for (const process of processes) {
+      const turn = process.wait(LOCK);
+      // Those that are killed never come to it.
+      turn.catch(() => undefined);
+      turns.push(turn);
+      await eventually(async () => (await tickets(directory)).length === before + turns.length);
+    }
+    return turns;
+  }
+
+  async function crew(directory: string, size: number): Promise<FileProcess[]> {
+    return Promise.all(Array.from({ length: size }, () => scratch.process(directory)));
+  }
+
+  it('is that in which they came, over all processes', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const processes = await crew(directory, 4);
+    const turns = await inLine(directory, processes);
+    await driver.release(grant);
+    const times: bigint[] = [];
+    for (const [index, process] of processes.entries()) {
+      times.push(await turns[index]!);
+      await process.release(LOCK);
+    }
+    expect(times).toEqual(times.toSorted((a, b) => Number(a - b)));
+    expect(await tickets(directory)).toEqual([]);
+  });
+
+  it('stays the same when they line up again and again', async () => {
+    const directory = await scratch.directory();
+    const processes = await crew(directory, 3);
+    const order: number[] = [];
+    const [first] = processes;
+    expect(await first!.try(LOCK)).toBe(true);
+    const turns = await inLine(directory, processes.slice(1));
+    turns.unshift(Promise.resolve(0n));
+    for (let round = 0; round < 10; round += 1) {
+      for (const [index, process] of processes.entries()) {
+        await turns[index];
+        order.push(index);
+        const freed = process.release(LOCK);
+        // Sent after the release: it comes back as the last one.
+        turns[index] = process.wait(LOCK);
+        await freed;
+        await eventually(async () => (await tickets(directory)).length === 2);
+      }
+    }
+    expect(order).toEqual(Array.from({ length: 10 }, () => [0, 1, 2]).flat());
+    for (const [index, process] of processes.entries()) {
+      await turns[index];
+      await process.release(LOCK);
+    }
+  });
+
+  it('keeps out who comes while the lock is free for the first one', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const processes = await crew(directory, 2);
+    const [turn] = await inLine(directory, processes.slice(0, 1));
+    processes[0]!.process.freeze();
+    await driver.release(grant);
+    expect((await driver.tryAcquire(request(LOCK))).granted).toBe(false);
+    expect(await processes[1]!.try(LOCK)).toBe(false);
+    processes[0]!.process.thaw();
+    await turn;
+  });
+
+  it('goes on at once with the next one when the first one is killed', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const processes = await crew(directory, 4);
+    const turns = await inLine(directory, processes);
+    await Promise.all([processes[0]!.process.kill(), processes[2]!.process.kill()]);
+    await driver.release(grant);
+    await turns[1];
+    await processes[1]!.release(LOCK);
+    await turns[3];
+    await processes[3]!.release(LOCK);
+    expect(await tickets(directory)).toEqual([]);
+  });
+
+  it('goes on with the next one when the first one is killed before it takes the free lock', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const processes = await crew(directory, 2);
+    const turns = await inLine(directory, processes);
+    processes[0]!.process.freeze();
+    await driver.release(grant);
+    await processes[0]!.process.kill();
+    await turns[1];
+  });
+
+  it('goes on with the next one when the holder is killed', async () => {
+    const directory = await scratch.directory();
+    const [holder, ...processes] = await crew(directory, 3);
+    expect(await holder!.try(LOCK)).toBe(true);
+    const turns = await inLine(directory, processes);
+    await holder!.process.kill();
+    const first = await turns[0]!;
+    await processes[0]!.release(LOCK);
+    expect(await turns[1]!).toBeGreaterThan(first);
+  });
+
+  it('goes on without those who leave', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const processes = await crew(directory, 4);
+    const turns = await inLine(directory, processes);
+    for (const index of [0, 2]) {
+      await processes[index]!.giveUp(LOCK);
+      await expect(turns[index]).rejects.toThrow('given up');
+    }
+    expect(await tickets(directory)).toHaveLength(2);
+    await driver.release(grant);
+    await turns[1];
+    await processes[1]!.release(LOCK);
+    await turns[3];
+  });
+
+  it('sends to the tail who is stopped when it is its turn, and its fellows', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const processes = await crew(directory, 4);
+    const turns = await inLine(directory, processes);
+    const [first, second, third, last] = processes as [FileProcess, FileProcess, FileProcess, FileProcess];
+    first.process.freeze();
+    second.process.freeze();
+    const before = process.hrtime.bigint();
+    await driver.release(grant);
+    const took = Number((await turns[2]!) - before) / 1e6;
+    expect(took).toBeLessThan(PASSED_OVER);
+    first.process.thaw();
+    second.process.thaw();
+    // Behind the one that still waits.
+    await eventually(async () => (await tickets(directory)).length === 3);
+    await third.release(LOCK);
+    const at = await turns[3]!;
+    await last.release(LOCK);
+    const [one, other] = await Promise.all(
+      [first, second].map(async (process, index) => {
+        const turn = await turns[index]!;
+        await process.release(LOCK);
+        return turn;
+      }),
+    );
+    expect(one).toBeGreaterThan(at);
+    expect(other).toBeGreaterThan(at);
+    expect(await tickets(directory)).toEqual([]);
+  });
+
+  it('does not keep off for ever who only tries, when the one that waits is stopped', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const waiter = await scratch.process(directory);
+    const [turn] = await inLine(directory, [waiter]);
+    waiter.process.freeze();
+    await driver.release(grant);
+    const next = await eventually(
+      async () => {
+        const reply = await driver.tryAcquire(request(LOCK));
+        return reply.granted && reply.grant;
+      },
+      { within: PASSED_OVER },
+    );
+    waiter.process.thaw();
+    await eventually(async () => (await tickets(directory)).length === 1);
+    await driver.release(next);
+    await turn;
+  });
+
+  it('wakes one of those who wait in a process, whatever their number', async () => {
+    const directory = await scratch.directory();
+    const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
+    const grant = granted(await a.tryAcquire(request(LOCK)));
+    const wakes: string[] = [];
+    const places: Place[] = [];
+    for (const [name, driver] of [...Array.from({ length: 5 }, () => ['a', a] as const), ['b', b] as const]) {
+      places.push(await waitAt(driver, LOCK, () => wakes.push(`${name}${places.length}`)));
+    }
+    wakes.length = 0;
+    await a.release(grant);
+    await eventually(() => wakes.length > 0);
+    const next = granted(await places[0]!.tryAcquire());
+    for (const place of places.slice(1)) expect((await place.tryAcquire()).granted).toBe(false);
+    expect(wakes).toHaveLength(1);
+    await a.release(next);
+    await eventually(() => wakes.length > 1);
+    for (const place of places.slice(1)) await place.leave();
+    expect(wakes.length).toBeLessThan(20);
+  });
+
+  it('is not kept up by a ticket that nobody has', async () => {
+    const directory = await scratch.directory();
+    const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
+    await a.release(granted(await a.tryAcquire(request(LOCK))));
+    const { folder, stem } = new StateDirectory(directory).queue(LOCK);
+    await mkdir(folder, { recursive: true });
+    for (const seat of [0, 1, 7]) {
+      await link(new StateDirectory(directory).lock(LOCK), join(folder, `${stem}.1.${seat}`));
+    }
+    expect((await a.tryAcquire(request(LOCK))).granted).toBe(false);
+    await Promise.all([a, b].map(async (driver) => driver.release(await acquireWaiting(driver, LOCK))));
+    expect(await tickets(directory)).toEqual([]);
+  });
+
+  it('is given up where the directory was removed: they take their chance', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
+    await rename(directory, `${directory}-away`);
+    const fresh = await scratch.started(directory);
+    const grant = granted(await fresh.tryAcquire(request(LOCK)));
+    const waiting = [a, b, fresh].map(async (driver) => driver.release(await acquireWaiting(driver, LOCK)));
+    await eventually(async () => (await tickets(directory)).length > 0);
+    await fresh.release(grant);
+    expect(await Promise.all(waiting)).toEqual([true, true, true]);
+  });
+
+  it('leaves nothing behind', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const processes = await crew(directory, 3);
+    void (await inLine(directory, processes));
+    await processes[2]!.stop();
+    // The one would remove what the other leaves.
+    processes[1]!.process.freeze();
+    await Promise.all([processes[0]!.process.kill(), processes[1]!.process.kill()]);
+    expect(await tickets(directory)).toHaveLength(2);
+    // Who starts takes a seat of theirs, and is not taken for them.
+    await scratch.started(directory);
+    expect(await tickets(directory)).toEqual([]);
+    await driver.release(grant);
+    granted(await driver.tryAcquire(request(LOCK)));
+  });
+});
+
+async function tickets(directory: string): Promise<string[]> {
+  const entries = await readdir(join(directory, 'queues'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
