@@ -10,8 +10,8 @@ const EXPECTED = { locks: LOCK_MECHANISM, version: VERSION };
 
 const FORMAT_FILE = 'format.json';
 
-/** What a new file system has at its root. */
-const ALWAYS_THERE = 'lost+found';
+/** What of ours there may be without the format file, when somebody restored a part; and what a new file system has. */
+const HARMLESS = new Set(['locks', 'members', 'instances', 'queues', 'lost+found']);
 
 /** Another process needs microseconds to write the file; one that was stopped in the middle must not hold us up. */
 const PATIENCE = 1000;
@@ -44,7 +44,7 @@ export async function checkFormat(directory: string, native: NativeLock): Promis
 
 /** Nothing is put into a directory that somebody uses for something else, the root of the file system before all. */
 function refuseForeign(directory: string, formatPath: string): void {
-  const found = readdirSync(directory).find((entry) => entry !== ALWAYS_THERE);
+  const found = readdirSync(directory).find((entry) => !HARMLESS.has(entry));
   // Asked for after the list was read: of what is ours it is made first.
   if (found === undefined || existsSync(formatPath)) return;
   throw unusableDirectory(directory, {
