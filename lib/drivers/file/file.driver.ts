@@ -74,10 +74,11 @@ export class FileDriver implements Driver {
   async start(): Promise<void> {
     const native = loadNativeLock();
     await this.#directory.prepare(native, this.context.warn);
-    const { instances, members: memberFiles } = this.#directory;
-    this.#attempt('start in', memberFiles, memberFiles, () => Members.sweep(memberFiles, native));
-    const seat = this.#attempt('start in', instances, instances, () => Seat.take(instances, native));
+    const { instances, members: memberFiles, queues } = this.#directory;
     const seats = new Seats(instances, native);
+    this.#attempt('start in', memberFiles, memberFiles, () => Members.sweep(memberFiles, native));
+    this.#attempt('start in', queues, queues, () => Tickets.sweep(queues, seats));
+    const seat = this.#attempt('start in', instances, instances, () => Seat.take(instances, native));
     const tickets = new Tickets(this.#directory, seat.number, seats, (id) => server.freed(id));
     const server = new WakeServer(
       {
@@ -87,7 +88,6 @@ export class FileDriver implements Driver {
       this.context.clock,
     );
     try {
-      tickets.sweep();
       await server.listen(seat.socket);
     } catch (error) {
       seat.leave();
@@ -118,7 +118,8 @@ export class FileDriver implements Driver {
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
-    return this.#tryAsNewcomer(request, () => this.#get().lines.inspect(request.name));
+    const { lines } = this.#get();
+    return this.#tryAsNewcomer(request, () => lines.inspect(request.name));
   }
 
   lineUp(request: AcquireRequest, wake: () => void): Place {
@@ -140,9 +141,14 @@ export class FileDriver implements Driver {
     }
     // Also just after lining up: the lock may have been freed in between.
     if (!this.#attempt('line up for', name, undefined, () => lines.isTurnOf(name, waiter))) return TAKEN;
-    const reply = this.#take(request);
-    if (reply.granted) lines.leave(name, waiter);
-    else lines.foundTaken(name);
+    let reply: AcquireReply | undefined;
+    try {
+      reply = this.#take(request);
+    } finally {
+      // Who cannot take it does not keep off those who can.
+      if (reply?.granted !== false) lines.leave(name, waiter);
+    }
+    if (!reply.granted) lines.foundTaken(name);
     return reply;
   }
 

@@ -29,7 +29,7 @@ export class HolderWatch {
 
   constructor(
     private readonly clock: Clock,
-    private readonly peers: Peers,
+    private readonly peers: Pick<Peers, 'watch'>,
     private readonly readOwner: () => OwnerRecord | undefined,
     private readonly ring: () => void,
   ) {

@@ -1,8 +1,13 @@
 import type { Timer } from '../../common/clock.js';
 import { TicketWatch, type TicketWatchContext } from './ticket-watch.js';
+import type { Ticket, Tickets } from './tickets.js';
 
 /** How long the answer is good for, ms. */
 const VALID = 500;
+
+export interface InspectionContext extends TicketWatchContext {
+  readonly tickets: Tickets;
+}
 
 /**
  * Whether those who wait for a lock are there, asked for somebody who found them before it and does not wait: otherwise
@@ -17,7 +22,7 @@ export class Inspection {
   /** @param onDone is told when another one may be made */
   constructor(
     private readonly name: string,
-    private readonly context: TicketWatchContext,
+    private readonly context: InspectionContext,
     private readonly onDone: () => void,
   ) {
     this.#next();
@@ -35,7 +40,7 @@ export class Inspection {
     this.#watch = new TicketWatch(last, this.context, listener, 'background');
   }
 
-  #last() {
+  #last(): Ticket | undefined {
     const { tickets } = this.context;
     try {
       return tickets.lastBefore(tickets.of(this.name));

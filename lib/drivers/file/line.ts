@@ -1,7 +1,7 @@
 import { HolderWatch } from './holder-watch.js';
 import type { OwnerRecord } from './owner-record.js';
 import { TicketWatch, type TicketWatchContext } from './ticket-watch.js';
-import type { Ticket } from './tickets.js';
+import type { Ticket, Tickets } from './tickets.js';
 
 /** One who waits here, with its ticket as long as it does. */
 export interface Waiter {
@@ -10,6 +10,7 @@ export interface Waiter {
 }
 
 export interface LineContext extends TicketWatchContext {
+  readonly tickets: Tickets;
   /** Who has the lock, as far as its file tells. */
   readonly readOwner: (name: string) => OwnerRecord | undefined;
   /** Whether this driver has the lock itself. */

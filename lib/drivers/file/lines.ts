@@ -8,7 +8,7 @@ export class Lines {
 
   constructor(private readonly context: LineContext) {}
 
-  /** Whether somebody waits before one who comes now, and does not wait here. Asks only if there are tickets. */
+  /** Whether somebody waits already. */
   isWaitedFor(name: string): boolean {
     const { tickets } = this.context;
     return this.#lines.has(name) || tickets.lastBefore(tickets.of(name)) !== undefined;

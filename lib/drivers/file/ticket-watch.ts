@@ -19,9 +19,9 @@ export interface TicketListener {
 
 export interface TicketWatchContext {
   readonly clock: Clock;
-  readonly peers: Peers;
-  readonly seats: Seats;
-  readonly tickets: Tickets;
+  readonly peers: Pick<Peers, 'watch'>;
+  readonly seats: Pick<Seats, 'isTaken' | 'socketOf'>;
+  readonly tickets: Pick<Tickets, 'discard' | 'passOver'>;
 }
 
 /**

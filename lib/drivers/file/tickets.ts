@@ -44,6 +44,18 @@ export class Tickets {
     private readonly onGone: (id: string) => void,
   ) {}
 
+  /**
+   * Removes those of processes that have died. If one dies later, whoever takes its seat knows nothing of its tickets, and
+   * says so when it is asked for them.
+   */
+  static sweep(queues: string, seats: Pick<Seats, 'isTaken'>): void {
+    const taken = new Map<number, boolean>();
+    for (const { seat, path } of entriesOf(queues).flatMap((bucket) => ticketsIn(join(queues, bucket)))) {
+      if (!taken.has(seat)) taken.set(seat, seats.isTaken(seat));
+      if (!taken.get(seat)) remove(path);
+    }
+  }
+
   /** Whether that ticket stands for somebody who waits here. */
   holds(id: string): boolean {
     return this.#ours.has(id);
@@ -99,31 +111,19 @@ export class Tickets {
     for (const other of all.toReversed()) {
       if (ticket && inOrder(other, ticket) >= 0) continue;
       if (other.seat !== this.seat && this.seats.isTaken(other.seat)) return other;
-      remove(other);
+      remove(other.path);
     }
     return undefined;
   }
 
   /** Sends all of its driver who wait for that lock to the tail: they draw another when they find theirs gone. */
   passOver({ path, id, seat }: Ticket): void {
-    for (const other of ticketsIn(dirname(path), stemOf(id))) if (other.seat === seat) remove(other);
+    for (const other of ticketsIn(dirname(path), stemOf(id))) if (other.seat === seat) remove(other.path);
   }
 
   /** Removes one that stands for nobody. */
   discard(ticket: Ticket): void {
-    remove(ticket);
-  }
-
-  /** Removes those of processes that have died, also of the one that had this seat before. */
-  sweep(): void {
-    const taken = new Map<number, boolean>([[this.seat, false]]);
-    for (const bucket of entriesOf(this.directory.queues)) {
-      const folder = join(this.directory.queues, bucket);
-      for (const ticket of ticketsIn(folder)) {
-        if (!taken.has(ticket.seat)) taken.set(ticket.seat, this.seats.isTaken(ticket.seat));
-        if (!taken.get(ticket.seat)) remove(ticket);
-      }
-    }
+    remove(ticket.path);
   }
 
   /** Makes what may be missing for a link, unless the directory itself is away. */
@@ -165,7 +165,7 @@ function entriesOf(folder: string): string[] {
   }
 }
 
-function remove({ path }: Ticket): void {
+function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
