@@ -45,4 +45,28 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     ],
     foundBy: spec(FENCING, 'are not given, and not forgotten, when they cannot be stored'),
   },
+  {
+    name: 'newcomer before those who wait',
+    wrong: 'a process that comes while the lock is free for the first in line takes it',
+    edits: [
+      {
+        file: 'lib/drivers/file/file.driver.ts',
+        find: 'links > 1 && lines.isWaitedFor(request.name)',
+        replace: 'false',
+      },
+    ],
+    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'lets nobody in before those who wait'),
+  },
+  {
+    name: 'waiter that does not answer kept',
+    wrong: 'everybody waits behind a process that was stopped',
+    edits: [
+      {
+        file: 'lib/drivers/file/ticket-watch.ts',
+        find: 'if (this.#since !== undefined) this.#passOver();',
+        replace: 'if (this.#since !== undefined) this.#ask();',
+      },
+    ],
+    foundBy: spec('test/unit/ticket-watch.spec.ts', 'is passed over when it is silent for half a second'),
+  },
 ];
