@@ -1,7 +1,8 @@
 import { link, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Place } from '../../../lib/drivers/driver.js';
+import { LockFile } from '../../../lib/drivers/file/lock-file.js';
 import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
 import { eventually } from '../../support/eventually.js';
 import { granted, request } from '../../support/driver-suite.js';
@@ -196,6 +197,22 @@ describe('the order of those who wait for a file', () => {
     await eventually(async () => (await tickets(directory)).length === 1);
     await driver.release(next);
     await turn;
+  });
+
+  it('does not keep up those who can take the lock behind one that cannot', async () => {
+    const directory = await scratch.directory();
+    const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
+    const grant = granted(await a.tryAcquire(request(LOCK)));
+    const unable = await waitAt(a, LOCK);
+    const waiting = acquireWaiting(b, LOCK);
+    await a.release(grant);
+    vi.spyOn(LockFile.prototype, 'store').mockImplementationOnce(() => {
+      throw new Error('ENOSPC: no space left');
+    });
+    await expect(unable.tryAcquire()).rejects.toThrow('ENOSPC');
+    await b.release(await waiting);
+    await a.release(granted(await unable.tryAcquire()));
+    await unable.leave();
   });
 
   it('wakes one of those who wait in a process, whatever their number', async () => {
