@@ -71,12 +71,7 @@ export class Heartbeat {
   /** Keeps the lease alive until `drop`. */
   keep(lease: HeldLease): void {
     if (!this.driver.leasesExpire) return;
-    const { ttl, monotonicDeadline } = lease;
-    const period = this.#periodOf(ttl);
-    // One that was granted for less than its ttl, or whose grant was slow, has to be renewed sooner.
-    const share = Math.max(1 / 3, period / usableTime(ttl));
-    const left = monotonicDeadline - this.clock.monotonic();
-    this.#appoint([lease], ttl, Math.min(period, share * left));
+    this.#appoint([lease], lease.ttl, this.#delayBefore(lease.monotonicDeadline, lease.ttl));
   }
 
   drop(lease: HeldLease): void {
@@ -90,6 +85,16 @@ export class Heartbeat {
   #periodOf(ttl: number): number {
     const { period } = this.settings;
     return ttl === this.settings.ttl ? period : Math.min(period, ttl / 3);
+  }
+
+  /**
+   * When to renew leases, ms from now: after the period, or sooner where the back end has granted less than their ttl or
+   * was slow to answer, so that less is left of them.
+   */
+  #delayBefore(deadline: number, ttl: number): number {
+    const period = this.#periodOf(ttl);
+    const share = Math.max(1 / 3, period / usableTime(ttl));
+    return Math.min(period, share * (deadline - this.clock.monotonic()));
   }
 
   /** Has leases of that ttl renewed in `delay` ms at the latest. */
@@ -130,7 +135,7 @@ export class Heartbeat {
       }
     }
     for (const lease of renewed) this.#failing.delete(lease);
-    this.#appoint(renewed.filter(stays), batch.ttl, this.#periodOf(batch.ttl));
+    this.#appoint(renewed.filter(stays), batch.ttl, this.#delayBefore(deadline.monotonic, batch.ttl));
     this.#warn(failed.filter(stays), failure);
     this.#retry(failed.filter(stays), batch.ttl);
   }

@@ -83,21 +83,22 @@ export class Timetable {
 
   #open(ttl: number, batches: Map<number, Batch>, at: number): Batch {
     const { most, usualTtl } = this.settings;
-    const waits = (): boolean => batches.get(at) === batch;
-    const close = (): void => {
-      if (waits()) batches.delete(at);
-      if (batches.size === 0) this.#batches.delete(ttl);
-    };
     const batch = new Batch(ttl, most, () => {
-      if (waits() && ttl === usualTtl) return;
+      const waits = batches.get(at) === batch;
+      if (waits && ttl === usualTtl) return;
       batch.appointment?.cancel();
-      close();
+      if (waits) this.#close(ttl, batches, at);
     });
     batches.set(at, batch);
     batch.appointment = this.schedule.at(at, () => {
-      close();
+      this.#close(ttl, batches, at);
       this.onDue(batch);
     });
     return batch;
+  }
+
+  #close(ttl: number, batches: Map<number, Batch>, at: number): void {
+    batches.delete(at);
+    if (batches.size === 0) this.#batches.delete(ttl);
   }
 }

@@ -70,7 +70,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
         replace: "if (outcome.kind !== 'failed') {",
       },
     ],
-    foundBy: simulation(1, 'exclusion|token order'),
+    foundBy: simulation(1, 'exclusion|token order', 4000),
   },
   {
     name: 'late renewal revives a lost lease',

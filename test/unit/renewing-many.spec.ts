@@ -227,6 +227,19 @@ describe('many leases', () => {
     expect([first!.state, second!.state, third!.state]).toEqual(['released', 'lost', 'released']);
   });
 
+  it('of a ttl of their own are renewed together also while earlier ones of them are being renewed', async () => {
+    const bench = new LeaserBench(SETTINGS);
+    const first = await bench.take({ name: 'first', ttl: 20_000 });
+    const late = bench.driver.delay('renew');
+    await bench.clock.advance(3200);
+    await bench.take({ name: 'second', ttl: 20_000 });
+    await first.release();
+    await bench.take({ name: 'third', ttl: 20_000 });
+    late.answer();
+    await bench.clock.advance(3200);
+    expect(sizes(bench)).toEqual([1, 2]);
+  });
+
   it('with a ttl of their own each are renewed each by itself, and leave nothing behind', async () => {
     const bench = new LeaserBench(SETTINGS);
     const leases = await Promise.all(
@@ -255,6 +268,23 @@ describe('a lease alone', () => {
       expect(bench.driver.count('renew')).toBe(101);
     },
   );
+
+  it('is renewed sooner when its last renewal was slow, and its event comes in time when that fails', async () => {
+    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const lease = await bench.take();
+    const late = bench.driver.delay('renew');
+    await bench.clock.advance(400 + 500);
+    late.answer();
+    await bench.clock.advance(0);
+    expect(lease.remaining()).toBe(488);
+    let aborted = 0;
+    lease.signal.addEventListener('abort', () => (aborted = bench.clock.monotonic()));
+    bench.driver.goDown();
+    await bench.clock.advance(200);
+    expect(bench.driver.count('renew')).toBe(2);
+    await bench.clock.advance(500);
+    expect(aborted).toBe(1000 + 400 + 988);
+  });
 
   it('is renewed sooner when its grant was slow to come', async () => {
     const bench = new LeaserBench(SETTINGS);

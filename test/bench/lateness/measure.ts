@@ -50,6 +50,11 @@ export async function measureLateness(leases: number, busy?: BusyLoop): Promise<
     const patience = leaser.patience(true);
     const lease = await leaser.acquire({ name, ttl, fencing: false, fair: false, label: '', patience });
     if (!(lease instanceof HeldLease)) throw new Error('the lock was not to be had');
+    if (lease.signal.aborted) {
+      // It ran out before anybody could listen, as on a machine that is very busy: another one, then.
+      await lease.release();
+      return runOut(name);
+    }
     const late = (): number => performance.now() - lease.monotonicDeadline;
     const timer = new Promise<void>((resolve) => {
       systemClock.setTimer(-late(), () => resolve(void lateness.timers.push(late())));
