@@ -54,7 +54,7 @@ export function granted(reply: AcquireReply): Grant {
 }
 
 /** Waits at a place as a contender does: tries when it is woken, or after a second. */
-class SuiteWaiter {
+export class SuiteWaiter {
   readonly #place: Place;
   #wake: () => void = () => undefined;
   #woken = false;
@@ -72,6 +72,11 @@ class SuiteWaiter {
 
   get granted(): boolean {
     return this.#granted !== undefined;
+  }
+
+  /** Whether it has been woken since its last try. */
+  get woken(): boolean {
+    return this.#woken;
   }
 
   /** Tries a taken lock, so that it waits from now on. */

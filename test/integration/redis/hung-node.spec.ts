@@ -1,6 +1,14 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
+import { queueOf } from '../../../lib/drivers/redis/keys.js';
+import {
+  freshName,
+  granted,
+  recordingContext,
+  renewed,
+  request,
+  SuiteWaiter,
+} from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
@@ -21,7 +29,7 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
     driver = driverOn(
       servers.map(({ url }) => url),
       context,
-      { commandTimeout: COMMAND_TIMEOUT, connectTimeout: COMMAND_TIMEOUT },
+      { commandTimeout: COMMAND_TIMEOUT, connectTimeout: COMMAND_TIMEOUT, maxTtl: 60_000 },
     );
     await driver.start();
     // Start is content with a quorum; these tests are about all three.
@@ -95,17 +103,15 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
     expect(context.warnings).toHaveLength(2);
   });
 
-  it('releases still wake the watchers', async () => {
+  it('a release still wakes the next who waits', async () => {
     const name = freshName();
     hung.pause();
     const grant = granted(await driver.tryAcquire(request(name)));
-    let rings = 0;
-    const watch = driver.watch(name, () => (rings += 1));
-    await watch.ready;
-    rings = 0;
+    const waiter = new SuiteWaiter(driver, name);
+    await waiter.lineUp();
     await driver.release(grant);
-    await eventually(() => rings > 0);
-    watch.close();
+    await eventually(() => waiter.woken);
+    await driver.release(await waiter.turn());
   });
 
   it('a second one takes the back end down, once, and its return brings it up, once', async () => {
@@ -129,8 +135,10 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
   });
 
   it('stops in bounded time even with all of them stopped', async () => {
-    const watch = driver.watch(freshName(), () => undefined);
-    await watch.ready;
+    const name = freshName();
+    granted(await driver.tryAcquire(request(name)));
+    const waiter = new SuiteWaiter(driver, name);
+    await waiter.lineUp();
     for (const server of servers) server.pause();
     const pending = driver.tryAcquire(request(freshName()));
     const outcome = expect(pending).rejects.toThrow(/stopped|no answer/);
@@ -138,5 +146,48 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
     await driver.stop();
     expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
     await outcome;
+  });
+});
+
+describe('with that node stopped by SIGSTOP in whose queue one waits,', () => {
+  afterAll(stopAllRedis);
+
+  it('the wait goes on at the next node, and a release there ends it', async () => {
+    const servers = await startRedisNodes(3);
+    const urls = servers.map(({ url }) => url);
+    const [holder, other] = [1, 2].map(() =>
+      driverOn(urls, recordingContext(), {
+        commandTimeout: COMMAND_TIMEOUT,
+        connectTimeout: COMMAND_TIMEOUT,
+      }),
+    ) as [RedisDriver, RedisDriver];
+    await Promise.all([holder.start(), other.start()]);
+    const name = freshName();
+    const key = `coordination:lock:${name}`;
+    const clients = servers.map((server) => server.client());
+    const [first, second] = clients;
+    // A start is content with a quorum, and the one without the first node must be one too.
+    const grant = await eventually(async () => {
+      const taken = granted(await holder.tryAcquire(request(name, 60_000)));
+      await holder.withdraw('nobody');
+      const votes = await Promise.all(clients.map((client) => client.exists(key)));
+      if (votes.every((vote) => vote === 1)) return taken;
+      await holder.release(taken);
+      return undefined;
+    });
+    const waiter = new SuiteWaiter(other, name);
+    await waiter.lineUp();
+    expect(await first?.zcard(queueOf(key))).toBe(1);
+    expect(await second?.zcard(queueOf(key))).toBe(0);
+    servers[0]?.pause();
+    const turn = waiter.turn();
+    await eventually(async () => (await second?.zcard(queueOf(key))) === 1);
+    expect(waiter.granted).toBe(false);
+    expect(await holder.release(grant)).toBe(true);
+    const next = await turn;
+    expect(await other.isOwner(next)).toBe(true);
+    expect(await other.release(next)).toBe(true);
+    servers[0]?.resume();
+    await Promise.all([holder.stop(), other.stop()]);
   });
 });

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { freshName, granted, recordingContext, request, SuiteWaiter } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedis, stopAllRedis } from '../../support/redis-server.js';
@@ -16,6 +16,12 @@ function listenersOf(client: Redis): number {
   return client.eventNames().reduce((sum, event) => sum + client.listenerCount(event), 0);
 }
 
+/** Somebody holds a lock, and somebody waits for it. */
+async function waitingOn(driver: RedisDriver): Promise<void> {
+  const { name } = granted(await driver.tryAcquire(request(freshName())));
+  await new SuiteWaiter(driver, name).lineUp();
+}
+
 describe('after stop,', () => {
   afterEach(stopAllRedis);
 
@@ -24,8 +30,7 @@ describe('after stop,', () => {
     const admin = server.client();
     const driver = driverOn(server.url);
     await driver.start();
-    const watch = driver.watch(freshName(), () => undefined);
-    await watch.ready;
+    await waitingOn(driver);
     expect(await connections(admin)).toBe(3);
     await driver.stop();
     await eventually(async () => (await connections(admin)) === 1);
@@ -39,8 +44,7 @@ describe('after stop,', () => {
     const before = listenersOf(client);
     const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
     await driver.start();
-    const watch = driver.watch(freshName(), () => undefined);
-    await watch.ready;
+    await waitingOn(driver);
     await driver.stop();
     expect(listenersOf(client)).toBe(before);
     expect(client.status).toBe('ready');
@@ -52,12 +56,18 @@ describe('after stop,', () => {
     const server = await startRedis();
     const driver = driverOn(server.url);
     await driver.start();
-    granted(await driver.tryAcquire(request(freshName())));
+    await waitingOn(driver);
     await driver.announce('member', 5000);
     await driver.stop();
     const client = server.client();
-    const keys = await client.keys('*');
-    expect(keys).toHaveLength(3);
+    const keys = (await client.keys('*')).toSorted();
+    expect(keys).toEqual([
+      expect.stringContaining('coordination:lock:'),
+      'coordination:member:member',
+      'coordination:node',
+      expect.stringContaining('coordination:queue:'),
+      expect.stringContaining('coordination:waiters:'),
+    ]);
     for (const key of keys) expect(await client.pttl(key)).toBeGreaterThan(0);
   });
 });

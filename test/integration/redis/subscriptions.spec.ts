@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import type { Grant } from '../../../lib/drivers/driver.js';
+import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { freshName, granted, recordingContext, request, SuiteWaiter } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedis, stopAllRedis } from '../../support/redis-server.js';
 
@@ -11,57 +14,97 @@ async function connections(admin: Redis): Promise<number> {
     .split('\n').length;
 }
 
+/** Where processes that wait are told of their turn. */
+function channels(admin: Redis): Promise<unknown[]> {
+  return admin.pubsub('CHANNELS', 'coordination:*');
+}
+
 describe('the subscriber connection', () => {
-  afterEach(stopAllRedis);
+  const drivers: RedisDriver[] = [];
 
-  it('is opened by the first watch, and shared by all', async () => {
+  afterEach(async () => {
+    await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+    await stopAllRedis();
+  });
+
+  async function started(...args: Parameters<typeof driverOn>): Promise<RedisDriver> {
+    const driver = driverOn(...args);
+    drivers.push(driver);
+    await driver.start();
+    return driver;
+  }
+
+  /** Somebody who waits at `driver`, and the grant that it waits for. */
+  async function waiting(holder: RedisDriver, driver: RedisDriver): Promise<[SuiteWaiter, Grant]> {
+    const grant = granted(await holder.tryAcquire(request(freshName())));
+    const waiter = new SuiteWaiter(driver, grant.name);
+    await waiter.lineUp();
+    return [waiter, grant];
+  }
+
+  it('is opened by the first who waits, and shared by all, with one subscription whatever they wait for', async () => {
     const server = await startRedis();
     const admin = server.client();
-    const driver = driverOn(server.url);
-    await driver.start();
-    expect(await connections(admin)).toBe(2);
-    const name = freshName();
-    const watches = Array.from({ length: 20 }, (_, index) =>
-      driver.watch(index % 2 ? name : freshName(), () => undefined),
-    );
-    await Promise.all(watches.map(({ ready }) => ready));
+    const [holder, driver] = [await started(server.url), await started(server.url)];
+    const free = driver.lineUp(request(freshName()), () => undefined);
+    granted(await free.tryAcquire());
     expect(await connections(admin)).toBe(3);
-    for (const watch of watches) watch.close();
-    await eventually(async () => (await admin.pubsub('CHANNELS')).length === 0);
-    await driver.stop();
+    const [waiter, grant] = await waiting(holder, driver);
+    const others = await Promise.all(Array.from({ length: 20 }, () => waiting(holder, driver)));
+    const same = Array.from({ length: 20 }, () => new SuiteWaiter(driver, grant.name));
+    await Promise.all(same.map((each) => each.lineUp()));
+    expect(await connections(admin)).toBe(4);
+    expect(await channels(admin)).toEqual([expect.stringMatching(/^coordination:turn:\w+$/)]);
+    await Promise.all([waiter, ...same, ...others.map(([each]) => each)].map((each) => each.leave()));
   });
 
-  it('is opened again when it was lost, and wakes the watchers, who may have missed something', async () => {
+  it('is closed when nobody has waited for ten seconds', async () => {
     const server = await startRedis();
     const admin = server.client();
-    const driver = driverOn(server.url);
-    await driver.start();
-    const name = freshName();
-    let rings = 0;
-    const watch = driver.watch(name, () => (rings += 1));
-    await watch.ready;
-    expect(rings).toBe(0);
-    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await eventually(() => rings > 0);
-    rings = 0;
-    await driver.release(granted(await driver.tryAcquire(request(name))));
-    await eventually(() => rings > 0);
-    watch.close();
-    await driver.stop();
+    const clock = new FakeClock();
+    const holder = await started(server.url);
+    const driver = await started(server.url, { ...recordingContext(), clock });
+    const [waiter] = await waiting(holder, driver);
+    await waiter.leave();
+    await clock.advance(9_000);
+    const [again] = await waiting(holder, driver);
+    await again.leave();
+    await clock.advance(9_000);
+    expect(await channels(admin)).toHaveLength(1);
+    await clock.advance(1_000);
+    await eventually(async () => (await channels(admin)).length === 0);
+    await eventually(async () => (await connections(admin)) === 3);
   });
 
-  it('is not needed: a user who may not subscribe is told once, and `ready` settles', async () => {
+  it('is opened again when it was lost, and what was missed meanwhile is found', async () => {
+    const server = await startRedis();
+    const admin = server.client();
+    const [holder, driver] = [await started(server.url), await started(server.url)];
+    const [waiter, grant] = await waiting(holder, driver);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    // With nobody there to be told of it.
+    await holder.release(grant);
+    await eventually(() => waiter.woken);
+    await driver.release(await waiter.turn());
+    const [next, held] = await waiting(holder, driver);
+    await eventually(async () => (await channels(admin)).length === 1);
+    await holder.release(held);
+    await eventually(() => next.woken);
+    await driver.release(await next.turn());
+  });
+
+  it('is not needed: a user who may not subscribe is told once, and who waits finds its turn without it', async () => {
     const server = await startRedis({ aclUsers: ['app on >x ~* &* +@all -subscribe'] });
     const context = recordingContext();
-    const driver = driverOn(`redis://app:x@127.0.0.1:${server.port}`, context);
-    await driver.start();
+    const holder = await started(server.url);
+    const driver = await started(`redis://app:x@127.0.0.1:${server.port}`, context);
     for (let round = 0; round < 3; round += 1) {
-      const watch = driver.watch(freshName(), () => undefined);
-      await watch.ready;
-      watch.close();
+      const [waiter, grant] = await waiting(holder, driver);
+      await holder.release(grant);
+      await eventually(() => waiter.woken);
+      await driver.release(await waiter.turn());
     }
     expect(context.warnings).toHaveLength(1);
     expect(context.warnings[0]).toMatch(/refuses subscriptions.*NOPERM.*subscribe/);
-    await driver.stop();
   });
 });
