@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Grant } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { queueOf } from '../../../lib/drivers/redis/keys.js';
 import {
@@ -166,15 +167,18 @@ describe('with that node stopped by SIGSTOP in whose queue one waits,', () => {
     const key = `coordination:lock:${name}`;
     const clients = servers.map((server) => server.client());
     const [first, second] = clients;
-    // A start is content with a quorum, and the one without the first node must be one too.
-    const grant = await eventually(async () => {
-      const taken = granted(await holder.tryAcquire(request(name, 60_000)));
-      await holder.withdraw('nobody');
-      const votes = await Promise.all(clients.map((client) => client.exists(key)));
-      if (votes.every((vote) => vote === 1)) return taken;
-      await holder.release(taken);
-      return undefined;
-    });
+    // A start is content with a quorum; this is about the first node, and a quorum without it.
+    const takenOnAll = (driver: RedisDriver, name: string): Promise<Grant> =>
+      eventually(async () => {
+        const taken = granted(await driver.tryAcquire(request(name, 60_000)));
+        await driver.withdraw('nobody');
+        const votes = clients.map((client) => client.exists(`coordination:lock:${name}`));
+        if ((await Promise.all(votes)).every((vote) => vote === 1)) return taken;
+        await driver.release(taken);
+        return undefined;
+      });
+    await takenOnAll(other, freshName());
+    const grant = await takenOnAll(holder, name);
     const waiter = new SuiteWaiter(other, name);
     await waiter.lineUp();
     expect(await first?.zcard(queueOf(key))).toBe(1);
