@@ -52,6 +52,7 @@ export async function measureApart({ id }: Scenario, settings: BenchSettings): P
 
 /** What such a process does. */
 export async function obey(text: string): Promise<void> {
+  process.once('disconnect', () => process.exit(1));
   const { id, settings } = JSON.parse(text) as Order;
   const scenario = scenarios.find((each) => each.id === id);
   if (!scenario) throw new Error(`there is no scenario ${id}`);

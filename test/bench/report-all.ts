@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import { measureApart, measureHere, sizeOf } from './measuring.js';
 import { HOW_TO_INSTALL, peersInstalled } from './peers/index.js';
 import { machine, type Report, reportOf, type ScenarioReport } from './report.js';
@@ -57,6 +57,8 @@ export async function reportAll({ short, only, runs: count, json, peers: wanted 
     const report = reportOf(scenario, sizeOf(scenario, short), runs);
     reports.push(report);
     say(`\n${renderScenario(report)}`);
+    // Each time: what has been measured is not lost with what fails an hour later.
+    if (json !== undefined) write(json, { machine: where, scenarios: reports });
   };
   await withServers(async (nodes) => {
     const settings = { nodes, peers, short };
@@ -67,8 +69,10 @@ export async function reportAll({ short, only, runs: count, json, peers: wanted 
       conclude(scenario, runs);
     }
   });
-  const report: Report = { machine: where, scenarios: reports };
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
   // A peer that hangs would keep this process alive.
   process.exit();
+}
+
+function write(file: string, report: Report): void {
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 }

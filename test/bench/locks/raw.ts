@@ -32,8 +32,8 @@ class RawLocks {
   async try(key: string): Promise<string | undefined> {
     const id = randomUUID();
     const replies = this.clients.map((client) => client.set(key, id, 'PX', this.ttl, 'NX'));
-    if (await majority(replies, (reply) => reply === 'OK')) return id;
-    await this.free(key, id);
+    if (await majority(replies, isOk)) return id;
+    await this.#giveBack(key, id, replies);
     return undefined;
   }
 
@@ -48,6 +48,18 @@ class RawLocks {
     disconnect(this.clients);
     return Promise.resolve();
   }
+
+  /** The votes of a minority. */
+  async #giveBack(key: string, id: string, replies: readonly Promise<string | null>[]): Promise<void> {
+    const votes = this.clients.map(async (client, node) => {
+      if (isOk((await replies[node]) ?? null)) await client.evalsha(this.hash, 1, key, id);
+    });
+    await Promise.all(votes);
+  }
+}
+
+function isOk(reply: string | null): boolean {
+  return reply === 'OK';
 }
 
 /** Whether most of the replies are good, as soon as that is clear. */
