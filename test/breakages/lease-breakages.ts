@@ -4,6 +4,11 @@ const CONTEST = 'lib/lock/contest.ts';
 const DEADLINE = 'lib/lock/deadline.ts';
 const HEARTBEAT = 'lib/lock/heartbeat.ts';
 const LEASE = 'lib/lock/lease.ts';
+const LEASER = 'lib/lock/leaser.ts';
+const TENURE = 'lib/lock/tenure.ts';
+
+const MAX_ELAPSED =
+  'return Math.max(clock.monotonic() - this.#start.monotonic, clock.wall() - this.#start.wall);';
 
 /** Of leases, their deadlines and their waiters: what is the same on every back end. */
 export const LEASE_BREAKAGES: readonly Breakage[] = [
@@ -13,7 +18,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: CONTEST,
-        find: 'if (!deadline.over && !patience.gone',
+        find: 'if (!end.over && !patience.gone',
         replace: 'if (!patience.gone',
       },
     ],
@@ -25,14 +30,14 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: CONTEST,
-        find: '    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, this.#request.ttl) : Deadline.never;\n',
+        find: '    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;\n',
         replace: '',
       },
       {
         file: CONTEST,
         find: '    if (!reply.granted) return reply;\n',
         replace: `    if (!reply.granted) return reply;
-    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, this.#request.ttl) : Deadline.never;
+    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
 `,
       },
     ],
@@ -90,8 +95,8 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
   {
     name: 'no try after the subscription',
     wrong: 'a release between the try and the subscription wakes nobody',
-    edits: [{ file: CONTEST, find: 'this.#sleep(pause, this.#watch.ready)', replace: 'this.#sleep(pause)' }],
-    foundBy: simulation(1, 'stall: .* was free', 4000),
+    edits: [{ file: CONTEST, find: 'this.#sleep(pause, ready)', replace: 'this.#sleep(pause)' }],
+    foundBy: spec('test/unit/waiting.spec.ts', 'tries again once wake-ups can no longer be missed'),
   },
   {
     name: 'waiter does not leave its queue',
@@ -140,8 +145,8 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: DEADLINE,
-        find: 'return Math.max(clock.monotonic() - this.#monotonicStart, clock.wall() - this.#wallStart);',
-        replace: 'return clock.monotonic() - this.#monotonicStart;',
+        find: MAX_ELAPSED,
+        replace: 'return clock.monotonic() - this.#start.monotonic;',
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
@@ -152,8 +157,8 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: DEADLINE,
-        find: 'return Math.max(clock.monotonic() - this.#monotonicStart, clock.wall() - this.#wallStart);',
-        replace: 'return clock.wall() - this.#wallStart;',
+        find: MAX_ELAPSED,
+        replace: 'return clock.wall() - this.#start.wall;',
       },
     ],
     foundBy: spec(
@@ -172,5 +177,29 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
       },
     ],
     foundBy: spec('test/unit/deadline.spec.ts', 'leaves 1 % of the ttl and 2 ms for the drift of clocks'),
+  },
+  {
+    name: 'handed on for ever',
+    wrong: 'a replica with enough waiters keeps all others out',
+    edits: [
+      { file: TENURE, find: ' && this.#clock.monotonic() < this.#until', replace: '' },
+      { file: TENURE, find: 'this.#left > 0 && ', replace: '' },
+    ],
+    foundBy: spec('test/unit/handing-on.spec.ts', 'so that other processes get their turn'),
+  },
+  {
+    name: 'handed on when it is over',
+    wrong: 'the next one of the process begins with a lease that others may have',
+    edits: [
+      { file: LEASER, find: ' || term.over', replace: '' },
+      { file: LEASER, find: ' && !deadline.over', replace: '' },
+    ],
+    foundBy: simulation(1, 'stall: .* lease was over when it was granted|exclusion', 4000),
+  },
+  {
+    name: 'tokens of those that follow not reserved',
+    wrong: 'the next process gets the tokens that were handed on in the one before',
+    edits: [{ file: TENURE, find: 'return this.#shared ? MOST_LEASES : 1;', replace: 'return 1;' }],
+    foundBy: simulation(1, 'token order|token repeated'),
   },
 ];

@@ -4,6 +4,7 @@ const SCRIPTS = 'lib/drivers/redis/scripts.ts';
 const NODE = 'lib/drivers/redis/redis-node.ts';
 const RECORD = 'lib/drivers/redis/node-record.ts';
 const STAND_IN = 'lib/drivers/redis/stand-in.ts';
+const PLACE = 'lib/drivers/redis/redis-place.ts';
 
 /** Of the scripts, the votes and the nodes of Redis. */
 export const REDIS_BREAKAGES: readonly Breakage[] = [
@@ -13,7 +14,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  return 0\nend\nredis.call('del', KEYS[1])",
+        find: "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('zrem', KEYS[3], ARGV[1])\n  return 0\nend\nredis.call('del', KEYS[1])",
         replace: "redis.call('del', KEYS[1])",
       },
     ],
@@ -61,8 +62,9 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: "  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nif ARGV[5]",
-        replace: 'end\nif ARGV[5]',
+        find: "redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nif ARGV[5]",
+        replace:
+          "if holder ~= ARGV[1] then\n  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nif ARGV[5]",
       },
     ],
     foundBy: spec('test/integration/redis/late-commands.spec.ts', 'may be sent twice'),
@@ -70,8 +72,48 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'release tells nobody',
     wrong: 'waiters sleep until they look by themselves',
-    edits: [{ file: SCRIPTS, find: "if ARGV[2] ~= '' then", replace: 'if false then' }],
-    foundBy: simulation(1, 'stall: .* was free'),
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "    redis.call('publish', ${channel} .. process, string.format('%s %.0f', first, now))\n",
+        replace: '',
+      },
+    ],
+    foundBy: spec(
+      'test/integration/redis/queue.spec.ts',
+      'for each lease that is waited for, and one message',
+    ),
+  },
+  {
+    name: 'dead waiters not passed over',
+    wrong: 'each of them has the lock for its short grant, one after the other',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "  if tonumber(redis.call('zscore', ${waiters}, process) or 0) * 1000 >= now then",
+        replace: '  if true then',
+      },
+    ],
+    foundBy: spec('test/integration/redis/queue.spec.ts', 'passes over a process that has died'),
+  },
+  {
+    name: 'grant counted from its message',
+    wrong: 'a lease lasts longer than the key when the message was slow',
+    edits: [
+      {
+        file: PLACE,
+        find: 'const term = { since: entry.since, ms',
+        replace: 'const term = { since: momentOf(this.#context.clock), ms',
+      },
+      { file: PLACE, find: ' && entry.age < FRESH', replace: '' },
+    ],
+    foundBy: simulation(1, 'exclusion', 4000),
+  },
+  {
+    name: 'one id for every try at a turn',
+    wrong: 'what is still on its way from one try undoes the next one',
+    edits: [{ file: PLACE, find: 'const id = queue.newId();', replace: 'const { id } = entry;' }],
+    foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|exclusion', 4000),
   },
   {
     name: 'restarted node votes at once',

@@ -46,7 +46,7 @@ class AppModule {}
 /** Keeps what is printed until it is called, and gives it back. */
 function capturePrinted(): () => string {
   let printed = '';
-  const { write } = process.stdout;
+  const write = process.stdout.write.bind(process.stdout);
   process.stdout.write = (text: string | Uint8Array) => ((printed += String(text)), true);
   return () => {
     process.stdout.write = write;

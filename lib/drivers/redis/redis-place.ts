@@ -3,7 +3,7 @@ import type { AcquireReply, Place } from '../driver.js';
 import type { Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import { NodeError } from './node-error.js';
-import type { Candidacy, RedlockVoting } from './redlock-voting.js';
+import type { Candidacy, RedlockVoting, Verdict } from './redlock-voting.js';
 import { SHORT_GRANT } from './scripts.js';
 import type { QueuedWaiter, WaiterQueue } from './waiter-queue.js';
 
@@ -104,15 +104,18 @@ export class RedisPlace implements Place {
   /** Asks all nodes, and lines up at one of them when that says that the lock is taken. */
   async #attempt(entry: Entry, candidacy: Candidacy): Promise<AcquireReply> {
     const { voting } = this.#context;
-    let lined = false;
+    let outcome: Verdict;
     try {
-      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.waiter() });
-      lined = ballot.linedUp;
-      if (!lined) return reply;
-      return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
-    } finally {
-      if (!lined) this.#end();
+      outcome = await voting.acquire({ ...candidacy, waiter: entry.waiter() });
+    } catch (error) {
+      // It may stand in the queue when the others could not be asked.
+      void this.leave();
+      throw error;
     }
+    const { reply, ballot } = outcome;
+    if (ballot.linedUp) return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
+    this.#end();
+    return reply;
   }
 
   #lineUp(entry: Entry, remaining: number | undefined): AcquireReply {
@@ -129,28 +132,38 @@ export class RedisPlace implements Place {
     const { electorate, voting, queue } = this.#context;
     const entry = this.#entry as Entry;
     const { name, ttl, tokens } = candidacy;
-    if (electorate.nodes.length === 1 && tokens === 0 && entry.age < FRESH) {
+    // A clock that jumped may have ended the lease of somebody else.
+    const trusted = electorate.nodes[entry.node]?.refusal === undefined;
+    if (electorate.nodes.length === 1 && tokens === 0 && trusted && entry.age < FRESH) {
       this.#end();
       const term = { since: entry.since, ms: Math.min(SHORT_GRANT, ttl) };
       return { granted: true, grant: { name, id: entry.id }, term };
     }
     // What was sent under an id is never in doubt for the next try: each has an id of its own.
     const id = queue.newId();
-    let keeps = false;
-    let held = false;
+    entry.queued = false;
+    let outcome: Verdict;
     try {
-      const { reply, ballot } = await voting.acquire({ ...candidacy, waiter: entry.successor(id) });
-      held = reply.granted;
-      if (reply.granted) return reply;
-      keeps = ballot.answers[entry.node] === 'yes';
-      const pause = keeps ? Math.min(reply.retryAfter ?? Infinity, LONGEST_PAUSE_AT_TURN) : 0;
-      return { ...reply, retryAfter: pause };
-    } finally {
-      if (held) this.#end();
-      else if (keeps) queue.rename(entry, id);
-      // The node may still have us when it did not answer.
-      else void this.leave();
+      outcome = await voting.acquire({ ...candidacy, waiter: entry.successor(id) });
+    } catch (error) {
+      // The node may have us under either.
+      void this.leave();
+      void queue.giveBack(entry.key, entry.node, id);
+      throw error;
     }
+    const { reply, ballot } = outcome;
+    if (reply.granted) {
+      this.#end();
+      return reply;
+    }
+    if (ballot.answers[entry.node] === 'yes') {
+      queue.rename(entry, id);
+      entry.queued = true;
+      return { ...reply, retryAfter: Math.min(reply.retryAfter ?? Infinity, LONGEST_PAUSE_AT_TURN) };
+    }
+    // The node says that it is over, or nothing.
+    void this.leave();
+    return { ...reply, retryAfter: 0 };
   }
 
   #begin(key: string, node: number): Entry {

@@ -39,7 +39,7 @@ export interface QueuedWaiter {
   readonly key: string;
   /** The number of the node. */
   readonly node: number;
-  /** The node has said so. */
+  /** The node has said so, and nothing else is under way for it. */
   readonly queued: boolean;
   /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
   granted(micros?: number): void;
@@ -128,8 +128,13 @@ export class WaiterQueue {
   }
 
   /** Leaves the queue, and frees what was granted meanwhile; never rejects. */
-  leave({ id, key, node: index }: QueuedWaiter): Promise<void> {
+  leave({ id, key, node }: QueuedWaiter): Promise<void> {
     this.remove(id);
+    return this.giveBack(key, node, id);
+  }
+
+  /** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
+  giveBack(key: string, index: number, id: string): Promise<void> {
     const node = this.#electorate.nodes[index] as RedisNode;
     return new Promise((resolve) => {
       node.run(
@@ -185,8 +190,8 @@ export class WaiterQueue {
   suspect(index: number): void {
     this.#subscribers[index]?.recycle();
     for (const waiter of this.#queuedAt(index)) {
-      this.remove(waiter.id);
-      this.#electorate.nodes[index]?.owe(waiter.key, waiter.id);
+      // Where the node is down, as soon as it can be reached again.
+      void this.leave(waiter);
       waiter.lost();
     }
   }
@@ -293,8 +298,8 @@ export class WaiterQueue {
   ): void {
     const gone = new Set(missing);
     for (const waiter of waiters) {
-      // It may have left, or got its lease, meanwhile.
-      if (this.#waiters.get(waiter.id) !== waiter) continue;
+      // It may have left, got its lease, or be trying for it, meanwhile.
+      if (this.#waiters.get(waiter.id) !== waiter || !waiter.queued) continue;
       if (waiter.id === holder) waiter.granted();
       else if (gone.has(waiter.id)) {
         this.remove(waiter.id);

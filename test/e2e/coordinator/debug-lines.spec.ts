@@ -55,7 +55,7 @@ describe('the debug lines of a coordinator', () => {
   });
 
   it('are not even made for a logger that would not write them', async () => {
-    const { debug: _, ...withoutDebug } = plainLogger([]);
+    const withoutDebug = { ...plainLogger([]), debug: undefined };
     const silent = [new ConsoleLogger({ logLevels: ['error'] }), withoutDebug, false] as const;
     for (const logger of silent) {
       Logger.overrideLogger(logger);

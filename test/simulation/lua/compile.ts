@@ -162,13 +162,6 @@ function assign(slots: readonly number[], values: EvaluateAll): Execute {
   };
 }
 
-function limit(value: LuaValue, which: string): number {
-  const number = toNumber(value);
-  if (number === undefined)
-    throw new LuaError(`'for' ${which}${which === 'limit' ? '' : ' value'} must be a number`);
-  return number;
-}
-
 /** Several expressions; a call at the end gives all its values. */
 function list(nodes: readonly Expression[], scope: Scope): EvaluateAll {
   const last = nodes.at(-1);

@@ -1,0 +1,106 @@
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { queueOf } from '../../../lib/drivers/redis/keys.js';
+import { ClockShims } from '../../support/clock-shim.js';
+import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { type RedisServer, startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
+
+const TTL = 60_000;
+const keyOf = (name: string): string => `coordination:lock:${name}`;
+const drivers: RedisDriver[] = [];
+const shims = await ClockShims.compile();
+
+afterEach(async () => {
+  await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+});
+afterAll(stopAllRedis);
+
+async function started(...args: Parameters<typeof driverOn>): Promise<RedisDriver> {
+  const driver = driverOn(...args);
+  drivers.push(driver);
+  await driver.start();
+  return driver;
+}
+
+/** Three nodes where somebody else has the lock, the last of them behind a proxy. */
+async function taken(commandTimeout: number) {
+  const servers = (await startRedisNodes(3)) as [RedisServer, RedisServer, RedisServer];
+  const proxy = await TcpProxy.start(servers[2].port);
+  const name = freshName();
+  for (const server of servers) await server.client().set(keyOf(name), 'foreign', 'PX', TTL);
+  const urls = [servers[0].url, servers[1].url, `redis://127.0.0.1:${proxy.port}`];
+  const driver = await started(urls, recordingContext(), { ttl: TTL, commandTimeout });
+  const [first, ...others] = servers;
+  let woken = false;
+  const place = driver.lineUp(request(name, TTL), () => (woken = true));
+  return { first, others, proxy, name, driver, place, client: first.client(), isWoken: () => woken };
+}
+
+async function freed(servers: readonly RedisServer[], name: string): Promise<void> {
+  for (const server of servers) await server.client().del(keyOf(name));
+}
+
+describe('whose turn it is on several nodes', () => {
+  it('leaves no entry in the queue when the other nodes cannot be asked', async () => {
+    const { others, proxy, name, place, client } = await taken(1000);
+    for (const server of others) server.pause();
+    await expect(place.tryAcquire()).rejects.toThrow(/2 of 3 nodes/);
+    await place.leave();
+    await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === 0);
+    await proxy.stop();
+  });
+
+  it('frees the node that granted it when the others cannot be asked', async () => {
+    const { first, others, proxy, name, place, client, isWoken } = await taken(1000);
+    expect((await place.tryAcquire()).granted).toBe(false);
+    await place.ready();
+    for (const server of others) server.pause();
+    await freed([first], name);
+    await eventually(isWoken);
+    await expect(place.tryAcquire()).rejects.toThrow(/2 of 3 nodes/);
+    await place.leave();
+    await eventually(async () => (await client.exists(keyOf(name))) === 0);
+    await proxy.stop();
+  });
+
+  it('keeps its turn while its vote takes longer than a refreshment', async () => {
+    const { first, others, proxy, name, driver, place, isWoken } = await taken(5000);
+    expect((await place.tryAcquire()).granted).toBe(false);
+    await place.ready();
+    proxy.set('down', { latency: 600 });
+    await freed([first], name);
+    await eventually(isWoken);
+    expect((await place.tryAcquire()).granted).toBe(false);
+    proxy.heal();
+    await freed(others, name);
+    const next = await eventually(async () => {
+      const reply = await place.tryAcquire();
+      return reply.granted && reply.grant;
+    });
+    expect(await driver.release(next)).toBe(true);
+    await proxy.stop();
+  });
+});
+
+describe.runIf(shims !== undefined)('whose turn it is on a node whose clock jumps', () => {
+  it('is nobody’s: the lease of somebody else may have ended there early', async () => {
+    const nodeClock = await shims!.create();
+    const server = await startRedis({ env: nodeClock.env });
+    const settings = { ttl: 10_000, commandTimeout: 5000 };
+    const holder = await started(server.url, recordingContext(), settings);
+    const context = recordingContext();
+    const driver = await started(server.url, context, settings);
+    const name = freshName();
+    granted(await holder.tryAcquire(request(name)));
+    const place = driver.lineUp(request(name), () => undefined);
+    expect((await place.tryAcquire()).granted).toBe(false);
+    await place.ready();
+    nodeClock.set(30_000);
+    await eventually(() => context.warnings.some((warning) => warning.includes('its clock jumped ahead')));
+    await expect(place.tryAcquire()).rejects.toThrow(/its clock has jumped ahead/);
+    await place.leave();
+  });
+});
