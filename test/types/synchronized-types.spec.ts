@@ -35,7 +35,7 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
   [
     'all options',
     'compiles',
-    `@Synchronized('x', { blocking: 5, ttl: 1000, fencing: true, coordinator: 'a', onNotAcquired: 'skip', onLost: 'warn', returns: 'promise' }) async m() {}`,
+    `@Synchronized('x', { blocking: 5, ttl: 1000, fencing: true, fair: true, coordinator: 'a', onNotAcquired: 'skip', onLost: 'warn', returns: 'promise' }) async m() {}`,
   ],
   ['a plain value', 'is refused', `@Synchronized('x') m(): number { return 1; }`],
   ['nothing', 'is refused', `@Synchronized('x') m(): void {}`],
@@ -91,7 +91,7 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
 
   ['several names', 'is refused', `@Synchronized(['a', 'b']) async m(): Promise<void> {}`],
   ['a shared lock', 'is refused', `@Synchronized('x', { shared: true }) async m(): Promise<void> {}`],
-  ['a fair lock', 'is refused', `@Synchronized('x', { fair: true }) async m(): Promise<void> {}`],
+  ['fairness by a word', 'is refused', `@Synchronized('x', { fair: 'yes' }) async m(): Promise<void> {}`],
   ['fencing by a word', 'is refused', `@Synchronized('x', { fencing: 'yes' }) async m(): Promise<void> {}`],
   [
     'the token of the current lease as a number or undefined',

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BackendUnavailableError, CoordinatorService } from 'nestjs-coordination';
-import { RENEW } from '../../../lib/drivers/redis/scripts.js';
+import { RELEASE, RENEW } from '../../../lib/drivers/redis/scripts.js';
 import { eventually } from '../../support/eventually.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { RedisServer, stopAllRedis } from '../../support/redis-server.js';
@@ -51,10 +51,10 @@ describe('after its release', () => {
     await catchUp('that was all');
     close();
 
-    // A release publishes the id of the lease that it ended, as its last act.
     const released = new Map<string, number>();
-    for (const [index, [command, , id]] of commands.entries()) {
-      if (command === 'publish' && id !== undefined) released.set(id, index);
+    for (const [index, [command, script, keys, ...args]] of commands.entries()) {
+      const id = args[Number(keys)];
+      if (command === 'evalsha' && script === RELEASE.sha && id !== undefined) released.set(id, index);
     }
     expect(released.size).toBe(LEASES);
     const mentions = commands.flatMap((args, index) => args.map((arg) => ({ arg, index })));

@@ -40,7 +40,8 @@ describe('the fencing tokens of the file driver', () => {
 
   it('grow over processes that are killed at any moment, each with a clock behind the last', async () => {
     const directory = await scratch.directory();
-    const file = join(directory, 'tokens');
+    // Beside it: a directory of locks holds nothing else.
+    const file = join(await scratch.directory(), 'tokens');
     await writeFile(file, '');
     const lines = async () => (await readFile(file, 'utf8')).split('\n').slice(0, -1).map(Number);
     for (let round = 0; round < 8; round += 1) {

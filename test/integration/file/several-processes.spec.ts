@@ -142,7 +142,8 @@ describe('several processes on one directory', () => {
     'lose no update of a file with the lock, and some without (locked: %s)',
     async (locked) => {
       const directory = await scratch.directory();
-      const file = join(directory, 'number');
+      // Beside it: a directory of locks holds nothing else.
+      const file = join(await scratch.directory(), 'number');
       await writeFile(file, '0');
       const [one, two] = await Promise.all([scratch.process(directory), scratch.process(directory)]);
       const what = { name: 'number', file, workers: 4, each: 250, locked };
