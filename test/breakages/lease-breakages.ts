@@ -4,7 +4,6 @@ const CONTEST = 'lib/lock/contest.ts';
 const DEADLINE = 'lib/lock/deadline.ts';
 const HEARTBEAT = 'lib/lock/heartbeat.ts';
 const LEASE = 'lib/lock/lease.ts';
-const LEASER = 'lib/lock/leaser.ts';
 const TENURE = 'lib/lock/tenure.ts';
 
 const MAX_ELAPSED =
@@ -186,15 +185,6 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
       { file: TENURE, find: 'this.#left > 0 && ', replace: '' },
     ],
     foundBy: spec('test/unit/handing-on.spec.ts', 'so that other processes get their turn'),
-  },
-  {
-    name: 'handed on when it is over',
-    wrong: 'the next one of the process begins with a lease that others may have',
-    edits: [
-      { file: LEASER, find: ' || term.over', replace: '' },
-      { file: LEASER, find: ' && !deadline.over', replace: '' },
-    ],
-    foundBy: simulation(1, 'stall: .* lease was over when it was granted|exclusion', 4000),
   },
   {
     name: 'tokens of those that follow not reserved',
