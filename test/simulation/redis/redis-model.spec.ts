@@ -89,6 +89,7 @@ function plainCommand(random: Random): string[] {
     ['exists', key, random.pick(KEYS)],
     ['pexpire', key, long(random)],
     ['zadd', 'z', random.pick(['1', '2', '-1.5', 'x']), random.pick(IDS)],
+    ['zadd', 'z', 'XX', '3', random.pick(IDS)],
     ['zscore', 'z', random.pick(IDS)],
     ['zrem', 'z', random.pick(IDS)],
     ['zrange', 'z', random.pick(['0', '-1']), random.pick(['0', '-1']), ...random.pick([[], ['WITHSCORES']])],

@@ -18,11 +18,14 @@ export function sortedSetCommands(
     return count;
   };
   return {
-    zadd: ([key = '', score = '', member = '', ...more]) => {
+    zadd: ([key = '', ...args]) => {
+      const onlyExisting = args[0]?.toLowerCase() === 'xx';
+      const [score = '', member = '', ...more] = onlyExisting ? args.slice(1) : args;
       if (more.length > 0) throw new CommandError('ERR only one score and member are supported here');
       const value = scoreOf(score);
       const members = find(key) ?? new Map<string, number>();
       const isNew = !members.has(member);
+      if (isNew && onlyExisting) return 0;
       members.set(member, value);
       if (members.size === 1 && isNew) space().set(key, members);
       return isNew ? 1 : 0;
