@@ -6,7 +6,10 @@ export interface Waiting {
   readonly signal?: AbortSignal;
 }
 
-/** Waits for a lock as the layer above the drivers does: from a place, trying when it is woken. No polling of its own. */
+/** What the port asks of those who wait, ms: a wake-up may be lost. */
+const LONGEST_LOOK_AWAY = 1000;
+
+/** Waits for a lock as the layer above the drivers does: from a place, trying when it is woken, and once a second. */
 export async function acquireWaiting(
   driver: Driver,
   name: string,
@@ -28,7 +31,15 @@ export async function acquireWaiting(
       if (reply.granted) return reply.grant;
       const ready = place.ready();
       if (ready) await ready;
-      else if (!rang) await new Promise<void>((resolve) => (wake = resolve));
+      else if (!rang) {
+        await new Promise<void>((resolve) => {
+          const look = setTimeout(resolve, LONGEST_LOOK_AWAY);
+          wake = () => {
+            clearTimeout(look);
+            resolve();
+          };
+        });
+      }
     }
   } finally {
     signal?.removeEventListener('abort', ring);

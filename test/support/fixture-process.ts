@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import type { ChildProcess, Serializable } from 'node:child_process';
 
 export interface Exit {
@@ -78,8 +79,19 @@ export class FixtureProcess {
   }
 
   /** SIGSTOP and SIGCONT: the process is frozen, and goes on. */
+  /**
+   * Returns when it is stopped: a signal takes effect some time after it was sent, and a process that still runs may take
+   * a lock that is freed meanwhile.
+   */
   freeze(): void {
     this.child.kill('SIGSTOP');
+    while (this.child.exitCode === null && this.#runs());
+  }
+
+  /** As the kernel tells; where there is no /proc it cannot be seen. */
+  #runs(): boolean {
+    const path = `/proc/${this.child.pid}/stat`;
+    return existsSync(path) && !/\) [TtZ] /.test(readFileSync(path, 'utf8'));
   }
 
   thaw(): void {

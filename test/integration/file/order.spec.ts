@@ -178,6 +178,27 @@ describe('the order of those who wait for a file', () => {
     expect(await tickets(directory)).toEqual([]);
   });
 
+  it('does not keep off for ever who only tries, when the one that waits is stopped', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const waiter = await scratch.process(directory);
+    const [turn] = await inLine(directory, [waiter]);
+    waiter.process.freeze();
+    await driver.release(grant);
+    const next = await eventually(
+      async () => {
+        const reply = await driver.tryAcquire(request(LOCK));
+        return reply.granted && reply.grant;
+      },
+      { within: PASSED_OVER },
+    );
+    waiter.process.thaw();
+    await eventually(async () => (await tickets(directory)).length === 1);
+    await driver.release(next);
+    await turn;
+  });
+
   it('does not keep up those who can take the lock behind one that cannot', async () => {
     const directory = await scratch.directory();
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
