@@ -93,16 +93,16 @@ export class Contest {
     const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
     this.#rung = false;
     const attempt = this.#place ? this.#place.tryAcquire() : driver.tryAcquire(request);
-    if (!(await patience.waitForTry(attempt))) {
-      this.#leftover = this.#giveBack(attempt);
-      return 'gone';
-    }
-    let reply: AcquireReply;
+    let reply: AcquireReply | undefined;
     try {
-      reply = await attempt;
+      reply = await patience.waitForTry(attempt);
     } catch (error) {
       if (error instanceof BackendUnavailableError) return error;
       throw error;
+    }
+    if (!reply) {
+      this.#leftover = this.#giveBack(attempt);
+      return 'gone';
     }
     if (!reply.granted) return reply;
     const { grant, term } = reply;

@@ -30,11 +30,12 @@ export class Drain {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Calls `listener` when waiting is over; returns how to take it back. */
-  onOver(listener: () => void): () => void {
+  /** Calls `listener` when waiting is over, unless it is forgotten before. */
+  onOver(listener: () => void): void {
     this.#listeners.add(listener);
-    return () => {
-      this.#listeners.delete(listener);
-    };
+  }
+
+  forget(listener: () => void): void {
+    this.#listeners.delete(listener);
   }
 }

@@ -10,6 +10,8 @@ import { type LockProvider, leaserOf, theRunningProvider } from './lock-provider
 import { notAcquired, runAndFinish } from './under-lease.js';
 import { WaitingLine } from './waiting-line.js';
 
+const NOT_HELD = Promise.resolve(false);
+
 /**
  * A handle on a lock name, to be acquired and released again and again. It carries one lease at a time; a lost
  * lease occupies it until `release()`, so that a late `finally` never frees somebody else's.
@@ -85,8 +87,8 @@ export class Lock {
    * @returns false when it is not held or was lost; never frees somebody else's lease
    * @throws BackendUnavailableError when the back end did not confirm it; the lock is then free after its ttl
    */
-  async release(): Promise<boolean> {
-    return this.#lease ? await this.#lease.release() : false;
+  release(): Promise<boolean> {
+    return this.#lease?.release() ?? NOT_HELD;
   }
 
   /**

@@ -1,8 +1,10 @@
-import type { Clock } from '../common/clock.js';
+import type { Clock, Timer } from '../common/clock.js';
 import type { Drain } from './drain.js';
 
 /** Why a wait ended without the lock. */
 export type PatienceEnd = 'timeout' | 'aborted' | 'draining';
+
+const NOTHING = Promise.resolve(undefined);
 
 /** Arranges for `wake` to be called, and returns how to call the arrangement off. */
 export type Arrangement = (wake: () => void) => () => void;
@@ -46,47 +48,60 @@ export class Patience {
    * Resolves to true when it was woken.
    */
   wait(arrange: Arrangement, ms = Infinity): Promise<boolean> {
-    return this.#race(arrange, Math.min(ms, this.#until - this.clock.monotonic()));
-  }
-
-  /**
-   * Waits for a try that is under way. The time-out does not cut it short, as a try is bounded by the driver; a
-   * caller that has gone does. Resolves to true when the try has settled.
-   */
-  waitForTry(attempt: Promise<unknown>): Promise<boolean> {
-    return this.#race((wake) => {
-      attempt.then(wake, wake);
-      return () => undefined;
-    }, Infinity);
-  }
-
-  #race(arrange: Arrangement, ms: number): Promise<boolean> {
+    const { clock, drain, signal } = this;
+    const left = Math.min(ms, this.#until - clock.monotonic());
     return new Promise((resolve) => {
-      const undo: (() => void)[] = [];
       let settled = false;
+      let callOff: (() => void) | undefined;
+      let timer: Timer | undefined;
       const settle = (woken: boolean): void => {
+        if (settled) return;
         settled = true;
-        for (const call of undo.splice(0)) call();
+        callOff?.();
+        timer?.cancel();
+        drain.forget(giveUp);
+        signal?.removeEventListener('abort', giveUp);
         resolve(woken);
       };
       const giveUp = (): void => settle(false);
 
-      undo.push(arrange(() => settle(true)));
-      if (ms <= 0 || this.gone) giveUp();
-      if (settled) {
-        for (const call of undo.splice(0)) call();
-        return;
-      }
-      if (ms !== Infinity) {
-        const timer = this.clock.setTimer(ms, giveUp);
-        undo.push(() => timer.cancel());
-      }
-      undo.push(this.drain.onOver(giveUp));
-      const { signal } = this;
-      if (signal) {
-        signal.addEventListener('abort', giveUp);
-        undo.push(() => signal.removeEventListener('abort', giveUp));
-      }
+      callOff = arrange(() => settle(true));
+      if (settled) return callOff();
+      if (left <= 0 || this.gone) return giveUp();
+      if (left !== Infinity) timer = clock.setTimer(left, giveUp);
+      drain.onOver(giveUp);
+      signal?.addEventListener('abort', giveUp);
+    });
+  }
+
+  /**
+   * Waits for a try that is under way, and settles as it does. The time-out does not cut it short, as a try is bounded by
+   * the driver; a caller that has gone does. Resolves to undefined then.
+   */
+  waitForTry<T>(attempt: Promise<T>): Promise<T | undefined> {
+    if (this.gone) return NOTHING;
+    const { drain, signal } = this;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        drain.forget(giveUp);
+        signal?.removeEventListener('abort', giveUp);
+      };
+      const giveUp = (): void => {
+        end();
+        resolve(undefined);
+      };
+      drain.onOver(giveUp);
+      signal?.addEventListener('abort', giveUp);
+      attempt.then(
+        (result) => {
+          end();
+          resolve(result);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
     });
   }
 }

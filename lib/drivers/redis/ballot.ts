@@ -37,14 +37,14 @@ export class Ballot {
   readonly answers: (Answer | undefined)[] = [];
   /** The last fencing token of each node that said yes. */
   readonly tokens: (number | undefined)[] = [];
-  /** Of this acquisition; drawn by Redlock, unless a waiter brings its own. */
-  id = '';
   #awaited?: { readonly node: number; readonly resolve: () => void };
   /** Redlock has its result: a vote that is cast now would be nobody's to give back. */
   over = false;
 
   constructor(
     readonly key: string,
+    /** Of the acquisition. */
+    readonly id: string,
     readonly purpose: 'acquire' | 'release',
     readonly terms: BallotTerms = {},
   ) {}

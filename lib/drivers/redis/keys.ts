@@ -24,7 +24,7 @@ export function waitersOf(key: string): string {
  * In the slot of the lock's key, as a Cluster wants it.
  */
 function tagged(key: string): string {
-  return hashTagOf(key) === key ? `{${key}}` : key;
+  return key.includes('{') && hashTagOf(key) !== key ? key : `{${key}}`;
 }
 
 /**

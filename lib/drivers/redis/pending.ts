@@ -4,6 +4,9 @@ import type { NodeError } from './node-error.js';
 interface Entry {
   readonly sentAt: number;
   readonly reject: (error: NodeError) => void;
+  settled: boolean;
+  /** The one that was sent after it. */
+  next?: Entry;
 }
 
 /**
@@ -13,8 +16,8 @@ export class PendingCommands {
   readonly #clock: Clock;
   readonly #timeout: number;
   readonly #onTimeout: () => void;
-  /** In the order of sending. */
-  readonly #entries = new Set<Entry>();
+  #oldest?: Entry;
+  #newest?: Entry;
   #timer: Timer | undefined;
 
   constructor(clock: Clock, timeout: number, onTimeout: () => void) {
@@ -24,23 +27,36 @@ export class PendingCommands {
   }
 
   add(reject: (error: NodeError) => void): Entry {
-    const entry = { sentAt: this.#clock.monotonic(), reject };
-    this.#entries.add(entry);
+    const entry: Entry = { sentAt: this.#clock.monotonic(), reject, settled: false, next: undefined };
+    if (this.#newest) this.#newest.next = entry;
+    else this.#oldest = entry;
+    this.#newest = entry;
     if (!this.#timer) this.#arm(this.#timeout);
     return entry;
   }
 
   /** False when the command was given up before. */
   settle(entry: Entry): boolean {
-    return this.#entries.delete(entry);
+    if (entry.settled) return false;
+    entry.settled = true;
+    // A server answers in the order of the commands, so this is nearly always the oldest.
+    while (this.#oldest?.settled) this.#oldest = this.#oldest.next;
+    if (!this.#oldest) this.#newest = undefined;
+    return true;
   }
 
   rejectAll(error: NodeError): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const entries = [...this.#entries];
-    this.#entries.clear();
-    for (const { reject } of entries) reject(error);
+    let entry = this.#oldest;
+    // Who is told may send another one, which is not meant.
+    this.#oldest = undefined;
+    this.#newest = undefined;
+    for (; entry; entry = entry.next) {
+      if (entry.settled) continue;
+      entry.settled = true;
+      entry.reject(error);
+    }
   }
 
   #arm(ms: number): void {
@@ -48,7 +64,7 @@ export class PendingCommands {
   }
 
   #look(): void {
-    const [oldest] = this.#entries;
+    const oldest = this.#oldest;
     if (!oldest) {
       this.#timer = undefined;
       return;
@@ -63,7 +79,7 @@ export class PendingCommands {
     this.#clock.afterInput(() => {
       // All were given up meanwhile, and others may have been sent, which have a timer of their own.
       if (this.#timer !== timer) return;
-      if (this.#entries.has(oldest)) this.#onTimeout();
+      if (!oldest.settled) this.#onTimeout();
       else this.#look();
     });
   }

@@ -21,6 +21,7 @@ import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { RenewalRound } from './renewal-round.js';
 import { RELEASE } from './scripts.js';
 import { lockKeys } from './stand-in.js';
+import { WaiterIds } from './waiter-id.js';
 import { WaiterQueue } from './waiter-queue.js';
 
 /** How often `break` looks for the holder when the lock changes hands at that very moment. */
@@ -102,9 +103,10 @@ export class RedisDriver implements Driver {
     this.#warn = warn;
     this.#sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     this.renewsAtOnce = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
-    this.#voting = new RedlockVoting(this.#electorate, clock, random);
+    const ids = new WaiterIds();
+    this.#voting = new RedlockVoting(this.#electorate, ids, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
-    this.#queue = new WaiterQueue(this.#electorate, plans, commandTimeout, context);
+    this.#queue = new WaiterQueue(this.#electorate, ids, plans, commandTimeout, context);
   }
 
   async start(): Promise<void> {

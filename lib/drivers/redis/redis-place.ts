@@ -47,18 +47,9 @@ export class RedisPlace implements Place {
     this.#context = context;
   }
 
-  async tryAcquire(): Promise<AcquireReply> {
-    const candidacy = this.#candidacy();
-    const entry = this.#entry;
-    if (entry && this.#state === 'queued' && !entry.isSure()) await this.#context.queue.look(entry);
-    switch (this.#state) {
-      case 'queued':
-        return { granted: false, remaining: this.#entry?.remaining };
-      case 'turn':
-        return this.#takeTurn(candidacy);
-      default:
-        return this.#enter(candidacy);
-    }
+  /** Not `async`, as every promise on the way of a lock that is free costs. */
+  tryAcquire(): Promise<AcquireReply> {
+    return this.#state === 'out' ? this.#enter() : this.#tryFromQueue();
   }
 
   ready(): Promise<void> | undefined {
@@ -75,14 +66,34 @@ export class RedisPlace implements Place {
     return entry && this.#context.queue.leave(entry);
   }
 
-  async #enter(candidacy: Candidacy): Promise<AcquireReply> {
+  async #tryFromQueue(): Promise<AcquireReply> {
+    const entry = this.#entry;
+    if (entry && this.#state === 'queued' && !entry.isSure()) await this.#context.queue.look(entry);
+    if (this.#state === 'queued') return { granted: false, remaining: this.#entry?.remaining };
+    return await (this.#state === 'turn' ? this.#takeTurn(this.#candidacy()) : this.#enter());
+  }
+
+  /** Asks all nodes, and lines up at one of them when that says that the lock is taken. */
+  async #enter(): Promise<AcquireReply> {
+    const candidacy = this.#candidacy();
     const { electorate, queue, voting } = this.#context;
     const { key } = candidacy;
     const node = electorate.queueNode;
     if (node === -1) return (await voting.acquire(candidacy)).reply;
     const entry = this.#begin(key, node);
-    if (electorate.nodes.length > 1 && queue.isContended(key)) return this.#join(entry, candidacy);
-    return this.#attempt(entry, candidacy);
+    if (electorate.nodes.length > 1 && queue.isContended(key)) return await this.#join(entry, candidacy);
+    let outcome: Verdict;
+    try {
+      outcome = await voting.acquire(candidacy, entry.waiter());
+    } catch (error) {
+      // It may stand in the queue when the others could not be asked.
+      void this.leave();
+      throw error;
+    }
+    const { reply, ballot } = outcome;
+    if (ballot.linedUp) return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
+    this.#end();
+    return reply;
   }
 
   /** Asks one node for its turn, which saves the others a try that would be in vain. */
@@ -101,26 +112,9 @@ export class RedisPlace implements Place {
     return this.#takeTurn(candidacy);
   }
 
-  /** Asks all nodes, and lines up at one of them when that says that the lock is taken. */
-  async #attempt(entry: Entry, candidacy: Candidacy): Promise<AcquireReply> {
-    const { voting } = this.#context;
-    let outcome: Verdict;
-    try {
-      outcome = await voting.acquire({ ...candidacy, waiter: entry.waiter() });
-    } catch (error) {
-      // It may stand in the queue when the others could not be asked.
-      void this.leave();
-      throw error;
-    }
-    const { reply, ballot } = outcome;
-    if (ballot.linedUp) return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
-    this.#end();
-    return reply;
-  }
-
   #lineUp(entry: Entry, remaining: number | undefined): AcquireReply {
     this.#context.queue.foundTaken(entry.key);
-    entry.queued = true;
+    this.#queued(entry);
     if (remaining !== undefined && remaining >= 0) entry.remaining = remaining;
     // It may be its turn by now: the message can be faster than the reply.
     if (this.#state !== 'entering') return { granted: false, retryAfter: 0 };
@@ -144,7 +138,7 @@ export class RedisPlace implements Place {
     entry.queued = false;
     let outcome: Verdict;
     try {
-      outcome = await voting.acquire({ ...candidacy, waiter: entry.successor(id) });
+      outcome = await voting.acquire(candidacy, entry.successor(id));
     } catch (error) {
       // The node may have us under either.
       void this.leave();
@@ -158,12 +152,17 @@ export class RedisPlace implements Place {
     }
     if (ballot.answers[entry.node] === 'yes') {
       queue.rename(entry, id);
-      entry.queued = true;
+      this.#queued(entry);
       return { ...reply, retryAfter: Math.min(reply.retryAfter ?? Infinity, LONGEST_PAUSE_AT_TURN) };
     }
     // The node says that it is over, or nothing.
     void this.leave();
     return { ...reply, retryAfter: 0 };
+  }
+
+  #queued(entry: Entry): void {
+    entry.queued = true;
+    this.#context.queue.keepAlive();
   }
 
   #begin(key: string, node: number): Entry {
@@ -243,7 +242,8 @@ class Entry implements QueuedWaiter {
 
   /** The waiter that asks for the lock now that it has been granted. */
   successor(id: string): Waiter {
-    return { ...this.waiter(), id, before: this.id };
+    const { id: before, node, alive } = this;
+    return { id, node, alive, before };
   }
 
   waited(since: Moment, pttl: number): void {

@@ -8,6 +8,7 @@ import { FencingTokens } from './fencing-tokens.js';
 import { ACQUIRE, RELEASE } from './scripts.js';
 import { StandIn } from './stand-in.js';
 import { refusal } from './verdict.js';
+import type { WaiterIds } from './waiter-id.js';
 
 /** Who asks for what. */
 export interface Candidacy {
@@ -16,8 +17,6 @@ export interface Candidacy {
   readonly ttl: number;
   /** How many fencing tokens; 0 for none. */
   readonly tokens: number;
-  /** Where it waits, or lines up, if it does. */
-  readonly waiter?: Waiter;
 }
 
 export interface Verdict {
@@ -35,15 +34,17 @@ export class RedlockVoting {
   readonly #electorate: Electorate;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #ids: WaiterIds;
   readonly #tokens: FencingTokens;
 
-  constructor(electorate: Electorate, clock: Clock, random: () => number) {
+  constructor(electorate: Electorate, ids: WaiterIds, clock: Clock, random: () => number) {
     this.#electorate = electorate;
     this.#clock = clock;
     this.#random = random;
+    this.#ids = ids;
     this.#tokens = new FencingTokens(electorate, clock);
     this.#standIns = electorate.nodes.map((node, index) => new StandIn(node, index));
-    this.#redlock = new Redlock(
+    this.#redlock = new SingleAttempts(
       this.#standIns,
       { retryCount: 0 },
       {
@@ -53,16 +54,16 @@ export class RedlockVoting {
     );
   }
 
-  /** One attempt on all nodes. */
-  async acquire(candidacy: Candidacy): Promise<Verdict> {
+  /**
+   * One attempt on all nodes.
+   * @param waiter who waits, or lines up, if somebody does
+   */
+  async acquire({ name, key, ttl, tokens }: Candidacy, waiter?: Waiter): Promise<Verdict> {
     const { nodes, quorum } = this.#electorate;
-    const { name, key, ttl, tokens, waiter } = candidacy;
     // The node that keeps the order of those who wait has the last word.
     const gate = waiter?.node ?? this.#electorate.queueNode;
-    const ballot = new Ballot(key, 'acquire', {
-      ...(tokens > 0 && { hint: this.#tokens.hint(), tokens }),
-      waiter,
-    });
+    const hint = tokens > 0 ? this.#tokens.hint() : undefined;
+    const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', { hint, tokens, waiter });
     const start = this.#clock.monotonic();
     try {
       await this.#redlock.acquire([ballot], wholeMs(ttl));
@@ -97,14 +98,14 @@ export class RedlockVoting {
    * @throws NodeError
    */
   async join({ key }: Pick<Candidacy, 'key'>, waiter: Waiter, ttl: number): Promise<'granted' | Busy> {
-    const ballot = new Ballot(key, 'acquire', { waiter });
+    const ballot = new Ballot(key, waiter.id, 'acquire', { waiter });
     await this.#standIns[waiter.node]?.join(ballot, ttl);
     const answer = ballot.answers[waiter.node];
     return isBusy(answer) ? answer : 'granted';
   }
 
   async release(grant: Grant, key: string): Promise<boolean> {
-    const ballot = new Ballot(key, 'release');
+    const ballot = new Ballot(key, grant.id, 'release');
     try {
       await this.#redlock.release(held(ballot, grant));
       return true;
@@ -133,6 +134,13 @@ export class RedlockVoting {
     if (ballot.failures > nodes.length - quorum) {
       throw this.#electorate.unavailable(what, failuresOf(ballot));
     }
+  }
+}
+
+/** Redlock, which need not draw ids: every ballot has one. */
+class SingleAttempts extends Redlock<Ballot> {
+  protected override _random(): string {
+    return '';
   }
 }
 

@@ -34,5 +34,7 @@ declare module 'redlock' {
     constructor(clients: Iterable<RedlockClient<Resource>>, settings: Settings, scripts: Scripts);
     acquire(resources: Resource[], duration: number): Promise<HeldLock<Resource>>;
     release(lock: HeldLock<Resource>): Promise<unknown>;
+    /** Draws the id of an acquisition. */
+    protected _random(): string;
   }
 }

@@ -21,13 +21,13 @@ export class StandIn implements RedlockClient<Ballot> {
     this.#index = index;
   }
 
-  evalsha(_hash: string, _keyCount: number, args: [Ballot, string, number?]): Promise<number> {
-    return this.#run('evalsha', args);
+  evalsha(_hash: string, _keyCount: number, [ballot, , ttl]: [Ballot, string, number?]): Promise<number> {
+    return this.#run('evalsha', ballot, ttl);
   }
 
   /** Redlock's second try, when the node has forgotten the script. */
-  eval(_script: string, _keyCount: number, args: [Ballot, string, number?]): Promise<number> {
-    return this.#run('eval', args);
+  eval(_script: string, _keyCount: number, [ballot, , ttl]: [Ballot, string, number?]): Promise<number> {
+    return this.#run('eval', ballot, ttl);
   }
 
   quit(): Promise<string> {
@@ -37,10 +37,10 @@ export class StandIn implements RedlockClient<Ballot> {
   /** Takes the lock on this node alone, or lines up for it. */
   async join(ballot: Ballot, ttl: number): Promise<void> {
     try {
-      await this.#run('evalsha', [ballot, ballot.id, ttl]);
+      await this.#run('evalsha', ballot, ttl);
     } catch (error) {
       if (!isNoScript(error)) throw error;
-      await this.#run('eval', [ballot, ballot.id, ttl]);
+      await this.#run('eval', ballot, ttl);
     }
   }
 
@@ -63,8 +63,8 @@ export class StandIn implements RedlockClient<Ballot> {
     });
   }
 
-  #run(how: How, [ballot, given, ttl = 0]: [Ballot, string, number?]): Promise<number> {
-    const id = ballot.terms.waiter?.id ?? given;
+  /** @param ttl undefined for a release */
+  #run(how: How, ballot: Ballot, ttl?: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const vote = (number: 0 | 1, answer: Answer): void => {
         ballot.record(this.#index, answer);
@@ -75,8 +75,8 @@ export class StandIn implements RedlockClient<Ballot> {
         if (!isNoScript(error)) ballot.record(this.#index, error);
         reject(error);
       };
-      if (ttl === 0) this.#release(how, ballot, id, vote, { resolve, reject }, fail);
-      else this.#acquire(how, ballot, id, ttl, vote, fail, 'again');
+      if (ttl === undefined) this.#release(how, ballot, vote, { resolve, reject }, fail);
+      else this.#acquire(how, ballot, ttl, vote, fail, 'again');
     });
   }
 
@@ -84,18 +84,16 @@ export class StandIn implements RedlockClient<Ballot> {
   #acquire(
     how: How,
     ballot: Ballot,
-    id: string,
     ttl: number,
     vote: Vote,
     fail: Fail,
     then: 'again' | 'give up',
   ): void {
-    ballot.id = id;
     const node = this.#node;
     if (ballot.over) return fail(new NodeError('was too slow to be asked again', { sent: false }));
     const again = (): void => {
       if (ballot.over) fail(new NodeError('was too slow to be asked again', { sent: false }));
-      else this.#acquire(how, ballot, id, ttl, vote, fail, 'give up');
+      else this.#acquire(how, ballot, ttl, vote, fail, 'give up');
     };
     const refusal = node.refusal;
     if (refusal === 'enrol' && then === 'again') return node.enrol(again, fail);
@@ -106,7 +104,7 @@ export class StandIn implements RedlockClient<Ballot> {
     const here = waiter?.node === this.#index ? waiter : undefined;
     const before = here?.before ?? '';
     const alive = here && before === '' ? here.alive : '';
-    const args = [id, ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, TURN_CHANNEL, before];
+    const args = [ballot.id, ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, TURN_CHANNEL, before];
     node.call(
       (client) => run(client, how, ACQUIRE, keys, args),
       (reply, sentAt) => {
@@ -126,8 +124,8 @@ export class StandIn implements RedlockClient<Ballot> {
     );
   }
 
-  #release(how: How, ballot: Ballot, id: string, vote: Vote, { resolve, reject }: Settle, fail: Fail): void {
-    const { key } = ballot;
+  #release(how: How, ballot: Ballot, vote: Vote, { resolve, reject }: Settle, fail: Fail): void {
+    const { id, key } = ballot;
     // Redlock gives a failed acquisition back.
     const partial = ballot.purpose === 'acquire';
     if (partial) ballot.over = true;

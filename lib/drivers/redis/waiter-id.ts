@@ -8,9 +8,16 @@ export function newProcess(): string {
   return randomBytes(10).toString('hex');
 }
 
-/** An id of its own for one acquisition of the process; nobody else can guess it. */
-export function newWaiterId(process: string, count: number): string {
-  return `${process}-${count.toString(36)}`;
+/** The ids of one process. */
+export class WaiterIds {
+  readonly process = newProcess();
+  #count = 0;
+
+  /** An id of its own for one acquisition; nobody else can guess it. */
+  next(): string {
+    this.#count += 1;
+    return `${this.process}-${this.#count.toString(36)}`;
+  }
 }
 
 export function processOf(id: string): string {

@@ -7,7 +7,7 @@ import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
 import { REFRESH, RELEASE } from './scripts.js';
 import { lockKeys } from './stand-in.js';
-import { newProcess, newWaiterId } from './waiter-id.js';
+import type { WaiterIds } from './waiter-id.js';
 
 /**
  * How often the nodes are told that we still wait, ms: what a lost message costs at most. A process that waits for very
@@ -56,7 +56,7 @@ export interface QueuedWaiter {
  * A message only saves time. What is lost with it, or with a queue, shows at the next refreshment.
  */
 export class WaiterQueue {
-  readonly process = newProcess();
+  readonly #ids: WaiterIds;
   readonly #electorate: Electorate;
   readonly #context: DriverContext;
   readonly #subscribers: readonly NodeSubscriber[];
@@ -64,7 +64,6 @@ export class WaiterQueue {
   readonly #contended = new Map<string, number>();
   /** Called when it may have become clear whether messages will come. */
   readonly #unready = new Set<() => void>();
-  #count = 0;
   #refreshing: Timer | undefined;
   #resting: Timer | undefined;
   #expiry: Timer | undefined;
@@ -72,11 +71,13 @@ export class WaiterQueue {
 
   constructor(
     electorate: Electorate,
+    ids: WaiterIds,
     plans: readonly NodePlan[],
     commandTimeout: number,
     context: DriverContext,
   ) {
     this.#electorate = electorate;
+    this.#ids = ids;
     this.#context = context;
     this.#subscribers = plans.map(
       (plan) =>
@@ -100,21 +101,24 @@ export class WaiterQueue {
   }
 
   newId(): string {
-    this.#count += 1;
-    return newWaiterId(this.process, this.#count);
+    return this.#ids.next();
   }
 
   /** Before it is sent to the node: the message may be faster than the reply. */
   add(waiter: QueuedWaiter): void {
     this.#waiters.set(waiter.id, waiter);
+  }
+
+  /** A waiter has been queued: from now on its node is told that it is there. */
+  keepAlive(): void {
     this.#resting?.cancel();
     this.#resting = undefined;
     this.#refreshing ??= this.#later();
   }
 
   remove(id: string): void {
-    if (!this.#waiters.delete(id) || this.#waiters.size > 0) return;
-    this.#refreshing?.cancel();
+    if (!this.#waiters.delete(id) || this.#waiters.size > 0 || !this.#refreshing) return;
+    this.#refreshing.cancel();
     this.#refreshing = undefined;
     this.#resting ??= this.#context.clock.setTimer(CONNECTION_LINGER, () => this.#rest(), 'background');
   }
@@ -167,7 +171,7 @@ export class WaiterQueue {
   /** As {@link Place.ready}, for a waiter at that node. */
   ready(index: number): Promise<void> | undefined {
     if (this.#stopped) return undefined;
-    const channel = TURN_CHANNEL + this.process;
+    const channel = TURN_CHANNEL + this.#ids.process;
     for (const each of this.#subscribers) each.subscribeOnce(channel);
     const subscriber = this.#subscribers[index];
     if (subscriber?.stateOf(channel) !== 'pending') return undefined;
@@ -262,7 +266,7 @@ export class WaiterQueue {
     const since = momentOf(this.#context.clock);
     const [first = ['']] = locks;
     const keys = [node.recordKey(first[0])];
-    const args: (string | number)[] = [this.process, this.alive, node.mark, TURN_CHANNEL];
+    const args: (string | number)[] = [this.#ids.process, this.alive, node.mark, TURN_CHANNEL];
     for (const [key, waiters] of locks) {
       keys.push(key, queueOf(key), waitersOf(key));
       args.push(waiters.length, ...waiters.map(({ id }) => id));
