@@ -116,6 +116,35 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|exclusion', 4000),
   },
   {
+    name: 'turn kept beside a lease without it',
+    wrong:
+      'all wait for who has its lease from the other nodes, and does not know that it has the turn as well',
+    edits: [
+      {
+        file: PLACE,
+        find: '    void this.leave();\n    if (reply.granted) return reply;',
+        replace:
+          '    if (reply.granted) {\n      this.#end();\n      return reply;\n    }\n    void this.leave();',
+      },
+    ],
+    foundBy: simulation(2, 'stall: .* was free'),
+  },
+  {
+    name: 'turn given up without the other nodes',
+    wrong: 'who has the node that keeps the order sleeps beside its queue, and nobody wakes it',
+    edits: [
+      {
+        file: PLACE,
+        find: "else if (ballot.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);\n    // Nobody",
+        replace: '// Nobody',
+      },
+    ],
+    foundBy: spec(
+      'test/integration/redis/turns.spec.ts',
+      'is of who comes first to the node that keeps the order',
+    ),
+  },
+  {
     name: 'restarted node votes at once',
     wrong: 'it has forgotten who holds the lock, and gives it to somebody else',
     edits: [{ file: SCRIPTS, find: 'math.max(0, born + longest - now) }', replace: '0 }' }],
