@@ -97,6 +97,36 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     foundBy: spec('test/integration/redis/queue.spec.ts', 'passes over a process that has died'),
   },
   {
+    name: 'last in line first',
+    wrong: 'who came first waits until nobody comes any more',
+    edits: [{ file: SCRIPTS, find: "'zrange', ${queue}, 0, 0", replace: "'zrange', ${queue}, -1, -1" }],
+    foundBy: simulation(1, 'order'),
+  },
+  {
+    name: 'free lock taken past the queue',
+    wrong: 'a newcomer has the lock of a holder that died before those who have waited for it',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}",
+        replace: "local holder = redis.call('get', KEYS[1])",
+      },
+    ],
+    foundBy: simulation(2, 'order'),
+  },
+  {
+    name: 'living waiters passed over',
+    wrong: 'who waits for longer than one sign of life lasts loses its place',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "  redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])\n",
+        replace: '',
+      },
+    ],
+    foundBy: simulation(1, 'order'),
+  },
+  {
     name: 'grant counted from its message',
     wrong: 'a lease lasts longer than the key when the message was slow',
     edits: [
