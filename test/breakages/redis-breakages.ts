@@ -97,6 +97,36 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     foundBy: spec('test/integration/redis/queue.spec.ts', 'passes over a process that has died'),
   },
   {
+    name: 'last in line first',
+    wrong: 'who came first waits until nobody comes any more',
+    edits: [{ file: SCRIPTS, find: "'zrange', ${queue}, 0, 0", replace: "'zrange', ${queue}, -1, -1" }],
+    foundBy: simulation(1, 'order'),
+  },
+  {
+    name: 'free lock taken past the queue',
+    wrong: 'a newcomer has the lock of a holder that died before those who have waited for it',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}",
+        replace: "local holder = redis.call('get', KEYS[1])",
+      },
+    ],
+    foundBy: simulation(2, 'order'),
+  },
+  {
+    name: 'living waiters passed over',
+    wrong: 'who waits for longer than one sign of life lasts loses its place',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "  redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])\n",
+        replace: '',
+      },
+    ],
+    foundBy: simulation(1, 'order'),
+  },
+  {
     name: 'grant counted from its message',
     wrong: 'a lease lasts longer than the key when the message was slow',
     edits: [
@@ -114,6 +144,35 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'what is still on its way from one try undoes the next one',
     edits: [{ file: PLACE, find: 'const id = queue.newId();', replace: 'const { id } = entry;' }],
     foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|exclusion', 4000),
+  },
+  {
+    name: 'turn kept beside a lease without it',
+    wrong:
+      'all wait for who has its lease from the other nodes, and does not know that it has the turn as well',
+    edits: [
+      {
+        file: PLACE,
+        find: '    void this.leave();\n    if (reply.granted) return reply;',
+        replace:
+          '    if (reply.granted) {\n      this.#end();\n      return reply;\n    }\n    void this.leave();',
+      },
+    ],
+    foundBy: simulation(2, 'stall: .* was free'),
+  },
+  {
+    name: 'turn given up without the other nodes',
+    wrong: 'who has the node that keeps the order sleeps beside its queue, and nobody wakes it',
+    edits: [
+      {
+        file: PLACE,
+        find: "else if (ballot.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);\n    // Nobody",
+        replace: '// Nobody',
+      },
+    ],
+    foundBy: spec(
+      'test/integration/redis/turns.spec.ts',
+      'is of who comes first to the node that keeps the order',
+    ),
   },
   {
     name: 'restarted node votes at once',

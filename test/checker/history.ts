@@ -7,6 +7,7 @@ import type {
   HistoryRecord,
   Invocation,
   LeaseEnding,
+  QueueEvent,
   Return,
   Storage,
 } from './records.js';
@@ -19,6 +20,7 @@ export interface History {
   readonly leases: readonly LeaseStory[];
   readonly operations: readonly Operation[];
   readonly finals: readonly FinalValue[];
+  readonly queues: readonly QueueEvent[];
   readonly faults: readonly Fault[];
   /** Name → how often it was reached. */
   readonly states: ReadonlyMap<string, number>;
@@ -79,6 +81,7 @@ export function readHistory(records: Iterable<HistoryRecord>): History {
     leases: leasesOf(calls, sorted),
     operations: operationsOf(sorted),
     finals: sorted.finals,
+    queues: sorted.queues,
     faults: sorted.faults,
     states: sorted.states,
     gone: sorted.gone,
@@ -93,6 +96,7 @@ interface Sorted {
   readonly invocations: Invocation[];
   readonly returns: Map<string, Return>;
   readonly finals: FinalValue[];
+  readonly queues: QueueEvent[];
   readonly faults: Fault[];
   readonly states: Map<string, number>;
   readonly gone: Map<string, number>;
@@ -107,6 +111,7 @@ function sortByKind(records: Iterable<HistoryRecord>): Sorted {
     invocations: [],
     returns: new Map(),
     finals: [],
+    queues: [],
     faults: [],
     states: new Map(),
     gone: new Map(),
@@ -144,6 +149,9 @@ function put(sorted: Sorted, record: HistoryRecord): void {
       break;
     case 'final':
       sorted.finals.push(record);
+      break;
+    case 'queue':
+      sorted.queues.push(record);
       break;
     case 'fault':
       sorted.faults.push(record);

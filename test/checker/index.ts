@@ -2,6 +2,7 @@ export * from './history.js';
 export * from './exclusion.js';
 export * from './leftovers.js';
 export * from './lost-updates.js';
+export * from './order.js';
 export * from './register.js';
 export * from './report.js';
 export * from './stalls.js';

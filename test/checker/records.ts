@@ -103,6 +103,18 @@ export interface FinalValue {
   readonly value: number;
 }
 
+/** What a node did to somebody in its queue for a lock. */
+export interface QueueEvent {
+  readonly type: 'queue';
+  readonly at: number;
+  readonly lock: string;
+  /** The queue: that of one node, until it forgets it. */
+  readonly queue: string;
+  readonly waiter: string;
+  /** `passed over`: it has not been heard of for too long. */
+  readonly what: 'joined' | 'granted' | 'left' | 'passed over';
+}
+
 export interface Fault {
   readonly type: 'fault';
   readonly at: number;
@@ -131,6 +143,7 @@ export type HistoryRecord =
   | Invocation
   | Return
   | FinalValue
+  | QueueEvent
   | Fault
   | InterestingState;
 

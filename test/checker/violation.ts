@@ -1,7 +1,14 @@
-/** What a judge found. A stall costs somebody time; everything else breaks a promise about data. */
+/** What a judge found. A stall costs somebody time, and so does a turn out of order; everything else breaks a promise about data. */
 export interface Violation {
   readonly judge:
-    'exclusion' | 'token order' | 'token repeated' | 'register' | 'lost update' | 'stall' | 'leftover';
+    | 'exclusion'
+    | 'token order'
+    | 'token repeated'
+    | 'register'
+    | 'lost update'
+    | 'order'
+    | 'stall'
+    | 'leftover';
   readonly lock: string;
   /** One line for people, with the times on the judge's clock, ms. */
   readonly message: string;

@@ -2,6 +2,7 @@ import {
   type History,
   judgeExclusion,
   judgeLeftovers,
+  judgeOrder,
   judgeRegister,
   judgeStalls,
   judgeTokens,
@@ -55,6 +56,7 @@ export async function runSeed(seed: number, campaign: Campaign): Promise<SeedRes
     ...judgeTokens(history, inside ? ['asked', 'belief'] : ['asked']),
     ...judgeRegister(history),
     ...judgeUpdates(history),
+    ...judgeOrder(history),
     ...judgeStalls(history, stallLimits(scenario, simulation)),
     ...judgeLeftovers(leftovers(simulation, drained), DAY, ({ name }) => STAYS.test(name)),
   ];
@@ -62,6 +64,8 @@ export async function runSeed(seed: number, campaign: Campaign): Promise<SeedRes
   const note = (name: string, count: number): void => {
     if (count > 0) states.set(name, count);
   };
+  for (const what of ['joined', 'granted', 'left', 'passed over'])
+    note(`queue: ${what}`, history.queues.filter((event) => event.what === what).length);
   note('exclusion broken outside its assumptions', inside ? 0 : overlaps.length);
   note('late holder beside the next one', lateHolders(history));
   return {

@@ -31,6 +31,8 @@ describe('the simulation', { timeout: 300_000 }, () => {
       'lease lost: expired',
       'struck at votes',
       'waiter called off',
+      'queue: granted',
+      'queue: passed over',
     ])
       expect(tally.reached(state), tally.text(state)).toBeGreaterThan(0);
   });

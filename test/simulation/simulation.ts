@@ -1,10 +1,12 @@
 import { ACQUIRE, CONFIRM, ENROL, REFRESH, RELEASE, RENEW } from '../../lib/drivers/redis/scripts.js';
+import { processOf } from '../../lib/drivers/redis/waiter-id.js';
 import type { WhatHappened } from './assumptions.js';
 import { Faults } from './faults.js';
 import { Journal } from './journal.js';
 import type { LocalTime } from './local-time.js';
 import { Member } from './member.js';
 import { Link } from './network.js';
+import { QueueWatch, type Said } from './queue-watch.js';
 import type { Random } from './random.js';
 import type { Reply } from './redis/reply.js';
 import { SimulatedNode } from './redis/simulated-node.js';
@@ -40,6 +42,7 @@ export class Simulation {
   /** When nobody asks for anything new any more, on the judge's clock, ms. */
   readonly end: number;
   readonly #storage = new SimulatedStorage();
+  readonly #queues = new QueueWatch(this.journal);
   readonly #links = new Map<Member, readonly Link[]>();
   readonly #waiting = new Set<Waiter>();
   /** Ids of the acquisitions that became leases. */
@@ -212,6 +215,7 @@ export class Simulation {
     if (name === 'RENEW')
       return this.#observeRenewals(node, args.slice(Number(count)), reply, command === 'eval' ? 0 : sentAt);
     const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [reply];
+    this.#observeQueues(node, name, args.slice(0, Number(count)), args.slice(Number(count)), status);
     const state = STATES[`${name} ${Number(status)}`];
     if (state !== undefined) this.journal.reached(state, node.now);
     if (name === 'ENROL' && Number(wait) > 0) this.journal.reached('node in quarantine', node.now);
@@ -221,6 +225,27 @@ export class Simulation {
     const judged = this.scenario.fair && !node.time.stepsBack;
     if (judged && node.now - sentAt > LATEST_COMMAND) this.journal.reached(DONE_TOO_LATE, node.now);
     this.#endanger('votes', undefined, node, key.replace('coordination:lock:', ''));
+  }
+
+  #observeQueues(
+    node: SimulatedNode,
+    name: string,
+    keys: readonly string[],
+    args: readonly string[],
+    status: Reply | undefined,
+  ): void {
+    const [first = ''] = args;
+    const alive = (process: string, ms = ''): Said['alive'] =>
+      ms === '' ? undefined : { process, ms: Number(ms) };
+    if (name === 'RELEASE') this.#queues.look(node, keys[0] ?? '', { leaves: first });
+    if (name === 'ACQUIRE') {
+      // Who takes the lock, or is refused for another reason, does not wait there.
+      const sign = status === 0 ? alive(processOf(first), args[6]) : undefined;
+      this.#queues.look(node, keys[0] ?? '', { before: args[8], alive: sign });
+    }
+    if (name !== 'REFRESH' || status !== 1) return;
+    for (let at = 1; at < keys.length; at += 3)
+      this.#queues.look(node, keys[at] ?? '', { alive: alive(first, args[1]) });
   }
 
   #observeRelease(node: SimulatedNode, id: string): void {

@@ -16,6 +16,8 @@ const LONGEST_PAUSE_AT_TURN = 100;
 /** How long after the node said so a place is believed to be in the queue, ms. */
 const SURE = 500;
 
+type Refusal = Extract<AcquireReply, { granted: false }>;
+
 export interface PlaceContext {
   readonly clock: Clock;
   readonly electorate: Electorate;
@@ -33,7 +35,7 @@ export interface PlaceContext {
  *
  * At its turn the node has granted it the lock, for a short time. With one node that is a lease, which began after
  * the last time that the place was known to wait. With several it is the right to ask the others, and only whoever has it
- * does. An id is in a queue at most once: who comes back has a new one.
+ * does; so it is for who finds this node free, and not the others. An id is in a queue at most once: who comes back has a new one.
  */
 export class RedisPlace implements Place {
   readonly #candidacy: () => Candidacy;
@@ -92,7 +94,10 @@ export class RedisPlace implements Place {
     }
     const { reply, ballot } = outcome;
     if (ballot.linedUp) return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
-    this.#end();
+    if (reply.granted) this.#end();
+    else if (ballot.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);
+    // Nobody knows what the node has done.
+    else void this.leave();
     return reply;
   }
 
@@ -146,23 +151,32 @@ export class RedisPlace implements Place {
       throw error;
     }
     const { reply, ballot } = outcome;
-    if (reply.granted) {
+    if (ballot.answers[entry.node] === 'yes') {
+      if (!reply.granted) {
+        queue.rename(entry, id);
+        return this.#keepTurn(entry, reply);
+      }
       this.#end();
       return reply;
     }
-    if (ballot.answers[entry.node] === 'yes') {
-      queue.rename(entry, id);
-      this.#queued(entry);
-      return { ...reply, retryAfter: Math.min(reply.retryAfter ?? Infinity, LONGEST_PAUSE_AT_TURN) };
-    }
-    // The node says that it is over, or nothing.
+    // The node says that the turn is over, or nothing. When the others gave the lease without it, it is the next one's.
     void this.leave();
+    if (reply.granted) return reply;
+    void queue.giveBack(entry.key, entry.node, id);
     return { ...reply, retryAfter: 0 };
   }
 
   #queued(entry: Entry): void {
     entry.queued = true;
     this.#context.queue.keepAlive();
+  }
+
+  /** The node is ours, and the others have to be asked again: who has them without it gives them back. */
+  #keepTurn(entry: Entry, reply: Refusal): Refusal {
+    this.#state = 'turn';
+    this.#queued(entry);
+    const pause = Math.min(entry.age, LONGEST_PAUSE_AT_TURN);
+    return { ...reply, retryAfter: Math.min(reply.retryAfter ?? Infinity, pause) };
   }
 
   #begin(key: string, node: number): Entry {

@@ -147,12 +147,12 @@ export class StandIn implements RedlockClient<Ballot> {
     );
   }
 
-  /** Whether this node may hold our id after a failed acquisition. */
+  /** Whether this node may hold our id after a failed acquisition, and nobody else gives it back. */
   #mayHold(ballot: Ballot): boolean {
+    // A waiter keeps its place there, or its turn, and leaves by itself.
+    if (ballot.terms.waiter?.node === this.#index) return false;
     const answer = ballot.answers[this.#index];
-    const { waiter } = ballot.terms;
-    const keeps = waiter?.before !== undefined && waiter.node === this.#index;
-    if (answer === undefined || answer === 'yes') return !keeps || answer === undefined;
+    if (answer === undefined || answer === 'yes') return true;
     return answer instanceof Error && answer.sent && !answer.answered;
   }
 }

@@ -1,12 +1,16 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { AcquireReply } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { queueOf } from '../../../lib/drivers/redis/keys.js';
+import { NODE_RECORD } from '../../../lib/drivers/redis/node-record.js';
 import { ClockShims } from '../../support/clock-shim.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { type RedisServer, startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
+
+type Refused = Extract<AcquireReply, { granted: false }>;
 
 const TTL = 60_000;
 const keyOf = (name: string): string => `coordination:lock:${name}`;
@@ -25,13 +29,15 @@ async function started(...args: Parameters<typeof driverOn>): Promise<RedisDrive
   return driver;
 }
 
-/** Three nodes where somebody else has the lock, the last of them behind a proxy. */
-async function taken(commandTimeout: number) {
+/** Three nodes where somebody else has the lock, one of them behind a proxy. */
+async function taken(commandTimeout: number, behindProxy = 2) {
   const servers = (await startRedisNodes(3)) as [RedisServer, RedisServer, RedisServer];
-  const proxy = await TcpProxy.start(servers[2].port);
+  const proxy = await TcpProxy.start(servers[behindProxy]!.port);
   const name = freshName();
   for (const server of servers) await server.client().set(keyOf(name), 'foreign', 'PX', TTL);
-  const urls = [servers[0].url, servers[1].url, `redis://127.0.0.1:${proxy.port}`];
+  const urls = servers.map(({ url }, index) =>
+    index === behindProxy ? `redis://127.0.0.1:${proxy.port}` : url,
+  );
   const driver = await started(urls, recordingContext(), { ttl: TTL, commandTimeout });
   const [first, ...others] = servers;
   let woken = false;
@@ -81,6 +87,51 @@ describe('whose turn it is on several nodes', () => {
       return reply.granted && reply.grant;
     });
     expect(await driver.release(next)).toBe(true);
+    await proxy.stop();
+  });
+
+  it('comes also where the node that keeps the order answers last', async () => {
+    const { first, others, proxy, name, place, client, isWoken } = await taken(5000, 0);
+    proxy.set('down', { latency: 100 });
+    expect((await place.tryAcquire()).granted).toBe(false);
+    expect(await client.zcard(queueOf(keyOf(name)))).toBe(1);
+    await freed([first, ...others], name);
+    await eventually(isWoken);
+    granted(await place.tryAcquire());
+    await proxy.stop();
+  });
+
+  it('is the next one’s when the lease came from the other nodes alone', async () => {
+    const { first, others, proxy, name, driver, place, client, isWoken } = await taken(5000, 0);
+    expect((await place.tryAcquire()).granted).toBe(false);
+    await place.ready();
+    await freed([first, ...others], name);
+    await eventually(isWoken);
+    // Its answer comes last, and it has to be asked again.
+    proxy.set('down', { latency: 100 });
+    // Only who gives it back frees it.
+    await client.persist(keyOf(name));
+    const record = await client.get(NODE_RECORD);
+    await client.set(NODE_RECORD, `${record}1`);
+    const grant = granted(await place.tryAcquire());
+    expect(await driver.release(grant)).toBe(true);
+    await eventually(async () => (await client.exists(keyOf(name))) === 0);
+    await proxy.stop();
+  });
+
+  it('is of who comes first to the node that keeps the order, also when the others are not free yet', async () => {
+    const { first, others, proxy, name, driver, place, client } = await taken(1000);
+    await freed([first], name);
+    const { granted: isGranted, retryAfter } = (await place.tryAcquire()) as Refused;
+    expect(isGranted).toBe(false);
+    // Nobody tells it when they are.
+    expect(retryAfter).toBeLessThanOrEqual(100);
+    const next = driver.lineUp(request(name, TTL), () => undefined);
+    expect((await next.tryAcquire()).granted).toBe(false);
+    expect(await client.zcard(queueOf(keyOf(name)))).toBe(1);
+    await freed(others, name);
+    granted(await place.tryAcquire());
+    await next.leave();
     await proxy.stop();
   });
 });

@@ -10,6 +10,8 @@ interface Entry {
 /** The keys of one node, which end by the node's wall clock, as in Redis. */
 export class Keyspace {
   #entries = new Map<string, Entry>();
+  /** How often everything was lost. */
+  cleared = 0;
 
   /** @param now whole ms */
   constructor(private readonly now: () => number) {}
@@ -42,6 +44,7 @@ export class Keyspace {
 
   clear(): void {
     this.#entries = new Map();
+    this.cleared += 1;
   }
 
   keys(): string[] {
