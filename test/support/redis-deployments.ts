@@ -60,3 +60,22 @@ export async function startCluster(options: RedisServerOptions = {}): Promise<Cl
   }
   return { masters, url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}` };
 }
+
+/** Moves the slot of a hash tag, with its keys, to another master; returns where it was, and where it is. */
+export async function moveSlot(
+  masters: readonly RedisServer[],
+  tag: string,
+): Promise<[from: RedisServer, to: RedisServer]> {
+  const clients = masters.map((server) => server.client());
+  const slot = Number(await clients[0]?.cluster('KEYSLOT', tag));
+  const at = Math.floor((slot * masters.length) / SLOTS);
+  const next = (at + 1) % masters.length;
+  const [from, to] = [clients[at]!, clients[next]!];
+  const ids = await Promise.all([from, to].map((client) => client.cluster('MYID')));
+  await to.cluster('SETSLOT', slot, 'IMPORTING', ids[0]!);
+  await from.cluster('SETSLOT', slot, 'MIGRATING', ids[1]!);
+  const keys = await from.cluster('GETKEYSINSLOT', slot, 1000);
+  for (const key of keys) await from.migrate('127.0.0.1', masters[next]!.port, key, 0, 5000);
+  for (const client of [to, from]) await client.cluster('SETSLOT', slot, 'NODE', ids[1]!);
+  return [masters[at]!, masters[next]!];
+}

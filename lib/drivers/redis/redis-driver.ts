@@ -11,7 +11,7 @@ import type {
 } from '../driver.js';
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
-import { memberKeyOf, TURN_CHANNEL } from './keys.js';
+import { memberKeyOf } from './keys.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
@@ -198,7 +198,7 @@ export class RedisDriver implements Driver {
       what,
       (client, node) => {
         const keys = lockKeys(node, key);
-        const args = [holders.get(node) ?? '', node.mark, TURN_CHANNEL];
+        const args = [holders.get(node) ?? '', node.mark, node.turnChannel(key)];
         return client.eval(RELEASE.text, keys.length, ...keys, ...args);
       },
       undefined,
