@@ -5,9 +5,14 @@ import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext, request, SuiteWaiter } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
-import { type ClusterDeployment, moveSlot, startCluster } from '../../support/redis-deployments.js';
+import {
+  type ClusterDeployment,
+  moveSlot,
+  startCluster,
+  startReplica,
+} from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
-import { type RedisServerOptions, stopAllRedis } from '../../support/redis-server.js';
+import { type RedisServer, type RedisServerOptions, stopAllRedis } from '../../support/redis-server.js';
 
 /** What a waiter that is told by nobody finds out by itself, ms. */
 const ABOUT_A_SECOND = 1500;
@@ -74,6 +79,23 @@ async function handOver(holder: RedisDriver, driver: RedisDriver, rounds = 6): P
     await eventually(() => waiter.woken, { within: 2000 });
     await driver.release(await waiter.turn());
   }
+}
+
+/** Waits until locks are handed over without PUBLISH. */
+async function handsOverAgain(
+  admins: readonly Redis[],
+  holder: RedisDriver,
+  driver: RedisDriver,
+): Promise<void> {
+  await eventually(async () => {
+    for (const admin of admins) await admin.config('RESETSTAT');
+    // While the cluster is down, nobody gets a lock of its.
+    const done = await handOver(holder, driver, 12).then(
+      () => true,
+      () => false,
+    );
+    return done && (await calls(admins, 'publish')).every((each) => each === 0);
+  });
 }
 
 function frozen() {
@@ -232,20 +254,27 @@ describe('on a Cluster that changes, who waits', () => {
     await driver.release(await waiter.turn());
   });
 
+  it('is told again when a replica has taken the place of its master', async () => {
+    const { url, masters, admins } = await clusterOf();
+    const [dying, ...others] = masters as [RedisServer, ...RedisServer[]];
+    const replica = await startReplica(dying);
+    const left = [replica.client(), ...others.map((server) => server.client())];
+    const holder = await started(driverOn(url));
+    const driver = await started(driverOn(url));
+    await handOver(holder, driver);
+    await dying.kill();
+    await eventually(async () => (await replica.client().info('replication')).includes('role:master'));
+    await handsOverAgain(left, holder, driver);
+    expect((await calls(left, 'spublish'))[0]).toBeGreaterThan(0);
+    for (const admin of admins) admin.disconnect();
+  });
+
   it('is told again when a node has been restarted', async () => {
     const { url, masters, admins } = await clusterOf();
     const holder = await started(driverOn(url));
     const driver = await started(driverOn(url));
     await handOver(holder, driver);
     await masters[0]?.restart();
-    await eventually(async () => {
-      for (const admin of admins) await admin.config('RESETSTAT');
-      // While the cluster is down, nobody gets a lock of its.
-      const done = await handOver(holder, driver, 12).then(
-        () => true,
-        () => false,
-      );
-      return done && (await calls(admins, 'publish')).every((each) => each === 0);
-    });
+    await handsOverAgain(admins, holder, driver);
   });
 });
