@@ -19,7 +19,7 @@ import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { RenewalRound } from './renewal-round.js';
-import { RELEASE } from './scripts.js';
+import { HOLDER, RELEASE } from './scripts.js';
 import { lockKeys } from './stand-in.js';
 import { WaiterQueue } from './waiter-queue.js';
 
@@ -159,7 +159,7 @@ export class RedisDriver implements Driver {
     const count = (replies: readonly unknown[]): number => replies.filter((id) => id === grant.id).length;
     const replies = await this.#electorate.ask(
       `tell who holds "${grant.name}"`,
-      (client) => client.get(key),
+      (client) => client.eval(HOLDER.text, 1, key),
       (replies) => count(replies) >= quorum || replies.length - count(replies) > nodes.length - quorum,
     );
     const mine = count(replies);
@@ -187,7 +187,7 @@ export class RedisDriver implements Driver {
     const what = `break the lock "${name}"`;
     const holders = new Map<RedisNode, string>();
     const found = await this.#electorate.ask(what, async (client, node) => {
-      const holder = await client.get(key);
+      const holder = (await client.eval(HOLDER.text, 1, key)) as string | null;
       if (holder !== null) holders.set(node, holder);
       return holder;
     });

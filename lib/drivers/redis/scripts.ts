@@ -151,6 +151,9 @@ end
 return reply
 `);
 
+/** As GET, at the master: a Cluster client may be set to send GET to a replica. KEYS: key. Reply: its holder's id, if any. */
+export const HOLDER = new Script("return redis.call('get', KEYS[1])");
+
 /**
  * Raises the fencing counter to the token that a quorum will have, while the key is ours.
  * KEYS: key, fencing counter. ARGV: id, token. Reply: the counter now, or 0 when the key is not ours.
