@@ -44,6 +44,8 @@ async function* generate(
   let result: unknown;
   try {
     if (left.aborted) return undefined;
+    // The event loop may have been blocked since it was taken.
+    if (held.lost) throw held.lost;
     result = yield* guarded(
       held,
       definition,

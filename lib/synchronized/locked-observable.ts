@@ -60,17 +60,18 @@ function pipeUnder(
   );
 }
 
-/** The source, run under the lease, which errors as soon as the lease is lost. */
+/** The source, run under the lease, which errors as soon as the lease is lost; it does not begin under one that is over. */
 export function endWithLease(
   lease: HeldLease,
   definition: SynchronizedDefinition,
   source: () => Observable<unknown>,
 ): Observable<unknown> {
   return new Observable((subscriber) => {
+    const { signal } = lease;
+    const onLost = (): void => subscriber.error(signal.reason);
+    // The event loop may have been blocked since it was taken.
+    if (signal.aborted) return onLost();
     if (definition.options.onLost !== 'warn') {
-      const { signal } = lease;
-      const onLost = (): void => subscriber.error(signal.reason);
-      if (signal.aborted) return onLost();
       signal.addEventListener('abort', onLost, { once: true });
       subscriber.add(() => signal.removeEventListener('abort', onLost));
     }

@@ -1,3 +1,4 @@
+import { HttpException } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import { InvalidOptionsError, LockNameError } from '../errors.js';
 import type { HeldLease } from '../lock/lease.js';
@@ -128,6 +129,8 @@ function nameFrom(make: () => unknown, where: string): string {
   try {
     made = make();
   } catch (cause) {
+    // What the application wants its client to be told.
+    if (cause instanceof HttpException) throw cause;
     throw new LockNameError(`${where}: its lock name function failed: ${oneLine(cause)}`, { cause });
   }
   if (typeof made === 'string' && made !== '') return made;

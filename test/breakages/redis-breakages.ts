@@ -75,7 +75,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: "    redis.call('publish', ${channel} .. process, string.format('%s %.0f', first, now))\n",
+        find: "      redis.call('publish', turn, message)\n",
         replace: '',
       },
     ],

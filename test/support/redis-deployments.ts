@@ -2,6 +2,13 @@ import { eventually } from './eventually.js';
 import { RedisServer, startRedis, startRedisNodes, type RedisServerOptions } from './redis-server.js';
 
 const SLOTS = 16_384;
+const CLUSTER_ARGS = [
+  'cluster-enabled yes',
+  'cluster-node-timeout 2000',
+  'repl-diskless-sync-delay 0',
+  // A cluster tells nobody of a replica before it has got something from its master, if only a ping.
+  'repl-ping-replica-period 1',
+];
 
 export interface SentinelDeployment {
   readonly master: RedisServer;
@@ -41,7 +48,7 @@ export interface ClusterDeployment {
 
 /** Three masters that share the slots. */
 export async function startCluster(options: RedisServerOptions = {}): Promise<ClusterDeployment> {
-  const args = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...(options.args ?? [])];
+  const args = [...CLUSTER_ARGS, ...(options.args ?? [])];
   const masters = await startRedisNodes(3, { ...options, args });
   const clients = masters.map((server) => server.client());
   for (const [index, client] of clients.entries()) {
@@ -59,4 +66,44 @@ export async function startCluster(options: RedisServerOptions = {}): Promise<Cl
     client.disconnect();
   }
   return { masters, url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}` };
+}
+
+/** A replica of one master of a cluster, which takes its place when it dies. */
+export async function startReplica(master: RedisServer): Promise<RedisServer> {
+  const server = await startRedis({ args: CLUSTER_ARGS });
+  const [client, admin] = [server.client(), master.client()];
+  await client.cluster('MEET', '127.0.0.1', master.port);
+  const id = await admin.cluster('MYID');
+  // It has to know the master first.
+  await eventually(() =>
+    client.cluster('REPLICATE', id).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await eventually(async () => (await client.info('replication')).includes('master_link_status:up'));
+  await eventually(async () => {
+    const ranges = await admin.cluster('SLOTS');
+    return ranges.flat(2).includes(server.port);
+  });
+  return server;
+}
+
+/** Moves the slot of a hash tag, with its keys, to another master; returns where it was, and where it is. */
+export async function moveSlot(
+  masters: readonly RedisServer[],
+  tag: string,
+): Promise<[from: RedisServer, to: RedisServer]> {
+  const clients = masters.map((server) => server.client());
+  const slot = Number(await clients[0]?.cluster('KEYSLOT', tag));
+  const at = Math.floor((slot * masters.length) / SLOTS);
+  const next = (at + 1) % masters.length;
+  const [from, to] = [clients[at]!, clients[next]!];
+  const ids = await Promise.all([from, to].map((client) => client.cluster('MYID')));
+  await to.cluster('SETSLOT', slot, 'IMPORTING', ids[0]!);
+  await from.cluster('SETSLOT', slot, 'MIGRATING', ids[1]!);
+  const keys = await from.cluster('GETKEYSINSLOT', slot, 1000);
+  for (const key of keys) await from.migrate('127.0.0.1', masters[next]!.port, key, 0, 5000);
+  for (const client of [to, from]) await client.cluster('SETSLOT', slot, 'NODE', ids[1]!);
+  return [masters[at]!, masters[next]!];
 }

@@ -1,4 +1,4 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisNodeOptions } from '../url-query.js';
 import type { RedisNodeUrl } from './redis-url.js';
 
@@ -19,6 +19,7 @@ export function createClient(
   options: RedisNodeOptions,
   connectTimeout: number,
   extra: RedisOptions = {},
+  purpose: 'commands' | 'messages' = 'commands',
 ): RedisClient {
   const common: RedisOptions = {
     // RESP2 needs no HELLO: fewer rights for the ACL user, and any version of Redis.
@@ -53,6 +54,7 @@ export function createClient(
       // With TLS the certificate is checked against the name that the cluster announces, not against its address.
       ...(url.tls && { dnsLookup: (address, callback) => callback(null, address) }),
       redisOptions: common,
+      ...(purpose === 'messages' && shardedSubscribers(common)),
     });
   }
   const single: RedisOptions = { ...common, enableOfflineQueue: false, db: url.db || (extra.db ?? 0) };
@@ -71,6 +73,11 @@ export function createClient(
   });
 }
 
+/** One connection to each server whose channels are wanted. The scripts, too, take the names of channels as they are. */
+function shardedSubscribers(options: ClusterOptions['redisOptions']): ClusterOptions {
+  return { shardedSubscribers: true, keyPrefix: '', redisOptions: { ...options, keyPrefix: '' } };
+}
+
 /** By its own word: the application may use another copy of ioredis, whose classes are not ours. */
 export function isCluster(client: RedisClient): client is Cluster {
   return client.isCluster;
@@ -79,7 +86,11 @@ export function isCluster(client: RedisClient): client is Cluster {
 /** A second connection like the caller's own client, for subscribing; ours to close. */
 export function duplicateClient(client: RedisClient): RedisClient {
   if (isCluster(client)) {
-    return client.duplicate([], { lazyConnect: true, clusterRetryStrategy: () => null });
+    return client.duplicate([], {
+      lazyConnect: true,
+      clusterRetryStrategy: () => null,
+      ...shardedSubscribers(client.options.redisOptions),
+    });
   }
   return client.duplicate({
     lazyConnect: true,

@@ -1,6 +1,11 @@
 /** Where one process is told that it is its turn; followed by the process. */
 export const TURN_CHANNEL = 'coordination:turn:';
 
+/** The same on a Cluster, in the slot of the lock's key, so that its node can tell it without all others. */
+export function shardedTurnChannel(key: string): string {
+  return `${TURN_CHANNEL}{${hashTagOf(key)}}:`;
+}
+
 export function memberKeyOf(memberId: string): string {
   return `coordination:member:${memberId}`;
 }

@@ -62,14 +62,15 @@ export function nodePlans(
       redisOptions?.sentinelPassword,
     ].filter((each): each is string => Boolean(each));
     const options: ConnectionSettings = { connectTimeout, clock, random, tls: url.tls, secrets: passwords };
-    const create = (): RedisClient => createClient(url, source, connectTimeout, redisOptions);
+    const create = (purpose: 'commands' | 'messages') => (): RedisClient =>
+      createClient(url, source, connectTimeout, redisOptions, purpose);
     return {
       name: nodeName(url),
       secrets: options.secrets,
       commandTimeout,
       topology: url.topology,
-      connect: (owner) => new OwnConnection(create, owner, options),
-      subscribe: (owner) => new OwnConnection(create, owner, options),
+      connect: (owner) => new OwnConnection(create('commands'), owner, options),
+      subscribe: (owner) => new OwnConnection(create('messages'), owner, options),
     };
   });
 }

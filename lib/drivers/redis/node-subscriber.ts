@@ -3,6 +3,7 @@ import type { Timer } from '../../common/clock.js';
 import type { RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { explain } from './explain.js';
+import { TURN_CHANNEL } from './keys.js';
 import { cleanError, NodeError } from './node-error.js';
 import type { NodePlan } from './node-plans.js';
 
@@ -14,16 +15,36 @@ export interface SubscriberEvents {
   readonly onMissed: () => void;
 }
 
-/** The subscriptions on one node, over one connection that is opened with the first of them. */
+/** After that a subscription on a Cluster is made again, as its slot may be elsewhere by now, ms. */
+const RENEWED_AFTER = 5000;
+
+/** A subscription on a Cluster that has not been asked for again by then is ended, ms. */
+const ENDED_AFTER = 8000;
+
+interface Subscription {
+  state: 'pending' | 'subscribed' | 'failed';
+  /** When it was made, on the monotonic clock, ms. */
+  readonly since: number;
+}
+
+/**
+ * The subscriptions on one node, over one connection that is opened with the first of them.
+ *
+ * On a Cluster from Redis 7 on, each is made at the server that has the slot of its channel, which keeps the messages away
+ * from the others. The client follows what the servers say of a slot that moves; what it misses is put right when the
+ * subscription is made again.
+ */
 export class NodeSubscriber implements ConnectionOwner {
   readonly #plan: NodePlan;
   readonly #commandTimeout: number;
   readonly #context: DriverContext;
   readonly #events: SubscriberEvents;
-  /** Every channel that is wanted, and whether Redis has confirmed it. */
-  readonly #channels = new Map<string, 'pending' | 'subscribed' | 'failed'>();
+  /** By channel, the oldest first. */
+  readonly #channels = new Map<string, Subscription>();
   #connection: Connection | undefined;
   #client: RedisClient | undefined;
+  /** Whether Redis knows, and this user may use, what tells the subscribers at one server alone. */
+  #sharded = false;
   #lost = false;
   #warned = false;
 
@@ -34,30 +55,33 @@ export class NodeSubscriber implements ConnectionOwner {
     this.#events = events;
   }
 
-  stateOf(channel: string): 'pending' | 'subscribed' | 'failed' {
-    return this.#channels.get(channel) ?? 'failed';
+  stateOf(channel: string): Subscription['state'] {
+    return this.#channels.get(channel)?.state ?? 'failed';
   }
 
-  /** Subscribes, unless that was done; a subscription that was refused is not tried again over the same connection. */
-  subscribeOnce(channel: string): void {
+  /**
+   * Subscribes, unless that was done; a subscription that was refused is not tried again over the same connection. On a
+   * Cluster, where each lock has a channel, it lasts only if this is called again and again.
+   */
+  subscribe(channel: string): void {
+    if (this.#plan.topology === 'cluster') this.#endOld(channel);
     if (this.#channels.has(channel)) return;
-    this.#channels.set(channel, 'pending');
+    const state = this.#connection && !this.#client && this.#lost ? 'failed' : 'pending';
+    this.#channels.set(channel, { state, since: this.#context.clock.monotonic() });
     if (!this.#connection) this.#open();
     else if (this.#client) this.#send(this.#client, [channel]);
-    else if (this.#lost) this.#channels.set(channel, 'failed');
   }
 
   recycle(): void {
     this.#connection?.fail(new NodeError('the node is down'));
   }
 
-  /** Nobody waits for messages: closes the connection until the next `subscribeOnce`. */
+  /** Nobody waits for messages: closes the connection until the next `subscribe`. */
   rest(): Promise<void> {
     this.#channels.clear();
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#client?.off('message', this.#events.onMessage);
-    this.#client = undefined;
+    this.#forgetClient();
     this.#lost = false;
     return connection?.stop() ?? Promise.resolve();
   }
@@ -66,20 +90,52 @@ export class NodeSubscriber implements ConnectionOwner {
     return this.rest();
   }
 
-  verify(): Promise<void> {
-    return Promise.resolve();
+  async verify(client: RedisClient): Promise<void> {
+    if (this.#plan.topology !== 'cluster') return;
+    const refusal = await client.spublish(TURN_CHANNEL, '').then(
+      () => '',
+      (error: unknown) => cleanError(error).message,
+    );
+    this.#sharded = !/NOPERM|unknown command/.test(refusal);
   }
 
   onUp(client: RedisClient): void {
     this.#client = client;
     client.on('message', this.#events.onMessage);
-    if (this.#channels.size > 0) this.#send(client, [...this.#channels.keys()]);
+    client.on('smessage', this.#events.onMessage);
+    if (this.#sharded) for (const channel of this.#channels.keys()) this.#send(client, [channel]);
+    else if (this.#channels.size > 0) this.#send(client, [...this.#channels.keys()]);
   }
 
   onDown(): void {
-    this.#client?.off('message', this.#events.onMessage);
-    this.#client = undefined;
+    this.#forgetClient();
     this.#lose();
+  }
+
+  #forgetClient(): void {
+    this.#client?.off('message', this.#events.onMessage);
+    this.#client?.off('smessage', this.#events.onMessage);
+    this.#client = undefined;
+  }
+
+  #endOld(wanted: string): void {
+    const now = this.#context.clock.monotonic();
+    const age = (channel: string): number => now - (this.#channels.get(channel)?.since ?? now);
+    if (age(wanted) > RENEWED_AFTER) this.#end(wanted);
+    for (const channel of this.#channels.keys()) {
+      if (age(channel) <= ENDED_AFTER) break;
+      this.#end(channel);
+    }
+  }
+
+  #end(channel: string): void {
+    this.#channels.delete(channel);
+    const client = this.#client;
+    if (!client) return;
+    // Either may have made it; what fails is over with the connection.
+    const ends = [client.unsubscribe(channel)];
+    if (this.#sharded) ends.push(client.sunsubscribe(channel));
+    for (const end of ends) end.catch(() => undefined);
   }
 
   #open(): void {
@@ -93,7 +149,7 @@ export class NodeSubscriber implements ConnectionOwner {
 
   #lose(): void {
     this.#lost = true;
-    for (const channel of this.#channels.keys()) this.#channels.set(channel, 'failed');
+    this.#become('failed', [...this.#channels.keys()]);
     this.#events.onChange();
   }
 
@@ -105,8 +161,7 @@ export class NodeSubscriber implements ConnectionOwner {
       },
       'background',
     );
-    client
-      .subscribe(...channels)
+    this.#subscribe(client, channels)
       .then(
         () => this.#client === client && this.#confirm(channels),
         (error: unknown) =>
@@ -115,26 +170,38 @@ export class NodeSubscriber implements ConnectionOwner {
       .finally(() => watchdog.cancel());
   }
 
+  async #subscribe(client: RedisClient, channels: readonly string[]): Promise<void> {
+    try {
+      if (this.#sharded) return void (await client.ssubscribe(...channels));
+    } catch {
+      // Refused, or the slot is on its way: a message that nobody hears there is told to all servers.
+    }
+    await client.subscribe(...channels);
+  }
+
   #confirm(channels: readonly string[]): void {
     const missed = this.#lost;
     this.#lost = false;
-    for (const channel of channels) {
-      if (this.#channels.has(channel)) this.#channels.set(channel, 'subscribed');
-    }
+    this.#become('subscribed', channels);
     this.#events.onChange();
     if (missed) this.#events.onMissed();
   }
 
   #refused(channels: readonly string[], error: NodeError): void {
-    for (const channel of channels) {
-      if (this.#channels.has(channel)) this.#channels.set(channel, 'failed');
-    }
+    this.#become('failed', channels);
     if (!this.#warned) {
       this.#warned = true;
       const why = `${explain(error)}; waiters look by themselves, some times a second`;
       this.#context.warn(`Redis node ${this.#plan.name} refuses subscriptions: ${why}`);
     }
     this.#events.onChange();
+  }
+
+  #become(state: Subscription['state'], channels: readonly string[]): void {
+    for (const channel of channels) {
+      const subscription = this.#channels.get(channel);
+      if (subscription) subscription.state = state;
+    }
   }
 
   #giveUp(what: string): void {

@@ -11,7 +11,7 @@ import type {
 } from '../driver.js';
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
-import { memberKeyOf, TURN_CHANNEL } from './keys.js';
+import { memberKeyOf } from './keys.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
@@ -19,7 +19,7 @@ import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { RenewalRound } from './renewal-round.js';
-import { RELEASE } from './scripts.js';
+import { HOLDER, RELEASE } from './scripts.js';
 import { lockKeys } from './stand-in.js';
 import { WaiterIds } from './waiter-id.js';
 import { WaiterQueue } from './waiter-queue.js';
@@ -161,7 +161,7 @@ export class RedisDriver implements Driver {
     const count = (replies: readonly unknown[]): number => replies.filter((id) => id === grant.id).length;
     const replies = await this.#electorate.ask(
       `tell who holds "${grant.name}"`,
-      (client) => client.get(key),
+      (client) => client.eval(HOLDER.text, 1, key),
       (replies) => count(replies) >= quorum || replies.length - count(replies) > nodes.length - quorum,
     );
     const mine = count(replies);
@@ -189,7 +189,7 @@ export class RedisDriver implements Driver {
     const what = `break the lock "${name}"`;
     const holders = new Map<RedisNode, string>();
     const found = await this.#electorate.ask(what, async (client, node) => {
-      const holder = await client.get(key);
+      const holder = (await client.eval(HOLDER.text, 1, key)) as string | null;
       if (holder !== null) holders.set(node, holder);
       return holder;
     });
@@ -200,7 +200,7 @@ export class RedisDriver implements Driver {
       what,
       (client, node) => {
         const keys = lockKeys(node, key);
-        const args = [holders.get(node) ?? '', node.mark, TURN_CHANNEL];
+        const args = [holders.get(node) ?? '', node.mark, node.turnChannel(key)];
         return client.eval(RELEASE.text, keys.length, ...keys, ...args);
       },
       undefined,

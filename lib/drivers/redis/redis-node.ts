@@ -5,6 +5,7 @@ import type { Connection, ConnectionOwner } from './connection.js';
 import { Debts } from './debts.js';
 import { explain } from './explain.js';
 import { cleanError, NodeError } from './node-error.js';
+import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
 import { NodeClock } from './node-clock.js';
 import { NODE_RECORD, NodeRecord } from './node-record.js';
 import { PendingCommands } from './pending.js';
@@ -187,6 +188,11 @@ export class RedisNode implements ConnectionOwner {
   /** Where the record is; where there is none, a key in the slot of the lock's. */
   recordKey(key: string): string {
     return this.record ? NODE_RECORD : key;
+  }
+
+  /** Where those who wait for a lock are told of their turn; followed by the process. */
+  turnChannel(key: string): string {
+    return this.sharded ? shardedTurnChannel(key) : TURN_CHANNEL;
   }
 
   /** The last moment at which the node may do what is sent now, ms of its time; '' when nobody knows. */

@@ -57,7 +57,7 @@ export class RedisPlace implements Place {
   ready(): Promise<void> | undefined {
     const entry = this.#entry;
     if (!entry || this.#state !== 'queued') return undefined;
-    const ready = this.#context.queue.ready(entry.node);
+    const ready = this.#context.queue.ready(entry);
     // A message may have been missed until then.
     void ready?.then(() => entry.doubt());
     return ready;

@@ -42,6 +42,9 @@ export class Script {
 /**
  * While there is no holder: grants the key, for a short time, to the first waiter whose process is alive, and tells it so
  * and what time it is. Needs the locals `holder` and `now`; sets `holder`.
+ *
+ * On a Cluster PUBLISH goes to every node, so there it is only what is left when nobody has heard SPUBLISH: Redis is older
+ * than 7, or one of the users may not do it. A channel of the lock's slot has a hash tag, and no other one has.
  */
 const grantNext = (key: string, queue: string, waiters: string, channel: string): string => `
 while not holder do
@@ -53,7 +56,11 @@ while not holder do
   local process = string.match(first, '^%w+')
   if tonumber(redis.call('zscore', ${waiters}, process) or 0) * 1000 >= now then
     redis.call('set', ${key}, first, 'PX', ${SHORT_GRANT})
-    redis.call('publish', ${channel} .. process, string.format('%s %.0f', first, now))
+    local turn, message = ${channel} .. process, string.format('%s %.0f', first, now)
+    local heard = string.find(turn, '{', 1, true) and redis.pcall('spublish', turn, message)
+    if type(heard) ~= 'number' or heard == 0 then
+      redis.call('publish', turn, message)
+    end
     holder = first
   end
 end`;
@@ -143,6 +150,9 @@ for lock = 2, #KEYS, 3 do
 end
 return reply
 `);
+
+/** As GET, at the master: a Cluster client may be set to send GET to a replica. KEYS: key. Reply: its holder's id, if any. */
+export const HOLDER = new Script("return redis.call('get', KEYS[1])");
 
 /**
  * Raises the fencing counter to the token that a quorum will have, while the key is ours.

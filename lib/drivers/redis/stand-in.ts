@@ -1,7 +1,7 @@
 import type { RedlockClient } from 'redlock';
 import type { Answer, Ballot } from './ballot.js';
 import type { RedisClient } from './clients.js';
-import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
+import { counterOf, queueOf, waitersOf } from './keys.js';
 import { NodeError } from './node-error.js';
 import type { RedisNode } from './redis-node.js';
 import { ACQUIRE, RELEASE, type Script } from './scripts.js';
@@ -53,7 +53,7 @@ export class StandIn implements RedlockClient<Ballot> {
       node.run(
         RELEASE,
         lockKeys(node, key),
-        [id, node.mark, TURN_CHANNEL],
+        [id, node.mark, node.turnChannel(key)],
         () => resolve(),
         (error) => {
           if (!error.answered) node.owe(key, id);
@@ -81,14 +81,7 @@ export class StandIn implements RedlockClient<Ballot> {
   }
 
   /** @param then whether it may be sent once more, when the node's record or its time were not what we took them for */
-  #acquire(
-    how: How,
-    ballot: Ballot,
-    ttl: number,
-    vote: Vote,
-    fail: Fail,
-    then: 'again' | 'give up',
-  ): void {
+  #acquire(how: How, ballot: Ballot, ttl: number, vote: Vote, fail: Fail, then: 'again' | 'give up'): void {
     const node = this.#node;
     if (ballot.over) return fail(new NodeError('was too slow to be asked again', { sent: false }));
     const again = (): void => {
@@ -104,7 +97,8 @@ export class StandIn implements RedlockClient<Ballot> {
     const here = waiter?.node === this.#index ? waiter : undefined;
     const before = here?.before ?? '';
     const alive = here && before === '' ? here.alive : '';
-    const args = [ballot.id, ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, TURN_CHANNEL, before];
+    const turns = node.turnChannel(ballot.key);
+    const args = [ballot.id, ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, turns, before];
     node.call(
       (client) => run(client, how, ACQUIRE, keys, args),
       (reply, sentAt) => {
@@ -132,7 +126,7 @@ export class StandIn implements RedlockClient<Ballot> {
     if (partial && !this.#mayHold(ballot)) return resolve(0);
     const node = this.#node;
     node.call(
-      (client) => run(client, how, RELEASE, lockKeys(node, key), [id, node.mark, TURN_CHANNEL]),
+      (client) => run(client, how, RELEASE, lockKeys(node, key), [id, node.mark, node.turnChannel(key)]),
       (reply) => {
         if (partial) resolve(Number(reply));
         else if (Number(reply) === 1) vote(1, 'yes');

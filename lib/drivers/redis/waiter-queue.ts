@@ -1,7 +1,7 @@
 import { type Moment, momentOf, type Timer } from '../../common/clock.js';
 import type { DriverContext } from '../driver.js';
 import type { Electorate } from './electorate.js';
-import { queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
+import { queueOf, waitersOf } from './keys.js';
 import type { NodePlan } from './node-plans.js';
 import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
@@ -144,7 +144,7 @@ export class WaiterQueue {
       node.run(
         RELEASE,
         lockKeys(node, key),
-        [id, node.mark, TURN_CHANNEL],
+        [id, node.mark, node.turnChannel(key)],
         () => resolve(),
         (error) => {
           if (!error.answered) node.owe(key, id);
@@ -169,11 +169,11 @@ export class WaiterQueue {
   }
 
   /** As {@link Place.ready}, for a waiter at that node. */
-  ready(index: number): Promise<void> | undefined {
+  ready({ key, node }: QueuedWaiter): Promise<void> | undefined {
     if (this.#stopped) return undefined;
-    const channel = TURN_CHANNEL + this.#ids.process;
-    for (const each of this.#subscribers) each.subscribeOnce(channel);
-    const subscriber = this.#subscribers[index];
+    for (const index of this.#subscribers.keys()) this.#listen(index, key);
+    const subscriber = this.#subscribers[node];
+    const channel = this.#channelOf(node, key);
     if (subscriber?.stateOf(channel) !== 'pending') return undefined;
     return new Promise((resolve) => {
       const done = (): void => {
@@ -213,6 +213,14 @@ export class WaiterQueue {
     await Promise.all(this.#subscribers.map((subscriber) => subscriber.stop()));
   }
 
+  #listen(index: number, key: string): void {
+    this.#subscribers[index]?.subscribe(this.#channelOf(index, key));
+  }
+
+  #channelOf(index: number, key: string): string {
+    return `${this.#electorate.nodes[index]?.turnChannel(key)}${this.#ids.process}`;
+  }
+
   #queuedAt(index: number): QueuedWaiter[] {
     return [...this.#waiters.values()].filter(({ node, queued }) => queued && node === index);
   }
@@ -239,6 +247,8 @@ export class WaiterQueue {
     for (const index of this.#electorate.nodes.keys()) {
       const waiters = this.#queuedAt(index);
       if (waiters.length > 0) void this.#refresh(index, waiters);
+      // On a Cluster a subscription lasts while it is asked for.
+      if (this.#electorate.nodes[index]?.sharded) for (const { key } of waiters) this.#listen(index, key);
     }
   }
 
@@ -266,7 +276,7 @@ export class WaiterQueue {
     const since = momentOf(this.#context.clock);
     const [first = ['']] = locks;
     const keys = [node.recordKey(first[0])];
-    const args: (string | number)[] = [this.#ids.process, this.alive, node.mark, TURN_CHANNEL];
+    const args: (string | number)[] = [this.#ids.process, this.alive, node.mark, node.turnChannel(first[0])];
     for (const [key, waiters] of locks) {
       keys.push(key, queueOf(key), waitersOf(key));
       args.push(waiters.length, ...waiters.map(({ id }) => id));

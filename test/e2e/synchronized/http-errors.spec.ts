@@ -27,6 +27,7 @@ import {
 } from './fixtures/test-app.js';
 
 const ran: string[] = [];
+const missing = new NotFoundException('no such share');
 
 @Injectable()
 class Shares {
@@ -88,6 +89,18 @@ class Routes {
     ran.push(id);
     return id;
   }
+
+  @Get('looked-up/:id')
+  @Synchronized((id: string) => lookUp(id))
+  async lookedUp(@Param('id') id: string): Promise<string> {
+    ran.push(id);
+    return id;
+  }
+}
+
+function lookUp(id: string): string {
+  if (id === 'missing') throw missing;
+  return `secret-${id}`;
 }
 
 async function start(platform: Platform, options: Omit<TestAppOptions, 'platform'> = {}) {
@@ -171,6 +184,17 @@ describe.each(PLATFORMS)('on %s, other errors', (platform) => {
       404,
       { statusCode: 404, message: 'no such share', error: 'Not Found' },
     ]);
+  });
+
+  it('leaves an HttpException of a key function as it is, and runs nothing', async () => {
+    const { app, url } = await start(platform);
+    const { status, body } = await answer(`${url}/looked-up/missing`);
+    expect([status, JSON.parse(body)]).toEqual([
+      404,
+      { statusCode: 404, message: 'no such share', error: 'Not Found' },
+    ]);
+    await expect(app.get(Routes).lookedUp('missing')).rejects.toBe(missing);
+    expect(ran).toEqual([]);
   });
 
   it('answers a name that cannot be made with 500, logs why, and runs nothing', async () => {

@@ -195,6 +195,7 @@ describe('the model of Redis', () => {
         ],
         () => [...call(scripts.RENEW, ['k']), long(random), id()],
         () => [...call(scripts.RENEW, ['k', 'count', 'k', 'none']), long(random), id(), id(), id(), id()],
+        () => call(scripts.HOLDER, ['k']),
         () => [...call(scripts.RELEASE, lock), id(), random.pick(['', '', record, 'another']), 'channel:'],
         () => [
           ...call(scripts.ENROL, ['record']),
