@@ -1,3 +1,4 @@
+import { Bag, type Slot } from '../common/bag.js';
 import type { Clock, Timer } from '../common/clock.js';
 
 /**
@@ -6,7 +7,7 @@ import type { Clock, Timer } from '../common/clock.js';
 export class Drain {
   #over = false;
   #timer?: Timer;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Bag<() => void>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -27,15 +28,15 @@ export class Drain {
     this.#timer = undefined;
     if (this.#over) return;
     this.#over = true;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners.items()) listener();
   }
 
   /** Calls `listener` when waiting is over, unless it is forgotten before. */
-  onOver(listener: () => void): void {
-    this.#listeners.add(listener);
+  onOver(listener: () => void): Slot<() => void> {
+    return this.#listeners.add(listener);
   }
 
-  forget(listener: () => void): void {
-    this.#listeners.delete(listener);
+  forget(listener: Slot<() => void>): void {
+    this.#listeners.remove(listener);
   }
 }

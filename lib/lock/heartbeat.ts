@@ -30,12 +30,11 @@ export interface HeartbeatSettings {
  */
 export class Heartbeat {
   readonly #timetable: Timetable;
-  /** Where each lease waits for its next renewal, or is being renewed. */
-  readonly #batches = new Map<HeldLease, Batch>();
   /** Those whose last renewal failed, which a warning said. */
   readonly #failing = new Set<HeldLease>();
   #presence?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(
     private readonly driver: Driver,
@@ -57,7 +56,7 @@ export class Heartbeat {
   async stop(): Promise<void> {
     this.#presence?.cancel();
     this.#presence = undefined;
-    for (const lease of [...this.#batches.keys()]) this.drop(lease);
+    this.#stopped = true;
     await this.#announcing;
     try {
       await this.driver.withdraw(this.settings.memberId);
@@ -75,11 +74,11 @@ export class Heartbeat {
   }
 
   drop(lease: HeldLease): void {
-    const batch = this.#batches.get(lease);
-    if (!batch) return;
-    this.#batches.delete(lease);
-    this.#failing.delete(lease);
-    batch.leave(lease);
+    const { renewal } = lease;
+    if (!renewal) return;
+    lease.renewal = undefined;
+    if (this.#failing.size > 0) this.#failing.delete(lease);
+    renewal.leave();
   }
 
   #periodOf(ttl: number): number {
@@ -103,21 +102,19 @@ export class Heartbeat {
     for (const lease of leases) {
       if (!batch || batch.full)
         batch = this.#timetable.batchWithin(Math.max(SHORTEST_DELAY_MS, delay), ttl, this.#periodOf(ttl));
-      this.#batches.get(lease)?.leave(lease);
-      this.#batches.set(lease, batch);
-      batch.leases.add(lease);
+      batch.join(lease);
     }
   }
 
   async #renew(batch: Batch): Promise<void> {
-    const leases = [...batch.leases].filter((lease) => lease.held);
-    if (leases.length === 0) return;
+    const leases = batch.leases.filter((lease) => lease.held);
+    if (leases.length === 0 || this.#stopped) return;
     const deadline = Deadline.ofLease(this.clock, batch.ttl);
     for (const lease of leases) lease.renewalSent();
     this.#watchDeadlines(batch);
     const outcomes = await this.#ask(leases, batch.ttl);
     // Not those released or lost meanwhile, also by whoever was told of something that happened to another one.
-    const stays = (lease: HeldLease): boolean => this.#batches.get(lease) === batch;
+    const stays = (lease: HeldLease): boolean => !this.#stopped && lease.renewal?.batch === batch;
     const renewed: HeldLease[] = [];
     const failed: HeldLease[] = [];
     let failure: unknown;
@@ -178,7 +175,7 @@ export class Heartbeat {
     batch.appointment = this.schedule.at(Math.max(first, notBefore), () => {
       const now = this.clock.monotonic();
       for (const lease of batch.leases) if (lease.monotonicDeadline <= now) lease.check();
-      if (batch.leases.size > 0) this.#watchDeadlines(batch, now + SHORTEST_DELAY_MS);
+      if (batch.size > 0) this.#watchDeadlines(batch, now + SHORTEST_DELAY_MS);
     });
   }
 

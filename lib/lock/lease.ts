@@ -1,8 +1,10 @@
 import type { Grant, Loss } from '../drivers/driver.js';
 import { LeaseLostError } from '../errors.js';
 import type { Deadline } from './deadline.js';
+import type { Holding } from './leaser.js';
 import { LeaseSignal } from './lease-signal.js';
 import { lossAtDeadline, type RenewalsSoFar } from './loss-at-deadline.js';
+import type { Renewal } from './timetable.js';
 
 /**
  * One successful acquisition of a lock.
@@ -75,6 +77,10 @@ export class HeldLease implements Lease {
   #signal?: LeaseSignal;
   #lost?: LeaseLostError;
   #end?: Promise<LeaseEnd>;
+  /** Set by its keeper, as long as it is held. */
+  holding?: Holding;
+  /** Set by the heartbeat, as long as it renews this lease. */
+  renewal?: Renewal;
   /** Set by the handle that carries this lease; told once the holder has given it back. */
   onGivenBack?: () => void;
 

@@ -1,3 +1,4 @@
+import { Bag, type Slot } from '../common/bag.js';
 import { Schedule } from '../common/schedule.js';
 import type { Driver } from '../drivers/driver.js';
 import type { LeaseLostError } from '../errors.js';
@@ -33,10 +34,11 @@ export interface LeaserContext extends ReportContext {
 }
 
 /** A lease that is held: whose place in which line it has, under which grant, and since when, on the monotonic clock, ms. */
-interface Holding {
+export interface Holding {
   readonly line: WaitingLine;
   readonly tenure: Tenure;
   readonly since: number;
+  readonly slot: Slot<HeldLease>;
 }
 
 /**
@@ -46,7 +48,7 @@ interface Holding {
 export class Leaser implements LeaseKeeper {
   readonly drain: Drain;
   readonly #lines = new Map<string, WaitingLine>();
-  readonly #held = new Map<HeldLease, Holding>();
+  readonly #held = new Bag<HeldLease>();
   readonly #reports: LeaseReports;
   readonly #schedule: Schedule;
   readonly #heartbeat: Heartbeat;
@@ -89,7 +91,7 @@ export class Leaser implements LeaseKeeper {
     this.drain.begin(timeout);
     await this.#idle(timeout);
     this.drain.finish();
-    for (const lease of [...this.#held.keys()].filter(({ held }) => held))
+    for (const lease of this.#held.items().filter(({ held }) => held))
       lease.lose({ reason: 'stopped', message: 'the coordinator stopped while its work was still running' });
     // Those whose work has ended are being released, and who was refused just now leaves a try behind; the driver
     // answers each in bounded time.
@@ -138,7 +140,7 @@ export class Leaser implements LeaseKeeper {
   /** Frees the lock whoever holds it. */
   async break(name: string): Promise<boolean> {
     // Looked up before: by the time of the reply the next one of this process may hold the lock.
-    const ours = [...this.#held.keys()].filter((lease) => lease.name === name);
+    const ours = this.#held.items().filter((lease) => lease.name === name);
     const broken = await this.context.driver.break(this.settings.prefix + name);
     if (broken) for (const lease of ours) lease.lose({ reason: 'broken', message: 'the lock was broken' });
     return broken;
@@ -150,7 +152,7 @@ export class Leaser implements LeaseKeeper {
 
   /** Hands the lock on to the next waiter of this process, or else gives it back. */
   release(lease: HeldLease): Promise<boolean> {
-    const holding = this.#held.get(lease);
+    const { holding } = lease;
     // A lost lease is held no more, whatever the back end still has of it.
     if (!holding || lease.state !== 'releasing') return this.context.driver.release(lease.grant);
     const { line, tenure } = holding;
@@ -171,7 +173,7 @@ export class Leaser implements LeaseKeeper {
   }
 
   onReleased(lease: HeldLease, end: LeaseEnd): void {
-    this.#reports.ended(lease, end, this.#held.get(lease)?.since);
+    this.#reports.ended(lease, end, lease.holding?.since);
     this.#forget(lease);
   }
 
@@ -233,7 +235,7 @@ export class Leaser implements LeaseKeeper {
   #take(call: AcquireCall, line: WaitingLine, tenure: Tenure, deadline: Deadline): HeldLease {
     const lease = new HeldLease(call.name, tenure.next(), call.ttl, deadline, this);
     tenure.carry(lease);
-    this.#held.set(lease, { line, tenure, since: this.context.clock.monotonic() });
+    lease.holding = { line, tenure, since: this.context.clock.monotonic(), slot: this.#held.add(lease) };
     this.#heartbeat.keep(lease);
     this.#reports.acquired(lease, call.label, call.since);
     return lease;
@@ -283,10 +285,11 @@ export class Leaser implements LeaseKeeper {
   }
 
   #forget(lease: HeldLease): void {
-    const entry = this.#held.get(lease);
-    if (!entry) return;
-    this.#held.delete(lease);
-    this.#leave(entry.line, lease.name);
+    const { holding } = lease;
+    if (!holding) return;
+    lease.holding = undefined;
+    this.#held.remove(holding.slot);
+    this.#leave(holding.line, lease.name);
     this.#checkIdle();
   }
 

@@ -1,3 +1,4 @@
+import type { Slot } from '../common/bag.js';
 import type { Clock, Timer } from '../common/clock.js';
 import type { Drain } from './drain.js';
 
@@ -54,12 +55,13 @@ export class Patience {
       let settled = false;
       let callOff: (() => void) | undefined;
       let timer: Timer | undefined;
+      let atDrain: Slot<() => void> | undefined;
       const settle = (woken: boolean): void => {
         if (settled) return;
         settled = true;
         callOff?.();
         timer?.cancel();
-        drain.forget(giveUp);
+        if (atDrain) drain.forget(atDrain);
         signal?.removeEventListener('abort', giveUp);
         resolve(woken);
       };
@@ -69,7 +71,7 @@ export class Patience {
       if (settled) return callOff();
       if (left <= 0 || this.gone) return giveUp();
       if (left !== Infinity) timer = clock.setTimer(left, giveUp);
-      drain.onOver(giveUp);
+      atDrain = drain.onOver(giveUp);
       signal?.addEventListener('abort', giveUp);
     });
   }
@@ -83,14 +85,14 @@ export class Patience {
     const { drain, signal } = this;
     return new Promise((resolve, reject) => {
       const end = (): void => {
-        drain.forget(giveUp);
+        drain.forget(atDrain);
         signal?.removeEventListener('abort', giveUp);
       };
       const giveUp = (): void => {
         end();
         resolve(undefined);
       };
-      drain.onOver(giveUp);
+      const atDrain = drain.onOver(giveUp);
       signal?.addEventListener('abort', giveUp);
       attempt.then(
         (result) => {

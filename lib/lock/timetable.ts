@@ -1,3 +1,4 @@
+import { Bag, type Slot } from '../common/bag.js';
 import type { Clock } from '../common/clock.js';
 import type { Appointment, Schedule } from '../common/schedule.js';
 import type { HeldLease } from './lease.js';
@@ -13,7 +14,7 @@ const ROUNDING = 1e-6;
 
 /** Leases of one ttl that are renewed together. */
 export class Batch {
-  readonly leases = new Set<HeldLease>();
+  readonly #leases = new Bag<HeldLease>();
   /** The next look at it. */
   appointment?: Appointment;
 
@@ -24,13 +25,38 @@ export class Batch {
     private readonly onEmpty: () => void,
   ) {}
 
-  get full(): boolean {
-    return this.leases.size >= this.most;
+  get size(): number {
+    return this.#leases.size;
   }
 
-  leave(lease: HeldLease): void {
-    this.leases.delete(lease);
-    if (this.leases.size === 0) this.onEmpty();
+  get full(): boolean {
+    return this.size >= this.most;
+  }
+
+  get leases(): readonly HeldLease[] {
+    return this.#leases.items();
+  }
+
+  join(lease: HeldLease): void {
+    lease.renewal?.leave();
+    lease.renewal = new Renewal(this, this.#leases.add(lease));
+  }
+
+  leave(slot: Slot<HeldLease>): void {
+    this.#leases.remove(slot);
+    if (this.size === 0) this.onEmpty();
+  }
+}
+
+/** The place of a lease in the batch in which it waits for its next renewal, or is being renewed. */
+export class Renewal {
+  constructor(
+    readonly batch: Batch,
+    private readonly slot: Slot<HeldLease>,
+  ) {}
+
+  leave(): void {
+    this.batch.leave(this.slot);
   }
 }
 
