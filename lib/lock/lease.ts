@@ -220,14 +220,15 @@ export class HeldLease implements Lease {
 
   async #finish(): Promise<LeaseEnd> {
     const heldUntilNow = this.held;
-    if (heldUntilNow) {
-      this.#state = 'releasing';
-      this.keeper.onLeft(this);
-    }
+    // Before the release is sent: nothing may be sent for it afterwards.
+    if (heldUntilNow) this.#state = 'releasing';
     let end: LeaseEnd;
     try {
       // A lost lease is given back too, best effort: what is stored for it may outlive it by the drift.
-      const freed = await this.keeper.release(this);
+      const freeing = this.keeper.release(this);
+      // While that is on its way, as it need not wait for this.
+      if (heldUntilNow) this.keeper.onLeft(this);
+      const freed = await freeing;
       if (heldUntilNow && !freed) this.#loseAtRelease();
       end = { kind: heldUntilNow && freed ? 'released' : 'lost' };
     } catch (error) {

@@ -6,10 +6,11 @@ import type { AcquireOptions, LockOptions } from './lock-options.js';
 import { HeldLease, type Lease } from './lease.js';
 import type { Leaser } from './leaser.js';
 import { LockNameTemplate } from './lock-name.js';
-import { type LockProvider, leaserOf, theRunningProvider } from './lock-provider.js';
+import { LEASER, type LockProvider, leaserOf, theRunningProvider } from './lock-provider.js';
 import { notAcquired, runAndFinish } from './under-lease.js';
 import { WaitingLine } from './waiting-line.js';
 
+const NO_OPTIONS: AcquireOptions = {};
 const NOT_HELD = Promise.resolve(false);
 
 /**
@@ -76,7 +77,12 @@ export class Lock {
    * @throws BackendUnavailableError when the back end cannot be asked (after one ttl, for a call that waits)
    */
   async acquire(blocking?: boolean | number | AcquireOptions): Promise<boolean> {
-    const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
+    const options =
+      blocking === undefined
+        ? NO_OPTIONS
+        : typeof blocking === 'object' && blocking !== null
+          ? blocking
+          : { blocking };
     const { acquisition } = await this.#acquire(options, '');
     return acquisition instanceof HeldLease;
   }
@@ -116,7 +122,7 @@ export class Lock {
    * @example
    * await using lease = await lock.hold({ blocking: 500 });
    */
-  async hold(options: AcquireOptions = {}): Promise<Lease> {
+  async hold(options: AcquireOptions = NO_OPTIONS): Promise<Lease> {
     return this.#hold(options, '');
   }
 
@@ -131,7 +137,7 @@ export class Lock {
   using<T>(body: (lease: Lease) => T): Promise<Awaited<T>>;
   using<T>(options: AcquireOptions, body: (lease: Lease) => T): Promise<Awaited<T>>;
   async using<T>(...args: UsingArguments<T>): Promise<Awaited<T>> {
-    const [options, body] = args.length === 1 ? [{}, args[0]] : args;
+    const [options, body] = args.length === 1 ? [NO_OPTIONS, args[0]] : args;
     if (typeof body !== 'function') {
       throw new InvalidOptionsError(
         `Lock "${this.name}": the last argument of using must be the function to run, got ${shown(body)}`,
@@ -142,7 +148,7 @@ export class Lock {
   }
 
   get #leaser(): Leaser {
-    return leaserOf(this.#provider, `Lock "${this.name}"`);
+    return this.#provider[LEASER] ?? leaserOf(this.#provider, `Lock "${this.name}"`);
   }
 
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
@@ -155,7 +161,7 @@ export class Lock {
     options: AcquireOptions,
     label: string,
   ): Promise<{ acquisition: Acquisition; blocking: boolean | number; leaser: Leaser }> {
-    checkAcquireOptions(options, `Lock "${this.name}"`);
+    if (options !== NO_OPTIONS) checkAcquireOptions(options, `Lock "${this.name}"`);
     const leaser = this.#leaser;
     const blocking = options.blocking ?? this.#options.blocking ?? leaser.settings.blocking;
     const ttl = options.ttl ?? this.#options.ttl ?? leaser.settings.ttl;

@@ -5,11 +5,11 @@ export function leaseRecords(
   lease: string,
   from: number,
   until: number,
-  more: { token?: number; asked?: number; lock?: string } = {},
+  more: { token?: number; asked?: number; lock?: string; worker?: string } = {},
 ): HistoryRecord[] {
-  const { token, asked = from - 1, lock = 'share-7' } = more;
+  const { token, asked = from - 1, lock = 'share-7', worker = `w-${lease}` } = more;
   return [
-    { type: 'attempt', at: asked, attempt: `call-${lease}`, worker: `w-${lease}`, lock, budget: 'forever' },
+    { type: 'attempt', at: asked, attempt: `call-${lease}`, worker, lock, budget: 'forever' },
     { type: 'granted', at: from, attempt: `call-${lease}`, lease, token, ttl: 100 },
     { type: 'held', at: from, lease },
     { type: 'held', at: until, lease },

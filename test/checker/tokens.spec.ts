@@ -46,6 +46,18 @@ describe('the judge of tokens', () => {
     expect(judge(['belief'], ...records)).toEqual(['token order']);
   });
 
+  it('lets a lease that is handed on within its process have the token that was reserved for it', () => {
+    const before = leaseRecords('a', 10, 20, { token: 7, asked: 5, worker: 'one' });
+    const other = leaseRecords('b', 30, 40, { token: 23, asked: 25, worker: 'two' });
+    const late = { token: 8, asked: 35 };
+    expect(judge(['asked'], before, other, leaseRecords('c', 50, 60, { ...late, worker: 'one' }))).toEqual(
+      [],
+    );
+    expect(judge(['asked'], before, other, leaseRecords('c', 50, 60, { ...late, worker: 'three' }))).toEqual([
+      'token order',
+    ]);
+  });
+
   it('keeps locks apart', () => {
     expect(
       judge(

@@ -5,8 +5,8 @@ import { ms, type Violation } from './violation.js';
 type Tokened = LeaseStory & { readonly token: number };
 
 /**
- * When one lease comes before another. `asked`: the one was granted before the other was asked for; holds whatever the
- * clocks do. `belief`: its holder's last look came before the other's first; holds while exclusion does.
+ * When one lease comes before another. `asked`: the one was granted before the other's token was asked for; holds
+ * whatever the clocks do. `belief`: its holder's last look came before the other's first; holds while exclusion does.
  */
 export type TokenOrder = 'asked' | 'belief';
 
@@ -20,6 +20,24 @@ export function judgeTokens(
     ...repeated(group),
     ...orders.flatMap((order) => fallen(group, order)),
   ]);
+}
+
+/**
+ * When the token of each lease was asked for. One that is handed on within its process has a token that was reserved for
+ * it with the grant: it is the one right after that of the lease before, of the same process.
+ */
+function reservedSince(leases: readonly Tokened[]): Map<Tokened, number> {
+  const since = new Map<Tokened, number>();
+  let before: Tokened | undefined;
+  for (const lease of [...leases].sort((a, b) => a.token - b.token)) {
+    const follows = before?.worker === lease.worker && before.token + 1 === lease.token;
+    since.set(
+      lease,
+      follows && before ? Math.min(lease.asked, since.get(before) ?? lease.asked) : lease.asked,
+    );
+    before = lease;
+  }
+  return since;
 }
 
 function repeated(leases: readonly Tokened[]): Violation[] {
@@ -39,8 +57,9 @@ function repeated(leases: readonly Tokened[]): Violation[] {
 /** Each lease against the largest token among those that came before it. */
 function fallen(leases: readonly Tokened[], order: TokenOrder): Violation[] {
   const looked = order === 'asked' ? leases : leases.filter(({ belief }) => belief !== undefined);
-  const beginning = ({ asked, belief }: Tokened): number =>
-    order === 'asked' ? asked : (belief?.from ?? Infinity);
+  const reserved = reservedSince(leases);
+  const beginning = (lease: Tokened): number =>
+    (order === 'asked' ? reserved.get(lease) : lease.belief?.from) ?? Infinity;
   const end = ({ granted, belief }: Tokened): number =>
     order === 'asked' ? granted : (belief?.until ?? Infinity);
   const byBeginning = [...looked].sort((a, b) => beginning(a) - beginning(b));
@@ -55,7 +74,7 @@ function fallen(leases: readonly Tokened[], order: TokenOrder): Violation[] {
     const message =
       `${shown(lease)} of "${lease.lock}" came after ${shown(largest)}: ` +
       (order === 'asked'
-        ? `asked for at ${ms(lease.asked)}, the other was granted at ${ms(largest.granted)}`
+        ? `its token was asked for at ${ms(beginning(lease))}, the other was granted at ${ms(largest.granted)}`
         : 'its holder looked only after the other one had looked for the last time');
     violations.push({ judge: 'token order', lock: lease.lock, message });
   }

@@ -42,6 +42,9 @@ export interface CampaignTerms {
   readonly limit: number;
   /** How long faults begin in each run, ms. */
   readonly runLength: number;
+  /** How many leases each worker asks for at a time, and of how many locks; fewer by default. */
+  readonly loops?: number;
+  readonly locks?: number;
   /** Only these faults. */
   readonly kinds?: readonly FaultKind[];
   /** Only this run, to see it again. */
@@ -147,7 +150,7 @@ class Theatre {
   }
 
   async run(seed: string, proof: boolean): Promise<Run> {
-    const { campaign, backend, kinds, runLength } = this.terms;
+    const { campaign, backend, kinds, runLength, locks: many = LOCKS } = this.terms;
     const crew = this.crew ?? (await this.#hire());
     const quarantine = Math.max(...TTLS);
     const { steps, refused } = planRun(seed, {
@@ -159,10 +162,10 @@ class Theatre {
       length: runLength,
       workers: WORKERS,
       nodes: this.stage.nodes,
-      locks: LOCKS,
+      locks: many,
       clocks: this.clocks !== undefined,
     });
-    const locks = Array.from({ length: LOCKS }, (_, index) => `${seed}/${index}`);
+    const locks = Array.from({ length: many }, (_, index) => `${seed}/${index}`);
     const stalls: string[] = [];
     await this.#perform(steps, locks, stalls, crew);
     await this.stage.heal();
@@ -216,7 +219,7 @@ class Theatre {
         size: WORKERS,
         storage: join(this.directory, 'storage'),
         ttls: TTLS,
-        loops: LOOPS,
+        loops: this.terms.loops ?? LOOPS,
         think: THINK,
         seed: this.terms.seed,
         urlOf: (place) => this.stage.urlOf(place),

@@ -2,11 +2,12 @@
  * Runs real processes on a real back end under a seeded schedule of faults, and judges what they did.
  *
  *   npm run faults -- [--backend redis|file] [--campaign 1|2] [--nodes 3] [--leases 2000] [--seconds 600]
- *                     [--seed text] [--run number] [--faults 'kill node,stop holder'] [--history file] [--quiet]
+ *                     [--loops 10] [--locks 20] [--seed text] [--run number] [--faults 'kill node,stop holder'] [--history file] [--quiet]
  *
  * Campaign 1 has only faults that the promises allow for, and expects no violation at all. Campaign 2 has every fault,
  * and expects that no token goes back and that no update of the fenced storage is lost, while the unfenced one loses
  * some. Without --backend or --campaign it runs both. A seed gives the same schedule again, and --run one run of it.
+ * More loops, and locks for them, make it take more leases between the same faults.
  * When it is interrupted, what it has started is reaped.
  */
 import { randomBytes } from 'node:crypto';
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     leases: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '600' },
     'run-seconds': { type: 'string', default: '6' },
+    loops: { type: 'string', default: '10' },
+    locks: { type: 'string', default: '20' },
     seed: { type: 'string' },
     run: { type: 'string' },
     faults: { type: 'string' },
@@ -54,6 +57,8 @@ async function one(backend: Backend, campaign: Campaign): Promise<boolean> {
     enough: ({ leases }) => leases >= Number(values.leases),
     limit: 1000 * Number(values.seconds),
     runLength: 1000 * Number(values['run-seconds']),
+    loops: Number(values.loops),
+    locks: Number(values.locks),
     only: values.run === undefined ? undefined : Number(values.run),
     kinds,
     onRun: (run) => {

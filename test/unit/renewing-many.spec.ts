@@ -19,10 +19,11 @@ async function takeMany(bench: LeaserBench, count: number, terms: Terms = {}): P
 }
 
 /** The locks of each renewal so far. */
+/** Which leases were renewed together; their order means nothing. */
 function renewals(bench: LeaserBench): string[][] {
   return bench.driver.calls
     .filter(({ operation }) => operation === 'renew')
-    .map(({ name }) => name.split(' '));
+    .map(({ name }) => name.split(' ').toSorted());
 }
 
 function sizes(bench: LeaserBench): number[] {
