@@ -112,7 +112,13 @@ export class Crew {
   async buryCrashed(): Promise<{ readonly name: string; readonly output: string }[]> {
     const crashed = this.workers.filter((worker) => worker.crashed);
     for (const worker of crashed) await this.#refill(worker);
-    return crashed.map(({ name, process }) => ({ name, output: process.output }));
+    return Promise.all(
+      crashed.map(async ({ name, process }) => {
+        await process.closed;
+        const { code, signal } = await process.exited;
+        return { name, output: `(${signal ?? `code ${code}`}) ${process.output}` };
+      }),
+    );
   }
 
   /** @returns what is to be said of those that did not end by themselves */

@@ -9,6 +9,8 @@ export interface Exit {
 /** A process of its own that runs a fixture; talked to by messages (`process.send`, `process.on('message')`). */
 export class FixtureProcess {
   readonly exited: Promise<Exit>;
+  /** It has ended, and all that it wrote has been read. */
+  readonly closed: Promise<void>;
   #messages: unknown[] = [];
   #look = new Set<() => void>();
   #exit?: Exit;
@@ -22,6 +24,7 @@ export class FixtureProcess {
         this.#notify();
       });
     });
+    this.closed = new Promise((resolve) => child.once('close', () => resolve()));
     child.on('message', (message) => {
       this.#messages.push(message);
       this.#notify();
