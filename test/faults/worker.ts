@@ -88,8 +88,8 @@ export class Worker {
   }
 
   send(command: WorkerCommand): void {
-    // It may have ended without having been told to, which is judged elsewhere.
-    if (!this.ended && this.process.child.connected) this.process.send(command);
+    // It may have ended without having been told to, also in this moment, which is judged elsewhere.
+    if (!this.ended) this.process.child.send(command, () => undefined);
   }
 
   freeze(): void {
