@@ -42,7 +42,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
         replace: 'if not holder or holder == ARGV[i + 1] then',
       },
     ],
-    foundBy: simulation(1, 'stall: .* renewal found the key of a released lease'),
+    foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|order: .* never joined'),
   },
   {
     name: 'acquisition without a last moment',
@@ -137,7 +137,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
       },
       { file: PLACE, find: ' && entry.age < FRESH', replace: '' },
     ],
-    foundBy: simulation(1, 'exclusion', 4000),
+    foundBy: spec('test/integration/redis/turns.spec.ts', 'begins before it was granted'),
   },
   {
     name: 'one id for every try at a turn',
