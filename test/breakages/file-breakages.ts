@@ -1,4 +1,4 @@
-import { type Breakage, faults, spec } from './breakage.js';
+import { type Breakage, spec } from './breakage.js';
 
 const LOCK_FILE = 'lib/drivers/file/lock-file.ts';
 const FENCING = 'test/integration/file/fencing.spec.ts';
@@ -35,7 +35,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     edits: [
       { file: 'lib/drivers/file/holdings.ts', find: '      file.free();', replace: '      file.remove();' },
     ],
-    foundBy: faults('file', 1, 'removed', 'token repeated|token order|exclusion'),
+    foundBy: spec(FENCING, 'follow the order of the leases of several processes whose clocks disagree'),
   },
   {
     name: 'lease without a stored token',

@@ -42,7 +42,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
         replace: 'if not holder or holder == ARGV[i + 1] then',
       },
     ],
-    foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|order: .* never joined'),
+    foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|order: .*never joined'),
   },
   {
     name: 'acquisition without a last moment',
