@@ -34,7 +34,6 @@ export class Heartbeat {
   readonly #failing = new Set<HeldLease>();
   #presence?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
-  #stopped = false;
 
   constructor(
     private readonly driver: Driver,
@@ -52,11 +51,10 @@ export class Heartbeat {
     this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
   }
 
-  /** Renews nothing any more, and takes the presence back; never rejects. */
+  /** Announces nothing any more, and takes the presence back; no lease is left by then. Never rejects. */
   async stop(): Promise<void> {
     this.#presence?.cancel();
     this.#presence = undefined;
-    this.#stopped = true;
     await this.#announcing;
     try {
       await this.driver.withdraw(this.settings.memberId);
@@ -108,13 +106,13 @@ export class Heartbeat {
 
   async #renew(batch: Batch): Promise<void> {
     const leases = batch.leases.filter((lease) => lease.held);
-    if (leases.length === 0 || this.#stopped) return;
+    if (leases.length === 0) return;
     const deadline = Deadline.ofLease(this.clock, batch.ttl);
     for (const lease of leases) lease.renewalSent();
     this.#watchDeadlines(batch);
     const outcomes = await this.#ask(leases, batch.ttl);
     // Not those released or lost meanwhile, also by whoever was told of something that happened to another one.
-    const stays = (lease: HeldLease): boolean => !this.#stopped && lease.renewal?.batch === batch;
+    const stays = (lease: HeldLease): boolean => lease.renewal?.batch === batch;
     const renewed: HeldLease[] = [];
     const failed: HeldLease[] = [];
     let failure: unknown;

@@ -76,13 +76,8 @@ export class Lock {
    * @throws the reason of the signal, when it aborts
    * @throws BackendUnavailableError when the back end cannot be asked (after one ttl, for a call that waits)
    */
-  async acquire(blocking?: boolean | number | AcquireOptions): Promise<boolean> {
-    const options =
-      blocking === undefined
-        ? NO_OPTIONS
-        : typeof blocking === 'object' && blocking !== null
-          ? blocking
-          : { blocking };
+  async acquire(blocking: boolean | number | AcquireOptions = NO_OPTIONS): Promise<boolean> {
+    const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
     const { acquisition } = await this.#acquire(options, '');
     return acquisition instanceof HeldLease;
   }

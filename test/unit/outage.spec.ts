@@ -32,6 +32,20 @@ describe('a back end that is down', () => {
     expect(bench.clock.timers).toBe(0);
   });
 
+  it('is counted anew for who comes when nobody has waited any more', async () => {
+    const bench = new LeaserBench({ ttl: 5000 });
+    bench.driver.goDown();
+    const before = outcomeOf(bench.acquire());
+    await bench.clock.advance(6000);
+    expect(before.error).toBeInstanceOf(BackendUnavailableError);
+    await bench.clock.advance(60_000);
+    const outcome = outcomeOf(bench.acquire());
+    await bench.clock.advance(4999);
+    expect(outcome.state).toBe('pending');
+    await bench.clock.advance(1000);
+    expect(outcome.error).toBeInstanceOf(BackendUnavailableError);
+  });
+
   it('is waited for beyond one ttl when it tells when it will grant again', async () => {
     const bench = new LeaserBench({ ttl: 1000 });
     bench.driver.outage = new BackendUnavailableError('sits out a restart', { endsIn: 5000 });

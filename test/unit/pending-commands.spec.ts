@@ -31,6 +31,15 @@ describe('commands that a node has not answered', () => {
     expect(rejected).toEqual(['no answer', 'no answer']);
   });
 
+  it('have no answer any more once they are given up', () => {
+    const { pending, rejected, add } = pendingCommands();
+    const [first, second] = [add(), add()];
+    expect(pending.settle(second)).toBe(true);
+    pending.rejectAll(new NodeError('no answer'));
+    expect([pending.settle(first), pending.settle(second)]).toEqual([false, false]);
+    expect(rejected).toEqual(['no answer']);
+  });
+
   it('are watched by one timer, which ends with the last of them', async () => {
     const { clock, pending, timeOuts, add } = pendingCommands();
     for (let round = 0; round < 50; round += 1) {

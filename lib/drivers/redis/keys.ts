@@ -29,7 +29,7 @@ export function waitersOf(key: string): string {
  * In the slot of the lock's key, as a Cluster wants it.
  */
 function tagged(key: string): string {
-  return key.includes('{') && hashTagOf(key) !== key ? key : `{${key}}`;
+  return hashTagOf(key) === key ? `{${key}}` : key;
 }
 
 /**
@@ -37,5 +37,6 @@ function tagged(key: string): string {
  * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  */
 export function hashTagOf(key: string): string {
+  if (!key.includes('{')) return key;
   return /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key;
 }

@@ -46,21 +46,7 @@ export class StandIn implements RedlockClient<Ballot> {
 
   /** Gives the vote of an acquisition back, where it was given; never rejects. */
   giveBack(ballot: Ballot): Promise<void> {
-    const node = this.#node;
-    const { id, key } = ballot;
-    return new Promise((resolve) => {
-      if (!this.#mayHold(ballot)) return resolve();
-      node.run(
-        RELEASE,
-        lockKeys(node, key),
-        [id, node.mark, node.turnChannel(key)],
-        () => resolve(),
-        (error) => {
-          if (!error.answered) node.owe(key, id);
-          resolve();
-        },
-      );
-    });
+    return this.#mayHold(ballot) ? giveBack(this.#node, ballot.key, ballot.id) : Promise.resolve();
   }
 
   /** @param ttl undefined for a release */
@@ -149,6 +135,22 @@ export class StandIn implements RedlockClient<Ballot> {
     if (answer === undefined || answer === 'yes') return true;
     return answer instanceof Error && answer.sent && !answer.answered;
   }
+}
+
+/** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
+export function giveBack(node: RedisNode, key: string, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    node.run(
+      RELEASE,
+      lockKeys(node, key),
+      [id, node.mark, node.turnChannel(key)],
+      () => resolve(),
+      (error) => {
+        if (!error.answered) node.owe(key, id);
+        resolve();
+      },
+    );
+  });
 }
 
 /** What the scripts of a lock take as their first keys. */

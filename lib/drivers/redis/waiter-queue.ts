@@ -5,8 +5,8 @@ import { queueOf, waitersOf } from './keys.js';
 import type { NodePlan } from './node-plans.js';
 import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
-import { REFRESH, RELEASE } from './scripts.js';
-import { lockKeys } from './stand-in.js';
+import { REFRESH } from './scripts.js';
+import { giveBack } from './stand-in.js';
 import type { WaiterIds } from './waiter-id.js';
 
 /**
@@ -139,19 +139,7 @@ export class WaiterQueue {
 
   /** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
   giveBack(key: string, index: number, id: string): Promise<void> {
-    const node = this.#electorate.nodes[index] as RedisNode;
-    return new Promise((resolve) => {
-      node.run(
-        RELEASE,
-        lockKeys(node, key),
-        [id, node.mark, node.turnChannel(key)],
-        () => resolve(),
-        (error) => {
-          if (!error.answered) node.owe(key, id);
-          resolve();
-        },
-      );
-    });
+    return giveBack(this.#electorate.nodes[index] as RedisNode, key, id);
   }
 
   /** Whether somebody had the lock a moment ago. */
