@@ -3,7 +3,7 @@ import { type Breakage, simulation, spec } from './breakage.js';
 const SCRIPTS = 'lib/drivers/redis/scripts.ts';
 const NODE = 'lib/drivers/redis/redis-node.ts';
 const RECORD = 'lib/drivers/redis/node-record.ts';
-const STAND_IN = 'lib/drivers/redis/stand-in.ts';
+const VOTER = 'lib/drivers/redis/voter.ts';
 const PLACE = 'lib/drivers/redis/redis-place.ts';
 
 /** Of the scripts, the votes and the nodes of Redis. */
@@ -256,9 +256,9 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'the votes of somebody who has lost block the next one for a ttl',
     edits: [
       {
-        file: STAND_IN,
-        find: 'if (partial && !this.#mayHold(ballot)) return resolve(0);',
-        replace: 'if (partial) return resolve(0);',
+        file: VOTER,
+        find: 'return this.#mayHold(ballot) ? giveBack(this.node, ballot.key, ballot.id) : Promise.resolve();',
+        replace: 'return Promise.resolve();',
       },
     ],
     foundBy: simulation(1, 'stall: .* was free'),

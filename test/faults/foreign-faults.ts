@@ -41,7 +41,7 @@ function plainClient(clients: readonly Redis[]): ForeignClient {
 
 /** The redlock package itself. */
 function redlockPackage(clients: readonly Redis[]): ForeignClient {
-  const redlock = new Redlock<string>(clients as never, { retryCount: 0 }, {} as never);
+  const redlock = new Redlock<string>(clients, { retryCount: 0 }, {});
   return {
     name: 'redlock',
     async take(key) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NodeError } from '../../lib/drivers/redis/node-error.js';
-import { PendingCommands } from '../../lib/drivers/redis/pending.js';
+import { Exchange, PendingCommands } from '../../lib/drivers/redis/pending.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const TIMEOUT = 100;
@@ -13,7 +13,16 @@ function pendingCommands() {
     timeOuts.push(clock.monotonic());
     pending.rejectAll(new NodeError('no answer'));
   });
-  const add = () => pending.add((error) => rejected.push(error.message));
+  class Sent extends Exchange {
+    send = () => Promise.resolve();
+    onReply = () => undefined;
+    onError = (error: NodeError) => void rejected.push(error.message);
+  }
+  const add = () => {
+    const exchange = new Sent();
+    pending.add(exchange);
+    return exchange;
+  };
   return { clock, pending, timeOuts, rejected, add };
 }
 

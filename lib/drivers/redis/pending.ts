@@ -1,12 +1,18 @@
 import type { Clock, Timer } from '../../common/clock.js';
+import type { RedisClient } from './clients.js';
 import type { NodeError } from './node-error.js';
 
-interface Entry {
-  readonly sentAt: number;
-  readonly reject: (error: NodeError) => void;
-  settled: boolean;
+/** One command to a node, and what becomes of it; sent once. */
+export abstract class Exchange {
+  /** When it was sent, on the monotonic clock, ms. */
+  sentAt = 0;
+  settled = false;
   /** The one that was sent after it. */
-  next?: Entry;
+  next?: Exchange;
+
+  abstract send(client: RedisClient): Promise<unknown>;
+  abstract onReply(reply: unknown): void;
+  abstract onError(error: NodeError): void;
 }
 
 /**
@@ -16,8 +22,8 @@ export class PendingCommands {
   readonly #clock: Clock;
   readonly #timeout: number;
   readonly #onTimeout: () => void;
-  #oldest?: Entry;
-  #newest?: Entry;
+  #oldest?: Exchange;
+  #newest?: Exchange;
   #timer: Timer | undefined;
 
   constructor(clock: Clock, timeout: number, onTimeout: () => void) {
@@ -26,19 +32,18 @@ export class PendingCommands {
     this.#onTimeout = onTimeout;
   }
 
-  add(reject: (error: NodeError) => void): Entry {
-    const entry: Entry = { sentAt: this.#clock.monotonic(), reject, settled: false, next: undefined };
-    if (this.#newest) this.#newest.next = entry;
-    else this.#oldest = entry;
-    this.#newest = entry;
+  add(exchange: Exchange): void {
+    exchange.sentAt = this.#clock.monotonic();
+    if (this.#newest) this.#newest.next = exchange;
+    else this.#oldest = exchange;
+    this.#newest = exchange;
     if (!this.#timer) this.#arm(this.#timeout);
-    return entry;
   }
 
   /** False when the command was given up before. */
-  settle(entry: Entry): boolean {
-    if (entry.settled) return false;
-    entry.settled = true;
+  settle(exchange: Exchange): boolean {
+    if (exchange.settled) return false;
+    exchange.settled = true;
     // A server answers in the order of the commands, so this is nearly always the oldest.
     while (this.#oldest?.settled) this.#oldest = this.#oldest.next;
     if (!this.#oldest) this.#newest = undefined;
@@ -48,14 +53,14 @@ export class PendingCommands {
   rejectAll(error: NodeError): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    let entry = this.#oldest;
+    let exchange = this.#oldest;
     // Who is told may send another one, which is not meant.
     this.#oldest = undefined;
     this.#newest = undefined;
-    for (; entry; entry = entry.next) {
-      if (entry.settled) continue;
-      entry.settled = true;
-      entry.reject(error);
+    for (; exchange; exchange = exchange.next) {
+      if (exchange.settled) continue;
+      exchange.settled = true;
+      exchange.onError(error);
     }
   }
 

@@ -16,11 +16,11 @@ import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
-import { RedisPlace } from './redis-place.js';
+import { type PlaceContext, RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { RenewalRound } from './renewal-round.js';
 import { HOLDER, RELEASE } from './scripts.js';
-import { lockKeys } from './stand-in.js';
+import { lockKeys } from './voter.js';
 import { WaiterIds } from './waiter-id.js';
 import { WaiterQueue } from './waiter-queue.js';
 
@@ -48,6 +48,7 @@ export class RedisDriver implements Driver {
   readonly #voting: RedlockVoting;
   readonly #health: BackendHealth;
   readonly #queue: WaiterQueue;
+  readonly #places: PlaceContext;
   readonly #keyOf: (name: string) => string;
   readonly #clock: Clock;
   readonly #commandTimeout: number;
@@ -107,6 +108,13 @@ export class RedisDriver implements Driver {
     this.#voting = new RedlockVoting(this.#electorate, ids, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
     this.#queue = new WaiterQueue(this.#electorate, ids, plans, commandTimeout, context);
+    this.#places = {
+      clock,
+      electorate: this.#electorate,
+      voting: this.#voting,
+      queue: this.#queue,
+      candidacyOf: (request) => this.#candidacy(request),
+    };
   }
 
   async start(): Promise<void> {
@@ -137,13 +145,7 @@ export class RedisDriver implements Driver {
   }
 
   lineUp(request: AcquireRequest, wake: () => void): Place {
-    return new RedisPlace(() => this.#candidacy(request), {
-      clock: this.#clock,
-      electorate: this.#electorate,
-      voting: this.#voting,
-      queue: this.#queue,
-      wake,
-    });
+    return new RedisPlace(request, wake, this.#places);
   }
 
   renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {

@@ -8,7 +8,7 @@ import { cleanError, NodeError } from './node-error.js';
 import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
 import { NodeClock } from './node-clock.js';
 import { NODE_RECORD, NodeRecord } from './node-record.js';
-import { PendingCommands } from './pending.js';
+import { Exchange, PendingCommands } from './pending.js';
 import { rehearse } from './rehearsal.js';
 import type { Script } from './scripts.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
@@ -126,7 +126,7 @@ export class RedisNode implements ConnectionOwner {
   }
 
   /**
-   * As `send`, without a promise of its own: every acquisition and release passes here once per node.
+   * As `send`, without a promise of its own.
    * @param onReply gets the reply, and when the command was sent, on the monotonic clock, ms
    */
   call(
@@ -134,16 +134,22 @@ export class RedisNode implements ConnectionOwner {
     onReply: (reply: unknown, sentAt: number) => void,
     onError: (error: NodeError) => void,
   ): void {
+    this.exchange(new Call(command, onReply, onError));
+  }
+
+  /** Every acquisition and release passes here once per node. */
+  exchange(exchange: Exchange): void {
     const client = this.#client;
     if (client?.status !== 'ready') {
       if (client) this.#connection.fail(new NodeError('the connection was lost'));
-      onError(this.#refusal);
+      exchange.onError(this.#refusal);
       return;
     }
-    const entry = this.#pending.add(onError);
-    command(client).then(
-      (reply) => this.#pending.settle(entry) && onReply(reply, entry.sentAt),
-      (error: unknown) => this.#pending.settle(entry) && onError(cleanError(error, this.#settings.secrets)),
+    this.#pending.add(exchange);
+    exchange.send(client).then(
+      (reply) => this.#pending.settle(exchange) && exchange.onReply(reply),
+      (error: unknown) =>
+        this.#pending.settle(exchange) && exchange.onError(cleanError(error, this.#settings.secrets)),
     );
   }
 
@@ -164,7 +170,7 @@ export class RedisNode implements ConnectionOwner {
 
   /** Why this node must not be asked for a lock now, or that its record has to be read first. */
   get refusal(): NodeError | 'enrol' | undefined {
-    const distrusted = this.#distrustedUntil - this.#settings.clock.monotonic();
+    const distrusted = this.#distrusted;
     if (distrusted > 0) {
       return new NodeError('its clock has jumped ahead, and leases of others may have ended there early', {
         sent: false,
@@ -178,6 +184,12 @@ export class RedisNode implements ConnectionOwner {
       `grants nothing for another ${Math.ceil(record.wait)} ms: it has lost its keys or is new, and leases from before may still be held`,
       { sent: false, endsIn: record.wait },
     );
+  }
+
+  /** For how long its clock still counts as wrong, ms; none of that is asked for where it never did. */
+  get #distrusted(): number {
+    const until = this.#distrustedUntil;
+    return until === -Infinity ? 0 : until - this.#settings.clock.monotonic();
   }
 
   /** What a script that grants the lock must find in the node's record; '' where there is none. */
@@ -328,5 +340,19 @@ export class RedisNode implements ConnectionOwner {
     this.#saidDown = true;
     const { name, warn } = this.#settings;
     warn(`Redis node ${name} is down: ${this.reason}; it gets no commands until it answers again`);
+  }
+}
+
+class Call extends Exchange {
+  constructor(
+    readonly send: Command,
+    private readonly replied: (reply: unknown, sentAt: number) => void,
+    readonly onError: (error: NodeError) => void,
+  ) {
+    super();
+  }
+
+  onReply(reply: unknown): void {
+    this.replied(reply, this.sentAt);
   }
 }

@@ -1,11 +1,12 @@
 import { type Clock, type Moment, momentOf } from '../../common/clock.js';
-import type { AcquireReply, Place } from '../driver.js';
+import type { AcquireReply, AcquireRequest, Place } from '../driver.js';
 import type { Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import { NodeError } from './node-error.js';
 import type { Candidacy, RedlockVoting, Verdict } from './redlock-voting.js';
 import { SHORT_GRANT } from './scripts.js';
-import type { QueuedWaiter, WaiterQueue } from './waiter-queue.js';
+import type { WaiterQueue } from './waiter-queue.js';
+import type { QueuedWaiter } from './waiters.js';
 
 /** How much of a short grant may be used up when its lease begins, ms; the work needs the rest. */
 const FRESH = SHORT_GRANT / 2;
@@ -23,7 +24,8 @@ export interface PlaceContext {
   readonly electorate: Electorate;
   readonly voting: RedlockVoting;
   readonly queue: WaiterQueue;
-  readonly wake: () => void;
+  /** What a request means to the nodes; throws when that may not be asked for. */
+  readonly candidacyOf: (request: AcquireRequest) => Candidacy;
 }
 
 /**
@@ -37,15 +39,16 @@ export interface PlaceContext {
  * the last time that the place was known to wait. With several it is the right to ask the others, and only whoever has it
  * does; so it is for who finds this node free, and not the others. An id is in a queue at most once: who comes back has a new one.
  */
-export class RedisPlace implements Place {
-  readonly #candidacy: () => Candidacy;
+export class RedisPlace implements Place, EntryOwner {
+  readonly #request: AcquireRequest;
+  readonly #wake: () => void;
   readonly #context: PlaceContext;
   #state: 'out' | 'entering' | 'queued' | 'turn' = 'out';
   #entry?: Entry;
 
-  /** @param candidacy throws when it may not be asked for */
-  constructor(candidacy: () => Candidacy, context: PlaceContext) {
-    this.#candidacy = candidacy;
+  constructor(request: AcquireRequest, wake: () => void, context: PlaceContext) {
+    this.#request = request;
+    this.#wake = wake;
     this.#context = context;
   }
 
@@ -68,16 +71,37 @@ export class RedisPlace implements Place {
     return entry && this.#context.queue.leave(entry);
   }
 
+  granted(entry: Entry, micros: number | undefined): void {
+    if (this.#entry !== entry || this.#state === 'turn') return;
+    const node = this.#context.electorate.nodes[entry.node];
+    const jumped = micros === undefined ? undefined : node?.observe(micros, entry.since.monotonic, false);
+    this.#state = 'turn';
+    // Leases of others may have ended there early.
+    if (jumped) void this.leave();
+    this.#wake();
+  }
+
+  lost(entry: Entry): void {
+    if (this.#entry !== entry) return;
+    this.#entry = undefined;
+    this.#state = 'out';
+    this.#wake();
+  }
+
+  get #candidacy(): Candidacy {
+    return this.#context.candidacyOf(this.#request);
+  }
+
   async #tryFromQueue(): Promise<AcquireReply> {
     const entry = this.#entry;
     if (entry && this.#state === 'queued' && !entry.isSure()) await this.#context.queue.look(entry);
     if (this.#state === 'queued') return { granted: false, remaining: this.#entry?.remaining };
-    return await (this.#state === 'turn' ? this.#takeTurn(this.#candidacy()) : this.#enter());
+    return await (this.#state === 'turn' ? this.#takeTurn(this.#candidacy) : this.#enter());
   }
 
   /** Asks all nodes, and lines up at one of them when that says that the lock is taken. */
   async #enter(): Promise<AcquireReply> {
-    const candidacy = this.#candidacy();
+    const candidacy = this.#candidacy;
     const { electorate, queue, voting } = this.#context;
     const { key } = candidacy;
     const node = electorate.queueNode;
@@ -168,7 +192,7 @@ export class RedisPlace implements Place {
 
   #queued(entry: Entry): void {
     entry.queued = true;
-    this.#context.queue.keepAlive();
+    this.#context.queue.keepAlive(entry);
   }
 
   /** The node is ours, and the others have to be asked again: who has them without it gives them back. */
@@ -181,10 +205,7 @@ export class RedisPlace implements Place {
 
   #begin(key: string, node: number): Entry {
     const { clock, queue } = this.#context;
-    const entry = new Entry(queue.newId(), key, node, queue.alive, clock, {
-      granted: (micros) => this.#granted(entry, micros),
-      lost: () => this.#lost(entry),
-    });
+    const entry = new Entry(queue.newId(), key, node, queue.alive, clock, this);
     this.#entry = entry;
     this.#state = 'entering';
     queue.add(entry);
@@ -196,26 +217,15 @@ export class RedisPlace implements Place {
     const entry = this.#entry;
     this.#entry = undefined;
     this.#state = 'out';
-    if (entry) this.#context.queue.remove(entry.id);
+    if (entry) this.#context.queue.remove(entry);
     return entry;
   }
+}
 
-  #granted(entry: Entry, micros: number | undefined): void {
-    if (this.#entry !== entry || this.#state === 'turn') return;
-    const node = this.#context.electorate.nodes[entry.node];
-    const jumped = micros === undefined ? undefined : node?.observe(micros, entry.since.monotonic, false);
-    this.#state = 'turn';
-    // Leases of others may have ended there early.
-    if (jumped) void this.leave();
-    this.#context.wake();
-  }
-
-  #lost(entry: Entry): void {
-    if (this.#entry !== entry) return;
-    this.#entry = undefined;
-    this.#state = 'out';
-    this.#context.wake();
-  }
+/** Whom an entry tells what it is told. */
+interface EntryOwner {
+  granted(entry: Entry, micros?: number): void;
+  lost(entry: Entry): void;
 }
 
 /** One time in a queue. */
@@ -225,8 +235,7 @@ class Entry implements QueuedWaiter {
   /** How long the holder has it at most, ms, where known. */
   remaining: number | undefined;
   queued = false;
-  readonly granted: QueuedWaiter['granted'];
-  readonly lost: QueuedWaiter['lost'];
+  asking: QueuedWaiter['asking'];
   #sureSince: number;
 
   constructor(
@@ -235,12 +244,18 @@ class Entry implements QueuedWaiter {
     readonly node: number,
     readonly alive: number,
     private readonly clock: Clock,
-    events: Pick<QueuedWaiter, 'granted' | 'lost'>,
+    private readonly owner: EntryOwner,
   ) {
     this.since = momentOf(clock);
     this.#sureSince = this.since.monotonic;
-    this.granted = events.granted;
-    this.lost = events.lost;
+  }
+
+  granted(micros?: number): void {
+    this.owner.granted(this, micros);
+  }
+
+  lost(): void {
+    this.owner.lost(this);
   }
 
   /** How long ago it was known to wait, ms. */

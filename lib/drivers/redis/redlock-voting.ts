@@ -1,13 +1,12 @@
-import Redlock, { ExecutionError } from 'redlock';
+import Redlock, { type Attempt, ExecutionError } from 'redlock';
 import type { Clock } from '../../common/clock.js';
 import type { AcquireReply, Grant } from '../driver.js';
 import { Ballot, type Busy, isBusy, type Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import type { NodeError } from './node-error.js';
 import { FencingTokens } from './fencing-tokens.js';
-import { ACQUIRE, RELEASE } from './scripts.js';
-import { StandIn } from './stand-in.js';
 import { refusal } from './verdict.js';
+import { Voter } from './voter.js';
 import type { WaiterIds } from './waiter-id.js';
 
 /** Who asks for what. */
@@ -30,7 +29,7 @@ export interface Verdict {
  */
 export class RedlockVoting {
   readonly #redlock: Redlock<Ballot>;
-  readonly #standIns: readonly StandIn[];
+  readonly #voters: readonly Voter[];
   readonly #electorate: Electorate;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -43,15 +42,8 @@ export class RedlockVoting {
     this.#random = random;
     this.#ids = ids;
     this.#tokens = new FencingTokens(electorate, clock);
-    this.#standIns = electorate.nodes.map((node, index) => new StandIn(node, index));
-    this.#redlock = new SingleAttempts(
-      this.#standIns,
-      { retryCount: 0 },
-      {
-        acquireScript: () => ACQUIRE.text,
-        releaseScript: () => RELEASE.text,
-      },
-    );
+    this.#voters = electorate.nodes.map((node, index) => new Voter(node, index));
+    this.#redlock = new SingleAttempts(this.#voters);
   }
 
   /**
@@ -75,7 +67,7 @@ export class RedlockVoting {
       this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
       return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
     }
-    const atGate = await ballot.answerOf(gate);
+    const atGate = ballot.answers[gate] ?? (await ballot.answerOf(gate));
     if (isBusy(atGate)) {
       // The others were free for a moment, and not for us: somebody's turn has come, or comes next.
       await this.#giveBackVotes(ballot);
@@ -99,8 +91,10 @@ export class RedlockVoting {
    */
   async join({ key }: Pick<Candidacy, 'key'>, waiter: Waiter, ttl: number): Promise<'granted' | Busy> {
     const ballot = new Ballot(key, waiter.id, 'acquire', { waiter });
-    await this.#standIns[waiter.node]?.join(ballot, ttl);
+    const voter = this.#voters[waiter.node] as Voter;
+    await new Promise((resolve) => voter.acquire(ballot, ttl, resolve));
     const answer = ballot.answers[waiter.node];
+    if (answer instanceof Error) throw answer;
     return isBusy(answer) ? answer : 'granted';
   }
 
@@ -126,7 +120,7 @@ export class RedlockVoting {
   }
 
   async #giveBackVotes(ballot: Ballot): Promise<void> {
-    await Promise.all(this.#standIns.map((standIn) => standIn.giveBack(ballot)));
+    await Promise.all(this.#voters.map((voter) => voter.giveBack(ballot)));
   }
 
   #refuseUnlessAnswered(what: string, ballot: Ballot): void {
@@ -137,10 +131,51 @@ export class RedlockVoting {
   }
 }
 
-/** Redlock, which need not draw ids: every ballot has one. */
+/**
+ * Redlock, whose ids are those of the ballots, and which is told each node's vote by a call: a promise or two for each
+ * would be the dearest part of a lock.
+ */
 class SingleAttempts extends Redlock<Ballot> {
+  readonly #voters: readonly Voter[];
+  readonly #quorum: number;
+
+  constructor(voters: readonly Voter[]) {
+    super(voters, { retryCount: 0 });
+    this.#voters = voters;
+    this.#quorum = Math.floor(voters.length / 2) + 1;
+  }
+
   protected override _random(): string {
     return '';
+  }
+
+  /** @param args our id and, to acquire, the ttl */
+  protected override _attemptOperation(
+    _script: unknown,
+    [ballot]: [Ballot],
+    [, ttl]: [string, number?],
+  ): Promise<Attempt> {
+    // Redlock gives a failed acquisition back.
+    const partial = ttl === undefined && ballot.purpose === 'acquire';
+    if (partial) ballot.over = true;
+    return new Promise((resolve) => {
+      let inFavour = 0;
+      let against = 0;
+      let onAll: (() => void) | undefined;
+      const count = (vote: boolean): void => {
+        if (vote) inFavour += 1;
+        else against += 1;
+        if (vote && inFavour === this.#quorum) resolve({ vote: 'for' });
+        if (!vote && against === this.#quorum)
+          resolve({ vote: 'against', stats: new Promise<void>((done) => (onAll = done)) });
+        if (inFavour + against === this.#voters.length) onAll?.();
+      };
+      for (const voter of this.#voters) {
+        if (partial) void voter.giveBack(ballot).then(() => count(false));
+        else if (ttl === undefined) voter.release(ballot, count);
+        else voter.acquire(ballot, ttl, count);
+      }
+    });
   }
 }
 

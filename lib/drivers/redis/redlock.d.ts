@@ -3,19 +3,15 @@
  * Redlock passes resources on untouched, so they are typed by whoever uses them.
  */
 declare module 'redlock' {
-  interface RedlockClient<Resource> {
-    evalsha(hash: string, keyCount: number, args: [Resource, string, number?]): Promise<unknown>;
-    eval(script: string, keyCount: number, args: [Resource, string, number?]): Promise<unknown>;
-    quit(): Promise<unknown>;
-  }
-
   interface Settings {
     readonly retryCount: number;
   }
 
-  interface Scripts {
-    readonly acquireScript: () => string;
-    readonly releaseScript: () => string;
+  /** How one attempt on all clients ended. */
+  interface Attempt {
+    readonly vote: 'for' | 'against';
+    /** Settles when every vote is in; for the caller, Redlock only passes it on. */
+    readonly stats?: Promise<unknown>;
   }
 
   interface HeldLock<Resource> {
@@ -31,10 +27,16 @@ declare module 'redlock' {
   }
 
   export default class Redlock<Resource> {
-    constructor(clients: Iterable<RedlockClient<Resource>>, settings: Settings, scripts: Scripts);
+    constructor(clients: Iterable<unknown>, settings: Settings, scripts?: object);
     acquire(resources: Resource[], duration: number): Promise<HeldLock<Resource>>;
     release(lock: HeldLock<Resource>): Promise<unknown>;
     /** Draws the id of an acquisition. */
     protected _random(): string;
+    /** Runs a script on all clients, once: resolves as soon as a majority is for it, or against it. */
+    protected _attemptOperation(
+      script: unknown,
+      resources: [Resource],
+      args: [string, number?],
+    ): Promise<Attempt>;
   }
 }

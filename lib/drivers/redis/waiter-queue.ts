@@ -6,8 +6,9 @@ import type { NodePlan } from './node-plans.js';
 import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
 import { REFRESH } from './scripts.js';
-import { giveBack } from './stand-in.js';
+import { giveBack } from './voter.js';
 import type { WaiterIds } from './waiter-id.js';
+import { type QueuedWaiter, Waiters } from './waiters.js';
 
 /**
  * How often the nodes are told that we still wait, ms: what a lost message costs at most. A process that waits for very
@@ -33,22 +34,6 @@ const LONGEST_READY = 1000;
 const CONTENDED = 1000;
 const MOST_CONTENDED = 1000;
 
-/** One who stands in the queue of a node. */
-export interface QueuedWaiter {
-  id: string;
-  readonly key: string;
-  /** The number of the node. */
-  readonly node: number;
-  /** The node has said so, and nothing else is under way for it. */
-  readonly queued: boolean;
-  /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
-  granted(micros?: number): void;
-  /** It still waited after `since`, and the lock was then held for `pttl` ms at most. */
-  waited(since: Moment, pttl: number): void;
-  /** It is in the queue no more. */
-  lost(): void;
-}
-
 /**
  * The places of this process in the queues of the nodes: keeps them alive with one command per node and period, however
  * many they are, and passes on what the nodes tell.
@@ -60,7 +45,7 @@ export class WaiterQueue {
   readonly #electorate: Electorate;
   readonly #context: DriverContext;
   readonly #subscribers: readonly NodeSubscriber[];
-  readonly #waiters = new Map<string, QueuedWaiter>();
+  readonly #waiters = new Waiters();
   readonly #contended = new Map<string, number>();
   /** Called when it may have become clear whether messages will come. */
   readonly #unready = new Set<() => void>();
@@ -106,18 +91,19 @@ export class WaiterQueue {
 
   /** Before it is sent to the node: the message may be faster than the reply. */
   add(waiter: QueuedWaiter): void {
-    this.#waiters.set(waiter.id, waiter);
+    this.#waiters.add(waiter);
   }
 
   /** A waiter has been queued: from now on its node is told that it is there. */
-  keepAlive(): void {
+  keepAlive(waiter: QueuedWaiter): void {
+    this.#waiters.enter(waiter);
     this.#resting?.cancel();
     this.#resting = undefined;
     this.#refreshing ??= this.#later();
   }
 
-  remove(id: string): void {
-    if (!this.#waiters.delete(id) || this.#waiters.size > 0 || !this.#refreshing) return;
+  remove(waiter: QueuedWaiter): void {
+    if (!this.#waiters.remove(waiter) || this.#waiters.queued > 0 || !this.#refreshing) return;
     this.#refreshing.cancel();
     this.#refreshing = undefined;
     this.#resting ??= this.#context.clock.setTimer(CONNECTION_LINGER, () => this.#rest(), 'background');
@@ -125,16 +111,13 @@ export class WaiterQueue {
 
   /** The node has the waiter under another id now. */
   rename(waiter: QueuedWaiter, id: string): void {
-    const { id: before } = waiter;
-    waiter.id = id;
-    this.add(waiter);
-    this.remove(before);
+    this.#waiters.rename(waiter, id);
   }
 
   /** Leaves the queue, and frees what was granted meanwhile; never rejects. */
-  leave({ id, key, node }: QueuedWaiter): Promise<void> {
-    this.remove(id);
-    return this.giveBack(key, node, id);
+  leave(waiter: QueuedWaiter): Promise<void> {
+    this.remove(waiter);
+    return this.giveBack(waiter.key, waiter.node, waiter.id);
   }
 
   /** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
@@ -181,7 +164,7 @@ export class WaiterQueue {
   /** The node is down: its queue may be lost, and nobody can tell. */
   suspect(index: number): void {
     this.#subscribers[index]?.recycle();
-    for (const waiter of this.#queuedAt(index)) {
+    for (const waiter of this.#waiters.at(index)) {
       // Where the node is down, as soon as it can be reached again.
       void this.leave(waiter);
       waiter.lost();
@@ -209,14 +192,10 @@ export class WaiterQueue {
     return `${this.#electorate.nodes[index]?.turnChannel(key)}${this.#ids.process}`;
   }
 
-  #queuedAt(index: number): QueuedWaiter[] {
-    return [...this.#waiters.values()].filter(({ node, queued }) => queued && node === index);
-  }
-
   /** Of a waiter that has left, or has its lease already, nothing needs to be told. */
   #told(message: string): void {
     const [id = '', micros] = message.split(' ');
-    this.#waiters.get(id)?.granted(Number(micros));
+    this.#waiters.find(id)?.granted(Number(micros));
   }
 
   #rest(): void {
@@ -229,11 +208,11 @@ export class WaiterQueue {
   }
 
   #refreshNow(): void {
-    if (this.#waiters.size === 0 || this.#stopped) return;
+    if (this.#waiters.queued === 0 || this.#stopped) return;
     this.#refreshing?.cancel();
     this.#refreshing = this.#later();
     for (const index of this.#electorate.nodes.keys()) {
-      const waiters = this.#queuedAt(index);
+      const waiters = this.#waiters.at(index);
       if (waiters.length > 0) void this.#refresh(index, waiters);
       // On a Cluster a subscription lasts while it is asked for.
       if (this.#electorate.nodes[index]?.sharded) for (const { key } of waiters) this.#listen(index, key);
@@ -301,10 +280,10 @@ export class WaiterQueue {
     const gone = new Set(missing);
     for (const waiter of waiters) {
       // It may have left, got its lease, or be trying for it, meanwhile.
-      if (this.#waiters.get(waiter.id) !== waiter || !waiter.queued) continue;
+      if (!this.#waiters.has(waiter) || !waiter.queued) continue;
       if (waiter.id === holder) waiter.granted();
       else if (gone.has(waiter.id)) {
-        this.remove(waiter.id);
+        this.remove(waiter);
         waiter.lost();
       } else waiter.waited(since, Number(pttl));
     }

@@ -1,0 +1,214 @@
+import type { Answer, Ballot } from './ballot.js';
+import type { RedisClient } from './clients.js';
+import { counterOf, queueOf, waitersOf } from './keys.js';
+import { NodeError } from './node-error.js';
+import { Exchange } from './pending.js';
+import type { RedisNode } from './redis-node.js';
+import { ACQUIRE, RELEASE, type Script } from './scripts.js';
+
+/** Told when the answer is on the ballot: whether it is a vote in favour. */
+export type Done = (inFavour: boolean) => void;
+
+/** One node, as those see it who ask for its vote. What it really said is on the ballot then. */
+export class Voter {
+  constructor(
+    private readonly node: RedisNode,
+    private readonly index: number,
+  ) {}
+
+  /** Takes the lock on this node, or lines up for it. */
+  acquire(ballot: Ballot, ttl: number, done: Done): void {
+    new Acquisition({ node: this.node, index: this.index, ballot, done }, ttl).begin();
+  }
+
+  release(ballot: Ballot, done: Done): void {
+    new Release({ node: this.node, index: this.index, ballot, done }).begin();
+  }
+
+  /** Gives the vote of an acquisition back, where it was given; never rejects. */
+  giveBack(ballot: Ballot): Promise<void> {
+    return this.#mayHold(ballot) ? giveBack(this.node, ballot.key, ballot.id) : Promise.resolve();
+  }
+
+  /** Whether this node may hold our id after a failed acquisition, and nobody else gives it back. */
+  #mayHold(ballot: Ballot): boolean {
+    // A waiter keeps its place there, or its turn, and leaves by itself.
+    if (ballot.terms.waiter?.node === this.index) return false;
+    const answer = ballot.answers[this.index];
+    if (answer === undefined || answer === 'yes') return true;
+    return answer instanceof Error && answer.sent && !answer.answered;
+  }
+}
+
+interface Question {
+  readonly node: RedisNode;
+  /** Of the node. */
+  readonly index: number;
+  readonly ballot: Ballot;
+  readonly done: Done;
+}
+
+/** A script that one node is asked to run for a ballot. */
+abstract class Asking extends Exchange {
+  constructor(
+    protected readonly question: Question,
+    /** Sent whole, where the node has forgotten it. */
+    protected readonly whole: boolean,
+  ) {
+    super();
+  }
+
+  begin(): void {
+    this.question.node.exchange(this);
+  }
+
+  onError(error: NodeError): void {
+    if (!this.whole && error.message.startsWith('NOSCRIPT')) this.sendWhole();
+    else this.fail(error);
+  }
+
+  protected abstract sendWhole(): void;
+
+  protected run(
+    client: RedisClient,
+    script: Script,
+    keys: string[],
+    args: (string | number)[],
+  ): Promise<unknown> {
+    return this.whole
+      ? client.eval(script.text, keys.length, ...keys, ...args)
+      : client.evalsha(script.sha, keys.length, ...keys, ...args);
+  }
+
+  protected answer(answer: Answer): void {
+    const { ballot, index, done } = this.question;
+    ballot.record(index, answer);
+    done(answer === 'yes');
+  }
+
+  protected fail(error: NodeError): void {
+    this.answer(error);
+  }
+}
+
+class Acquisition extends Asking {
+  /** @param again it is sent for the second time: the node's record or its time were not what we took them for */
+  constructor(
+    question: Question,
+    private readonly ttl: number,
+    whole = false,
+    private readonly again = false,
+  ) {
+    super(question, whole);
+  }
+
+  override begin(): void {
+    const { ballot, node } = this.question;
+    if (ballot.over) return this.fail(new NodeError('was too slow to be asked again', { sent: false }));
+    const { refusal } = node;
+    if (refusal === undefined) node.exchange(this);
+    else if (refusal === 'enrol') this.#enrol(changing);
+    else this.fail(refusal);
+  }
+
+  send(client: RedisClient): Promise<unknown> {
+    const { node, ballot, index } = this.question;
+    const { hint, tokens = 1, waiter } = ballot.terms;
+    const keys = lockKeys(node, ballot.key);
+    if (hint !== undefined) keys.push(counterOf(ballot.key));
+    const here = waiter?.node === index ? waiter : undefined;
+    const before = here?.before ?? '';
+    const alive = here && before === '' ? here.alive : '';
+    const turns = node.turnChannel(ballot.key);
+    const args = [ballot.id, this.ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, turns, before];
+    return this.run(client, ACQUIRE, keys, args);
+  }
+
+  onReply(reply: unknown): void {
+    const { node, ballot, index } = this.question;
+    const [status, now, third] = numbers(reply);
+    const jumped = node.observe(now, this.sentAt);
+    if (status === 0) return this.answer({ pttl: third, holder: String((reply as unknown[])[3]) });
+    if (status === 1) {
+      if (jumped) return this.fail(jumped);
+      if (ballot.terms.hint !== undefined) ballot.tokens[index] = third;
+      return this.answer('yes');
+    }
+    if (status === 3) node.record?.forget();
+    this.#enrol(status === 3 ? changing : tooLate);
+  }
+
+  protected sendWhole(): void {
+    new Acquisition(this.question, this.ttl, true).begin();
+  }
+
+  /** Reads the node's record and its time, and asks again; the second time it is given up for that reason. */
+  #enrol(reason: () => NodeError): void {
+    if (this.again) return this.fail(reason());
+    this.question.node.enrol(
+      () => new Acquisition(this.question, this.ttl, this.whole, true).begin(),
+      (error) => this.fail(error),
+    );
+  }
+}
+
+class Release extends Asking {
+  constructor(question: Question, whole = false) {
+    super(question, whole);
+  }
+
+  send(client: RedisClient): Promise<unknown> {
+    const { node, ballot } = this.question;
+    const args = [ballot.id, node.mark, node.turnChannel(ballot.key)];
+    return this.run(client, RELEASE, lockKeys(node, ballot.key), args);
+  }
+
+  onReply(reply: unknown): void {
+    this.answer(Number(reply) === 1 ? 'yes' : 'gone');
+  }
+
+  protected sendWhole(): void {
+    new Release(this.question, true).begin();
+  }
+
+  protected override fail(error: NodeError): void {
+    const { node, ballot } = this.question;
+    if (!error.answered) node.owe(ballot.key, ballot.id);
+    super.fail(error);
+  }
+}
+
+/** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
+export function giveBack(node: RedisNode, key: string, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    node.run(
+      RELEASE,
+      lockKeys(node, key),
+      [id, node.mark, node.turnChannel(key)],
+      () => resolve(),
+      (error) => {
+        if (!error.answered) node.owe(key, id);
+        resolve();
+      },
+    );
+  });
+}
+
+/** What the scripts of a lock take as their first keys. */
+export function lockKeys(node: RedisNode, key: string): string[] {
+  return [key, node.recordKey(key), queueOf(key), waitersOf(key)];
+}
+
+/** A client may be set to give numbers as text. */
+function numbers(reply: unknown): [number, number, number] {
+  const [first, second, third] = reply as unknown[];
+  return [Number(first), Number(second), Number(third)];
+}
+
+function changing(): NodeError {
+  return new NodeError('its record keeps changing', { answered: true });
+}
+
+function tooLate(): NodeError {
+  return new NodeError('got the command too late', { answered: true });
+}
