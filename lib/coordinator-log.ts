@@ -37,9 +37,7 @@ export class CoordinatorLog implements LeaserLog {
   }
 
   debug(message: () => string): void {
-    logSafely(() => {
-      if (this.#writesDebug()) this.#logger.debug(message());
-    });
+    if (this.#writesDebug()) logSafely(() => this.#logger.debug(message()));
   }
 
   warn(message: string): void {
@@ -58,7 +56,11 @@ export class CoordinatorLog implements LeaserLog {
     // Undefined with `logger: false`.
     const target: LevelAwareLogger | undefined = this.#logger.localInstance;
     if (!target?.debug) return false;
-    return target.isLevelEnabled?.('debug') ?? true;
+    try {
+      return target.isLevelEnabled?.('debug') ?? true;
+    } catch {
+      return true;
+    }
   }
 
   #info(message: string): void {

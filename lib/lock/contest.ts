@@ -65,7 +65,13 @@ export class Contest {
     const { patience } = this.context;
     try {
       for (;;) {
-        const outcome = await this.#tryOnce();
+        let outcome: Outcome;
+        try {
+          outcome = await this.#tryOnce();
+        } catch (error) {
+          if (!(error instanceof BackendUnavailableError)) throw error;
+          outcome = error;
+        }
         if (outcome === 'gone') return {};
         this.#noteOutage(outcome);
         if (outcome instanceof HeldLease) return outcome;
@@ -88,18 +94,21 @@ export class Contest {
     throw last;
   }
 
-  async #tryOnce(): Promise<Outcome> {
-    const { driver, clock, patience, request, tenure, take } = this.context;
+  #tryOnce(): Promise<Outcome> {
+    const { driver, clock, patience, request } = this.context;
     const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
     this.#rung = false;
     const attempt = this.#place ? this.#place.tryAcquire() : driver.tryAcquire(request);
-    let reply: AcquireReply | undefined;
-    try {
-      reply = await patience.waitForTry(attempt);
-    } catch (error) {
-      if (error instanceof BackendUnavailableError) return error;
-      throw error;
-    }
+    return patience.waitForTry(attempt, (reply) => this.#judge(reply, attempt, deadline));
+  }
+
+  /** @param reply of the attempt; undefined when the caller has gone before it came */
+  #judge(
+    reply: AcquireReply | undefined,
+    attempt: Promise<AcquireReply>,
+    deadline: Deadline,
+  ): Outcome | Promise<Outcome> {
+    const { clock, patience, tenure, take } = this.context;
     if (!reply) {
       this.#leftover = this.#giveBack(attempt);
       return 'gone';
@@ -111,8 +120,7 @@ export class Contest {
       this.#lease = take(tenure, end);
       return this.#lease;
     }
-    await this.#giveBack(attempt);
-    return patience.gone ? 'gone' : { granted: false, retryAfter: 0 };
+    return this.#giveBack(attempt).then(() => (patience.gone ? 'gone' : { granted: false, retryAfter: 0 }));
   }
 
   async #giveBack(attempt: Promise<AcquireReply>): Promise<void> {

@@ -44,8 +44,9 @@ export class Deadline {
   remaining(): number {
     if (this.#over) return 0;
     if (!this.#clock) return Infinity;
-    const elapsed = this.#elapsed(this.#clock);
-    if (elapsed >= this.#duration || this.#clock.monotonic() >= this.monotonic) this.#over = true;
+    const now = this.#clock.monotonic();
+    const elapsed = this.#elapsed(this.#clock, now);
+    if (elapsed >= this.#duration || now >= this.monotonic) this.#over = true;
     return this.#over ? 0 : this.#duration - elapsed;
   }
 
@@ -68,7 +69,7 @@ export class Deadline {
     return this.#start.monotonic + this.#duration;
   }
 
-  #elapsed(clock: Clock): number {
-    return Math.max(clock.monotonic() - this.#start.monotonic, clock.wall() - this.#start.wall);
+  #elapsed(clock: Clock, now = clock.monotonic()): number {
+    return Math.max(now - this.#start.monotonic, clock.wall() - this.#start.wall);
   }
 }

@@ -3,11 +3,14 @@ import type { Appointment, Schedule } from '../common/schedule.js';
 import type { Driver, RenewOutcome } from '../drivers/driver.js';
 import { Deadline, usableTime } from './deadline.js';
 import type { HeldLease } from './lease.js';
-import { type Batch, Timetable } from './timetable.js';
+import { Batch, Timetable } from './timetable.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
 const SHORTEST_RETRY_MS = 20;
+
+/** How long a lease may last before it gets a place in the timetable, ms: most have ended by then. */
+const YOUNG_MS = 50;
 
 /** Nothing is appointed sooner than this, ms. */
 const SHORTEST_DELAY_MS = 1;
@@ -30,6 +33,8 @@ export interface HeartbeatSettings {
  */
 export class Heartbeat {
   readonly #timetable: Timetable;
+  /** Those without a place in it yet. */
+  readonly #young = new Batch(Infinity, Infinity, () => undefined);
   /** Those whose last renewal failed, which a warning said. */
   readonly #failing = new Set<HeldLease>();
   #presence?: Appointment;
@@ -68,7 +73,20 @@ export class Heartbeat {
   /** Keeps the lease alive until `drop`. */
   keep(lease: HeldLease): void {
     if (!this.driver.leasesExpire) return;
-    this.#appoint([lease], lease.ttl, this.#delayBefore(lease.monotonicDeadline, lease.ttl));
+    const delay = this.#delayBefore(lease.monotonicDeadline, lease.ttl);
+    if (delay < 2 * YOUNG_MS) return this.#appoint([lease], lease.ttl, delay);
+    this.#young.join(lease);
+    this.#young.appointment ??= this.schedule.in(YOUNG_MS, () => this.#enterYoung());
+  }
+
+  #enterYoung(): void {
+    this.#young.appointment = undefined;
+    const now = this.clock.monotonic();
+    for (const lease of this.#young.leases) {
+      const since = lease.holding?.since ?? now;
+      const due = since + this.#delayBefore(lease.monotonicDeadline, lease.ttl, since);
+      this.#appoint([lease], lease.ttl, due - now);
+    }
   }
 
   drop(lease: HeldLease): void {
@@ -85,13 +103,13 @@ export class Heartbeat {
   }
 
   /**
-   * When to renew leases, ms from now: after the period, or sooner where the back end has granted less than their ttl or
+   * When to renew leases, ms from then: after the period, or sooner where the back end has granted less than their ttl or
    * was slow to answer, so that less is left of them.
    */
-  #delayBefore(deadline: number, ttl: number): number {
+  #delayBefore(deadline: number, ttl: number, then = this.clock.monotonic()): number {
     const period = this.#periodOf(ttl);
     const share = Math.max(1 / 3, period / usableTime(ttl));
-    return Math.min(period, share * (deadline - this.clock.monotonic()));
+    return Math.min(period, share * (deadline - then));
   }
 
   /** Has leases of that ttl renewed in `delay` ms at the latest. */

@@ -75,8 +75,10 @@ export class LeaseReports {
     const { clock, events } = this.context;
     if (end.kind === 'released') {
       this.#debug(() => `Lock "${lease.name}" released`);
-      const now = clock.monotonic();
-      events.emit('lease.released', () => ({ ...this.#about(lease.name), held: now - (since ?? now) }));
+      events.emit('lease.released', () => {
+        const now = clock.monotonic();
+        return { ...this.#about(lease.name), held: now - (since ?? now) };
+      });
     } else if (end.kind === 'unconfirmed') {
       this.warn(
         `Lock "${lease.name}": the release was not confirmed, it ends by its ttl of ${lease.ttl} ms: ${String(end.error)}`,

@@ -67,6 +67,8 @@ export interface LeaseKeeper {
   onReleased(lease: HeldLease, end: LeaseEnd): void;
 }
 
+const NOT_AGAIN = Promise.resolve(false);
+
 const NO_RENEWAL_YET: RenewalsSoFar = { unanswered: false };
 
 /** The state machine behind {@link Lease}; everything that happens to a lease goes through here. */
@@ -207,11 +209,8 @@ export class HeldLease implements Lease {
     return this.#end;
   }
 
-  async release(): Promise<boolean> {
-    if (this.#end) return false;
-    const end = await this.finish();
-    if (end.kind === 'unconfirmed') throw end.error;
-    return end.kind === 'released';
+  release(): Promise<boolean> {
+    return this.#end ? NOT_AGAIN : this.finish().then(wasReleased);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -247,4 +246,9 @@ export class HeldLease implements Lease {
     );
     this.keeper.onLost(this, this.#lost);
   }
+}
+
+function wasReleased(end: LeaseEnd): boolean {
+  if (end.kind === 'unconfirmed') throw end.error;
+  return end.kind === 'released';
 }

@@ -153,11 +153,11 @@ export class Leaser implements LeaseKeeper {
   /** Hands the lock on to the next waiter of this process, or else gives it back. */
   release(lease: HeldLease): Promise<boolean> {
     const { holding } = lease;
-    // A lost lease is held no more, whatever the back end still has of it.
-    if (!holding || lease.state !== 'releasing') return this.context.driver.release(lease.grant);
+    if (!holding || holding.line.length === 0) return this.context.driver.release(lease.grant);
     const { line, tenure } = holding;
     const { term } = lease;
-    if (line.length === 0 || this.drain.over || term.over || !tenure.mayHandOn())
+    // A lost lease is held no more, whatever the back end still has of it.
+    if (lease.state !== 'releasing' || this.drain.over || term.over || !tenure.mayHandOn())
       return this.context.driver.release(lease.grant);
     line.offer = tenure.handOn(term);
     return HANDED_ON;

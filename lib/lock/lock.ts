@@ -1,6 +1,6 @@
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
-import type { Acquisition } from './acquire-call.js';
+import type { AcquireTerms, Acquisition } from './acquire-call.js';
 import { checkAcquireOptions, checkLockOptions } from './lock-options.js';
 import type { AcquireOptions, LockOptions } from './lock-options.js';
 import { HeldLease, type Lease } from './lease.js';
@@ -78,8 +78,8 @@ export class Lock {
    */
   async acquire(blocking: boolean | number | AcquireOptions = NO_OPTIONS): Promise<boolean> {
     const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
-    const { acquisition } = await this.#acquire(options, '');
-    return acquisition instanceof HeldLease;
+    const leaser = this.#leaser;
+    return this.#carry(await leaser.acquire(this.#terms(leaser, options, ''), this.#line));
   }
 
   /**
@@ -147,37 +147,34 @@ export class Lock {
   }
 
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
-    const { acquisition, blocking, leaser } = await this.#acquire(options, label);
-    if (acquisition instanceof HeldLease) return acquisition;
-    throw notAcquired(leaser, this.name, blocking, acquisition.remaining);
+    const leaser = this.#leaser;
+    const terms = this.#terms(leaser, options, label);
+    const acquisition = await leaser.acquire(terms, this.#line);
+    if (this.#carry(acquisition)) return acquisition;
+    throw notAcquired(leaser, this.name, terms.patience.blocking, acquisition.remaining);
   }
 
-  async #acquire(
-    options: AcquireOptions,
-    label: string,
-  ): Promise<{ acquisition: Acquisition; blocking: boolean | number; leaser: Leaser }> {
+  #terms(leaser: Leaser, options: AcquireOptions, label: string): AcquireTerms {
     if (options !== NO_OPTIONS) checkAcquireOptions(options, `Lock "${this.name}"`);
-    const leaser = this.#leaser;
     const blocking = options.blocking ?? this.#options.blocking ?? leaser.settings.blocking;
-    const ttl = options.ttl ?? this.#options.ttl ?? leaser.settings.ttl;
-    const fencing = options.fencing ?? this.#options.fencing ?? leaser.settings.fencing;
-    const terms = {
+    return {
       name: this.name,
-      ttl,
-      fencing,
+      ttl: options.ttl ?? this.#options.ttl ?? leaser.settings.ttl,
+      fencing: options.fencing ?? this.#options.fencing ?? leaser.settings.fencing,
       fair: options.fair ?? this.#options.fair ?? false,
       patience: leaser.patience(blocking, options.signal),
       label,
     };
-    const acquisition = await leaser.acquire(terms, this.#line);
-    if (acquisition instanceof HeldLease) {
-      this.#lease = acquisition;
-      acquisition.onGivenBack = () => {
-        this.#lease = undefined;
-        this.#line.leave();
-      };
-    }
-    return { acquisition, blocking, leaser };
+  }
+
+  #carry(acquisition: Acquisition): acquisition is HeldLease {
+    if (!(acquisition instanceof HeldLease)) return false;
+    this.#lease = acquisition;
+    acquisition.onGivenBack = () => {
+      this.#lease = undefined;
+      this.#line.leave();
+    };
+    return true;
   }
 }
 

@@ -5,8 +5,6 @@ import type { Drain } from './drain.js';
 /** Why a wait ended without the lock. */
 export type PatienceEnd = 'timeout' | 'aborted' | 'draining';
 
-const NOTHING = Promise.resolve(undefined);
-
 /** Arranges for `wake` to be called, and returns how to call the arrangement off. */
 export type Arrangement = (wake: () => void) => () => void;
 
@@ -78,32 +76,38 @@ export class Patience {
 
   /**
    * Waits for a try that is under way, and settles as it does. The time-out does not cut it short, as a try is bounded by
-   * the driver; a caller that has gone does. Resolves to undefined then.
+   * the driver; a caller that has gone does.
+   * @param judge makes what this resolves to of the attempt's result, at once; of undefined when the caller has gone
    */
-  waitForTry<T>(attempt: Promise<T>): Promise<T | undefined> {
-    if (this.gone) return NOTHING;
+  waitForTry<T, U>(
+    attempt: Promise<T>,
+    judge: (result: T | undefined) => U | PromiseLike<U>,
+  ): Promise<Awaited<U>> {
     const { drain, signal } = this;
     return new Promise((resolve, reject) => {
+      let settled = false;
       const end = (): void => {
+        settled = true;
         drain.forget(atDrain);
         signal?.removeEventListener('abort', giveUp);
       };
-      const giveUp = (): void => {
+      const settle = (result: T | undefined): void => {
+        if (settled) return;
         end();
-        resolve(undefined);
+        try {
+          resolve(judge(result) as Awaited<U>);
+        } catch (error) {
+          reject(error);
+        }
       };
+      const giveUp = (): void => settle(undefined);
       const atDrain = drain.onOver(giveUp);
       signal?.addEventListener('abort', giveUp);
-      attempt.then(
-        (result) => {
-          end();
-          resolve(result);
-        },
-        (error: unknown) => {
-          end();
-          reject(error);
-        },
-      );
+      if (this.gone) return giveUp();
+      attempt.then(settle, (error: unknown) => {
+        end();
+        reject(error);
+      });
     });
   }
 }

@@ -6,8 +6,7 @@ const HEARTBEAT = 'lib/lock/heartbeat.ts';
 const LEASE = 'lib/lock/lease.ts';
 const TENURE = 'lib/lock/tenure.ts';
 
-const MAX_ELAPSED =
-  'return Math.max(clock.monotonic() - this.#start.monotonic, clock.wall() - this.#start.wall);';
+const MAX_ELAPSED = 'return Math.max(now - this.#start.monotonic, clock.wall() - this.#start.wall);';
 
 /** Of leases, their deadlines and their waiters: what is the same on every back end. */
 export const LEASE_BREAKAGES: readonly Breakage[] = [
@@ -29,15 +28,8 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: CONTEST,
-        find: '    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;\n',
-        replace: '',
-      },
-      {
-        file: CONTEST,
-        find: '    if (!reply.granted) return reply;\n',
-        replace: `    if (!reply.granted) return reply;
-    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
-`,
+        find: 'term.since) : deadline;',
+        replace: 'term.since) : Deadline.ofLease(clock, this.context.request.ttl);',
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
@@ -145,7 +137,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
       {
         file: DEADLINE,
         find: MAX_ELAPSED,
-        replace: 'return clock.monotonic() - this.#start.monotonic;',
+        replace: 'return now - this.#start.monotonic;',
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
