@@ -1,10 +1,11 @@
-import Redlock, { type Attempt, ExecutionError } from 'redlock';
+import { ExecutionError } from 'redlock';
 import type { Clock } from '../../common/clock.js';
 import type { AcquireReply, Grant } from '../driver.js';
 import { Ballot, type Busy, isBusy, type Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import type { NodeError } from './node-error.js';
 import { FencingTokens } from './fencing-tokens.js';
+import { SingleAttempts } from './single-attempts.js';
 import { refusal } from './verdict.js';
 import { Voter } from './voter.js';
 import type { WaiterIds } from './waiter-id.js';
@@ -28,7 +29,7 @@ export interface Verdict {
  * and its deadlines follow the wall clock, so neither is used: waiting and deadlines are the caller's.
  */
 export class RedlockVoting {
-  readonly #redlock: Redlock<Ballot>;
+  readonly #redlock: SingleAttempts;
   readonly #voters: readonly Voter[];
   readonly #electorate: Electorate;
   readonly #clock: Clock;
@@ -128,54 +129,6 @@ export class RedlockVoting {
     if (ballot.failures > nodes.length - quorum) {
       throw this.#electorate.unavailable(what, failuresOf(ballot));
     }
-  }
-}
-
-/**
- * Redlock, whose ids are those of the ballots, and which is told each node's vote by a call: a promise or two for each
- * would be the dearest part of a lock.
- */
-class SingleAttempts extends Redlock<Ballot> {
-  readonly #voters: readonly Voter[];
-  readonly #quorum: number;
-
-  constructor(voters: readonly Voter[]) {
-    super(voters, { retryCount: 0 });
-    this.#voters = voters;
-    this.#quorum = Math.floor(voters.length / 2) + 1;
-  }
-
-  protected override _random(): string {
-    return '';
-  }
-
-  /** @param args our id and, to acquire, the ttl */
-  protected override _attemptOperation(
-    _script: unknown,
-    [ballot]: [Ballot],
-    [, ttl]: [string, number?],
-  ): Promise<Attempt> {
-    // Redlock gives a failed acquisition back.
-    const partial = ttl === undefined && ballot.purpose === 'acquire';
-    if (partial) ballot.over = true;
-    return new Promise((resolve) => {
-      let inFavour = 0;
-      let against = 0;
-      let onAll: (() => void) | undefined;
-      const count = (vote: boolean): void => {
-        if (vote) inFavour += 1;
-        else against += 1;
-        if (vote && inFavour === this.#quorum) resolve({ vote: 'for' });
-        if (!vote && against === this.#quorum)
-          resolve({ vote: 'against', stats: new Promise<void>((done) => (onAll = done)) });
-        if (inFavour + against === this.#voters.length) onAll?.();
-      };
-      for (const voter of this.#voters) {
-        if (partial) void voter.giveBack(ballot).then(() => count(false));
-        else if (ttl === undefined) voter.release(ballot, count);
-        else voter.acquire(ballot, ttl, count);
-      }
-    });
   }
 }
 

@@ -1,0 +1,51 @@
+import Redlock, { type Attempt } from 'redlock';
+import type { Ballot } from './ballot.js';
+import type { Voter } from './voter.js';
+
+/**
+ * Redlock, whose ids are those of the ballots, and which is told each node's vote by a call: a promise or two for each
+ * would be the dearest part of a lock.
+ */
+export class SingleAttempts extends Redlock<Ballot> {
+  readonly #voters: readonly Voter[];
+  readonly #quorum: number;
+
+  constructor(voters: readonly Voter[]) {
+    super(voters, { retryCount: 0 });
+    this.#voters = voters;
+    this.#quorum = Math.floor(voters.length / 2) + 1;
+  }
+
+  protected override _random(): string {
+    return '';
+  }
+
+  /** @param args our id and, to acquire, the ttl */
+  protected override _attemptOperation(
+    _script: unknown,
+    [ballot]: [Ballot],
+    [, ttl]: [string, number?],
+  ): Promise<Attempt> {
+    // Redlock gives a failed acquisition back.
+    const partial = ttl === undefined && ballot.purpose === 'acquire';
+    if (partial) ballot.over = true;
+    return new Promise((resolve) => {
+      let inFavour = 0;
+      let against = 0;
+      let onAll: (() => void) | undefined;
+      const count = (vote: boolean): void => {
+        if (vote) inFavour += 1;
+        else against += 1;
+        if (vote && inFavour === this.#quorum) resolve({ vote: 'for' });
+        if (!vote && against === this.#quorum)
+          resolve({ vote: 'against', stats: new Promise<void>((done) => (onAll = done)) });
+        if (inFavour + against === this.#voters.length) onAll?.();
+      };
+      for (const voter of this.#voters) {
+        if (partial) void voter.giveBack(ballot).then(() => count(false));
+        else if (ttl === undefined) voter.release(ballot, count);
+        else voter.acquire(ballot, ttl, count);
+      }
+    });
+  }
+}
