@@ -1,4 +1,6 @@
 import { peers } from '../peers/index.js';
+import { baton } from './baton.js';
+import { commands } from './commands.js';
 import { kernel } from './kernel.js';
 import type { LockKind } from './locks.js';
 import { fair, plain } from './ours.js';
@@ -8,7 +10,18 @@ import { redlock, tunedRedlock } from './redlock.js';
 export { pairOf } from './pair.js';
 export type { Handle, LockKind, Locks, Place } from './locks.js';
 
-const kinds: readonly LockKind[] = [raw, queuedRaw, kernel, redlock, tunedRedlock, plain, fair, ...peers];
+const kinds: readonly LockKind[] = [
+  raw,
+  queuedRaw,
+  commands,
+  baton,
+  kernel,
+  redlock,
+  tunedRedlock,
+  plain,
+  fair,
+  ...peers,
+];
 
 export function lockKind(id: string): LockKind {
   const kind = kinds.find((each) => each.id === id);

@@ -45,11 +45,15 @@ export function redisProcesses(nodes: number, think: number): Scenario {
     id: `processes-${nodes}${think > 0 ? '' : '-busy'}`,
     title: `${PROCESSES} processes on one lock, ${HOLD} ms each, again ${pause}, ${onNodes(nodes)}`,
     measures: [...MEASURES.slice(0, 2), COMMANDS, ...MEASURES.slice(2)],
-    comparisons: [{ measure: 'handOff', against: lockKind('redlock-tuned').name, by: 'ratio' }],
+    comparisons: [
+      ...(nodes === 1 ? [{ measure: 'handOff', against: lockKind('baton').name, by: 'ratio' } as const] : []),
+      { measure: 'handOff', against: lockKind('redlock-tuned').name, by: 'ratio' },
+    ],
     prepare: async (bench) => {
       const kinds = bench.short
         ? ['redlock-tuned', 'ours', 'ours-fair']
         : bench.taking(
+            ...(nodes === 1 ? ['baton'] : []),
             ...['raw', 'redlock', 'redlock-tuned', 'ours', 'ours-fair'],
             ...['redis-semaphore', 'redlock-universal-tuned', 'murlock-tuned'],
           );

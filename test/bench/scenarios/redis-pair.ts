@@ -12,7 +12,7 @@ const base: Omit<Scenario, 'id' | 'title' | 'prepare'> = {
   size: 100,
   sizeUnit: 'pairs',
   rounds: 40,
-  warmUps: 20,
+  warmUps: 60,
   short: { size: 5, rounds: 2, warmUps: 1 },
   measures: [{ key: 'pair', label: 'p50', unit: 'µs', better: 'lower' }],
   comparisons: [RAW, REDLOCK].map((against): Comparison => ({ measure: 'pair', against, by: 'ratio' })),
@@ -25,7 +25,10 @@ export function redisPair(nodes: number): Scenario {
     id: `pair-${nodes}`,
     title: `acquire + release, nobody else wants it, ${onNodes(nodes)}`,
     prepare: async (bench) => {
-      const kinds = bench.taking('raw', 'redlock', 'ours', 'redis-semaphore', 'redlock-universal', 'murlock');
+      const kinds = bench.taking(
+        ...['raw', ...(nodes === 1 ? ['commands'] : []), 'redlock', 'ours'],
+        ...['redis-semaphore', 'redlock-universal', 'murlock'],
+      );
       return contendersHere(kinds, await bench.redis(nodes), (locks) => {
         const pair = pairOf(locks.lock('pair'));
         return async (size) => ({ pair: await medianOf(pair, size) });
