@@ -143,6 +143,10 @@ export class RedisPlace implements Place, EntryOwner {
 
   #lineUp(entry: Entry, remaining: number | undefined): AcquireReply {
     this.#context.queue.foundTaken(entry.key);
+    // Nobody is told what happens to a place at a node that has gone down meanwhile.
+    if (this.#context.electorate.nodes[entry.node]?.up !== true) void this.leave();
+    // It has left, also when it was told of a turn that it may not take.
+    if (this.#entry !== entry) return { granted: false, retryAfter: 0 };
     this.#queued(entry);
     if (remaining !== undefined && remaining >= 0) entry.remaining = remaining;
     // It may be its turn by now: the message can be faster than the reply.

@@ -59,6 +59,19 @@ describe('whose turn it is on several nodes', () => {
     await proxy.stop();
   });
 
+  it('is waited for elsewhere when the node dies that has just put us into its queue', async () => {
+    const { first, others, proxy, name, place, client } = await taken(5000);
+    proxy.set('down', { latency: 1500 });
+    const attempt = place.tryAcquire();
+    await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === 1);
+    await first.kill();
+    expect((await attempt).granted).toBe(false);
+    proxy.set('down', {});
+    await freed(others, name);
+    await eventually(async () => (await place.tryAcquire()).granted);
+    await proxy.stop();
+  });
+
   it('frees the node that granted it when the others cannot be asked', async () => {
     const { first, others, proxy, name, place, client, isWoken } = await taken(1000);
     expect((await place.tryAcquire()).granted).toBe(false);
