@@ -1,9 +1,30 @@
+import { shown } from '../../common/checks.js';
+import { InvalidOptionsError } from '../../errors.js';
+
 /** Where one process is told that it is its turn; followed by the process. */
 export const TURN_CHANNEL = 'coordination:turn:';
 
 /** The same on a Cluster, in the slot of the lock's key, so that its node can tell it without all others. */
 export function shardedTurnChannel(key: string): string {
   return `${TURN_CHANNEL}{${hashTagOf(key)}}:`;
+}
+
+export function lockKeyOf(name: string): string {
+  return `coordination:lock:${name}`;
+}
+
+/**
+ * The keys that an application makes of its names.
+ * @throws InvalidOptionsError for what is no key
+ */
+export function checkedKeys(keyOf: (name: string) => string): typeof lockKeyOf {
+  return (name) => {
+    const key: unknown = keyOf(name);
+    if (typeof key === 'string' && key !== '') return key;
+    throw new InvalidOptionsError(
+      `Lock "${name}": lockKey must return the key, a text that is not empty, and returned ${shown(key)}`,
+    );
+  };
 }
 
 export function memberKeyOf(memberId: string): string {

@@ -11,7 +11,7 @@ import type {
 } from '../driver.js';
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
-import { memberKeyOf } from './keys.js';
+import { checkedKeys, lockKeyOf, memberKeyOf } from './keys.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
@@ -50,6 +50,7 @@ export class RedisDriver implements Driver {
   readonly #queue: WaiterQueue;
   readonly #places: PlaceContext;
   readonly #keyOf: (name: string) => string;
+  readonly #rehearsalKey: (random: string) => string;
   readonly #clock: Clock;
   readonly #commandTimeout: number;
   readonly #maxTtl: number;
@@ -67,7 +68,8 @@ export class RedisDriver implements Driver {
     const commandTimeout = plans[0]?.commandTimeout ?? settings.ttl;
     this.#clock = clock;
     this.#commandTimeout = commandTimeout;
-    this.#keyOf = settings.keyOf ?? ((name) => `coordination:lock:${name}`);
+    this.#rehearsalKey = (text) => this.#keyOf(`${settings.prefix ?? ''}coordination-rehearsal:${text}`);
+    this.#keyOf = settings.keyOf ? checkedKeys(settings.keyOf) : lockKeyOf;
     const list = listOfNodes(
       plans.map(({ name }) => name),
       settings.nodeList,
@@ -81,7 +83,7 @@ export class RedisDriver implements Driver {
           clock,
           commandTimeout,
           secrets: plan.secrets,
-          rehearsalKey: (text) => this.#keyOf(`${settings.prefix ?? ''}coordination-rehearsal:${text}`),
+          rehearsalKey: this.#rehearsalKey,
           topology: plan.topology,
           ttl: settings.ttl,
           longestTtl: () => this.#longestTtl,
@@ -118,6 +120,8 @@ export class RedisDriver implements Driver {
   }
 
   async start(): Promise<void> {
+    // Before anything is connected.
+    this.#rehearsalKey('start');
     const failures = await this.#electorate.start(this.#clock, this.#commandTimeout, (node) => {
       if (this.#started) node.sayDown();
     });

@@ -146,11 +146,17 @@ export class RedisNode implements ConnectionOwner {
       return;
     }
     this.#pending.add(exchange);
-    exchange.send(client).then(
-      (reply) => this.#pending.settle(exchange) && exchange.onReply(reply),
-      (error: unknown) =>
-        this.#pending.settle(exchange) && exchange.onError(cleanError(error, this.#settings.secrets)),
-    );
+    const failed = (error: unknown): void => {
+      if (this.#pending.settle(exchange)) exchange.onError(cleanError(error, this.#settings.secrets));
+    };
+    let reply: Promise<unknown>;
+    try {
+      reply = exchange.send(client);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    reply.then((value) => this.#pending.settle(exchange) && exchange.onReply(value), failed);
   }
 
   /** Runs a script by its name, and sends it whole where the node has forgotten it. */
