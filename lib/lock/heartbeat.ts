@@ -82,11 +82,24 @@ export class Heartbeat {
   #enterYoung(): void {
     this.#young.appointment = undefined;
     const now = this.clock.monotonic();
+    const overdue: Batch[] = [];
     for (const lease of this.#young.leases) {
       const since = lease.holding?.since ?? now;
       const due = since + this.#delayBefore(lease.monotonicDeadline, lease.ttl, since);
-      this.#appoint([lease], lease.ttl, due - now);
+      if (due > now) this.#appoint([lease], lease.ttl, due - now);
+      else this.#joinOne(overdue, lease);
     }
+    // The process was held up for so long.
+    for (const batch of overdue) void this.#renew(batch);
+  }
+
+  #joinOne(batches: Batch[], lease: HeldLease): void {
+    let batch = batches.find(({ ttl, full }) => ttl === lease.ttl && !full);
+    if (!batch) {
+      const made = new Batch(lease.ttl, this.driver.renewsAtOnce, () => made.appointment?.cancel());
+      batches.push((batch = made));
+    }
+    batch.join(lease);
   }
 
   drop(lease: HeldLease): void {
