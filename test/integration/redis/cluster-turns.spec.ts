@@ -90,13 +90,17 @@ async function handsOverAgain(
   await eventually(async () => {
     for (const admin of admins) await admin.config('RESETSTAT');
     // While the cluster is down, nobody gets a lock of its.
-    const done = await handOver(holder, driver, 12).then(
+    // So many that each node has some of them.
+    const done = await handOver(holder, driver, 40).then(
       () => true,
       () => false,
     );
     return done && (await calls(admins, 'publish')).every((each) => each === 0);
   });
 }
+
+/** A command that is on its way while a frozen clock moves on is not late. */
+const PATIENT = { ttl: 60_000, commandTimeout: 40_000 };
 
 function frozen() {
   const clock = new FakeClock();
@@ -155,7 +159,7 @@ describe('on a Cluster, whose turn it is', () => {
     const { url, admins } = await clusterOf();
     const { clock, context } = frozen();
     const holder = await started(driverOn(url));
-    const driver = await started(driverOn(url, context));
+    const driver = await started(driverOn(url, context, PATIENT));
     const tag = freshName('{long}');
     const [long] = await waiting(holder, driver, tag);
     for (let second = 0; second < 30; second += 1) {
@@ -174,7 +178,7 @@ describe('on a Cluster, whose turn it is', () => {
     const { url, admins } = await clusterOf();
     const { clock, context } = frozen();
     const holder = await started(driverOn(url));
-    const driver = await started(driverOn(url, context));
+    const driver = await started(driverOn(url, context, PATIENT));
     for (let round = 0; round < 20; round += 1) {
       const [waiter] = await waiting(holder, driver);
       await waiter.leave();
