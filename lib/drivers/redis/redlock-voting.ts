@@ -44,7 +44,7 @@ export class RedlockVoting {
     this.#ids = ids;
     this.#tokens = new FencingTokens(electorate, clock);
     this.#voters = electorate.nodes.map((node, index) => new Voter(node, index));
-    this.#redlock = new SingleAttempts(this.#voters);
+    this.#redlock = new SingleAttempts(this.#voters, electorate.quorum);
   }
 
   /**

@@ -10,10 +10,10 @@ export class SingleAttempts extends Redlock<Ballot> {
   readonly #voters: readonly Voter[];
   readonly #quorum: number;
 
-  constructor(voters: readonly Voter[]) {
+  constructor(voters: readonly Voter[], quorum: number) {
     super(voters, { retryCount: 0 });
     this.#voters = voters;
-    this.#quorum = Math.floor(voters.length / 2) + 1;
+    this.#quorum = quorum;
   }
 
   protected override _random(): string {
