@@ -33,6 +33,14 @@ describe.runIf(clocks !== undefined)('the clock of a process under the shim', ()
     expect(monotonic).toBeLessThan(Number(process.hrtime.bigint()) / 1e6);
   });
 
+  it('is moved alone, also when several are made at once', async () => {
+    const [moved, other] = await Promise.all([shims.create(), shims.create()]);
+    moved.set(HOUR);
+    const script = 'console.log(Date.now())';
+    const { stdout } = await run(process.execPath, ['-e', script], { env: { ...process.env, ...other.env } });
+    expect(Math.abs(Number(stdout) - Date.now())).toBeLessThan(SLACK);
+  });
+
   it('is set for a Redis server while it runs, and its keys end by it', async () => {
     const clock = await shims.create();
     const server = await RedisServer.start({ env: clock.env });

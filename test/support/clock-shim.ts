@@ -60,6 +60,7 @@ export class ShimmedClock {
 /** Makes clocks for processes that are started with their `env`. */
 export class ClockShims {
   readonly #clocks: ShimmedClock[] = [];
+  #created = 0;
 
   private constructor(private readonly directory: string) {}
 
@@ -79,8 +80,9 @@ export class ClockShims {
   }
 
   async create(): Promise<ShimmedClock> {
-    const path = join(this.directory, `clock-${this.#clocks.length}`);
-    await writeFile(path, new Uint8Array(8 * WORDS));
+    // Two clocks in one file would move together, and who has mapped it dies of SIGBUS when it is emptied.
+    const path = join(this.directory, `clock-${(this.#created += 1)}`);
+    await writeFile(path, new Uint8Array(8 * WORDS), { flag: 'wx' });
     const env = { LD_PRELOAD: join(this.directory, 'clock-shim.so'), CLOCK_SHIM: path };
     const clock = new ShimmedClock(env, openSync(path, 'r+'));
     this.#clocks.push(clock);
