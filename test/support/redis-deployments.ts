@@ -61,7 +61,10 @@ export async function startCluster(options: RedisServerOptions = {}): Promise<Cl
   for (const client of clients) {
     await eventually(async () => {
       const info = await client.cluster('INFO');
-      return /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info);
+      const nodes = (await client.cluster('NODES')) as string;
+      // Over a link that is not up yet, nothing that is published gets to the other node.
+      const linked = nodes.match(/ connected/g)?.length === 3 && !nodes.includes('handshake');
+      return /cluster_state:ok/.test(info) && linked;
     });
     client.disconnect();
   }
