@@ -1,4 +1,5 @@
-import { queueOf, waitersOf } from '../../../lib/drivers/redis/keys.js';
+import type { Redis } from 'ioredis';
+import { queueOf, TURN_CHANNEL, waitersOf } from '../../../lib/drivers/redis/keys.js';
 import { ACQUIRE, RELEASE } from '../../../lib/drivers/redis/scripts.js';
 import { newProcess } from '../../../lib/drivers/redis/waiter-id.js';
 import { connect, disconnect } from './clients.js';
@@ -11,7 +12,8 @@ const ALIVE = 600;
 
 /**
  * What this package sends for an acquisition and a release on one node, and nothing else of it: no deadline, no queue, no
- * renewal. The rest of a pair is what the package does in the process.
+ * renewal. Who has to wait is told by a message, and who misses it waits for ever. The rest is what the package does in the
+ * process.
  */
 export const commands: LockKind = {
   id: 'commands',
@@ -21,6 +23,13 @@ export const commands: LockKind = {
     const [client] = clients;
     if (!client) throw new Error('there is no node');
     const process = newProcess();
+    const turns = new Map<string, () => void>();
+    const [subscriber] = (await connect(nodes.slice(0, 1))) as [Redis];
+    clients.push(subscriber);
+    subscriber.on('message', (_channel: string, message: string) =>
+      turns.get(message.split(' ', 1)[0] ?? '')?.(),
+    );
+    await subscriber.subscribe(TURN_CHANNEL + process);
     await client.set('bare-record', RECORD);
     await Promise.all([ACQUIRE, RELEASE].map(({ text }) => client.script('LOAD', text)));
     let count = 0;
@@ -32,10 +41,19 @@ export const commands: LockKind = {
           acquire: () => {
             count += 1;
             id = `${process}-${count.toString(36)}`;
-            const args = [id, ttl, FAR_AWAY, RECORD, '', 1, ALIVE, 'turn:', ''];
-            return client.evalsha(ACQUIRE.sha, keys.length, ...keys, ...args);
+            const args = [id, ttl, FAR_AWAY, RECORD, '', 1, ALIVE, TURN_CHANNEL, ''];
+            return new Promise<void>((resolve, reject) => {
+              const acquired = (): void => {
+                turns.delete(id);
+                resolve();
+              };
+              turns.set(id, acquired);
+              client
+                .evalsha(ACQUIRE.sha, keys.length, ...keys, ...args)
+                .then((reply) => (reply as number[])[0] === 1 && acquired(), reject);
+            });
           },
-          release: () => client.evalsha(RELEASE.sha, keys.length, ...keys, id, RECORD, 'turn:'),
+          release: () => client.evalsha(RELEASE.sha, keys.length, ...keys, id, RECORD, TURN_CHANNEL),
         };
       },
       close: () => {

@@ -53,7 +53,7 @@ export function redisProcesses(nodes: number, think: number): Scenario {
       const kinds = bench.short
         ? ['redlock-tuned', 'ours', 'ours-fair']
         : bench.taking(
-            ...(nodes === 1 ? ['baton'] : []),
+            ...(nodes === 1 ? ['baton', 'commands'] : []),
             ...['raw', 'redlock', 'redlock-tuned', 'ours', 'ours-fair'],
             ...['redis-semaphore', 'redlock-universal-tuned', 'murlock-tuned'],
           );
