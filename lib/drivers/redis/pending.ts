@@ -32,6 +32,11 @@ export class PendingCommands {
     this.#onTimeout = onTimeout;
   }
 
+  /** Whether an answer is still to come. */
+  get any(): boolean {
+    return this.#oldest !== undefined;
+  }
+
   add(exchange: Exchange): void {
     exchange.sentAt = this.#clock.monotonic();
     if (this.#newest) this.#newest.next = exchange;

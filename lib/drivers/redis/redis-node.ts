@@ -12,6 +12,7 @@ import { Exchange, PendingCommands } from './pending.js';
 import { rehearse } from './rehearsal.js';
 import type { Script } from './scripts.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
+import { writeTogether } from './write-together.js';
 
 /** No node has this for a record. */
 const UNKNOWN_MARK = '?';
@@ -145,6 +146,8 @@ export class RedisNode implements ConnectionOwner {
       exchange.onError(this.#refusal);
       return;
     }
+    // One that is alone goes out at once; among many the next ones come when the answers do, and so together.
+    if (this.#pending.any) writeTogether(client);
     this.#pending.add(exchange);
     const failed = (error: unknown): void => {
       if (this.#pending.settle(exchange)) exchange.onError(cleanError(error, this.#settings.secrets));
