@@ -62,9 +62,9 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: "redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nif ARGV[5]",
+        find: "redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nlocal hint",
         replace:
-          "if holder ~= ARGV[1] then\n  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nif ARGV[5]",
+          "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nlocal hint",
       },
     ],
     foundBy: spec('test/integration/redis/late-commands.spec.ts', 'may be sent twice'),
@@ -108,7 +108,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: "local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}",
+        find: "local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[9]')}",
         replace: "local holder = redis.call('get', KEYS[1])",
       },
     ],

@@ -214,7 +214,8 @@ export class Simulation {
     // Whole scripts are sent when the node had forgotten a command that was sent before.
     if (name === 'RENEW')
       return this.#observeRenewals(node, args.slice(Number(count)), reply, command === 'eval' ? 0 : sentAt);
-    const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [reply];
+    const taken = name === 'ACQUIRE' && typeof reply === 'number';
+    const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [taken ? 1 : reply];
     this.#observeQueues(node, name, args.slice(0, Number(count)), args.slice(Number(count)), status);
     const state = STATES[`${name} ${Number(status)}`];
     if (state !== undefined) this.journal.reached(state, node.now);
@@ -240,8 +241,8 @@ export class Simulation {
     if (name === 'RELEASE') this.#queues.look(node, keys[0] ?? '', { leaves: first });
     if (name === 'ACQUIRE') {
       // Who takes the lock, or is refused for another reason, does not wait there.
-      const sign = status === 0 ? alive(processOf(first), args[6]) : undefined;
-      this.#queues.look(node, keys[0] ?? '', { before: args[8], alive: sign });
+      const sign = status === 0 ? alive(processOf(first), args[4]) : undefined;
+      this.#queues.look(node, keys[0] ?? '', { before: args[5], alive: sign });
     }
     if (name !== 'REFRESH' || status !== 1) return;
     for (let at = 1; at < keys.length; at += 3)

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../common/clock.js';
 import type { RedisClient } from './clients.js';
-import { queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
+import { queueOf, waitersOf } from './keys.js';
 import { cleanError } from './node-error.js';
 import { RELEASE } from './scripts.js';
 
@@ -55,7 +55,7 @@ export class Debts {
         try {
           // The next waiter is granted the lock when somebody looks, which knows the record of the node.
           const keys = [key, key, queueOf(key), waitersOf(key)];
-          await client.eval(RELEASE.text, keys.length, ...keys, id, NOBODY_NEXT, TURN_CHANNEL);
+          await client.eval(RELEASE.text, keys.length, ...keys, id, NOBODY_NEXT);
           if (since <= over) this.#owed.delete(id);
         } catch (error) {
           // What the node refuses to free is not ours any more; what it did not answer is tried again.

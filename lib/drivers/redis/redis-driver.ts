@@ -20,7 +20,7 @@ import { type PlaceContext, RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { RenewalRound } from './renewal-round.js';
 import { HOLDER, RELEASE } from './scripts.js';
-import { lockKeys } from './voter.js';
+import { lockKeys, releaseArgs } from './voter.js';
 import { WaiterIds } from './waiter-id.js';
 import { WaiterQueue } from './waiter-queue.js';
 
@@ -206,7 +206,7 @@ export class RedisDriver implements Driver {
       what,
       (client, node) => {
         const keys = lockKeys(node, key);
-        const args = [holders.get(node) ?? '', node.mark, node.turnChannel(key)];
+        const args = releaseArgs(node, key, holders.get(node) ?? '');
         return client.eval(RELEASE.text, keys.length, ...keys, ...args);
       },
       undefined,

@@ -17,16 +17,16 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
   const run = (script: Script, keys: string[], args: (string | number)[]): Promise<unknown> =>
     client.eval(script.text, keys.length, ...keys, ...args);
   try {
-    await run(ACQUIRE, [...keys, counter], [id, TTL, '', '', 0, 1, '', TURN_CHANNEL, '']);
+    await run(ACQUIRE, [...keys, counter], [id, TTL, '', '', '', '', 0, 1]);
     await Promise.all([
-      run(ACQUIRE, keys, [waiter, TTL, '', '', '', 1, TTL, TURN_CHANNEL, '']),
+      run(ACQUIRE, keys, [waiter, TTL, '', '', TTL]),
       run(CONFIRM, [key, counter], [id, 1]),
       run(RENEW, [key], [TTL, id]),
-      run(RELEASE, keys, [id, '', TURN_CHANNEL]),
+      run(RELEASE, keys, [id, '']),
       run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
     ]);
     // It was granted to the waiter.
-    await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '', TURN_CHANNEL);
+    await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '');
     await client.del(counter);
     await client.del(waitersOf(key));
   } catch (error) {
@@ -41,6 +41,7 @@ async function nameTheCommand(client: RedisClient, key: string): Promise<void> {
   await client.set(key, 'rehearsal', 'PX', TTL);
   await client.get(key);
   await client.pttl(key);
+  await client.exists(key);
   await client.del(key);
   // XX: nothing is made that would stay if we died here.
   await client.zadd(queue, 'XX', 1, 'rehearsal');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { TURN_CHANNEL } from './keys.js';
 
 /**
  * How far a client's clock may push fencing tokens ahead of a node's, µs: one that is a year ahead would use up a
@@ -56,7 +57,7 @@ while not holder do
   local process = string.match(first, '^%w+')
   if tonumber(redis.call('zscore', ${waiters}, process) or 0) * 1000 >= now then
     redis.call('set', ${key}, first, 'PX', ${SHORT_GRANT})
-    local turn, message = ${channel} .. process, string.format('%s %.0f', first, now)
+    local turn, message = (${channel} or '${TURN_CHANNEL}') .. process, string.format('%s %.0f', first, now)
     local heard = string.find(turn, '{', 1, true) and redis.pcall('spublish', turn, message)
     if type(heard) ~= 'number' or heard == 0 then
       redis.call('publish', turn, message)
@@ -75,12 +76,14 @@ end`;
  * whose clock is wrong would give tokens that no other node can follow once it has lost them. Where several are reserved
  * the counter is the last of them.
  *
+ * What most acquisitions need comes first and is all that they send: each argument costs, and so does a table in the reply.
+ *
  * KEYS: key, node record, queue, waiters, fencing counter. ARGV: id, ttl in ms, the last moment to do it in ms of the
- * node's time or '', what the node record has to say or '', hint for the token in µs or '' for no token, how many tokens,
- * for how many ms we are alive as a waiter or '' when we do not wait, channel of turns, an earlier id of ours that the key
- * may hold or ''.
- * Reply: { 1, now, last token or 0 } taken · { 0, now, pttl, holder's id } somebody else holds it · { 2, now } it is too
- * late to do it · { 3, now } the node record says something else.
+ * node's time or '', what the node record has to say or '', for how many ms we are alive as a waiter or '' when we do not
+ * wait; then, if need be, an earlier id of ours that the key may hold or '', hint for the token in µs or '' for no token,
+ * how many tokens, channel of turns where it is not the usual one.
+ * Reply: now, taken · { 1, now, last token } taken · { 0, now, pttl, holder's id } somebody else holds it · { 2, now } it is
+ * too late to do it · { 3, now } the node record says something else.
  */
 export const ACQUIRE = new Script(`
 local time = redis.call('time')
@@ -91,27 +94,30 @@ end
 if ARGV[4] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[4] then
   return { 3, now }
 end
-local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[8]')}
-if holder and holder ~= ARGV[1] and holder ~= ARGV[9] then
-  if ARGV[7] ~= '' then
-    if not redis.call('zscore', KEYS[3], ARGV[1]) then
-      local last = redis.call('zrange', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0
-      redis.call('zadd', KEYS[3], last + 1, ARGV[1])
+if redis.call('exists', KEYS[1], KEYS[3]) > 0 then
+  local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[9]')}
+  if holder and holder ~= ARGV[1] and holder ~= ARGV[6] then
+    if ARGV[5] ~= '' then
+      if not redis.call('zscore', KEYS[3], ARGV[1]) then
+        local last = redis.call('zrange', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0
+        redis.call('zadd', KEYS[3], last + 1, ARGV[1])
+      end
+      local ms = math.floor(now / 1000)
+      redis.call('zremrangebyscore', KEYS[4], '-inf', ms - ${QUEUE_TTL})
+      redis.call('zadd', KEYS[4], ms + ARGV[5], string.match(ARGV[1], '^%w+'))
+      redis.call('pexpire', KEYS[3], ${QUEUE_TTL})
+      redis.call('pexpire', KEYS[4], ${QUEUE_TTL})
     end
-    local ms = math.floor(now / 1000)
-    redis.call('zremrangebyscore', KEYS[4], '-inf', ms - ${QUEUE_TTL})
-    redis.call('zadd', KEYS[4], ms + ARGV[7], string.match(ARGV[1], '^%w+'))
-    redis.call('pexpire', KEYS[3], ${QUEUE_TTL})
-    redis.call('pexpire', KEYS[4], ${QUEUE_TTL})
+    return { 0, now, redis.call('pttl', KEYS[1]), holder }
   end
-  return { 0, now, redis.call('pttl', KEYS[1]), holder }
 end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if ARGV[5] == '' then
-  return { 1, now, 0 }
+local hint = tonumber(ARGV[7])
+if not hint then
+  return now
 end
 local last = redis.call('get', KEYS[5]) or 0
-local token = math.max(last + 1, math.min(tonumber(ARGV[5]), now + ${FENCING_CAP_US})) + ARGV[6] - 1
+local token = math.max(last + 1, math.min(hint, now + ${FENCING_CAP_US})) + ARGV[8] - 1
 redis.call('set', KEYS[5], string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})
 return { 1, now, token }
 `);
@@ -192,8 +198,8 @@ return reply
  *
  * A node that has restarted grants nothing before its time, not to a waiter either: only who knows its record may grant.
  *
- * KEYS: key, node record, queue, waiters. ARGV: id, what the node record has to say or '', channel of turns.
- * Reply: 1, or 0 when it was not ours.
+ * KEYS: key, node record, queue, waiters. ARGV: id, what the node record has to say or '', channel of turns where it is not
+ * the usual one. Reply: 1, or 0 when it was not ours.
  */
 export const RELEASE = new Script(`
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
@@ -201,7 +207,7 @@ if redis.call('get', KEYS[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('del', KEYS[1])
-if not redis.call('zrange', KEYS[3], 0, 0)[1] or (ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2]) then
+if redis.call('exists', KEYS[3]) == 0 or (ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2]) then
   return 1
 end
 local time = redis.call('time')

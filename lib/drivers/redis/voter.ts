@@ -119,23 +119,30 @@ class Acquisition extends Asking {
     const here = waiter?.node === index ? waiter : undefined;
     const before = here?.before ?? '';
     const alive = here && before === '' ? here.alive : '';
-    const turns = node.turnChannel(ballot.key);
-    const args = [ballot.id, this.ttl, node.notAfter(), node.mark, hint ?? '', tokens, alive, turns, before];
+    const args = [ballot.id, this.ttl, node.notAfter(), node.mark, alive];
+    if (before !== '' || hint !== undefined || node.sharded)
+      args.push(before, hint ?? '', tokens, node.turnChannel(ballot.key));
     return this.run(client, ACQUIRE, keys, args);
   }
 
   onReply(reply: unknown): void {
-    const { node, ballot, index } = this.question;
+    const { node } = this.question;
+    if (!Array.isArray(reply)) return this.#taken(Number(reply));
     const [status, now, third] = numbers(reply);
-    const jumped = node.observe(now, this.sentAt);
+    if (status === 1) return this.#taken(now, third);
+    node.observe(now, this.sentAt);
     if (status === 0) return this.answer({ pttl: third, holder: String((reply as unknown[])[3]) });
-    if (status === 1) {
-      if (jumped) return this.fail(jumped);
-      if (ballot.terms.hint !== undefined) ballot.tokens[index] = third;
-      return this.answer('yes');
-    }
     if (status === 3) node.record?.forget();
     this.#enrol(status === 3 ? changing : tooLate);
+  }
+
+  /** @param now the node's time, µs */
+  #taken(now: number, token?: number): void {
+    const { node, ballot, index } = this.question;
+    const jumped = node.observe(now, this.sentAt);
+    if (jumped) return this.fail(jumped);
+    if (token !== undefined) ballot.tokens[index] = token;
+    this.answer('yes');
   }
 
   protected sendWhole(): void {
@@ -159,8 +166,7 @@ class Release extends Asking {
 
   send(client: RedisClient): Promise<unknown> {
     const { node, ballot } = this.question;
-    const args = [ballot.id, node.mark, node.turnChannel(ballot.key)];
-    return this.run(client, RELEASE, lockKeys(node, ballot.key), args);
+    return this.run(client, RELEASE, lockKeys(node, ballot.key), releaseArgs(node, ballot.key, ballot.id));
   }
 
   onReply(reply: unknown): void {
@@ -184,7 +190,7 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
     node.run(
       RELEASE,
       lockKeys(node, key),
-      [id, node.mark, node.turnChannel(key)],
+      releaseArgs(node, key, id),
       () => resolve(),
       (error) => {
         if (!error.answered) node.owe(key, id);
@@ -197,6 +203,11 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
 /** What the scripts of a lock take as their first keys. */
 export function lockKeys(node: RedisNode, key: string): string[] {
   return [key, node.recordKey(key), queueOf(key), waitersOf(key)];
+}
+
+/** What {@link RELEASE} takes as its arguments. */
+export function releaseArgs(node: RedisNode, key: string, id: string): string[] {
+  return node.sharded ? [id, node.mark, node.turnChannel(key)] : [id, node.mark];
 }
 
 /** A client may be set to give numbers as text. */

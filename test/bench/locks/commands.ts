@@ -41,7 +41,7 @@ export const commands: LockKind = {
           acquire: () => {
             count += 1;
             id = `${process}-${count.toString(36)}`;
-            const args = [id, ttl, FAR_AWAY, RECORD, '', 1, ALIVE, TURN_CHANNEL, ''];
+            const args = [id, ttl, FAR_AWAY, RECORD, ALIVE];
             return new Promise<void>((resolve, reject) => {
               const acquired = (): void => {
                 turns.delete(id);
@@ -50,10 +50,10 @@ export const commands: LockKind = {
               turns.set(id, acquired);
               client
                 .evalsha(ACQUIRE.sha, keys.length, ...keys, ...args)
-                .then((reply) => (reply as number[])[0] === 1 && acquired(), reject);
+                .then((reply) => typeof reply === 'number' && acquired(), reject);
             });
           },
-          release: () => client.evalsha(RELEASE.sha, keys.length, ...keys, id, RECORD, TURN_CHANNEL),
+          release: () => client.evalsha(RELEASE.sha, keys.length, ...keys, id, RECORD),
         };
       },
       close: () => {

@@ -42,10 +42,10 @@ describe('a command that reaches its node late', () => {
 
   it('takes no lock after its time, by the clock of the node', async () => {
     const client = (await startRedis()).client();
-    const run = (notAfter: number): Promise<number[]> => acquire(client, 'id', 1000, notAfter);
-    expect((await run(Date.now() - 1000))[0]).toBe(2);
+    const run = (notAfter: number): Promise<number> => acquire(client, 'id', 1000, notAfter);
+    expect(await run(Date.now() - 1000)).toBe(2);
     expect(await client.exists('key')).toBe(0);
-    expect((await run(Date.now() + 60_000))[0]).toBe(1);
+    expect(await run(Date.now() + 60_000)).toBe(1);
   });
 
   it.each(['single', 'sentinel', 'cluster'] as const)(
@@ -116,12 +116,12 @@ describe('a command that reaches its node late', () => {
 
   it('may be sent twice: the second time it renews what it took', async () => {
     const client = (await startRedis()).client();
-    const run = (id = 'id'): Promise<number[]> => acquire(client, id, 60_000, '');
-    expect((await run())[0]).toBe(1);
+    const run = (id = 'id'): Promise<number> => acquire(client, id, 60_000, '');
+    expect(await run()).toBe(1);
     await client.pexpire('key', 1000);
-    expect((await run())[0]).toBe(1);
+    expect(await run()).toBe(1);
     expect(await client.pttl('key')).toBeGreaterThan(30_000);
-    expect((await run('other'))[0]).toBe(0);
+    expect(await run('other')).toBe(0);
   });
 
   it('renews nothing that has gone, and says whose it is now', async () => {
@@ -134,11 +134,12 @@ describe('a command that reaches its node late', () => {
   });
 });
 
-/** One attempt by a client that waits in no queue. */
-function acquire(client: Redis, id: string, ttl: number, notAfter: number | ''): Promise<number[]> {
+/** One attempt by a client that waits in no queue: 1 taken, 0 somebody has it, 2 too late. */
+async function acquire(client: Redis, id: string, ttl: number, notAfter: number | ''): Promise<number> {
   const keys = ['key', 'record', 'queue', 'waiters'];
-  const args = [id, ttl, notAfter, '', '', 1, '', 'turn:', ''];
-  return client.eval(ACQUIRE.text, keys.length, ...keys, ...args) as Promise<number[]>;
+  const args = [id, ttl, notAfter, '', ''];
+  const reply = (await client.eval(ACQUIRE.text, keys.length, ...keys, ...args)) as number | number[];
+  return Array.isArray(reply) ? (reply[0] ?? NaN) : 1;
 }
 
 type Topology = 'single' | 'sentinel' | 'cluster';

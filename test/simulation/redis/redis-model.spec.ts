@@ -166,11 +166,16 @@ describe('the model of Redis', () => {
           long(random),
           random.pick(['', '', String(now() - LATER_MS), String(now() + LATER_MS)]),
           random.pick(['', record, record, 'another']),
-          random.pick(['', '5', '1700000000000000', String((now() + 1e9) * 1000)]),
-          random.pick(['1', '16']),
           random.pick(['', alive()]),
-          'channel:',
-          random.pick(['', '', id()]),
+          ...random.pick([
+            [],
+            [random.pick(['', id()]), '', '', 'channel:'],
+            [
+              random.pick(['', '', id()]),
+              random.pick(['5', '1700000000000000', String((now() + 1e9) * 1000)]),
+              random.pick(['1', '16']),
+            ],
+          ]),
         ],
         () => [
           ...call(scripts.REFRESH, [
@@ -196,7 +201,12 @@ describe('the model of Redis', () => {
         () => [...call(scripts.RENEW, ['k']), long(random), id()],
         () => [...call(scripts.RENEW, ['k', 'count', 'k', 'none']), long(random), id(), id(), id(), id()],
         () => call(scripts.HOLDER, ['k']),
-        () => [...call(scripts.RELEASE, lock), id(), random.pick(['', '', record, 'another']), 'channel:'],
+        () => [
+          ...call(scripts.RELEASE, lock),
+          id(),
+          random.pick(['', '', record, 'another']),
+          ...random.pick([[], ['channel:']]),
+        ],
         () => [
           ...call(scripts.ENROL, ['record']),
           random.pick(['list', 'list', 'other']),
