@@ -20,7 +20,8 @@ import { type PlaceContext, RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { RenewalRound } from './renewal-round.js';
 import { HOLDER, RELEASE } from './scripts.js';
-import { lockKeys, releaseArgs } from './voter.js';
+import { sendScript } from './script.js';
+import { releaseArgs } from './voter.js';
 import { WaiterIds } from './waiter-id.js';
 import { WaiterQueue } from './waiter-queue.js';
 
@@ -205,9 +206,8 @@ export class RedisDriver implements Driver {
     const replies = await this.#electorate.ask(
       what,
       (client, node) => {
-        const keys = lockKeys(node, key);
         const args = releaseArgs(node, key, holders.get(node) ?? '');
-        return client.eval(RELEASE.text, keys.length, ...keys, ...args);
+        return sendScript(client, RELEASE, node.lockKeys.of(key).plain, args);
       },
       undefined,
       held,

@@ -6,11 +6,12 @@ import { Debts } from './debts.js';
 import { explain } from './explain.js';
 import { cleanError, NodeError } from './node-error.js';
 import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
+import { RecentLockKeys } from './lock-keys.js';
 import { NodeClock } from './node-clock.js';
 import { NODE_RECORD, NodeRecord } from './node-record.js';
 import { Exchange, PendingCommands } from './pending.js';
 import { rehearse } from './rehearsal.js';
-import type { Script } from './scripts.js';
+import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
 import { writeTogether } from './write-together.js';
 
@@ -55,6 +56,7 @@ export interface RedisNodeSettings {
 export class RedisNode implements ConnectionOwner {
   readonly name: string;
   readonly #settings: RedisNodeSettings;
+  readonly lockKeys = new RecentLockKeys((key) => this.recordKey(key));
   readonly #connection: Connection;
   readonly #pending: PendingCommands;
   #clock: NodeClock;
@@ -165,16 +167,16 @@ export class RedisNode implements ConnectionOwner {
   /** Runs a script by its name, and sends it whole where the node has forgotten it. */
   run(
     script: Script,
-    keys: readonly string[],
-    args: readonly (string | number)[],
+    keys: ScriptKeys,
+    args: readonly string[],
     onReply: (reply: unknown, sentAt: number) => void,
     onError: (error: NodeError) => void,
   ): void {
     const whole = (error: NodeError): void => {
       if (!error.message.startsWith('NOSCRIPT')) return onError(error);
-      this.call((client) => client.eval(script.text, keys.length, ...keys, ...args), onReply, onError);
+      this.call((client) => sendScript(client, script, keys, args), onReply, onError);
     };
-    this.call((client) => client.evalsha(script.sha, keys.length, ...keys, ...args), onReply, whole);
+    this.call((client) => callScript(client, script, keys, args), onReply, whole);
   }
 
   /** Why this node must not be asked for a lock now, or that its record has to be read first. */

@@ -1,7 +1,8 @@
 import type { RedisClient } from './clients.js';
 import { newProcess, processOf } from './waiter-id.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
-import { ACQUIRE, CONFIRM, REFRESH, RELEASE, RENEW, type Script } from './scripts.js';
+import type { Script } from './script.js';
+import { ACQUIRE, CONFIRM, REFRESH, RELEASE, RENEW } from './scripts.js';
 
 /** The key ends by itself when we die half-way, ms. */
 const TTL = 1000;

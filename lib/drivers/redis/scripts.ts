@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { TURN_CHANNEL } from './keys.js';
+import { Script } from './script.js';
 
 /**
  * How far a client's clock may push fencing tokens ahead of a node's, µs: one that is a year ahead would use up a
@@ -21,15 +21,6 @@ export const SHORT_GRANT = 700;
 
 /** How long a queue outlives the last sign of those in it, ms. */
 const QUEUE_TTL = 60_000;
-
-/** A Lua script, and the name under which Redis keeps it. */
-export class Script {
-  readonly sha: string;
-
-  constructor(readonly text: string) {
-    this.sha = createHash('sha1').update(text).digest('hex');
-  }
-}
 
 /*
  * The key is Redlock's: a plain string that holds its holder's id, with a ttl. Any other Redlock client can hold

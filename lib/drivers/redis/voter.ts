@@ -1,10 +1,10 @@
 import type { Answer, Ballot } from './ballot.js';
 import type { RedisClient } from './clients.js';
-import { counterOf, queueOf, waitersOf } from './keys.js';
 import { NodeError } from './node-error.js';
 import { Exchange } from './pending.js';
 import type { RedisNode } from './redis-node.js';
-import { ACQUIRE, RELEASE, type Script } from './scripts.js';
+import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
+import { ACQUIRE, RELEASE } from './scripts.js';
 
 /** Told when the answer is on the ballot: whether it is a vote in favour. */
 export type Done = (inFavour: boolean) => void;
@@ -69,15 +69,8 @@ abstract class Asking extends Exchange {
 
   protected abstract sendWhole(): void;
 
-  protected run(
-    client: RedisClient,
-    script: Script,
-    keys: string[],
-    args: (string | number)[],
-  ): Promise<unknown> {
-    return this.whole
-      ? client.eval(script.text, keys.length, ...keys, ...args)
-      : client.evalsha(script.sha, keys.length, ...keys, ...args);
+  protected run(client: RedisClient, script: Script, keys: ScriptKeys, args: string[]): Promise<unknown> {
+    return (this.whole ? sendScript : callScript)(client, script, keys, args);
   }
 
   protected answer(answer: Answer): void {
@@ -114,15 +107,14 @@ class Acquisition extends Asking {
   send(client: RedisClient): Promise<unknown> {
     const { node, ballot, index } = this.question;
     const { hint, tokens = 1, waiter } = ballot.terms;
-    const keys = lockKeys(node, ballot.key);
-    if (hint !== undefined) keys.push(counterOf(ballot.key));
+    const keys = node.lockKeys.of(ballot.key);
     const here = waiter?.node === index ? waiter : undefined;
     const before = here?.before ?? '';
     const alive = here && before === '' ? here.alive : '';
-    const args = [ballot.id, this.ttl, node.notAfter(), node.mark, alive];
+    const args = [ballot.id, String(this.ttl), String(node.notAfter()), node.mark, String(alive)];
     if (before !== '' || hint !== undefined || node.sharded)
-      args.push(before, hint ?? '', tokens, node.turnChannel(ballot.key));
-    return this.run(client, ACQUIRE, keys, args);
+      args.push(before, String(hint ?? ''), String(tokens), node.turnChannel(ballot.key));
+    return this.run(client, ACQUIRE, hint === undefined ? keys.plain : keys.counting, args);
   }
 
   onReply(reply: unknown): void {
@@ -166,7 +158,8 @@ class Release extends Asking {
 
   send(client: RedisClient): Promise<unknown> {
     const { node, ballot } = this.question;
-    return this.run(client, RELEASE, lockKeys(node, ballot.key), releaseArgs(node, ballot.key, ballot.id));
+    const { plain } = node.lockKeys.of(ballot.key);
+    return this.run(client, RELEASE, plain, releaseArgs(node, ballot.key, ballot.id));
   }
 
   onReply(reply: unknown): void {
@@ -189,7 +182,7 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
   return new Promise((resolve) => {
     node.run(
       RELEASE,
-      lockKeys(node, key),
+      node.lockKeys.of(key).plain,
       releaseArgs(node, key, id),
       () => resolve(),
       (error) => {
@@ -198,11 +191,6 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
       },
     );
   });
-}
-
-/** What the scripts of a lock take as their first keys. */
-export function lockKeys(node: RedisNode, key: string): string[] {
-  return [key, node.recordKey(key), queueOf(key), waitersOf(key)];
 }
 
 /** What {@link RELEASE} takes as its arguments. */

@@ -5,6 +5,7 @@ import { queueOf, waitersOf } from './keys.js';
 import type { NodePlan } from './node-plans.js';
 import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
+import { ScriptKeys } from './script.js';
 import { REFRESH } from './scripts.js';
 import { giveBack } from './voter.js';
 import type { WaiterIds } from './waiter-id.js';
@@ -243,17 +244,17 @@ export class WaiterQueue {
     const since = momentOf(this.#context.clock);
     const [first = ['']] = locks;
     const keys = [node.recordKey(first[0])];
-    const args: (string | number)[] = [this.#ids.process, this.alive, node.mark, node.turnChannel(first[0])];
+    const args = [this.#ids.process, String(this.alive), node.mark, node.turnChannel(first[0])];
     for (const [key, waiters] of locks) {
       keys.push(key, queueOf(key), waitersOf(key));
-      args.push(waiters.length, ...waiters.map(({ id }) => id));
+      args.push(String(waiters.length), ...waiters.map(({ id }) => id));
     }
     return new Promise((resolve) => {
       const enrol = (): void => node.enrol(resolve, () => resolve());
       if (refusal === 'enrol') return enrol();
       node.run(
         REFRESH,
-        keys,
+        new ScriptKeys(keys),
         args,
         (reply, sentAt) => {
           const [status, now, ...seen] = reply as [unknown, unknown, ...[string, unknown, ...string[]][]];

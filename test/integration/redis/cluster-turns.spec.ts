@@ -18,7 +18,7 @@ import { type RedisServer, type RedisServerOptions, stopAllRedis } from '../../s
 const ABOUT_A_SECOND = 1500;
 
 const FEW_RIGHTS = [
-  'app on >secret ~coordination:* &coordination:* +eval +evalsha +get +set +del +pttl +pexpire +time +info +publish',
+  'app on >secret ~coordination:* &coordination:* +eval +evalsha +get +set +del +exists +pttl +pexpire +time +info +publish',
   '+subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore +cluster|slots +cluster|info',
   '+spublish +ssubscribe +sunsubscribe',
 ].join(' ');

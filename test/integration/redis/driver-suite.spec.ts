@@ -12,7 +12,8 @@ import {
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
 
-const MINIMAL_ACL = 'reset on >p%40ss:/w0rd ~coordination:* &coordination:* +eval +evalsha +get +set +del';
+const MINIMAL_ACL =
+  'reset on >p%40ss:/w0rd ~coordination:* &coordination:* +eval +evalsha +get +set +del +exists';
 
 describe('on real Redis servers,', () => {
   let servers: RedisServer[] = [];

@@ -25,7 +25,7 @@ describe('a deployment that is one node', () => {
 
   it('as a Cluster needs two more rights of its ACL user, to find the masters', async () => {
     const rights =
-      '+eval +evalsha +get +set +del +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore';
+      '+eval +evalsha +get +set +del +exists +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore';
     const keys = '~coordination:* &coordination:*';
     const cluster = await startCluster({
       aclUsers: [

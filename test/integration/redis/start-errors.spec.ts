@@ -55,6 +55,7 @@ describe('a start that fails', () => {
     'set',
     'get',
     'del',
+    'exists',
     'pttl',
     'pexpire',
     'zadd',

@@ -13,13 +13,13 @@ describe('a ready client that throws instead of rejecting', () => {
     const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
     await driver.start();
     const wanted = request(freshName());
-    const evalsha = vi.spyOn(client, 'evalsha').mockImplementation(() => {
+    const sending = vi.spyOn(client, 'sendCommand').mockImplementation(() => {
       throw new Error('not while it is patched');
     });
     const place = driver.lineUp(wanted, () => undefined);
     await expect(driver.tryAcquire(wanted)).rejects.toThrow(BackendUnavailableError);
     await expect(place.tryAcquire()).rejects.toThrow('not while it is patched');
-    evalsha.mockRestore();
+    sending.mockRestore();
     const grant = granted(await place.tryAcquire());
     await expect(driver.release(grant)).resolves.toBe(true);
     await driver.stop();

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Script } from '../../../lib/drivers/redis/script.js';
 import * as scripts from '../../../lib/drivers/redis/scripts.js';
 import { type RedisServer, startRedis, stopAllRedis } from '../../support/redis-server.js';
 import { Random } from '../random.js';
@@ -260,6 +261,6 @@ describe('the model of Redis', () => {
   });
 });
 
-function call(script: scripts.Script, keys: string[]): string[] {
+function call(script: Script, keys: string[]): string[] {
   return ['eval', script.text, String(keys.length), ...keys];
 }

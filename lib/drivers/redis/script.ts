@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { Command, Redis } from 'ioredis';
+import type { RedisClient } from './clients.js';
+
+const AS_TEXT = { replyEncoding: 'utf8' } as const;
+
+/** A Lua script, and the name under which Redis keeps it. */
+export class Script {
+  readonly sha: string;
+  /** How each call of it begins. */
+  readonly encoded: string;
+
+  constructor(readonly text: string) {
+    this.sha = createHash('sha1').update(text).digest('hex');
+    this.encoded = encoded('evalsha') + encoded(this.sha);
+  }
+}
+
+/** The keys of a script, and how many there are. */
+export class ScriptKeys {
+  readonly encoded: string;
+
+  constructor(readonly names: readonly string[]) {
+    // `join` makes one flat text, which need not be put together again for each call.
+    this.encoded = [String(names.length), ...names].map(encoded).join('');
+  }
+}
+
+/**
+ * Runs a script that the node has, by its hash. For ioredis a command costs by the number of its arguments, so what is the
+ * same each time is put into Redis' protocol only once, where the client is one that takes it so.
+ */
+export function callScript(
+  client: RedisClient,
+  script: Script,
+  keys: ScriptKeys,
+  args: readonly string[],
+): Promise<unknown> {
+  // A client of the application may be of another copy of ioredis, or do something to each command before it is sent.
+  if (client instanceof Redis && !client.options.keyPrefix && !client.options.enableAutoPipelining)
+    return client.sendCommand(new ScriptCall(script, keys, args)) as Promise<unknown>;
+  return client.evalsha(script.sha, keys.names.length, ...keys.names, ...args);
+}
+
+/** The same with the text of the script, which the node may have forgotten. */
+export function sendScript(
+  client: RedisClient,
+  { text }: Script,
+  { names }: ScriptKeys,
+  args: readonly string[],
+): Promise<unknown> {
+  return client.eval(text, names.length, ...names, ...args);
+}
+
+/** As `evalsha` sends it. Its `args` are complete too, for who looks at commands. */
+class ScriptCall extends Command {
+  readonly #head: string;
+  readonly #rest: readonly string[];
+
+  constructor(script: Script, keys: ScriptKeys, args: readonly string[]) {
+    super('evalsha', [], AS_TEXT);
+    this.args = [script.sha, String(keys.names.length), ...keys.names, ...args];
+    this.#head = `*${this.args.length + 1}\r\n${script.encoded}${keys.encoded}`;
+    this.#rest = args;
+  }
+
+  override toWritable(): string {
+    let text = this.#head;
+    for (const arg of this.#rest) text += encoded(arg);
+    return text;
+  }
+}
+
+/** https://redis.io/docs/latest/develop/reference/protocol-spec/#bulk-strings */
+function encoded(text: string): string {
+  return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
+}
