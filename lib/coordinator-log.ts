@@ -1,7 +1,11 @@
 import { Logger, type LoggerService, type LogLevel } from '@nestjs/common';
+import { systemClock } from './common/clock.js';
 import { logSafely } from './common/log-safely.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 import type { LeaserLog } from './lock/lease-reports.js';
+
+/** For how long a logger is taken to write what it wrote a moment ago, ms: Nest's own sorts its levels when it is asked. */
+const LEVEL_STAYS = 50;
 
 /** As Nest's ConsoleLogger, and many another, says what it would not write. */
 interface LevelAwareLogger extends LoggerService {
@@ -12,6 +16,10 @@ interface LevelAwareLogger extends LoggerService {
 export class CoordinatorLog implements LeaserLog {
   readonly #logger = new Logger('CoordinatorService');
   readonly #who: string;
+  /** Who was asked last whether debug lines are written, what that one said, and until when that is believed. */
+  #asked?: LoggerService;
+  #writes = false;
+  #until = -Infinity;
 
   constructor(agentId: string, prefix: string) {
     this.#who = `agent "${agentId}", prefix "${prefix}"`;
@@ -56,11 +64,16 @@ export class CoordinatorLog implements LeaserLog {
     // Undefined with `logger: false`.
     const target: LevelAwareLogger | undefined = this.#logger.localInstance;
     if (!target?.debug) return false;
+    const now = systemClock.monotonic();
+    if (target === this.#asked && now < this.#until) return this.#writes;
+    this.#asked = target;
+    this.#until = now + LEVEL_STAYS;
     try {
-      return target.isLevelEnabled?.('debug') ?? true;
+      this.#writes = target.isLevelEnabled?.('debug') ?? true;
     } catch {
-      return true;
+      this.#writes = true;
     }
+    return this.#writes;
   }
 
   #info(message: string): void {

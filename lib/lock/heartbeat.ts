@@ -73,7 +73,7 @@ export class Heartbeat {
   /** Keeps the lease alive until `drop`. */
   keep(lease: HeldLease): void {
     if (!this.driver.leasesExpire) return;
-    const delay = this.#delayBefore(lease.monotonicDeadline, lease.ttl);
+    const delay = this.#delayBefore(lease.monotonicDeadline, lease.ttl, lease.holding?.since);
     if (delay < 2 * YOUNG_MS) return this.#appoint([lease], lease.ttl, delay);
     this.#young.join(lease);
     this.#young.appointment ??= this.schedule.in(YOUNG_MS, () => this.#enterYoung());

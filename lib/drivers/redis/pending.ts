@@ -24,6 +24,7 @@ export class PendingCommands {
   readonly #onTimeout: () => void;
   #oldest?: Exchange;
   #newest?: Exchange;
+  #size = 0;
   #timer: Timer | undefined;
 
   constructor(clock: Clock, timeout: number, onTimeout: () => void) {
@@ -32,9 +33,9 @@ export class PendingCommands {
     this.#onTimeout = onTimeout;
   }
 
-  /** Whether an answer is still to come. */
-  get any(): boolean {
-    return this.#oldest !== undefined;
+  /** How many answers are still to come. */
+  get size(): number {
+    return this.#size;
   }
 
   add(exchange: Exchange): void {
@@ -42,6 +43,7 @@ export class PendingCommands {
     if (this.#newest) this.#newest.next = exchange;
     else this.#oldest = exchange;
     this.#newest = exchange;
+    this.#size += 1;
     if (!this.#timer) this.#arm(this.#timeout);
   }
 
@@ -49,6 +51,7 @@ export class PendingCommands {
   settle(exchange: Exchange): boolean {
     if (exchange.settled) return false;
     exchange.settled = true;
+    this.#size -= 1;
     // A server answers in the order of the commands, so this is nearly always the oldest.
     while (this.#oldest?.settled) this.#oldest = this.#oldest.next;
     if (!this.#oldest) this.#newest = undefined;
@@ -62,6 +65,7 @@ export class PendingCommands {
     // Who is told may send another one, which is not meant.
     this.#oldest = undefined;
     this.#newest = undefined;
+    this.#size = 0;
     for (; exchange; exchange = exchange.next) {
       if (exchange.settled) continue;
       exchange.settled = true;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.js';
+import { Memo } from '../../common/memo.js';
 import { BackendUnavailableError, InvalidOptionsError } from '../../errors.js';
 import type {
   AcquireReply,
@@ -12,6 +13,7 @@ import type {
 import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
 import { checkedKeys, lockKeyOf, memberKeyOf } from './keys.js';
+import { MOST_KEPT } from './lock-keys.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
@@ -51,6 +53,8 @@ export class RedisDriver implements Driver {
   readonly #queue: WaiterQueue;
   readonly #places: PlaceContext;
   readonly #keyOf: (name: string) => string;
+  /** The keys of the names that were asked for of late. */
+  readonly #keys: Memo<string>;
   readonly #rehearsalKey: (random: string) => string;
   readonly #clock: Clock;
   readonly #commandTimeout: number;
@@ -71,6 +75,7 @@ export class RedisDriver implements Driver {
     this.#commandTimeout = commandTimeout;
     this.#rehearsalKey = (text) => this.#keyOf(`${settings.prefix ?? ''}coordination-rehearsal:${text}`);
     this.#keyOf = settings.keyOf ? checkedKeys(settings.keyOf) : lockKeyOf;
+    this.#keys = new Memo(this.#keyOf, MOST_KEPT);
     const list = listOfNodes(
       plans.map(({ name }) => name),
       settings.nodeList,
@@ -159,12 +164,12 @@ export class RedisDriver implements Driver {
   }
 
   release(grant: Grant): Promise<boolean> {
-    return this.#voting.release(grant, this.#keyOf(grant.name));
+    return this.#voting.release(grant, this.#keys.of(grant.name));
   }
 
   async isOwner(grant: Grant): Promise<boolean> {
     const { nodes, quorum } = this.#electorate;
-    const key = this.#keyOf(grant.name);
+    const key = this.#keys.of(grant.name);
     const count = (replies: readonly unknown[]): number => replies.filter((id) => id === grant.id).length;
     const replies = await this.#electorate.ask(
       `tell who holds "${grant.name}"`,
@@ -192,7 +197,7 @@ export class RedisDriver implements Driver {
    * @returns 'changed' when that one has let go meanwhile, or has the lock under another id now
    */
   async #breakHolder(name: string): Promise<'nobody' | 'freed' | 'changed'> {
-    const key = this.#keyOf(name);
+    const key = this.#keys.of(name);
     const what = `break the lock "${name}"`;
     const holders = new Map<RedisNode, string>();
     const found = await this.#electorate.ask(what, async (client, node) => {
@@ -240,7 +245,7 @@ export class RedisDriver implements Driver {
       );
     }
     if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
-    return { name, key: this.#keyOf(name), ttl, tokens: fencing ? tokens : 0 };
+    return { name, key: this.#keys.of(name), ttl, tokens: fencing ? tokens : 0 };
   }
 
   /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */

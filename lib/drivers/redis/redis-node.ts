@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
+import { Memo } from '../../common/memo.js';
 import type { RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { Debts } from './debts.js';
 import { explain } from './explain.js';
 import { cleanError, NodeError } from './node-error.js';
 import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
-import { RecentLockKeys } from './lock-keys.js';
+import { LockKeys, MOST_KEPT } from './lock-keys.js';
 import { NodeClock } from './node-clock.js';
 import { NODE_RECORD, NodeRecord } from './node-record.js';
 import { Exchange, PendingCommands } from './pending.js';
@@ -14,6 +15,12 @@ import { rehearse } from './rehearsal.js';
 import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
 import { writeTogether } from './write-together.js';
+
+/**
+ * From how many commands without an answer the next ones are held until they can go out together: fewer belong to one lock, of
+ * which a quorum has answered.
+ */
+const MANY = 4;
 
 /** No node has this for a record. */
 const UNKNOWN_MARK = '?';
@@ -56,7 +63,7 @@ export interface RedisNodeSettings {
 export class RedisNode implements ConnectionOwner {
   readonly name: string;
   readonly #settings: RedisNodeSettings;
-  readonly lockKeys = new RecentLockKeys((key) => this.recordKey(key));
+  readonly lockKeys = new Memo((key) => new LockKeys(key, this.recordKey(key)), MOST_KEPT);
   readonly #connection: Connection;
   readonly #pending: PendingCommands;
   #clock: NodeClock;
@@ -148,8 +155,8 @@ export class RedisNode implements ConnectionOwner {
       exchange.onError(this.#refusal);
       return;
     }
-    // One that is alone goes out at once; among many the next ones come when the answers do, and so together.
-    if (this.#pending.any) writeTogether(client);
+    // Few go out at once; among many the next ones come when the answers do, and so together.
+    if (this.#pending.size >= MANY) writeTogether(client);
     this.#pending.add(exchange);
     const failed = (error: unknown): void => {
       if (this.#pending.settle(exchange)) exchange.onError(cleanError(error, this.#settings.secrets));

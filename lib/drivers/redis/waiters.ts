@@ -52,7 +52,8 @@ export class Waiters {
   /** False when it was not there, or had not been queued. */
   remove(waiter: QueuedWaiter): boolean {
     this.#doneAsking(waiter);
-    return this.has(waiter) && this.#queued.delete(waiter.id);
+    // Nobody has waited for most locks.
+    return this.queued > 0 && this.has(waiter) && this.#queued.delete(waiter.id);
   }
 
   /** The node has it under another id now. */

