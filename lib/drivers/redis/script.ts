@@ -18,11 +18,14 @@ export class Script {
 
 /** The keys of a script, and how many there are. */
 export class ScriptKeys {
+  /** As they stand in a call. */
+  readonly args: readonly string[];
   readonly encoded: string;
 
   constructor(readonly names: readonly string[]) {
+    this.args = [String(names.length), ...names];
     // `join` makes one flat text, which need not be put together again for each call.
-    this.encoded = [String(names.length), ...names].map(encoded).join('');
+    this.encoded = this.args.map(encoded).join('');
   }
 }
 
@@ -59,7 +62,8 @@ class ScriptCall extends Command {
 
   constructor(script: Script, keys: ScriptKeys, args: readonly string[]) {
     super('evalsha', [], AS_TEXT);
-    this.args = [script.sha, String(keys.names.length), ...keys.names, ...args];
+    // Not spread: V8 needs several times as long for that.
+    this.args = [script.sha].concat(keys.args, args);
     this.#head = `*${this.args.length + 1}\r\n${script.encoded}${keys.encoded}`;
     this.#rest = args;
   }
