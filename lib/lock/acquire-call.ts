@@ -1,6 +1,7 @@
 import { BackendUnavailableError } from '../errors.js';
 import type { HeldLease } from './lease.js';
 import type { Patience } from './patience.js';
+import type { WaitingLine } from './waiting-line.js';
 
 /** When a client of a replica that shuts down may try again, at another one, ms. */
 const RETRY_ELSEWHERE = 1000;
@@ -32,6 +33,8 @@ export interface AcquireCall extends AcquireTerms {
   readonly since: number;
   /** Told before the call waits for the first time; tells once. */
   readonly onWaiting: () => void;
+  /** The line of the handle that it was made with, once it is inside. */
+  handleLine?: WaitingLine;
 }
 
 /** @throws the reason of the caller's signal when it has aborted, BackendUnavailableError when nobody may wait any more */

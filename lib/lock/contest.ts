@@ -61,17 +61,22 @@ export class Contest {
     if (!patience.once) this.#place = driver.lineUp(request, () => this.#ring());
   }
 
-  async run(): Promise<HeldLease | Defeat> {
+  /** Not `async`: nearly every lock is free, and such a function takes much memory each time. */
+  run(): Promise<HeldLease | Defeat> {
+    return this.#tryOnce().then(
+      (outcome) => (outcome instanceof HeldLease ? this.#won(outcome) : this.#goOn(outcome)),
+      (error: unknown) => {
+        this.#leave();
+        throw error;
+      },
+    );
+  }
+
+  /** @param outcome of the first try */
+  async #goOn(outcome: Outcome): Promise<HeldLease | Defeat> {
     const { patience } = this.context;
     try {
       for (;;) {
-        let outcome: Outcome;
-        try {
-          outcome = await this.#tryOnce();
-        } catch (error) {
-          if (!(error instanceof BackendUnavailableError)) throw error;
-          outcome = error;
-        }
         if (outcome === 'gone') return {};
         this.#noteOutage(outcome);
         if (outcome instanceof HeldLease) return outcome;
@@ -80,12 +85,23 @@ export class Contest {
         if (outcome instanceof BackendUnavailableError) await this.#waitOutOutage(outcome);
         else await this.#waitForRelease(outcome);
         if (patience.end) return this.#giveUp(outcome);
+        outcome = await this.#tryOnce();
       }
     } finally {
-      const place = this.#place;
-      const left = this.#leftover ? this.#leftover.then(() => place?.leave()) : place?.leave();
-      if (!this.#lease) this.context.onDefeat(left);
+      this.#leave();
     }
+  }
+
+  #won(lease: HeldLease): HeldLease {
+    this.#noteOutage(lease);
+    this.#leave();
+    return lease;
+  }
+
+  #leave(): void {
+    const place = this.#place;
+    const left = this.#leftover ? this.#leftover.then(() => place?.leave()) : place?.leave();
+    if (!this.#lease) this.context.onDefeat(left);
   }
 
   #giveUp(last: Busy | BackendUnavailableError): Defeat {
@@ -99,7 +115,11 @@ export class Contest {
     const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
     this.#rung = false;
     const attempt = this.#place ? this.#place.tryAcquire() : driver.tryAcquire(request);
-    return patience.waitForTry(attempt, (reply) => this.#judge(reply, attempt, deadline));
+    return patience.waitForTry<AcquireReply, Outcome>(
+      attempt,
+      (reply) => this.#judge(reply, attempt, deadline),
+      outageOf,
+    );
   }
 
   /** @param reply of the attempt; undefined when the caller has gone before it came */
@@ -178,4 +198,9 @@ export class Contest {
     this.#rung = true;
     this.#wake?.();
   }
+}
+
+function outageOf(error: unknown): BackendUnavailableError {
+  if (error instanceof BackendUnavailableError) return error;
+  throw error;
 }

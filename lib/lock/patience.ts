@@ -78,10 +78,12 @@ export class Patience {
    * Waits for a try that is under way, and settles as it does. The time-out does not cut it short, as a try is bounded by
    * the driver; a caller that has gone does.
    * @param judge makes what this resolves to of the attempt's result, at once; of undefined when the caller has gone
+   * @param excuse the same of its error, or throws
    */
   waitForTry<T, U>(
     attempt: Promise<T>,
     judge: (result: T | undefined) => U | PromiseLike<U>,
+    excuse: (error: unknown) => U,
   ): Promise<Awaited<U>> {
     const { drain, signal } = this;
     return new Promise((resolve, reject) => {
@@ -91,23 +93,23 @@ export class Patience {
         drain.forget(atDrain);
         signal?.removeEventListener('abort', giveUp);
       };
-      const settle = (result: T | undefined): void => {
+      const settle = <V>(make: (outcome: V) => U | PromiseLike<U>, outcome: V): void => {
         if (settled) return;
         end();
         try {
-          resolve(judge(result) as Awaited<U>);
+          resolve(make(outcome) as Awaited<U>);
         } catch (error) {
           reject(error);
         }
       };
-      const giveUp = (): void => settle(undefined);
+      const giveUp = (): void => settle(judge, undefined);
       const atDrain = drain.onOver(giveUp);
       signal?.addEventListener('abort', giveUp);
       if (this.gone) return giveUp();
-      attempt.then(settle, (error: unknown) => {
-        end();
-        reject(error);
-      });
+      attempt.then(
+        (result) => settle(judge, result),
+        (error: unknown) => settle(excuse, error),
+      );
     });
   }
 }

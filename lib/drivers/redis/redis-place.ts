@@ -100,23 +100,30 @@ export class RedisPlace implements Place, EntryOwner {
   }
 
   /** Asks all nodes, and lines up at one of them when that says that the lock is taken. */
-  async #enter(): Promise<AcquireReply> {
-    const candidacy = this.#candidacy;
+  #enter(): Promise<AcquireReply> {
+    let candidacy: Candidacy;
+    try {
+      candidacy = this.#candidacy;
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { electorate, queue, voting } = this.#context;
     const { key } = candidacy;
     const node = electorate.queueNode;
-    if (node === -1) return (await voting.acquire(candidacy)).reply;
+    if (node === -1) return voting.acquire(candidacy).then(({ reply }) => reply);
     const entry = this.#begin(key, node);
-    if (electorate.nodes.length > 1 && queue.isContended(key)) return await this.#join(entry, candidacy);
-    let outcome: Verdict;
-    try {
-      outcome = await voting.acquire(candidacy, entry.waiter());
-    } catch (error) {
-      // It may stand in the queue when the others could not be asked.
-      void this.leave();
-      throw error;
-    }
-    const { reply, ballot } = outcome;
+    if (electorate.nodes.length > 1 && queue.isContended(key)) return this.#join(entry, candidacy);
+    return voting.acquire(candidacy, entry.waiter()).then(
+      (verdict) => this.#entered(entry, verdict),
+      (error: unknown) => {
+        // It may stand in the queue when the others could not be asked.
+        void this.leave();
+        throw error;
+      },
+    );
+  }
+
+  #entered(entry: Entry, { reply, ballot }: Verdict): AcquireReply {
     if (ballot.linedUp) return this.#lineUp(entry, reply.granted ? undefined : reply.remaining);
     if (reply.granted) this.#end();
     else if (ballot.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);

@@ -49,41 +49,54 @@ export class RedlockVoting {
 
   /**
    * One attempt on all nodes.
+   *
+   * Not `async`, as is nothing on the way of a lock that is free: such a function takes much memory each time.
    * @param waiter who waits, or lines up, if somebody does
    */
-  async acquire({ name, key, ttl, tokens }: Candidacy, waiter?: Waiter): Promise<Verdict> {
-    const { nodes, quorum } = this.#electorate;
+  acquire(candidacy: Candidacy, waiter?: Waiter): Promise<Verdict> {
+    const { key, ttl, tokens } = candidacy;
     // The node that keeps the order of those who wait has the last word.
     const gate = waiter?.node ?? this.#electorate.queueNode;
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
     const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', { hint, tokens, waiter });
     const start = this.#clock.monotonic();
-    try {
-      await this.#redlock.acquire([ballot], wholeMs(ttl));
-      ballot.over = true;
-    } catch (error) {
-      const took = this.#clock.monotonic() - start;
-      // A holder with a quorum, or a quorum lost to failures, is certain; for anything else every vote counts.
-      if (ballot.failures <= nodes.length - quorum || waiter) await allVotes(error);
-      this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
-      return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
-    }
+    return this.#redlock.acquire([ballot], wholeMs(ttl)).then(
+      () => {
+        ballot.over = true;
+        return tokens === 0 && ballot.answers[gate] === 'yes'
+          ? granted(candidacy, ballot)
+          : this.#confirm(candidacy, ballot, gate);
+      },
+      (error: unknown) => this.#refuse(candidacy, ballot, this.#clock.monotonic() - start, error),
+    );
+  }
+
+  /** A quorum has granted it; what is missing is the word of the gate, or the tokens. */
+  async #confirm(candidacy: Candidacy, ballot: Ballot, gate: number): Promise<Verdict> {
+    const { name, key, tokens } = candidacy;
     const atGate = ballot.answers[gate] ?? (await ballot.answerOf(gate));
     if (isBusy(atGate)) {
       // The others were free for a moment, and not for us: somebody's turn has come, or comes next.
       await this.#giveBackVotes(ballot);
       return { ballot, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
     }
-    const grant = { name, id: ballot.id };
-    if (tokens === 0) return { ballot, reply: { granted: true, grant } };
+    if (tokens === 0) return granted(candidacy, ballot);
     try {
-      const last = await this.#tokens.agree(name, ballot);
-      return { ballot, reply: { granted: true, grant: { ...grant, fencingToken: last - tokens + 1 } } };
+      return granted(candidacy, ballot, (await this.#tokens.agree(name, ballot)) - tokens + 1);
     } catch (error) {
       // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
-      await this.release(grant, key).catch(() => undefined);
+      await this.release({ name, id: ballot.id }, key).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** @param took how long the attempt took, ms */
+  async #refuse({ name }: Candidacy, ballot: Ballot, took: number, error: unknown): Promise<Verdict> {
+    const { nodes, quorum } = this.#electorate;
+    // A holder with a quorum, or a quorum lost to failures, is certain; for anything else every vote counts.
+    if (ballot.failures <= nodes.length - quorum || ballot.terms.waiter) await allVotes(error);
+    this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
+    return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
   }
 
   /**
@@ -130,6 +143,12 @@ export class RedlockVoting {
       throw this.#electorate.unavailable(what, failuresOf(ballot));
     }
   }
+}
+
+function granted({ name }: Candidacy, ballot: Ballot, fencingToken?: number): Verdict {
+  const { id } = ballot;
+  const grant = fencingToken === undefined ? { name, id } : { name, id, fencingToken };
+  return { ballot, reply: { granted: true, grant } };
 }
 
 /** Redlock takes whole ms only. */
