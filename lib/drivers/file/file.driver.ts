@@ -142,14 +142,16 @@ export class FileDriver implements Driver {
     }
     // Also just after lining up: the lock may have been freed in between.
     if (!this.#attempt('line up for', name, undefined, () => lines.isTurnOf(name, waiter))) return TAKEN;
-    let reply: AcquireReply | undefined;
+    let reply: AcquireReply;
     try {
       reply = this.#take(request);
-    } finally {
+    } catch (error) {
       // Who cannot take it does not keep off those who can.
-      if (reply?.granted !== false) lines.leave(name, waiter);
+      lines.leave(name, waiter);
+      throw error;
     }
-    if (!reply.granted) lines.foundTaken(name);
+    if (reply.granted) lines.serve(name, waiter);
+    else lines.foundTaken(name);
     return reply;
   }
 

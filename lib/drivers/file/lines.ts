@@ -5,6 +5,8 @@ import { Line, type LineContext, type Waiter } from './line.js';
 export class Lines {
   readonly #lines = new Map<string, Line>();
   readonly #inspections = new Map<string, Inspection>();
+  /** Those who have their lock, and whose tickets are still there. */
+  readonly #served = new Map<string, Waiter>();
 
   constructor(private readonly context: LineContext) {}
 
@@ -22,6 +24,7 @@ export class Lines {
   }
 
   join(name: string, waiter: Waiter): void {
+    this.#letServedGo(name);
     const line = this.#lines.get(name) ?? new Line(name, this.context);
     line.join(waiter);
     this.#lines.set(name, line);
@@ -37,14 +40,28 @@ export class Lines {
     this.#lines.get(name)?.foundTaken();
   }
 
+  /** One that has its lock leaves by itself. */
   leave(name: string, waiter: Waiter): void {
+    if (this.#served.get(name) === waiter) return;
     const line = this.#lines.get(name);
     line?.leave(waiter);
     if (line?.isEmpty) this.#lines.delete(name);
   }
 
+  /**
+   * It has its lock. Its work begins before the next one is told that it is the first now: where they share a processor, that
+   * one would run at once, and the lock lie idle meanwhile.
+   */
+  serve(name: string, waiter: Waiter): void {
+    this.#served.set(name, waiter);
+    this.context.clock.afterInput(() => {
+      if (this.#served.get(name) === waiter) this.#letServedGo(name);
+    });
+  }
+
   /** A lease of this driver has ended. */
   freed(name: string): void {
+    this.#letServedGo(name);
     this.#lines.get(name)?.ring();
   }
 
@@ -53,5 +70,13 @@ export class Lines {
     for (const inspection of this.#inspections.values()) inspection.close();
     this.#lines.clear();
     this.#inspections.clear();
+    this.#served.clear();
+  }
+
+  #letServedGo(name: string): void {
+    const waiter = this.#served.get(name);
+    if (!waiter) return;
+    this.#served.delete(name);
+    this.leave(name, waiter);
   }
 }

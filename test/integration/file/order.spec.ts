@@ -1,4 +1,5 @@
-import { link, mkdir, readdir, rename } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { link, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { Place } from '../../../lib/drivers/driver.js';
@@ -63,11 +64,13 @@ describe('the order of those who wait for a file', () => {
       for (const [index, process] of processes.entries()) {
         await turns[index];
         order.push(index);
+        const last = await lastSequence(directory);
         const freed = process.release(LOCK);
         // Sent after the release: it comes back as the last one.
         turns[index] = process.wait(LOCK);
         await freed;
-        await eventually(async () => (await tickets(directory)).length === 2);
+        // The next one may have the lock by then, and give it back before this one has come to it.
+        await eventually(async () => (await lastSequence(directory)) > last);
       }
     }
     expect(order).toEqual(Array.from({ length: 10 }, () => [0, 1, 2]).flat());
@@ -262,6 +265,27 @@ describe('the order of those who wait for a file', () => {
     expect(await Promise.all(waiting)).toEqual([true, true, true]);
   });
 
+  it('tells the next one that it is the first now when the work of the one before it has begun', async () => {
+    const directory = await scratch.directory();
+    const [holder, first, second] = await Promise.all([1, 2, 3].map(() => scratch.started(directory)));
+    const grant = granted(await holder!.tryAcquire(request(LOCK)));
+    const turn = acquireWaiting(first!, LOCK);
+    await eventually(async () => (await tickets(directory)).length === 1);
+    const place = await waitAt(second!, LOCK);
+    await holder!.release(grant);
+    const mine = await turn;
+    // A promise's callbacks run before anything else does.
+    expect(ticketsNow(directory)).toHaveLength(2);
+    await eventually(() => ticketsNow(directory).length === 1);
+    // One that is over sooner has left, too.
+    await place.leave();
+    const again = acquireWaiting(second!, LOCK);
+    await eventually(() => ticketsNow(directory).length === 1);
+    await first!.release(mine);
+    await second!.release(await again);
+    expect(ticketsNow(directory)).toEqual([]);
+  });
+
   it('leaves nothing behind', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
@@ -281,7 +305,17 @@ describe('the order of those who wait for a file', () => {
   });
 });
 
+/** The number of the one who has come last, of those who wait. */
+async function lastSequence(directory: string): Promise<number> {
+  const sequences = (await tickets(directory)).map((id) => Number(id.split('.')[1]));
+  return Math.max(...sequences);
+}
+
 async function tickets(directory: string): Promise<string[]> {
-  const entries = await readdir(join(directory, 'queues'), { recursive: true, withFileTypes: true });
+  return Promise.resolve(ticketsNow(directory));
+}
+
+function ticketsNow(directory: string): string[] {
+  const entries = readdirSync(join(directory, 'queues'), { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
 }
