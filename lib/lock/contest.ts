@@ -34,7 +34,7 @@ export interface ContestContext {
   /** Told before the first wait. */
   readonly onWaiting: () => void;
   /** Makes the first lease of the grant, with the deadline that was counted from before it was asked for. */
-  readonly take: (tenure: Tenure, deadline: Deadline) => HeldLease;
+  readonly take: (tenure: Tenure, deadline: Deadline, now: number) => HeldLease;
   /**
    * Told at the end when there is no lease. A leftover is what the caller does not wait for: it settles when the last try
    * has been answered, what it got was given back, and the place has been left.
@@ -136,8 +136,9 @@ export class Contest {
     if (!reply.granted) return reply;
     const { grant, term } = reply;
     const end = term ? Deadline.ofLease(clock, term.ms, term.since) : deadline;
-    if (!end.over && !patience.gone && tenure.begin(grant)) {
-      this.#lease = take(tenure, end);
+    const now = clock.monotonic();
+    if (!end.over && !patience.gone && tenure.begin(grant, now)) {
+      this.#lease = take(tenure, end, now);
       return this.#lease;
     }
     return this.#giveBack(attempt).then(() => (patience.gone ? 'gone' : { granted: false, retryAfter: 0 }));

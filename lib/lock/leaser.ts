@@ -236,7 +236,7 @@ export class Leaser implements LeaseKeeper {
     line: WaitingLine,
   ): Promise<HeldLease | undefined> {
     if (tenure.suits(call) && !call.patience.gone && !deadline.over && !tenure.revoked)
-      return this.#take(call, line, tenure, deadline);
+      return this.#take(call, line, tenure, deadline, this.context.clock.monotonic());
     await this.#giveBack(tenure);
     return undefined;
   }
@@ -253,16 +253,17 @@ export class Leaser implements LeaseKeeper {
       memberId: this.memberId,
       onRevoked: tenure.revoke,
     };
-    const take = (granted: Tenure, deadline: Deadline): HeldLease =>
-      this.#take(call, line, granted, deadline);
+    const take = (granted: Tenure, deadline: Deadline, now: number): HeldLease =>
+      this.#take(call, line, granted, deadline, now);
     const onDefeat = (leftover?: Promise<void>): void => this.#leaveAfter(leftover, line, name);
     return new Contest({ driver, clock, patience, line, request, tenure, onWaiting, take, onDefeat }).run();
   }
 
-  #take(call: AcquireCall, line: WaitingLine, tenure: Tenure, deadline: Deadline): HeldLease {
+  /** @param now on the monotonic clock, ms */
+  #take(call: AcquireCall, line: WaitingLine, tenure: Tenure, deadline: Deadline, now: number): HeldLease {
     const lease = new HeldLease(call.name, tenure.next(), call.ttl, deadline, this);
     tenure.carry(lease);
-    lease.holding = { line, tenure, since: this.context.clock.monotonic(), slot: this.#held.add(lease) };
+    lease.holding = { line, tenure, since: now, slot: this.#held.add(lease) };
     this.#heartbeat.keep(lease);
     this.#reports.acquired(lease, call.label, call.since);
     return lease;

@@ -52,14 +52,17 @@ export class Tenure {
     this.#lease?.lose(loss);
   };
 
-  /** Begins with the grant of the back end; false when that was taken away before. */
-  begin(grant: Grant): boolean {
+  /**
+   * Begins with the grant of the back end; false when that was taken away before.
+   * @param now on the monotonic clock, ms
+   */
+  begin(grant: Grant, now: number): boolean {
     if (this.#revoked) {
       this.#revoked = false;
       return false;
     }
     this.#grant = grant;
-    this.#until = this.#clock.monotonic() + LONGEST_HAND_ON;
+    this.#until = now + LONGEST_HAND_ON;
     this.#left = MOST_LEASES;
     return true;
   }

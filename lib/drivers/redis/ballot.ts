@@ -38,6 +38,8 @@ export class Ballot {
   /** The last fencing token of each node that said yes. */
   readonly tokens: (number | undefined)[] = [];
   #awaited?: { readonly node: number; readonly resolve: () => void };
+  /** When the first node was asked for the lock, on the monotonic clock, ms. */
+  askedAt?: number;
   /** Redlock has its result: a vote that is cast now would be nobody's to give back. */
   over = false;
 

@@ -58,10 +58,13 @@ export class NodeClock {
     return 0;
   }
 
-  /** The node's time, ms, which it has reached by now for certain; undefined before the first reply. */
-  earliest(): number | undefined {
+  /**
+   * The node's time, ms, which it has reached for certain; undefined before the first reply.
+   * @param now on the monotonic clock, ms
+   */
+  earliest(now: number): number | undefined {
     const last = this.#last;
     if (!last) return undefined;
-    return last.node + (1 - DRIFT) * Math.max(0, this.#clock.monotonic() - last.received);
+    return last.node + (1 - DRIFT) * Math.max(0, now - last.received);
   }
 }

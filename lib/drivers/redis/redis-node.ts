@@ -225,11 +225,14 @@ export class RedisNode implements ConnectionOwner {
     return this.sharded ? shardedTurnChannel(key) : TURN_CHANNEL;
   }
 
-  /** The last moment at which the node may do what is sent now, ms of its time; '' when nobody knows. */
-  notAfter(): number | '' {
+  /**
+   * The last moment at which the node may do what is sent now, ms of its time; '' when nobody knows.
+   * @param now on the monotonic clock, ms
+   */
+  notAfter(now: number): number | '' {
     // Each shard of a Cluster has a clock of its own.
     if (this.#settings.topology === 'cluster') return '';
-    const earliest = this.#clock.earliest();
+    const earliest = this.#clock.earliest(now);
     return earliest === undefined ? '' : Math.floor(earliest + this.#settings.commandTimeout);
   }
 

@@ -59,7 +59,6 @@ export class RedlockVoting {
     const gate = waiter?.node ?? this.#electorate.queueNode;
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
     const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', { hint, tokens, waiter });
-    const start = this.#clock.monotonic();
     return this.#redlock.acquire([ballot], wholeMs(ttl)).then(
       () => {
         ballot.over = true;
@@ -67,7 +66,7 @@ export class RedlockVoting {
           ? granted(candidacy, ballot)
           : this.#confirm(candidacy, ballot, gate);
       },
-      (error: unknown) => this.#refuse(candidacy, ballot, this.#clock.monotonic() - start, error),
+      (error: unknown) => this.#refuse(candidacy, ballot, error),
     );
   }
 
@@ -90,8 +89,9 @@ export class RedlockVoting {
     }
   }
 
-  /** @param took how long the attempt took, ms */
-  async #refuse({ name }: Candidacy, ballot: Ballot, took: number, error: unknown): Promise<Verdict> {
+  async #refuse({ name }: Candidacy, ballot: Ballot, error: unknown): Promise<Verdict> {
+    const now = this.#clock.monotonic();
+    const took = now - (ballot.askedAt ?? now);
     const { nodes, quorum } = this.#electorate;
     // A holder with a quorum, or a quorum lost to failures, is certain; for anything else every vote counts.
     if (ballot.failures <= nodes.length - quorum || ballot.terms.waiter) await allVotes(error);

@@ -106,12 +106,13 @@ class Acquisition extends Asking {
 
   send(client: RedisClient): Promise<unknown> {
     const { node, ballot, index } = this.question;
+    ballot.askedAt ??= this.sentAt;
     const { hint, tokens = 1, waiter } = ballot.terms;
     const keys = node.lockKeys.of(ballot.key);
     const here = waiter?.node === index ? waiter : undefined;
     const before = here?.before ?? '';
     const alive = here && before === '' ? here.alive : '';
-    const args = [ballot.id, String(this.ttl), String(node.notAfter()), node.mark, String(alive)];
+    const args = [ballot.id, String(this.ttl), String(node.notAfter(this.sentAt)), node.mark, String(alive)];
     if (before !== '' || hint !== undefined || node.sharded)
       args.push(before, String(hint ?? ''), String(tokens), node.turnChannel(ballot.key));
     return this.run(client, ACQUIRE, hint === undefined ? keys.plain : keys.counting, args);
