@@ -54,6 +54,25 @@ describe('the debug lines of a coordinator', () => {
     expect(print.mock.calls.map(([text]) => String(text)).join('')).toContain(ACQUIRED);
   });
 
+  it('begin and end soon after a logger is given other levels', async () => {
+    const print = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const logger = new ConsoleLogger({ logLevels: ['error'] });
+    Logger.overrideLogger(logger);
+    const coordinator = new CoordinatorService({ backendUrl: 'memory:debug-levels' });
+    await coordinator.start();
+    const printed = async (): Promise<boolean> => {
+      print.mockClear();
+      await coordinator.using('share-7', function extend() {});
+      return print.mock.calls.some(([text]) => String(text).includes(ACQUIRED));
+    };
+    expect(await printed()).toBe(false);
+    logger.setLogLevels(['error', 'debug']);
+    await expect.poll(printed).toBe(true);
+    logger.setLogLevels(['error']);
+    await expect.poll(printed).toBe(false);
+    await coordinator.stop();
+  });
+
   it('are not even made for a logger that would not write them', async () => {
     const withoutDebug = { ...plainLogger([]), debug: undefined };
     const silent = [new ConsoleLogger({ logLevels: ['error'] }), withoutDebug, false] as const;
