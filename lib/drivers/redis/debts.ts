@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../common/clock.js';
 import type { RedisClient } from './clients.js';
-import { queueOf, waitersOf } from './keys.js';
+import { LockKeys } from './lock-keys.js';
 import { cleanError } from './node-error.js';
+import { sendScript } from './script.js';
 import { RELEASE } from './scripts.js';
 
 /** The oldest beyond these are forgotten, and end by their ttl. */
@@ -54,8 +55,7 @@ export class Debts {
       owed.map(async ([id, { key, since }]) => {
         try {
           // The next waiter is granted the lock when somebody looks, which knows the record of the node.
-          const keys = [key, key, queueOf(key), waitersOf(key)];
-          await client.eval(RELEASE.text, keys.length, ...keys, id, NOBODY_NEXT);
+          await sendScript(client, RELEASE, new LockKeys(key, key).plain, [id, NOBODY_NEXT]);
           if (since <= over) this.#owed.delete(id);
         } catch (error) {
           // What the node refuses to free is not ours any more; what it did not answer is tried again.

@@ -1,6 +1,7 @@
 import type { RedisClient } from './clients.js';
 import { newProcess, processOf } from './waiter-id.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
+import { LockKeys } from './lock-keys.js';
 import type { Script } from './script.js';
 import { ACQUIRE, CONFIRM, REFRESH, RELEASE, RENEW } from './scripts.js';
 
@@ -14,11 +15,12 @@ const TTL = 1000;
 export async function rehearse(client: RedisClient, key: string): Promise<void> {
   const [id, waiter] = [`${newProcess()}-0`, `${newProcess()}-0`];
   const counter = counterOf(key);
-  const keys = [key, key, queueOf(key), waitersOf(key)];
-  const run = (script: Script, keys: string[], args: (string | number)[]): Promise<unknown> =>
+  const { plain, counting } = new LockKeys(key, key);
+  const keys = plain.names;
+  const run = (script: Script, keys: readonly string[], args: (string | number)[]): Promise<unknown> =>
     client.eval(script.text, keys.length, ...keys, ...args);
   try {
-    await run(ACQUIRE, [...keys, counter], [id, TTL, '', '', '', '', 0, 1]);
+    await run(ACQUIRE, counting.names, [id, TTL, '', '', '', '', 0, 1]);
     await Promise.all([
       run(ACQUIRE, keys, [waiter, TTL, '', '', TTL]),
       run(CONFIRM, [key, counter], [id, 1]),
