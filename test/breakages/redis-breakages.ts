@@ -5,6 +5,7 @@ const NODE = 'lib/drivers/redis/redis-node.ts';
 const RECORD = 'lib/drivers/redis/node-record.ts';
 const VOTER = 'lib/drivers/redis/voter.ts';
 const PLACE = 'lib/drivers/redis/redis-place.ts';
+const KEYS = 'lib/drivers/redis/keys.ts';
 
 /** Of the scripts, the votes and the nodes of Redis. */
 export const REDIS_BREAKAGES: readonly Breakage[] = [
@@ -31,6 +32,18 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
       },
     ],
     foundBy: spec('test/integration/redis/late-commands.spec.ts', 'renews nothing that has gone'),
+  },
+  {
+    name: 'one queue for x and {x}',
+    wrong: 'a release of the one grants the other to its first waiter, beside its holder',
+    edits: [
+      {
+        file: KEYS,
+        find: 'return tag === key ? `${OURS}${what}:{${tag}}` : `${OURS}${what}:{${tag}}${key}`;',
+        replace: 'return `${OURS}${what}:{${tag}}`;',
+      },
+    ],
+    foundBy: spec('test/integration/redis/key-twins.spec.ts', 'do not grant one another'),
   },
   {
     name: 'renewal creates a missing key',

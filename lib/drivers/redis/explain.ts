@@ -53,7 +53,7 @@ const RULES: readonly Rule[] = [
   [/MOVED|ASK /, 'is part of a Redis Cluster: use redis+cluster:// instead of redis://'],
   [
     /CROSSSLOT/,
-    'a Cluster cannot keep the fencing counter beside this lock (CROSSSLOT): leave "}" out of the lock’s name',
+    'the keys of a lock are not in one slot of the Cluster (CROSSSLOT): leave keyPrefix out of the client’s options, and give prefix or lockKey instead',
   ],
   [/WRONGTYPE/, 'a key of another type stands where a lock belongs (WRONGTYPE): change lockKey'],
   [/DB index/, 'the database number is out of range: correct it in the URL'],

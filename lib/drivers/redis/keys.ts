@@ -1,16 +1,23 @@
 import { shown } from '../../common/checks.js';
 import { InvalidOptionsError } from '../../errors.js';
+import { digitsInSlotOf } from './cluster-slot.js';
+
+/** How all keys of this package begin, unless an application makes the keys of its locks itself. */
+const OURS = 'coordination:';
+
+/** How the keys of locks begin among them. */
+export const OUR_LOCKS = `${OURS}lock:`;
 
 /** Where one process is told that it is its turn; followed by the process. */
 export const TURN_CHANNEL = 'coordination:turn:';
 
 /** The same on a Cluster, in the slot of the lock's key, so that its node can tell it without all others. */
 export function shardedTurnChannel(key: string): string {
-  return `${TURN_CHANNEL}{${hashTagOf(key)}}:`;
+  return `${TURN_CHANNEL}{${tagFor(key)}}:`;
 }
 
 export function lockKeyOf(name: string): string {
-  return `coordination:lock:${name}`;
+  return OUR_LOCKS + name;
 }
 
 /**
@@ -20,10 +27,18 @@ export function lockKeyOf(name: string): string {
 export function checkedKeys(keyOf: (name: string) => string): typeof lockKeyOf {
   return (name) => {
     const key: unknown = keyOf(name);
-    if (typeof key === 'string' && key !== '') return key;
-    throw new InvalidOptionsError(
-      `Lock "${name}": lockKey must return the key, a text that is not empty, and returned ${shown(key)}`,
-    );
+    if (typeof key !== 'string' || key === '') {
+      throw new InvalidOptionsError(
+        `Lock "${name}": lockKey must return the key, a text that is not empty, and returned ${shown(key)}`,
+      );
+    }
+    // The queue or the counter of another lock may be there.
+    if (key.startsWith(OURS) && !key.startsWith(OUR_LOCKS)) {
+      throw new InvalidOptionsError(
+        `Lock "${name}": lockKey returned ${shown(key)}, and keys that begin with "${OURS}" belong to this package; return one that begins with something else, or with "${OUR_LOCKS}"`,
+      );
+    }
+    return key;
   };
 }
 
@@ -33,24 +48,34 @@ export function memberKeyOf(memberId: string): string {
 
 /** Where a lock's fencing tokens are counted. */
 export function counterOf(key: string): string {
-  return `coordination:fence:${tagged(key)}`;
+  return beside('fence', key);
 }
 
 /** Who waits for a lock: ids by the order of their arrival. */
 export function queueOf(key: string): string {
-  return `coordination:queue:${tagged(key)}`;
+  return beside('queue', key);
 }
 
 /** Until when the processes that wait for a lock are believed to be alive. */
 export function waitersOf(key: string): string {
-  return `coordination:waiters:${tagged(key)}`;
+  return beside('waiters', key);
 }
 
 /**
- * In the slot of the lock's key, as a Cluster wants it.
+ * A key of its own for each lock's key, in the same slot of a Cluster.
+ *
+ * What stands in the first braces gives the slot. The lock's key follows them, unless it is what stands in them: then it has
+ * no closing brace, and the key ends with the first one. So the lock's key can be read off, and two locks share no key.
  */
-function tagged(key: string): string {
-  return hashTagOf(key) === key ? `{${key}}` : key;
+function beside(what: string, key: string): string {
+  const tag = tagFor(key);
+  return tag === key ? `${OURS}${what}:{${tag}}` : `${OURS}${what}:{${tag}}${key}`;
+}
+
+/** What stands in the braces of a key in the slot of this one; it has no closing brace. */
+function tagFor(key: string): string {
+  const tag = hashTagOf(key);
+  return tag.includes('}') ? digitsInSlotOf(tag) : tag;
 }
 
 /**
