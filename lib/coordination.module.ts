@@ -1,5 +1,12 @@
-import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { ApplicationConfig, ExternalContextCreator, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { CoordinationAsyncOptions, CoordinationModuleOptions } from './coordination.module-options.js';
 import {
   asyncOptionsProviders,
@@ -11,9 +18,13 @@ import { COORDINATION_MODULE_NAME, COORDINATION_OPTIONS, OWN_COORDINATOR } from 
 import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
+import { ModuleBoot } from './module-boot.js';
 import { bindAllHosts } from './synchronized/host-explorer.js';
 import { CoordinationExceptionFilter } from './synchronized/coordination-exception.filter.js';
 import { addGatewayFilters } from './synchronized/gateway-exception.filter.js';
+import { addGraphqlBoundaries } from './synchronized/graphql-boundary.js';
+import { addMessageBoundaries } from './synchronized/message-boundary.interceptor.js';
+import { refusals } from './synchronized/refusals.js';
 import { SynchronizedInterceptor } from './synchronized/synchronized.interceptor.js';
 
 /** The names of the coordinators of each application. */
@@ -29,13 +40,14 @@ const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();
  * @publicApi
  */
 @Module({ providers: [COORDINATION_MODULE_NAME, OWN_COORDINATOR].map(refuseBareImport) })
-export class CoordinationModule implements OnModuleInit {
+export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(COORDINATION_MODULE_NAME) private readonly name: { readonly value?: string },
     @Inject(OWN_COORDINATOR) private readonly coordinator: CoordinatorService,
     @Inject(ApplicationConfig) config: ApplicationConfig,
     @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(ExternalContextCreator) creator: ExternalContextCreator,
   ) {
     const names = namesInUse.get(config) ?? new Set();
     if (names.has(name.value)) {
@@ -47,6 +59,8 @@ export class CoordinationModule implements OnModuleInit {
     if (names.size === 0) {
       config.addGlobalFilter(new CoordinationExceptionFilter(adapterHost));
       addGatewayFilters(modules);
+      addMessageBoundaries(modules);
+      addGraphqlBoundaries(creator, modules);
     }
     namesInUse.set(config, names.add(name.value));
     // Not APP_INTERCEPTOR: those of the application would wrap it, and so commit after the lock is given back.
@@ -82,6 +96,10 @@ export class CoordinationModule implements OnModuleInit {
   onModuleInit(): void {
     bindAllHosts(this.modules, this.name.value, this.coordinator);
   }
+
+  onApplicationShutdown(): void {
+    refusals.flush();
+  }
 }
 
 /** A dynamic module's own providers replace these. */
@@ -107,6 +125,7 @@ function dynamicModule(
     global: isGlobal ?? true,
     imports,
     providers: [
+      ModuleBoot,
       ...optionsProviders,
       { provide: COORDINATION_MODULE_NAME, useValue: { value: name } },
       {

@@ -39,6 +39,12 @@ export class CoordinatorLog implements LeaserLog {
     );
   }
 
+  startFailed(error: unknown): void {
+    this.error(
+      `The application cannot start, because its coordinator cannot (${this.#who}): ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+
   backend(driver: Driver, { state, cause }: BackendChange): void {
     if (state === 'up') this.#info(`Back end is up again: ${driver.description}`);
     else this.error(`Back end is down: ${driver.description}: ${cause?.message ?? 'no reason given'}`);

@@ -170,8 +170,14 @@ export class CoordinatorService
     return this.#events.on(event, listener);
   }
 
-  onModuleInit(): Promise<void> {
-    return this.start();
+  /** Nest hands the error of a hook to whoever called `listen` or `init`, and logs nothing of it. */
+  async onModuleInit(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      this.#log.startFailed(error);
+      throw error;
+    }
   }
 
   /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining. */

@@ -2,7 +2,8 @@ import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common'
 import { BaseExceptionFilter, type HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { CoordinationError } from '../errors.js';
-import { clientBodyOf, clientErrorOf, logMistake, tellRetryAfter } from './client-error.js';
+import { clientErrorOf, rpcErrorOf, tellRetryAfter } from './client-error.js';
+import { refusals } from './refusals.js';
 
 /**
  * Gives a coordination error the shape of the transport it goes out on. Registered before the filters of the
@@ -13,10 +14,10 @@ export class CoordinationExceptionFilter implements ExceptionFilter<Coordination
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
   catch(error: CoordinationError, host: ArgumentsHost): unknown {
-    logMistake(error);
+    refusals.tell(error);
     switch (host.getType<string>()) {
       case 'rpc':
-        return throwError(() => clientBodyOf(error));
+        return throwError(() => rpcErrorOf(error, host));
       case 'http':
         tellRetryAfter(error, host.switchToHttp().getResponse<object>(), this.adapterHost);
         return new BaseExceptionFilter(this.adapterHost.httpAdapter).catch(error, host);

@@ -4,6 +4,7 @@ import { InvalidOptionsError, LockNameError } from '../errors.js';
 import type { HeldLease } from '../lock/lease.js';
 import { LockNameTemplate } from '../lock/lock-name.js';
 import { runAndFinish } from '../lock/under-lease.js';
+import { copyFace } from './copy-face.js';
 import {
   defineSynchronized,
   definitionOf,
@@ -226,13 +227,4 @@ function settling(result: unknown, { label }: SynchronizedDefinition): unknown {
   }
   if (isAsyncIterable(result)) throw hiddenIterable(label);
   return result;
-}
-
-/** What other decorators, and Nest, read off a method: its name, its number of parameters and its metadata. */
-function copyFace(method: Call, wrapper: Call): void {
-  Object.defineProperty(wrapper, 'name', { value: method.name, configurable: true });
-  Object.defineProperty(wrapper, 'length', { value: method.length, configurable: true });
-  for (const key of Reflect.getOwnMetadataKeys(method)) {
-    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, method), wrapper);
-  }
 }

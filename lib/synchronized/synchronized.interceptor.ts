@@ -6,6 +6,8 @@ import type { LockProvider } from '../lock/lock-provider.js';
 import { clientErrorOf, tellRetryAfter } from './client-error.js';
 import { definitionOf, hiddenIterable, isAsyncIterable, type SynchronizedDefinition } from './definition.js';
 import { httpResponseOf, rawResponseOf } from './http-response.js';
+import { eventOf, markUnderAppConfig } from './message-boundary.interceptor.js';
+import { refusals } from './refusals.js';
 import { Scope } from './scope.js';
 import { isClosed, type RawResponse, whenRead } from './streamed-body.js';
 
@@ -23,6 +25,7 @@ export class SynchronizedInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const definition = definitionOf(context.getHandler());
     const ours = definition && definition.options.coordinator === this.coordinatorName;
+    if (context.getType() === 'rpc') markUnderAppConfig(context);
     const call = ours ? this.#inScope(definition, context, next) : next.handle();
     // The error may also come from a provider that the handler called.
     return call.pipe(
@@ -56,6 +59,8 @@ export class SynchronizedInterceptor implements NestInterceptor {
 
   /** After the headers, as in server-sent events, the message itself goes to the client. */
   #forClient(error: CoordinationError, context: ExecutionContext): Error {
+    const event = eventOf(context);
+    if (event !== undefined) refusals.tell(error, event);
     const response = httpResponseOf(context);
     if (response === undefined) return error;
     if (this.adapterHost.httpAdapter.isHeadersSent(response)) return clientErrorOf(error);

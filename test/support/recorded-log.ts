@@ -20,7 +20,7 @@ export class RecordedLog implements LoggerService {
   verbose = this.#keep('verbose');
   fatal = this.#keep('fatal');
 
-  /** The lines of that level, of our own context. */
+  /** The lines of that level, of our own contexts. */
   of(level: string): string[] {
     return this.lines.filter((line) => line.level === level).map(({ text }) => text);
   }
@@ -40,7 +40,7 @@ export class RecordedLog implements LoggerService {
   #keep(level: string): (message: unknown, ...rest: unknown[]) => void {
     return (message, ...rest) => {
       const context = rest.at(-1);
-      if (context !== 'CoordinatorService') return;
+      if (context !== 'CoordinatorService' && context !== 'Synchronized') return;
       this.lines.push({ level, text: [message, ...rest.slice(0, -1)].map(String).join(' ') });
     };
   }

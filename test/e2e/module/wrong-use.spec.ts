@@ -1,7 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Module, Scope } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  type CoordinationAsyncOptions,
   CoordinationModule,
+  type CoordinationOptions,
   CoordinatorService,
   InvalidOptionsError,
   Lock,
@@ -15,6 +18,16 @@ const untyped = (value: unknown): never => value as never;
 
 @Injectable()
 class NoFactory {}
+
+@Injectable({ scope: Scope.REQUEST })
+class Tenant {
+  createCoordinationOptions(): CoordinationOptions {
+    return {};
+  }
+}
+
+@Module({ providers: [Tenant], exports: [Tenant] })
+class TenantModule {}
 
 describe('the module, used wrongly, says in one line what to do', () => {
   it('when it is imported as a bare class', async () => {
@@ -43,6 +56,18 @@ describe('the module, used wrongly, says in one line what to do', () => {
         /name must be a non-empty string/,
       );
     }
+  });
+
+  it.each<[string, CoordinationAsyncOptions]>([
+    ['a request', { inject: [REQUEST], useFactory: () => ({}) }],
+    ['a provider', { imports: [TenantModule], inject: [Tenant], useFactory: () => ({}) }],
+    ['a class', { useClass: Tenant }],
+  ])('when its options depend on a request, by %s', async (_by, options) => {
+    const error = await bootError([CoordinationModule.forRootAsync(options)]);
+    expect(error).toBeInstanceOf(InvalidOptionsError);
+    expect(error.message).toMatch(
+      /^CoordinationModule\.forRootAsync: its options depend on a request \((REQUEST|Tenant) is request-scoped\)[^\n]*$/,
+    );
   });
 
   it.each(['useClass', 'useExisting'])('when what is given as %s makes no options', async (way) => {

@@ -12,6 +12,7 @@ import {
   Resolver,
   Subscription,
 } from '@nestjs/graphql';
+import { Injectable } from '@nestjs/common';
 import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import { currentLease, Synchronized } from 'nestjs-coordination';
@@ -31,10 +32,26 @@ class Share {
 
   @Field(() => String)
   size?: string;
+
+  @Field(() => String)
+  sizeByService?: string;
+
+  @Field(() => String)
+  sizeOfAll?: string;
+}
+
+@Injectable()
+class Sizes {
+  @Synchronized('size-<id>', { blocking: 20 })
+  async of(id: string): Promise<string> {
+    return id;
+  }
 }
 
 @Resolver(() => Share)
 class ShareResolver {
+  constructor(private readonly sizes: Sizes) {}
+
   readonly overlap = new Overlap();
   readonly gate = new Gate();
   ended = 0;
@@ -61,10 +78,26 @@ class ShareResolver {
   }
 
   @ResolveField(() => String)
-  @Synchronized('size-<share.id>')
+  @Synchronized('size-<share.id>', { blocking: 20 })
   async size(@Parent() share: Share): Promise<string | undefined> {
-    await this.overlap.body();
+    this.overlap.total += 1;
     return share.id && currentLease()?.name;
+  }
+
+  @ResolveField(() => String)
+  async sizeByService(@Parent() share: Share): Promise<string> {
+    return this.sizes.of(share.id);
+  }
+
+  @ResolveField(() => String)
+  async sizeOfAll(): Promise<string> {
+    return this.sizes.of('all');
+  }
+
+  @Subscription(() => String, { resolve: (value: string) => value })
+  @Synchronized('ticks-<id>', { blocking: 20 })
+  async *brief(@Args('id', { type: () => ID }) id: string): AsyncGenerator<string> {
+    yield id;
   }
 
   @Subscription(() => String, { resolve: (value: string) => value })
@@ -103,7 +136,7 @@ async function start() {
         subscriptions: { 'graphql-ws': true },
       }),
     ],
-    providers: [ShareResolver],
+    providers: [ShareResolver, Sizes],
     coordination: { backendUrl },
   });
   const peer = await startPeer({ backendUrl });
@@ -162,6 +195,19 @@ describe('a synchronized resolver', () => {
     expect(resolver.overlap.total).toBe(0);
   });
 
+  it.each([
+    ['a field', 'size', 'size-7'],
+    ['a field by a service', 'sizeByService', 'size-7'],
+    ['a field without parameters', 'sizeOfAll', 'size-all'],
+  ])('tells the client the same of %s, which no filter is asked for', async (_what, field, name) => {
+    const { ask, peer } = await start();
+    await peer.getLock(name).acquire();
+    const { errors } = await ask(`{ share(id: 7) { id ${field} } }`);
+    expect(errors?.map(({ message }) => message)).toEqual(['Locked']);
+    expect(JSON.stringify(errors)).not.toContain(name);
+    expect(JSON.stringify(errors)).not.toContain(peer.memberId);
+  });
+
   it('gives up its place when the client leaves', async () => {
     const { app, ask, peer, coordinator, resolver } = await start();
     const lock = peer.getLock('share-7');
@@ -195,6 +241,15 @@ describe('a synchronized subscription', () => {
     expect((await values.next()).value?.data).toEqual({ ticks: 'last' });
     expect((await values.next()).done).toBe(true);
     expect(await lock.acquire(5000)).toBe(true);
+  });
+
+  it('tells the client that the lock was not to be had, and no lock name', async () => {
+    const { subscriber, peer } = await start();
+    await peer.getLock('ticks-7').acquire();
+    const values = subscriber.iterate({ query: 'subscription { brief(id: 7) }' });
+    const told: unknown = await values.next().catch((error: unknown) => error);
+    expect(JSON.stringify(told, ['reason', 'message', 'errors'])).toContain('Locked');
+    expect(JSON.stringify(told, ['reason', 'message', 'errors'])).not.toContain('ticks-7');
   });
 
   it('gives the lock back when the client leaves', async () => {
