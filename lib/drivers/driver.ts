@@ -2,6 +2,12 @@ import type { Clock, Moment } from '../common/clock.js';
 import type { LeaseLossReason } from '../errors.js';
 
 /**
+ * For how long, ms, an answer of the back end may be acted upon without asking again: a lease is handed on within a process, say.
+ * A lock that is broken meanwhile is not granted to anybody else before.
+ */
+export const TRUSTED_MS = 500;
+
+/**
  * The port: the few things that one kind of back end must be able to do.
  *
  * A driver does one try, one renewal, one release, keeps the order of those who wait, and tells when it may be their
@@ -50,7 +56,10 @@ export interface Driver {
   /** Asks the back end whether the grant still holds the lock. */
   isOwner(grant: Grant): Promise<boolean>;
 
-  /** Frees the lock whoever holds it; true if somebody did. */
+  /**
+   * Frees the lock whoever holds it; true if somebody did. The holder is told by `onRevoked` before anybody else is granted the
+   * lock, or else nobody is within {@link TRUSTED_MS} of the break; resolves once somebody may be.
+   */
   break(name: string): Promise<boolean>;
 
   /** Makes the member visible as alive for `ttl` ms. Repeated by the heartbeat. */

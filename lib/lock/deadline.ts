@@ -50,6 +50,11 @@ export class Deadline {
     return this.#over ? 0 : this.#duration - elapsed;
   }
 
+  /** Milliseconds since the back end was asked, as the clocks now say; 0 for a lease that ends with its process. */
+  get age(): number {
+    return this.#clock ? this.#elapsed(this.#clock) : 0;
+  }
+
   /** Milliseconds since it passed, as the clocks now say; 0 before. */
   overdue(): number {
     return this.#clock ? Math.max(0, this.#elapsed(this.#clock) - this.#duration) : 0;

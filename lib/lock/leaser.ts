@@ -166,11 +166,19 @@ export class Leaser implements LeaseKeeper {
 
   /** Frees the lock whoever holds it. */
   async break(name: string): Promise<boolean> {
-    // Looked up before: by the time of the reply the next one of this process may hold the lock.
-    const ours = this.#held.items().filter((lease) => lease.name === name);
-    const broken = await this.context.driver.break(this.settings.prefix + name);
-    if (broken) for (const lease of ours) lease.lose({ reason: 'broken', message: 'the lock was broken' });
-    return broken;
+    // Looked up before: by the time of the reply the next grant of this process may have the lock.
+    const ours = this.#held.items().flatMap(({ name: held, holding }) => (held === name && holding) || []);
+    this.#pending += 1;
+    try {
+      const broken = await this.context.driver.break(this.settings.prefix + name);
+      // Whichever of its leases stands on such a grant by now.
+      if (broken)
+        for (const { tenure } of ours) tenure.revoke({ reason: 'broken', message: 'the lock was broken' });
+      return broken;
+    } finally {
+      this.#pending -= 1;
+      this.#checkIdle();
+    }
   }
 
   isStillOwner(lease: HeldLease): Promise<boolean> {
@@ -184,7 +192,7 @@ export class Leaser implements LeaseKeeper {
     const { line, tenure } = holding;
     const { term } = lease;
     // A lost lease is held no more, whatever the back end still has of it.
-    if (lease.state !== 'releasing' || this.drain.over || term.over || !tenure.mayHandOn())
+    if (lease.state !== 'releasing' || this.drain.over || !tenure.mayHandOn(term))
       return this.context.driver.release(lease.grant);
     line.offer = tenure.handOn(term);
     return HANDED_ON;
@@ -235,7 +243,7 @@ export class Leaser implements LeaseKeeper {
     call: AcquireCall,
     line: WaitingLine,
   ): Promise<HeldLease | undefined> {
-    if (tenure.suits(call) && !call.patience.gone && !deadline.over && !tenure.revoked)
+    if (tenure.suits(call) && !call.patience.gone && tenure.mayBegin(deadline))
       return this.#take(call, line, tenure, deadline, this.context.clock.monotonic());
     await this.#giveBack(tenure);
     return undefined;

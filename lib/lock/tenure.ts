@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.js';
-import type { Grant, Loss } from '../drivers/driver.js';
-import type { Deadline } from './deadline.js';
+import { type Grant, type Loss, TRUSTED_MS } from '../drivers/driver.js';
+import { type Deadline, usableTime } from './deadline.js';
 import type { HeldLease } from './lease.js';
 
 /** How many leases one grant may carry before other processes get their turn. */
@@ -41,11 +41,6 @@ export class Tenure {
     return this.#shared ? MOST_LEASES : 1;
   }
 
-  /** It was taken away while no lease stood on it. */
-  get revoked(): boolean {
-    return this.#revoked;
-  }
-
   /** The back end took the grant away. */
   readonly revoke = (loss: Loss): void => {
     this.#revoked = true;
@@ -80,9 +75,20 @@ export class Tenure {
     this.#lease = lease;
   }
 
-  /** Whether another lease may follow the one that ends now. */
-  mayHandOn(): boolean {
-    return this.#shared && this.#left > 0 && !this.#revoked && this.#clock.monotonic() < this.#until;
+  /**
+   * Whether another lease may follow the one that ends now.
+   * @param deadline of that one
+   */
+  mayHandOn(deadline: Deadline): boolean {
+    return this.#shared && this.#left > 0 && this.#clock.monotonic() < this.#until && this.mayBegin(deadline);
+  }
+
+  /**
+   * Whether a lease may begin that the back end is not asked for. Nobody is told that a lock was broken, so the last answer
+   * counts only as long as nobody else can have the lock: the next holder would be there already, with a larger token.
+   */
+  mayBegin(deadline: Deadline): boolean {
+    return !this.#revoked && !deadline.over && deadline.age < usableTime(TRUSTED_MS);
   }
 
   /** The lease has ended, and the grant is still there. */

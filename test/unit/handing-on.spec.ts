@@ -79,6 +79,47 @@ describe('handing a lock on to the next waiter of the process', () => {
     expect(bench.driver.count('tryAcquire')).toBe(2);
   });
 
+  it('is not done when the lock may be somebody else’s by now, had it been broken since it was asked for', async () => {
+    for (const took of [490, 495]) {
+      const bench = new LeaserBench();
+      const reply = bench.driver.delay('tryAcquire');
+      const first = bench.take();
+      await bench.clock.advance(took);
+      reply.answer();
+      const lease = await first;
+      outcomeOf(bench.acquire());
+      await bench.clock.advance(0);
+      await lease.release();
+      expect(bench.driver.count('release'), `after ${took} ms`).toBe(took < 493 ? 0 : 1);
+    }
+  });
+
+  it('does not begin when the process was stopped before it does', async () => {
+    const bench = new LeaserBench();
+    const { first, others } = await line(bench, 1);
+    const released = first.release();
+    bench.clock.block(495);
+    await released;
+    await next(bench, others[0] ?? {});
+    expect(bench.driver.calls.map(({ operation }) => operation)).toEqual([
+      'tryAcquire',
+      'release',
+      'tryAcquire',
+    ]);
+  });
+
+  it('ends with a break of this process, whichever of its leases has the lock by then', async () => {
+    const bench = new LeaserBench();
+    const { first, others } = await line(bench, 1);
+    const reply = bench.driver.delay('break');
+    const broken = bench.leaser.break('lock');
+    await first.release();
+    const second = await next(bench, others[0] ?? {});
+    reply.answer();
+    expect(await broken).toBe(true);
+    expect(second.lost?.reason).toBe('broken');
+  });
+
   it('ends after 50 ms', async () => {
     const bench = new LeaserBench();
     const { first, others } = await line(bench, 2);

@@ -1,9 +1,9 @@
 import type { Clock } from '../../common/clock.js';
 
 /** Clocks of bounded rate: what Redlock assumes of two of them, and what a lease's deadline allows for. */
-const DRIFT = 0.01;
+export const DRIFT = 0.01;
 /** TIME and timers are precise to this, ms. */
-const PRECISION = 2;
+export const PRECISION = 2;
 
 interface Sample {
   /** The node's time, ms, at some moment between `sent` and `received`. */

@@ -14,6 +14,7 @@ import { BackendHealth } from './backend-health.js';
 import { Electorate } from './electorate.js';
 import { checkedKeys, lockKeyOf, memberKeyOf } from './keys.js';
 import { MOST_KEPT } from './lock-keys.js';
+import { DRIFT, PRECISION } from './node-clock.js';
 import { listOfNodes } from './node-record.js';
 import { nodePlans, type NodePlan } from './node-plans.js';
 import { RedisNode } from './redis-node.js';
@@ -21,9 +22,7 @@ import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { type PlaceContext, RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
 import { RenewalRound } from './renewal-round.js';
-import { HOLDER, RELEASE } from './scripts.js';
-import { sendScript } from './script.js';
-import { releaseArgs } from './voter.js';
+import { BREAK, BROKEN, HOLDER } from './scripts.js';
 import { WaiterIds } from './waiter-id.js';
 import { WaiterQueue } from './waiter-queue.js';
 
@@ -184,41 +183,61 @@ export class RedisDriver implements Driver {
   }
 
   async break(name: string): Promise<boolean> {
+    const broken = new Set<string>();
     for (let look = 1; look <= MOST_LOOKS; look += 1) {
-      const outcome = await this.#breakHolder(name);
-      if (outcome !== 'changed') return outcome === 'freed';
+      const { holders, free } = await this.#holdersOf(name);
+      // Never whoever comes later: what is sent may arrive when nobody waits for it.
+      const targets = [...holders].filter(([, id]) => broken.size === 0 || broken.has(id));
+      if (targets.length === 0) return broken.size > 0;
+      const freed = await this.#breakHolders(name, new Map(targets), this.#electorate.quorum - free);
+      for (const id of freed.ids) broken.add(id);
+      // Then once more: a holder that was being given another node has to lose that one too.
+      if (freed.ms > 0) await this.#pause(freed.ms);
     }
     // Nobody keeps it for longer than a look takes.
     return true;
   }
 
-  /**
-   * Frees whom it has found there, never whoever comes later: what is sent may arrive when nobody waits for it.
-   * @returns 'changed' when that one has let go meanwhile, or has the lock under another id now
-   */
-  async #breakHolder(name: string): Promise<'nobody' | 'freed' | 'changed'> {
+  /** Who has the lock on which node, and on how many nobody has. */
+  async #holdersOf(name: string): Promise<{ holders: Map<RedisNode, string>; free: number }> {
     const key = this.#keys.of(name);
-    const what = `break the lock "${name}"`;
     const holders = new Map<RedisNode, string>();
-    const found = await this.#electorate.ask(what, async (client, node) => {
+    const found = await this.#electorate.ask(`break the lock "${name}"`, async (client, node) => {
       const holder = (await client.eval(HOLDER.text, 1, key)) as string | null;
-      if (holder !== null) holders.set(node, holder);
-      return holder;
+      if (holder !== null && holder !== BROKEN) holders.set(node, holder);
     });
-    const free = found.filter((holder) => holder === null).length;
-    const held = [...holders.keys()];
-    if (held.length === 0) return 'nobody';
+    return { holders, free: found.length - holders.size };
+  }
+
+  /**
+   * @param needed how many nodes have to answer
+   * @returns the ids of those whom it has found there still, and for how many ms at most nobody gets the lock
+   */
+  async #breakHolders(
+    name: string,
+    holders: ReadonlyMap<RedisNode, string>,
+    needed: number,
+  ): Promise<{ ids: string[]; ms: number }> {
+    const key = this.#keys.of(name);
+    const ids: string[] = [];
     const replies = await this.#electorate.ask(
-      what,
-      (client, node) => {
-        const args = releaseArgs(node, key, holders.get(node) ?? '');
-        return sendScript(client, RELEASE, node.lockKeys.of(key).plain, args);
+      `break the lock "${name}"`,
+      async (client, node) => {
+        const id = holders.get(node) ?? '';
+        const ms = Number(await client.eval(BREAK.text, 1, key, id));
+        if (ms > 0) ids.push(id);
+        return ms;
       },
       undefined,
-      held,
-      this.#electorate.quorum - free,
+      [...holders.keys()],
+      needed,
     );
-    return replies.some((reply) => Number(reply) === 1) ? 'freed' : 'changed';
+    return { ids, ms: Math.max(...replies.map(Number)) };
+  }
+
+  /** A little longer, as the clocks of the nodes may be slower. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.setTimer((1 + DRIFT) * ms + PRECISION, resolve));
   }
 
   async announce(memberId: string, ttl: number): Promise<void> {

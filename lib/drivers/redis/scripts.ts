@@ -1,3 +1,4 @@
+import { TRUSTED_MS } from '../driver.js';
 import { TURN_CHANNEL } from './keys.js';
 import { Script } from './script.js';
 
@@ -18,6 +19,9 @@ const FENCING_COUNTER_TTL = 3_600_000;
  * message to reach it and for the work of most, short enough when it is dead.
  */
 export const SHORT_GRANT = 700;
+
+/** Has the key of a lock that was broken, until its holder acts on it no more. No id is like it. */
+export const BROKEN = 'broken';
 
 /** How long a queue outlives the last sign of those in it, ms. */
 const QUEUE_TTL = 60_000;
@@ -205,6 +209,26 @@ local time = redis.call('time')
 local now = time[1] * 1000000 + time[2]
 local holder = false${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[3]')}
 return 1
+`);
+
+/**
+ * Takes the key away from a holder, and keeps everybody else off it while that one may still act on an earlier answer, but for no
+ * longer than the holder would have had it. Those who wait look at it when it ends.
+ *
+ * KEYS: key. ARGV: the holder's id. Reply: for how many ms nobody gets the key, or 0 when it was not that one's.
+ */
+export const BREAK = new Script(`
+if redis.call('get', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+local left = redis.call('pttl', KEYS[1])
+if left < 0 or left > ${TRUSTED_MS} then
+  left = ${TRUSTED_MS}
+end
+-- Redis that is full refuses SET, but not to a script that has written something already.
+redis.call('del', KEYS[1])
+redis.call('set', KEYS[1], '${BROKEN}', 'PX', math.max(left, 1))
+return math.max(left, 1)
 `);
 
 /**

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CoordinatorService, Lock, LockNameError } from 'nestjs-coordination';
+import { CoordinatorService, type Lease, Lock, LockNameError } from 'nestjs-coordination';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
 
@@ -98,6 +98,25 @@ describe.each(backends)('two coordinators on $kind', ({ url }) => {
       Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? one : two).using(name, body)),
     );
     expect([most, running]).toEqual([1, 0]);
+  });
+
+  it('give the leases after a broken one larger tokens in the order in which they begin', async () => {
+    await start();
+    const options = { fencing: true, blocking: 10_000 };
+    const first = await one.getLock(name).hold(options);
+    const tokens = [first.fencingToken];
+    const use = async (lease: Lease): Promise<void> => {
+      tokens.push(lease.fencingToken);
+      await lease.release();
+    };
+    // It is in line for what its own process holds, which is handed on without a question.
+    const waiting = one.getLock(name).hold(options).then(use);
+    expect(await two.getLock(name).break()).toBe(true);
+    await two.getLock(name).hold(options).then(use);
+    await first.release();
+    await waiting;
+    expect(tokens).toEqual(tokens.toSorted((a = 0, b = 0) => a - b));
+    expect(tokens).toHaveLength(3);
   });
 
   it('break a lock of each other, and the holder learns of it', async () => {

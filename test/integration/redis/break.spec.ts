@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock, type Clock } from '../../../lib/common/clock.js';
+import { TRUSTED_MS } from '../../../lib/drivers/driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
@@ -74,8 +75,8 @@ describe('break', () => {
     });
     expect(await driver.break(name)).toBe(true);
     expect(await admin.exists(key)).toBe(0);
-    // It looks who holds the lock, and frees that one, twice.
-    expect(evaluate).toHaveBeenCalledTimes(4);
+    // It looks who holds the lock, and frees that one, twice, and then looks whether it did.
+    expect(evaluate).toHaveBeenCalledTimes(5);
   });
 
   it('frees a lock whose holder set no ttl', async () => {
@@ -105,6 +106,55 @@ describe('break', () => {
         `Redis cannot break the lock "${name}" on 2 of 3 nodes: .*:${servers[0]?.port}.*:${servers[1]?.port}`,
       ),
     );
+  });
+
+  it('grants nobody the lock while its holder may still hand it on', async () => {
+    const server = await startRedis();
+    const [holder, other, breaker] = await Promise.all([1, 2, 3].map(() => started(server.url)));
+    if (!holder || !other || !breaker) throw new Error('unreachable');
+    const name = freshName();
+    const lease = granted(await holder.tryAcquire(request(name, 60_000)));
+    const key = `coordination:lock:${name}`;
+    const broken = breaker.break(name);
+    await eventually(async () => (await server.client().get(key)) === 'broken');
+    const now = performance.now();
+    expect(await holder.isOwner(lease)).toBe(false);
+    const refused = await other.tryAcquire(request(name));
+    expect(refused).toMatchObject({ granted: false, retryAfter: expect.any(Number) });
+    expect(await other.break(name)).toBe(false);
+    expect(await broken).toBe(true);
+    expect(performance.now() - now).toBeGreaterThan(TRUSTED_MS / 2);
+    granted(await other.tryAcquire(request(name)));
+  });
+
+  it('keeps a lock that has less left for no longer than that', async () => {
+    const server = await startRedis();
+    const [holder, breaker] = [await started(server.url), await started(server.url)];
+    const name = freshName();
+    const ttl = 0.8 * TRUSTED_MS;
+    granted(await holder.tryAcquire(request(name, ttl)));
+    const client = server.client();
+    const key = `coordination:lock:${name}`;
+    const broken = breaker.break(name);
+    const left = await eventually(async () => {
+      const [who, ms] = await Promise.all([client.get(key), client.pttl(key)]);
+      return who === 'broken' && ms;
+    });
+    expect(left).toBeLessThanOrEqual(ttl);
+    expect(await broken).toBe(true);
+    granted(await breaker.tryAcquire(request(name)));
+  });
+
+  it('works on a node that is full', async () => {
+    const server = await startRedis();
+    const driver = await started(server.url);
+    const name = freshName();
+    const lease = granted(await driver.tryAcquire(request(name, 60_000)));
+    const admin = server.client();
+    await admin.config('SET', 'maxmemory', '1');
+    expect(await driver.break(name)).toBe(true);
+    expect(await driver.isOwner(lease)).toBe(false);
+    await admin.config('SET', 'maxmemory', '0');
   });
 
   it('gives the lock to the next who waits', async () => {
