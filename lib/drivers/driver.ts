@@ -80,11 +80,18 @@ export interface AcquireRequest {
   readonly tokens?: number;
   /** Who asks, to be shown to others. */
   readonly memberId: string;
+  readonly asker?: Asker;
   /**
    * Called at most once, after the grant, if the driver learns by itself that the lease has been taken away
    * (a `break` on the memory and file drivers). Never called after `release`.
    */
   readonly onRevoked: (loss: Loss) => void;
+}
+
+/** Who waits for the reply. */
+export interface Asker {
+  /** Nobody does any more: a try that has not begun need not. */
+  readonly hasGone: boolean;
 }
 
 /** How a lease was lost: the kind, and the same as a clause for people, after "lost its lease:". */
@@ -110,7 +117,7 @@ export type AcquireReply =
   | {
       readonly granted: true;
       readonly grant: Grant;
-      /** There when the lease lasts less than was asked for, until its first renewal. */
+      /** There when the lease lasts less than was asked for, until its first renewal, or began later than the try. */
       readonly term?: Term;
     }
   | {

@@ -259,6 +259,7 @@ export class Leaser implements LeaseKeeper {
       fencing,
       tokens: tenure.size,
       memberId: this.memberId,
+      asker: patience,
       onRevoked: tenure.revoke,
     };
     const take = (granted: Tenure, deadline: Deadline, now: number): HeldLease =>

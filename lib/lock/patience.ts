@@ -1,5 +1,6 @@
 import type { Slot } from '../common/bag.js';
 import type { Clock, Timer } from '../common/clock.js';
+import type { Asker } from '../drivers/driver.js';
 import type { Drain } from './drain.js';
 
 /** Why a wait ended without the lock. */
@@ -12,7 +13,7 @@ export type Arrangement = (wake: () => void) => () => void;
  * How long one call is ready to wait: until its time is over, its signal aborts, or the coordinator shuts down.
  * Costs nothing until there is something to wait for.
  */
-export class Patience {
+export class Patience implements Asker {
   readonly #until: number;
 
   constructor(
@@ -40,6 +41,11 @@ export class Patience {
   get gone(): 'aborted' | 'draining' | undefined {
     if (this.signal?.aborted) return 'aborted';
     return this.drain.over ? 'draining' : undefined;
+  }
+
+  /** Whether a try need not begin any more. */
+  get hasGone(): boolean {
+    return (this.once ? this.gone : this.end) !== undefined;
   }
 
   /**

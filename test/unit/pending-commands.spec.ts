@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NodeError } from '../../lib/drivers/redis/node-error.js';
-import { Exchange, PendingCommands } from '../../lib/drivers/redis/pending.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { Exchange, PendingCommands, Rank, WINDOW } from '../../lib/drivers/redis/pending.js';
+import { FakeClock, settled } from '../support/fake-clock.js';
 
 const TIMEOUT = 100;
 
@@ -9,25 +9,46 @@ function pendingCommands() {
   const clock = new FakeClock();
   const timeOuts: number[] = [];
   const rejected: string[] = [];
-  const pending = new PendingCommands(clock, TIMEOUT, () => {
-    timeOuts.push(clock.monotonic());
-    pending.rejectAll(new NodeError('no answer'));
+  const sent: Sent[] = [];
+  const pending = new PendingCommands({
+    clock,
+    timeout: TIMEOUT,
+    send: (exchange) => void sent.push(exchange as Sent),
+    together: (sendAll) => sendAll(),
+    onTimeout: () => {
+      timeOuts.push(clock.monotonic());
+      pending.rejectAll(new NodeError('no answer'), new NodeError('never sent', { sent: false }));
+    },
   });
   class Sent extends Exchange {
+    unwantedNow = false;
+    constructor(readonly rank: Rank) {
+      super();
+    }
+    override get unwanted() {
+      return this.unwantedNow ? new NodeError('nobody wants it') : undefined;
+    }
     send = () => Promise.resolve();
     onReply = () => undefined;
     onError = (error: NodeError) => void rejected.push(error.message);
   }
-  const add = () => {
-    const exchange = new Sent();
-    pending.add(exchange);
+  const add = (rank: Rank = Rank.acquisition) => {
+    const exchange = new Sent(rank);
+    pending.submit(exchange);
     return exchange;
   };
-  return { clock, pending, timeOuts, rejected, add };
+  const addMany = (count: number, rank?: Rank) => Array.from({ length: count }, () => add(rank));
+  /** The server answers so many, in their order. */
+  const answer = (count: number) => {
+    const open = sent.filter(({ settled }) => !settled).slice(0, count);
+    for (const exchange of open) pending.settle(exchange);
+    return settled();
+  };
+  return { clock, pending, timeOuts, rejected, sent, add, addMany, answer };
 }
 
 describe('commands that a node has not answered', () => {
-  it('are given up together when the oldest is late', async () => {
+  it('are given up together when none is answered in time', async () => {
     const { clock, timeOuts, rejected, add } = pendingCommands();
     const start = clock.monotonic();
     add();
@@ -44,7 +65,7 @@ describe('commands that a node has not answered', () => {
     const { pending, rejected, add } = pendingCommands();
     const [first, second] = [add(), add()];
     expect(pending.settle(second)).toBe(true);
-    pending.rejectAll(new NodeError('no answer'));
+    pending.rejectAll(new NodeError('no answer'), new NodeError('never sent'));
     expect([pending.settle(first), pending.settle(second)]).toEqual([false, false]);
     expect(rejected).toEqual(['no answer']);
   });
@@ -78,12 +99,112 @@ describe('commands that a node has not answered', () => {
     const { clock, pending, timeOuts, add } = pendingCommands();
     add();
     clock.afterInput = (callback) => {
-      pending.rejectAll(new NodeError('the connection was closed'));
+      pending.rejectAll(new NodeError('the connection was closed'), new NodeError('never sent'));
       add();
       callback();
     };
     await clock.advance(TIMEOUT);
     expect(clock.timers).toBe(1);
     expect(timeOuts).toEqual([]);
+  });
+
+  it('are not given up while the server answers, however old they are', async () => {
+    const { clock, timeOuts, rejected, addMany, answer } = pendingCommands();
+    addMany(4 * WINDOW);
+    for (let round = 0; round < 40; round += 1) {
+      await clock.advance(0.9 * TIMEOUT);
+      await answer(WINDOW / 10);
+    }
+    expect(timeOuts).toEqual([]);
+    expect(rejected).toEqual([]);
+  });
+
+  it('are given up when the server answers others, but not the oldest', async () => {
+    const { clock, pending, timeOuts, add } = pendingCommands();
+    const start = clock.monotonic();
+    add();
+    while (timeOuts.length === 0 && clock.monotonic() < start + 100 * TIMEOUT) {
+      pending.settle(add());
+      await clock.advance(TIMEOUT / 2);
+    }
+    expect((timeOuts[0] ?? Infinity) - start).toBeLessThan(5 * TIMEOUT);
+  });
+
+  it('are not given up because the event loop was blocked, which sends and reads nothing', async () => {
+    const { clock, timeOuts, add } = pendingCommands();
+    add();
+    clock.block(10 * TIMEOUT);
+    await clock.advance(TIMEOUT / 2);
+    expect(timeOuts).toEqual([]);
+    await clock.advance(TIMEOUT);
+    expect(timeOuts).toHaveLength(1);
+  });
+
+  it('are no more at once than fit into the window', async () => {
+    const { sent, pending, addMany, answer } = pendingCommands();
+    addMany(3 * WINDOW);
+    await settled();
+    expect(sent).toHaveLength(WINDOW);
+    for (let round = 0; round < 30; round += 1) {
+      await answer(WINDOW / 10);
+      expect(pending.underWay).toBeLessThanOrEqual(WINDOW);
+    }
+    expect(sent).toHaveLength(3 * WINDOW);
+    expect([pending.underWay, pending.queued]).toEqual([0, 0]);
+  });
+
+  it('let what holds leases go past a full window, and releases go before acquisitions', async () => {
+    const { sent, addMany, answer } = pendingCommands();
+    addMany(2 * WINDOW);
+    await settled();
+    const [releases, renewals] = [addMany(100, Rank.release), addMany(10, Rank.upkeep)];
+    await settled();
+    expect(sent.slice(WINDOW)).toEqual(renewals);
+    await answer(150);
+    expect(sent.slice(WINDOW + 10, WINDOW + 110)).toEqual(releases);
+    expect(sent[WINDOW + 110]?.rank).toBe(Rank.acquisition);
+  });
+
+  it('have a bound also for what holds leases', async () => {
+    const { pending, addMany } = pendingCommands();
+    addMany(5 * WINDOW, Rank.upkeep);
+    await settled();
+    expect(pending.underWay).toBe(2 * WINDOW);
+  });
+
+  it('count from when they are sent, and know that moment on both clocks', async () => {
+    const { clock, sent, addMany, answer } = pendingCommands();
+    addMany(WINDOW + 1);
+    await settled();
+    await clock.advance(TIMEOUT / 2);
+    await answer(1);
+    const [last] = sent.slice(-1);
+    expect(last?.sentAt).toBe(clock.monotonic());
+    expect(last?.departure).toEqual({ monotonic: clock.monotonic(), wall: clock.wall() });
+  });
+
+  it('tell those that were never sent that they were not, when the server is silent', async () => {
+    const { clock, rejected, addMany } = pendingCommands();
+    addMany(2 * WINDOW);
+    await settled();
+    await clock.advance(TIMEOUT);
+    expect(rejected.filter((message) => message === 'no answer')).toHaveLength(WINDOW);
+    expect(rejected.filter((message) => message === 'never sent')).toHaveLength(WINDOW);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('are told while they wait that nobody wants them, and are not sent', async () => {
+    const { clock, sent, rejected, pending, addMany, answer } = pendingCommands();
+    addMany(WINDOW);
+    const waiting = addMany(10);
+    await settled();
+    for (const exchange of waiting.slice(0, 9)) exchange.unwantedNow = true;
+    await clock.advance(TIMEOUT - 1);
+    expect(rejected).toHaveLength(9);
+    expect(pending.queued).toBe(1);
+    for (const exchange of waiting) exchange.unwantedNow = true;
+    await answer(WINDOW);
+    expect(rejected).toHaveLength(10);
+    expect(sent).toHaveLength(WINDOW);
   });
 });

@@ -1,3 +1,5 @@
+import type { Moment } from '../../common/clock.js';
+import type { Asker } from '../driver.js';
 import type { NodeError } from './node-error.js';
 
 /** What one node said: done, not ours any more (to a release), who holds it (to an acquisition), or an error. */
@@ -26,6 +28,7 @@ export interface BallotTerms {
   /** How many tokens. */
   readonly tokens?: number;
   readonly waiter?: Waiter;
+  readonly asker?: Asker;
 }
 
 /**
@@ -40,8 +43,14 @@ export class Ballot {
   #awaited?: { readonly node: number; readonly resolve: () => void };
   /** When the first node was asked for the lock, on the monotonic clock, ms. */
   askedAt?: number;
-  /** Redlock has its result: a vote that is cast now would be nobody's to give back. */
-  over = false;
+  /** Before the first of the votes in favour was asked for; undefined when one was asked for at once. */
+  departure?: Moment;
+  #inFavour = false;
+  /**
+   * `decided`: Redlock has its result, so that nothing is asked a second time. `withdrawn`: the lock was given back, so that
+   * nothing may be asked that was not sent before.
+   */
+  state: 'open' | 'decided' | 'withdrawn' = 'open';
 
   constructor(
     readonly key: string,
@@ -54,6 +63,14 @@ export class Ballot {
   record(node: number, answer: Answer): void {
     this.answers[node] = answer;
     if (this.#awaited?.node === node) this.#awaited.resolve();
+  }
+
+  /** @param departure of the command, where it had to wait until it was sent */
+  recordVote(node: number, departure: Moment | undefined): void {
+    if (!departure || !this.#inFavour) this.departure = departure;
+    else if (this.departure && departure.monotonic < this.departure.monotonic) this.departure = departure;
+    this.#inFavour = true;
+    this.record(node, 'yes');
   }
 
   /** Resolves when that node has answered, or has failed to; for one node at a time. */

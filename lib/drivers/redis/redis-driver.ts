@@ -256,7 +256,7 @@ export class RedisDriver implements Driver {
     );
   }
 
-  #candidacy({ name, ttl, fencing, tokens = 1 }: AcquireRequest): Candidacy {
+  #candidacy({ name, ttl, fencing, tokens = 1, asker }: AcquireRequest): Candidacy {
     // First, always: the nodes may know of a longer one, of somebody who has another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
@@ -264,7 +264,7 @@ export class RedisDriver implements Driver {
       );
     }
     if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
-    return { name, key: this.#keys.of(name), ttl, tokens: fencing ? tokens : 0 };
+    return { name, key: this.#keys.of(name), ttl, tokens: fencing ? tokens : 0, asker };
   }
 
   /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */

@@ -10,17 +10,11 @@ import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
 import { LockKeys, MOST_KEPT } from './lock-keys.js';
 import { NodeClock } from './node-clock.js';
 import { NODE_RECORD, NodeRecord } from './node-record.js';
-import { Exchange, PendingCommands } from './pending.js';
+import { Exchange, PendingCommands, Rank } from './pending.js';
 import { rehearse } from './rehearsal.js';
 import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
 import { writeTogether } from './write-together.js';
-
-/**
- * From how many commands without an answer the next ones are held until they can go out together: fewer belong to one lock, of
- * which a quorum has answered.
- */
-const MANY = 4;
 
 /** No node has this for a record. */
 const UNKNOWN_MARK = '?';
@@ -91,10 +85,18 @@ export class RedisNode implements ConnectionOwner {
     this.#clock = new NodeClock(settings.clock, settings.ttl);
     this.#debts = new Debts(settings.clock, settings.commandTimeout);
     if (settings.topology === 'single') this.record = this.#newRecord();
-    this.#pending = new PendingCommands(settings.clock, settings.commandTimeout, () => {
-      this.#connection.fail(
-        new NodeError(`no answer within ${settings.commandTimeout} ms`, { code: 'ETIMEDOUT' }),
-      );
+    this.#pending = new PendingCommands({
+      clock: settings.clock,
+      timeout: settings.commandTimeout,
+      send: (exchange) => this.#send(exchange),
+      together: (sendAll) => {
+        const client = this.#readyClient();
+        if (client) writeTogether(client, sendAll);
+      },
+      onTimeout: () =>
+        this.#connection.fail(
+          new NodeError(`no answer within ${settings.commandTimeout} ms`, { code: 'ETIMEDOUT' }),
+        ),
     });
   }
 
@@ -126,7 +128,7 @@ export class RedisNode implements ConnectionOwner {
     this.#client = undefined;
     this.#refusal = new NodeError('the coordinator has been stopped', { sent: false });
     this.#debts.close();
-    this.#pending.rejectAll(this.#refusal);
+    this.#pending.rejectAll(this.#refusal, this.#refusal);
     await this.#connection.stop();
   }
 
@@ -138,32 +140,37 @@ export class RedisNode implements ConnectionOwner {
   /**
    * As `send`, without a promise of its own.
    * @param onReply gets the reply, and when the command was sent, on the monotonic clock, ms
+   * @param rank that of what comes seldom, and must not wait behind a crowd: one such command renews many leases
    */
   call(
     command: Command,
     onReply: (reply: unknown, sentAt: number) => void,
     onError: (error: NodeError) => void,
+    rank: Rank = Rank.upkeep,
   ): void {
-    this.exchange(new Call(command, onReply, onError));
+    this.exchange(new Call(command, onReply, onError, rank));
   }
 
   /** Every acquisition and release passes here once per node. */
   exchange(exchange: Exchange): void {
+    if (this.#readyClient()) this.#pending.submit(exchange);
+    else exchange.onError(this.#refusal);
+  }
+
+  #readyClient(): RedisClient | undefined {
     const client = this.#client;
-    if (client?.status !== 'ready') {
-      if (client) this.#connection.fail(new NodeError('the connection was lost'));
-      exchange.onError(this.#refusal);
-      return;
-    }
-    // Few go out at once; among many the next ones come when the answers do, and so together.
-    if (this.#pending.size >= MANY) writeTogether(client);
-    this.#pending.add(exchange);
+    if (client?.status === 'ready') return client;
+    if (client) this.#connection.fail(new NodeError('the connection was lost'));
+    return undefined;
+  }
+
+  #send(exchange: Exchange): void {
     const failed = (error: unknown): void => {
       if (this.#pending.settle(exchange)) exchange.onError(cleanError(error, this.#settings.secrets));
     };
     let reply: Promise<unknown>;
     try {
-      reply = exchange.send(client);
+      reply = exchange.send(this.#client as RedisClient);
     } catch (error) {
       failed(error);
       return;
@@ -178,12 +185,13 @@ export class RedisNode implements ConnectionOwner {
     args: readonly string[],
     onReply: (reply: unknown, sentAt: number) => void,
     onError: (error: NodeError) => void,
+    rank?: Rank,
   ): void {
     const whole = (error: NodeError): void => {
       if (!error.message.startsWith('NOSCRIPT')) return onError(error);
-      this.call((client) => sendScript(client, script, keys, args), onReply, onError);
+      this.call((client) => sendScript(client, script, keys, args), onReply, onError, rank);
     };
-    this.call((client) => callScript(client, script, keys, args), onReply, whole);
+    this.call((client) => callScript(client, script, keys, args), onReply, whole, rank);
   }
 
   /** Why this node must not be asked for a lock now, or that its record has to be read first. */
@@ -308,7 +316,7 @@ export class RedisNode implements ConnectionOwner {
     this.runId = '';
     this.#debts.rest();
     this.#refusal = new NodeError(error.message, { sent: false, code: error.code });
-    this.#pending.rejectAll(error);
+    this.#pending.rejectAll(error, this.#refusal);
     if (this.#stopped) return;
     this.sayDown();
     this.#settings.onChange(this);
@@ -369,6 +377,7 @@ class Call extends Exchange {
     readonly send: Command,
     private readonly replied: (reply: unknown, sentAt: number) => void,
     readonly onError: (error: NodeError) => void,
+    readonly rank: Rank,
   ) {
     super();
   }

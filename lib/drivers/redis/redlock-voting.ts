@@ -1,6 +1,6 @@
 import { ExecutionError } from 'redlock';
 import type { Clock } from '../../common/clock.js';
-import type { AcquireReply, Grant } from '../driver.js';
+import type { AcquireReply, Asker, Grant } from '../driver.js';
 import { Ballot, type Busy, isBusy, type Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import type { NodeError } from './node-error.js';
@@ -17,6 +17,12 @@ export interface Candidacy {
   readonly ttl: number;
   /** How many fencing tokens; 0 for none. */
   readonly tokens: number;
+  readonly asker?: Asker;
+}
+
+interface RedisGrant extends Grant {
+  /** Where a node had not answered yet, and may not even have been asked. */
+  ballot?: Ballot;
 }
 
 export interface Verdict {
@@ -54,16 +60,21 @@ export class RedlockVoting {
    * @param waiter who waits, or lines up, if somebody does
    */
   acquire(candidacy: Candidacy, waiter?: Waiter): Promise<Verdict> {
-    const { key, ttl, tokens } = candidacy;
+    const { key, ttl, tokens, asker } = candidacy;
     // The node that keeps the order of those who wait has the last word.
     const gate = waiter?.node ?? this.#electorate.queueNode;
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
-    const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', { hint, tokens, waiter });
+    const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', {
+      hint,
+      tokens,
+      waiter,
+      asker,
+    });
     return this.#redlock.acquire([ballot], wholeMs(ttl)).then(
       () => {
-        ballot.over = true;
+        ballot.state = 'decided';
         return tokens === 0 && ballot.answers[gate] === 'yes'
-          ? granted(candidacy, ballot)
+          ? this.#granted(candidacy, ballot)
           : this.#confirm(candidacy, ballot, gate);
       },
       (error: unknown) => this.#refuse(candidacy, ballot, error),
@@ -79,11 +90,12 @@ export class RedlockVoting {
       await this.#giveBackVotes(ballot);
       return { ballot, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
     }
-    if (tokens === 0) return granted(candidacy, ballot);
+    if (tokens === 0) return this.#granted(candidacy, ballot);
     try {
-      return granted(candidacy, ballot, (await this.#tokens.agree(name, ballot)) - tokens + 1);
+      return this.#granted(candidacy, ballot, (await this.#tokens.agree(name, ballot)) - tokens + 1);
     } catch (error) {
       // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
+      ballot.state = 'withdrawn';
       await this.release({ name, id: ballot.id }, key).catch(() => undefined);
       throw error;
     }
@@ -103,8 +115,8 @@ export class RedlockVoting {
    * Takes the lock on the waiter's node alone, for `ttl` ms, or lines up for it there.
    * @throws NodeError
    */
-  async join({ key }: Pick<Candidacy, 'key'>, waiter: Waiter, ttl: number): Promise<'granted' | Busy> {
-    const ballot = new Ballot(key, waiter.id, 'acquire', { waiter });
+  async join({ key, asker }: Candidacy, waiter: Waiter, ttl: number): Promise<'granted' | Busy> {
+    const ballot = new Ballot(key, waiter.id, 'acquire', { waiter, asker });
     const voter = this.#voters[waiter.node] as Voter;
     await new Promise((resolve) => voter.acquire(ballot, ttl, resolve));
     const answer = ballot.answers[waiter.node];
@@ -112,7 +124,8 @@ export class RedlockVoting {
     return isBusy(answer) ? answer : 'granted';
   }
 
-  async release(grant: Grant, key: string): Promise<boolean> {
+  async release(grant: RedisGrant, key: string): Promise<boolean> {
+    if (grant.ballot) grant.ballot.state = 'withdrawn';
     const ballot = new Ballot(key, grant.id, 'release');
     try {
       await this.#redlock.release(held(ballot, grant));
@@ -133,7 +146,16 @@ export class RedlockVoting {
     throw this.#electorate.unavailable(what, failuresOf(ballot));
   }
 
+  #granted({ name, ttl }: Candidacy, ballot: Ballot, fencingToken?: number): Verdict {
+    const { id, departure: since } = ballot;
+    const grant: RedisGrant = fencingToken === undefined ? { name, id } : { name, id, fencingToken };
+    if (ballot.answers.length < this.#voters.length || ballot.answers.includes(undefined))
+      grant.ballot = ballot;
+    return { ballot, reply: { granted: true, grant, term: since && { since, ms: wholeMs(ttl) } } };
+  }
+
   async #giveBackVotes(ballot: Ballot): Promise<void> {
+    ballot.state = 'withdrawn';
     await Promise.all(this.#voters.map((voter) => voter.giveBack(ballot)));
   }
 
@@ -143,12 +165,6 @@ export class RedlockVoting {
       throw this.#electorate.unavailable(what, failuresOf(ballot));
     }
   }
-}
-
-function granted({ name }: Candidacy, ballot: Ballot, fencingToken?: number): Verdict {
-  const { id } = ballot;
-  const grant = fencingToken === undefined ? { name, id } : { name, id, fencingToken };
-  return { ballot, reply: { granted: true, grant } };
 }
 
 /** Redlock takes whole ms only. */

@@ -28,7 +28,7 @@ export class SingleAttempts extends Redlock<Ballot> {
   ): Promise<Attempt> {
     // Redlock gives a failed acquisition back.
     const partial = ttl === undefined && ballot.purpose === 'acquire';
-    if (partial) ballot.over = true;
+    if (partial) ballot.state = 'withdrawn';
     return new Promise((resolve) => {
       let inFavour = 0;
       let against = 0;

@@ -1,7 +1,7 @@
 import type { Answer, Ballot } from './ballot.js';
 import type { RedisClient } from './clients.js';
 import { NodeError } from './node-error.js';
-import { Exchange } from './pending.js';
+import { Exchange, Rank } from './pending.js';
 import type { RedisNode } from './redis-node.js';
 import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
 import { ACQUIRE, RELEASE } from './scripts.js';
@@ -95,9 +95,25 @@ class Acquisition extends Asking {
     super(question, whole);
   }
 
+  get rank(): Rank {
+    return Rank.acquisition;
+  }
+
+  override get unwanted(): NodeError | undefined {
+    const { state, terms } = this.question.ballot;
+    if (state === 'withdrawn')
+      return new NodeError('was not asked, as the others have decided', { sent: false });
+    if (state === 'decided' || !terms.asker?.hasGone) return undefined;
+    return new NodeError(
+      'was not asked within the time allowed: too many commands of this process waited to be sent before it',
+      { sent: false },
+    );
+  }
+
   override begin(): void {
     const { ballot, node } = this.question;
-    if (ballot.over) return this.fail(new NodeError('was too slow to be asked again', { sent: false }));
+    if (ballot.state !== 'open')
+      return this.fail(new NodeError('was too slow to be asked again', { sent: false }));
     const { refusal } = node;
     if (refusal === undefined) node.exchange(this);
     else if (refusal === 'enrol') this.#enrol(changing);
@@ -135,7 +151,8 @@ class Acquisition extends Asking {
     const jumped = node.observe(now, this.sentAt);
     if (jumped) return this.fail(jumped);
     if (token !== undefined) ballot.tokens[index] = token;
-    this.answer('yes');
+    ballot.recordVote(index, this.departure);
+    this.question.done(true);
   }
 
   protected sendWhole(): void {
@@ -155,6 +172,10 @@ class Acquisition extends Asking {
 class Release extends Asking {
   constructor(question: Question, whole = false) {
     super(question, whole);
+  }
+
+  get rank(): Rank {
+    return Rank.release;
   }
 
   send(client: RedisClient): Promise<unknown> {
@@ -190,6 +211,7 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
         if (!error.answered) node.owe(key, id);
         resolve();
       },
+      Rank.release,
     );
   });
 }
