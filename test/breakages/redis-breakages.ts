@@ -15,8 +15,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('zrem', KEYS[3], ARGV[1])\n  return 0\nend\nredis.call('del', KEYS[1])",
-        replace: "redis.call('del', KEYS[1])",
+        find: "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('zrem', KEYS[3], ARGV[1])\n  return 0\nend\nlocal holder = false",
+        replace: 'local holder = false',
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
@@ -27,8 +27,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: 'if holder == ARGV[i + 1] then',
-        replace: 'if holder then',
+        find: "if holder == ARGV[i + 1] then\n    holder = redis.pcall('pexpire', KEYS[i], ARGV[1])",
+        replace: "if holder then\n    holder = redis.pcall('set', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])",
       },
     ],
     foundBy: spec('test/integration/redis/late-commands.spec.ts', 'renews nothing that has gone'),
@@ -51,8 +51,9 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: 'if holder == ARGV[i + 1] then',
-        replace: 'if not holder or holder == ARGV[i + 1] then',
+        find: "if holder == ARGV[i + 1] then\n    holder = redis.pcall('pexpire', KEYS[i], ARGV[1])",
+        replace:
+          "if not holder or holder == ARGV[i + 1] then\n    holder = redis.pcall('set', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])",
       },
     ],
     foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|order: .*never joined'),

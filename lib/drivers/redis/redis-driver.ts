@@ -243,9 +243,15 @@ export class RedisDriver implements Driver {
   async announce(memberId: string, ttl: number): Promise<void> {
     const { quorum } = this.#electorate;
     void this.#electorate.enrol();
+    const key = memberKeyOf(memberId);
+    const ms = Math.max(1, Math.floor(ttl));
     await this.#electorate.ask(
       `announce the member "${memberId}"`,
-      (client) => client.set(memberKeyOf(memberId), memberId, 'PX', Math.max(1, Math.floor(ttl))),
+      async (client) => {
+        // A Redis that is full does this for a member that has been there before.
+        const known: unknown = await client.pexpire(key, ms);
+        return Number(known) === 1 || client.set(key, memberId, 'PX', ms);
+      },
       (replies) => replies.length >= quorum,
     );
   }

@@ -33,6 +33,9 @@ const QUEUE_TTL = 60_000;
  * Beside the key stand those who wait for it: their ids in a sorted set, by the order in which they came, and in another
  * one their processes, by the time until which each is believed to be alive, in ms of the node's time. An id begins with
  * its process. The queue only says who is next: whatever happens to it, the key has one holder. Both sets expire.
+ *
+ * A Redis that is full (maxmemory, noeviction) refuses what needs memory, but not in a script that has written already. What a
+ * held lease and its waiters need therefore begins with a write that needs none: PEXPIRE, ZREM or DEL.
  */
 
 /**
@@ -98,12 +101,15 @@ if redis.call('exists', KEYS[1], KEYS[3]) > 0 then
         redis.call('zadd', KEYS[3], last + 1, ARGV[1])
       end
       local ms = math.floor(now / 1000)
-      redis.call('zremrangebyscore', KEYS[4], '-inf', ms - ${QUEUE_TTL})
       redis.call('zadd', KEYS[4], ms + ARGV[5], string.match(ARGV[1], '^%w+'))
+      redis.call('zremrangebyscore', KEYS[4], '-inf', ms - ${QUEUE_TTL})
       redis.call('pexpire', KEYS[3], ${QUEUE_TTL})
       redis.call('pexpire', KEYS[4], ${QUEUE_TTL})
     end
     return { 0, now, redis.call('pttl', KEYS[1]), holder }
+  end
+  if holder then
+    redis.call('pexpire', KEYS[1], ARGV[2])
   end
 end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -136,8 +142,8 @@ local reply = { 1, now }
 local ms = math.floor(now / 1000)
 local at = 5
 for lock = 2, #KEYS, 3 do
-  redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])
   redis.call('pexpire', KEYS[lock + 1], ${QUEUE_TTL})
+  redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])
   redis.call('pexpire', KEYS[lock + 2], ${QUEUE_TTL})
   local holder = redis.call('get', KEYS[lock])${grantNext('KEYS[lock]', 'KEYS[lock + 1]', 'KEYS[lock + 2]', 'ARGV[4]')}
   local seen = { holder or '', redis.call('pttl', KEYS[lock]) }
@@ -164,6 +170,7 @@ if redis.call('get', KEYS[1]) ~= ARGV[1] then
   return 0
 end
 local token = math.max(tonumber(redis.call('get', KEYS[2]) or 0), tonumber(ARGV[2]))
+redis.call('pexpire', KEYS[2], ${FENCING_COUNTER_TTL})
 redis.call('set', KEYS[2], string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})
 return token
 `);
@@ -180,7 +187,7 @@ for i = 1, #KEYS do
   local holder = redis.pcall('get', KEYS[i])
   local status = holder and -1 or 0
   if holder == ARGV[i + 1] then
-    holder = redis.pcall('set', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])
+    holder = redis.pcall('pexpire', KEYS[i], ARGV[1])
     status = 1
   end
   reply[i + 1] = type(holder) == 'table' and holder.err or status
@@ -201,13 +208,14 @@ if redis.call('get', KEYS[1]) ~= ARGV[1] then
   redis.call('zrem', KEYS[3], ARGV[1])
   return 0
 end
-redis.call('del', KEYS[1])
-if redis.call('exists', KEYS[3]) == 0 or (ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2]) then
-  return 1
+local holder = false
+if redis.call('exists', KEYS[3]) > 0 and (ARGV[2] == '' or redis.call('get', KEYS[2]) == ARGV[2]) then
+  local time = redis.call('time')
+  local now = time[1] * 1000000 + time[2]${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[3]')}
 end
-local time = redis.call('time')
-local now = time[1] * 1000000 + time[2]
-local holder = false${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[3]')}
+if not holder then
+  redis.call('del', KEYS[1])
+end
 return 1
 `);
 
@@ -270,6 +278,8 @@ if list and list ~= '-' and list ~= ARGV[1] then
   end
 end
 record = string.format('%s %s %.0f %.0f', run, ARGV[1], born, longest)
-redis.call('set', KEYS[1], record, 'PX', string.format('%.0f', math.max(ARGV[4], 3 * longest)))
+local kept = string.format('%.0f', math.max(ARGV[4], 3 * longest))
+redis.call('pexpire', KEYS[1], kept)
+redis.call('set', KEYS[1], record, 'PX', kept)
 return { 1, now * 1000, record, math.max(0, born + longest - now) }
 `);
