@@ -49,7 +49,10 @@ export interface CoordinationOptions {
   readonly persistent?: boolean;
   /** Redis: a name for the list of nodes, where replicas reach the same nodes under different addresses. */
   readonly nodeList?: string;
-  /** Maps a prefixed lock name to its Redis key; default `coordination:lock:` + the name. */
+  /**
+   * Maps a prefixed lock name to its Redis key; default `coordination:lock:` + the name. Has to be a pure function: the same
+   * key for a name each time, on every replica. It is called once for each acquisition.
+   */
   readonly lockKey?: (name: string) => string;
 }
 

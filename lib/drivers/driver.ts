@@ -25,6 +25,12 @@ export interface Driver {
   /** The most leases that one renewal should have: both sides have to be done with them in a millisecond or two. */
   readonly renewsAtOnce: number;
 
+  /**
+   * Where the back end has the lock with this name, prefixed: equal keys are one lock. Asked once per acquisition; without it, the
+   * name is the key.
+   */
+  keyOf?(name: string): string;
+
   /** Connects, and rejects when the back end cannot be used. A driver is started at most once. */
   start(): Promise<void>;
 
@@ -72,6 +78,8 @@ export interface Driver {
 export interface AcquireRequest {
   /** The lock's name, with the coordinator's prefix. */
   readonly name: string;
+  /** What {@link Driver.keyOf} has made of it. */
+  readonly key?: string;
   /** How long the lease lasts without renewal, ms. */
   readonly ttl: number;
   /** Whether the grant gets a fencing token. */
@@ -106,6 +114,8 @@ export interface Grant {
   readonly name: string;
   /** Names this one acquisition, and no other; what is stored in the back end. */
   readonly id: string;
+  /** Where it is stored, on a driver whose locks have keys. */
+  readonly key?: string;
   /**
    * Larger than the token of every lease of this name before, over all processes; there when it was asked for. A
    * whole number below 2^53.

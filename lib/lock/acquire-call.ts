@@ -33,6 +33,8 @@ export interface AcquireCall extends AcquireTerms {
   readonly since: number;
   /** Told before the call waits for the first time; tells once. */
   readonly onWaiting: () => void;
+  /** Of the lock in the back end; made once for each call. */
+  key?: string;
   /** The line of the handle that it was made with, once it is inside. */
   handleLine?: WaitingLine;
 }

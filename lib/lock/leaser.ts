@@ -216,7 +216,12 @@ export class Leaser implements LeaseKeeper {
    * A fair call waits in the back end's order from the start, and so never in a line of this process.
    * Not `async`: nearly every call finds nobody in the line, and each promise on its way costs. */
   #acquire(call: AcquireCall): Promise<Acquisition> {
-    const line = call.fair ? new WaitingLine() : this.#lineOf(call.name);
+    try {
+      call.key = this.context.driver.keyOf?.(this.settings.prefix + call.name);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const line = call.fair ? new WaitingLine() : this.#lineOf(call.key ?? call.name);
     return line.tryEnter() ? this.#contend(call, line) : this.#contendInTurn(call, line);
   }
 
@@ -250,11 +255,12 @@ export class Leaser implements LeaseKeeper {
   }
 
   #contend(call: AcquireCall, line: WaitingLine): Promise<Acquisition> {
-    const { name, ttl, fencing, fair, patience, onWaiting } = call;
+    const { name, key, ttl, fencing, fair, patience, onWaiting } = call;
     const { driver, clock } = this.context;
     const tenure = new Tenure(clock, { ttl, fencing }, !fair);
     const request = {
       name: this.settings.prefix + name,
+      key,
       ttl,
       fencing,
       tokens: tenure.size,
@@ -264,7 +270,7 @@ export class Leaser implements LeaseKeeper {
     };
     const take = (granted: Tenure, deadline: Deadline, now: number): HeldLease =>
       this.#take(call, line, granted, deadline, now);
-    const onDefeat = (leftover?: Promise<void>): void => this.#leaveAfter(leftover, line, name);
+    const onDefeat = (leftover?: Promise<void>): void => this.#leaveAfter(leftover, line);
     return new Contest({ driver, clock, patience, line, request, tenure, onWaiting, take, onDefeat }).run();
   }
 
@@ -278,10 +284,10 @@ export class Leaser implements LeaseKeeper {
     return lease;
   }
 
-  /** The next one of this process may not ask for the name while an abandoned try for it is under way. */
-  #leaveAfter(leftover: Promise<void> | undefined, line: WaitingLine, name: string): void {
-    if (!leftover) return this.#leave(line, name);
-    this.#finishLater(leftover.then(() => this.#leave(line, name)));
+  /** The next one of this process may not ask for the lock while an abandoned try for it is under way. */
+  #leaveAfter(leftover: Promise<void> | undefined, line: WaitingLine): void {
+    if (!leftover) return this.#leave(line);
+    this.#finishLater(leftover.then(() => this.#leave(line)));
   }
 
   /** The coordinator's stop waits for it. */
@@ -304,17 +310,17 @@ export class Leaser implements LeaseKeeper {
     };
   }
 
-  #lineOf(name: string): WaitingLine {
-    let line = this.#lines.get(name);
-    if (!line) this.#lines.set(name, (line = new WaitingLine()));
+  #lineOf(key: string): WaitingLine {
+    let line = this.#lines.get(key);
+    if (!line) this.#lines.set(key, (line = new WaitingLine(key)));
     return line;
   }
 
-  #leave(line: WaitingLine, name: string): void {
+  #leave(line: WaitingLine): void {
     line.leave();
     if (!line.idle) return;
     line.outage = undefined;
-    if (this.#lines.size > FEW_LINES && this.#lines.get(name) === line) this.#lines.delete(name);
+    if (this.#lines.size > FEW_LINES && this.#lines.get(line.key) === line) this.#lines.delete(line.key);
     // Whoever was to have it has gone.
     const { offer } = line;
     line.offer = undefined;
@@ -326,7 +332,7 @@ export class Leaser implements LeaseKeeper {
     if (!holding) return;
     lease.holding = undefined;
     this.#held.remove(holding.slot);
-    this.#leave(holding.line, lease.name);
+    this.#leave(holding.line);
     this.#checkIdle();
   }
 

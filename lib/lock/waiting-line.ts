@@ -8,11 +8,14 @@ interface Waiter {
 
 /**
  * First come, first served, one inside at a time: whoever enters keeps the place until `leave`.
- * One such line stands in front of each lock name, so that a process has one contender per lock.
+ * One such line stands in front of each lock, so that a process has one contender per lock.
  */
 export class WaitingLine {
   #occupied = false;
   readonly #waiters = new Set<Waiter>();
+
+  /** @param key of the lock, where the line is that of a lock */
+  constructor(readonly key = '') {}
 
   /**
    * Since when, on the monotonic clock in ms, the back end does not answer the one inside, and its last error. Kept

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
 import { Memo } from '../../common/memo.js';
 import { BackendUnavailableError, InvalidOptionsError } from '../../errors.js';
@@ -51,10 +52,10 @@ export class RedisDriver implements Driver {
   readonly #health: BackendHealth;
   readonly #queue: WaiterQueue;
   readonly #places: PlaceContext;
-  readonly #keyOf: (name: string) => string;
-  /** The keys of the names that were asked for of late. */
-  readonly #keys: Memo<string>;
-  readonly #rehearsalKey: (random: string) => string;
+  readonly keyOf: (name: string) => string;
+  readonly #rehearsalName: string;
+  /** Of that name; made at the start. */
+  #rehearsalKey = '';
   readonly #clock: Clock;
   readonly #commandTimeout: number;
   readonly #maxTtl: number;
@@ -72,9 +73,10 @@ export class RedisDriver implements Driver {
     const commandTimeout = plans[0]?.commandTimeout ?? settings.ttl;
     this.#clock = clock;
     this.#commandTimeout = commandTimeout;
-    this.#rehearsalKey = (text) => this.#keyOf(`${settings.prefix ?? ''}coordination-rehearsal:${text}`);
-    this.#keyOf = settings.keyOf ? checkedKeys(settings.keyOf) : lockKeyOf;
-    this.#keys = new Memo(this.#keyOf, MOST_KEPT);
+    const placeholder = randomUUID();
+    this.#rehearsalName = `${settings.prefix ?? ''}coordination-rehearsal:${placeholder}`;
+    const keys = new Memo(lockKeyOf, MOST_KEPT);
+    this.keyOf = settings.keyOf ? checkedKeys(settings.keyOf) : (name) => keys.of(name);
     const list = listOfNodes(
       plans.map(({ name }) => name),
       settings.nodeList,
@@ -88,7 +90,8 @@ export class RedisDriver implements Driver {
           clock,
           commandTimeout,
           secrets: plan.secrets,
-          rehearsalKey: this.#rehearsalKey,
+          // The application's function may not work any more when a connection is made anew.
+          rehearsalKey: (random) => this.#rehearsalKey.replaceAll(placeholder, random),
           topology: plan.topology,
           ttl: settings.ttl,
           longestTtl: () => this.#longestTtl,
@@ -126,7 +129,7 @@ export class RedisDriver implements Driver {
 
   async start(): Promise<void> {
     // Before anything is connected.
-    this.#rehearsalKey('start');
+    this.#rehearsalKey = this.keyOf(this.#rehearsalName);
     const failures = await this.#electorate.start(this.#clock, this.#commandTimeout, (node) => {
       if (this.#started) node.sayDown();
     });
@@ -158,17 +161,17 @@ export class RedisDriver implements Driver {
   }
 
   renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
-    const keys = grants.map(({ name }) => this.#keyOf(name));
+    const keys = grants.map((grant) => this.#keyOf(grant));
     return new RenewalRound(this.#electorate, grants, keys, ttl).run();
   }
 
   release(grant: Grant): Promise<boolean> {
-    return this.#voting.release(grant, this.#keys.of(grant.name));
+    return this.#voting.release(grant, this.#keyOf(grant));
   }
 
   async isOwner(grant: Grant): Promise<boolean> {
     const { nodes, quorum } = this.#electorate;
-    const key = this.#keys.of(grant.name);
+    const key = this.#keyOf(grant);
     const count = (replies: readonly unknown[]): number => replies.filter((id) => id === grant.id).length;
     const replies = await this.#electorate.ask(
       `tell who holds "${grant.name}"`,
@@ -200,7 +203,7 @@ export class RedisDriver implements Driver {
 
   /** Who has the lock on which node, and on how many nobody has. */
   async #holdersOf(name: string): Promise<{ holders: Map<RedisNode, string>; free: number }> {
-    const key = this.#keys.of(name);
+    const key = this.keyOf(name);
     const holders = new Map<RedisNode, string>();
     const found = await this.#electorate.ask(`break the lock "${name}"`, async (client, node) => {
       const holder = (await client.eval(HOLDER.text, 1, key)) as string | null;
@@ -218,7 +221,7 @@ export class RedisDriver implements Driver {
     holders: ReadonlyMap<RedisNode, string>,
     needed: number,
   ): Promise<{ ids: string[]; ms: number }> {
-    const key = this.#keys.of(name);
+    const key = this.keyOf(name);
     const ids: string[] = [];
     const replies = await this.#electorate.ask(
       `break the lock "${name}"`,
@@ -262,7 +265,13 @@ export class RedisDriver implements Driver {
     );
   }
 
-  #candidacy({ name, ttl, fencing, tokens = 1, asker }: AcquireRequest): Candidacy {
+  /** As it was when the lock was taken: an application may make another key of the name by now. */
+  #keyOf({ key, name }: Grant | AcquireRequest): string {
+    return key ?? this.keyOf(name);
+  }
+
+  #candidacy(request: AcquireRequest): Candidacy {
+    const { name, ttl, fencing, tokens = 1, asker } = request;
     // First, always: the nodes may know of a longer one, of somebody who has another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
@@ -270,7 +279,7 @@ export class RedisDriver implements Driver {
       );
     }
     if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
-    return { name, key: this.#keys.of(name), ttl, tokens: fencing ? tokens : 0, asker };
+    return { name, key: this.#keyOf(request), ttl, tokens: fencing ? tokens : 0, asker };
   }
 
   /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */

@@ -43,6 +43,7 @@ export class RedisPlace implements Place, EntryOwner {
   readonly #request: AcquireRequest;
   readonly #wake: () => void;
   readonly #context: PlaceContext;
+  #candidacy: Candidacy | undefined;
   #state: 'out' | 'entering' | 'queued' | 'turn' = 'out';
   #entry?: Entry;
 
@@ -88,22 +89,23 @@ export class RedisPlace implements Place, EntryOwner {
     this.#wake();
   }
 
-  get #candidacy(): Candidacy {
-    return this.#context.candidacyOf(this.#request);
+  /** Made once: a waiter tries again as what it has begun as. */
+  #asCandidate(): Candidacy {
+    return (this.#candidacy ??= this.#context.candidacyOf(this.#request));
   }
 
   async #tryFromQueue(): Promise<AcquireReply> {
     const entry = this.#entry;
     if (entry && this.#state === 'queued' && !entry.isSure()) await this.#context.queue.look(entry);
     if (this.#state === 'queued') return { granted: false, remaining: this.#entry?.remaining };
-    return await (this.#state === 'turn' ? this.#takeTurn(this.#candidacy) : this.#enter());
+    return await (this.#state === 'turn' ? this.#takeTurn(this.#asCandidate()) : this.#enter());
   }
 
   /** Asks all nodes, and lines up at one of them when that says that the lock is taken. */
   #enter(): Promise<AcquireReply> {
     let candidacy: Candidacy;
     try {
-      candidacy = this.#candidacy;
+      candidacy = this.#asCandidate();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -171,7 +173,7 @@ export class RedisPlace implements Place, EntryOwner {
     if (electorate.nodes.length === 1 && tokens === 0 && trusted && entry.age < FRESH) {
       this.#end();
       const term = { since: entry.since, ms: Math.min(SHORT_GRANT, ttl) };
-      return { granted: true, grant: { name, id: entry.id }, term };
+      return { granted: true, grant: { name, id: entry.id, key: entry.key }, term };
     }
     // What was sent under an id is never in doubt for the next try: each has an id of its own.
     const id = queue.newId();

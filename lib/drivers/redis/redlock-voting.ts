@@ -147,8 +147,9 @@ export class RedlockVoting {
   }
 
   #granted({ name, ttl }: Candidacy, ballot: Ballot, fencingToken?: number): Verdict {
-    const { id, departure: since } = ballot;
-    const grant: RedisGrant = fencingToken === undefined ? { name, id } : { name, id, fencingToken };
+    const { id, key, departure: since } = ballot;
+    const grant: RedisGrant =
+      fencingToken === undefined ? { name, id, key } : { name, id, key, fencingToken };
     if (ballot.answers.length < this.#voters.length || ballot.answers.includes(undefined))
       grant.ballot = ballot;
     return { ballot, reply: { granted: true, grant, term: since && { since, ms: wholeMs(ttl) } } };

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CoordinatorService } from 'nestjs-coordination';
 import { startRedis, stopAllRedis } from '../../support/redis-server.js';
@@ -26,5 +27,82 @@ describe('a lockKey of the application’s', () => {
     const lockKey = (() => undefined) as unknown as () => string;
     const coordinator = new CoordinatorService({ backendUrl: url, lockKey });
     await expect(coordinator.start()).rejects.toThrow('lockKey must return the key');
+  });
+
+  it('is asked once for each acquisition, whatever becomes of the lease', async () => {
+    const { url } = await startRedis();
+    const asked: string[] = [];
+    const lockKey = (name: string): string => {
+      asked.push(name);
+      return name;
+    };
+    const [one, two] = [1, 2].map(() => new CoordinatorService({ backendUrl: url, lockKey, ttl: 300 }));
+    await Promise.all([one!.start(), two!.start()]);
+    asked.length = 0;
+    const lease = await one!.getLock('share').hold();
+    const waiting = two!.getLock('share').hold({ blocking: true });
+    const { deadline } = lease;
+    await expect.poll(() => lease.deadline).toBeGreaterThan(deadline);
+    await lease.release();
+    const next = await waiting;
+    const handed = two!.getLock('share').hold();
+    await expect.poll(() => asked).toHaveLength(3);
+    await next.release();
+    await (await handed).release();
+    expect(asked).toEqual(['share', 'share', 'share']);
+    await Promise.all([one!.stop(), two!.stop()]);
+  });
+
+  it('that gives each tenant another key gives none the lock of another, from whatever context the lease is used', async () => {
+    const server = await startRedis();
+    const client = server.client();
+    const tenant = new AsyncLocalStorage<string>();
+    const lockKey = (name: string): string => `${tenant.getStore() ?? 'nobody'}:${name}`;
+    const coordinator = new CoordinatorService({ backendUrl: server.url, lockKey, ttl: 300 });
+    const lost: string[] = [];
+    coordinator.on('lease.lost', ({ lock }) => lost.push(lock));
+    await coordinator.start();
+    const lock = (): ReturnType<typeof coordinator.getLock> => coordinator.getLock('share');
+    const leases = await Promise.all(['a', 'b'].map((each) => tenant.run(each, () => lock().hold())));
+    expect((await client.keys('*:share')).toSorted()).toEqual(['a:share', 'b:share']);
+    const deadlines = leases.map(({ deadline }) => deadline);
+    await expect.poll(() => leases.every((lease, index) => lease.deadline > deadlines[index]!)).toBe(true);
+    const waiting = tenant.run('b', () => lock().hold());
+    // By a third one.
+    await tenant.run('c', () => leases[0]!.release());
+    expect(await client.keys('*:share')).toEqual(['b:share']);
+    await leases[1]!.release();
+    await (await waiting).release();
+    expect(await client.keys('*:share')).toEqual([]);
+    expect(lost).toEqual([]);
+    await coordinator.stop();
+  });
+
+  it('that throws for one name later takes no lease of another name away', async () => {
+    const server = await startRedis();
+    let broken = false;
+    const lockKey = (name: string): string => {
+      if (broken) throw new Error('no tenant here');
+      return `key:${name}`;
+    };
+    const coordinator = new CoordinatorService({
+      backendUrl: server.url,
+      lockKey,
+      ttl: 2000,
+      heartbeat: 100,
+    });
+    await coordinator.start();
+    const names = Array.from({ length: 20 }, (_, index) => `share-${index}`);
+    const leases = await Promise.all(names.map((name) => coordinator.getLock(name).hold()));
+    broken = true;
+    const deadlines = leases.map(({ deadline }) => deadline);
+    // Also when the connection has been made anew.
+    const client = server.client();
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect.poll(() => leases.every((lease, index) => lease.deadline > deadlines[index]!)).toBe(true);
+    await expect(coordinator.getLock('share-20').acquire(false)).rejects.toThrow('no tenant here');
+    await Promise.all(leases.map((lease) => lease.release()));
+    expect(await client.keys('key:*')).toEqual([]);
+    await coordinator.stop();
   });
 });
