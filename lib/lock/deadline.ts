@@ -40,6 +40,11 @@ export class Deadline {
     return new Deadline(clock, usableTime(ttl), since);
   }
 
+  /** Whether the back end has granted the whole of that ttl, ms, and not a part of it. */
+  covers(ttl: number): boolean {
+    return this.#duration >= usableTime(ttl);
+  }
+
   /** Milliseconds left; 0 when over. */
   remaining(): number {
     if (this.#over) return 0;

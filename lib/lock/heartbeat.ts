@@ -12,6 +12,12 @@ const SHORTEST_RETRY_MS = 20;
 /** How long a lease may last before it gets a place in the timetable, ms: most have ended by then. */
 const YOUNG_MS = 50;
 
+/**
+ * How long a grant of less than the ttl may last before the rest of the ttl is asked for, ms: the work of most is over by then,
+ * and a back end that stalls later costs no lease.
+ */
+const BRIEF_MS = 5;
+
 /** Nothing is appointed sooner than this, ms. */
 const SHORTEST_DELAY_MS = 1;
 
@@ -35,6 +41,8 @@ export class Heartbeat {
   readonly #timetable: Timetable;
   /** Those without a place in it yet. */
   readonly #young = new Batch(Infinity, Infinity, () => undefined);
+  /** Those of which the back end has granted only a part of the ttl. */
+  readonly #brief = new Batch(Infinity, Infinity, () => undefined);
   /** Those whose last renewal failed, which a warning said. */
   readonly #failing = new Set<HeldLease>();
   #presence?: Appointment;
@@ -73,6 +81,11 @@ export class Heartbeat {
   /** Keeps the lease alive until `drop`. */
   keep(lease: HeldLease): void {
     if (!this.driver.leasesExpire) return;
+    if (!lease.term.covers(lease.ttl)) {
+      this.#brief.join(lease);
+      this.#brief.appointment ??= this.schedule.at(briefUntil(lease), () => this.#renewBrief());
+      return;
+    }
     const delay = this.#delayBefore(lease.monotonicDeadline, lease.ttl, lease.holding?.since);
     if (delay < 2 * YOUNG_MS) return this.#appoint([lease], lease.ttl, delay);
     this.#young.join(lease);
@@ -91,6 +104,21 @@ export class Heartbeat {
     }
     // The process was held up for so long.
     for (const batch of overdue) void this.#renew(batch);
+  }
+
+  /** All together as soon as the first of them is due: one call costs as much as another. */
+  #renewBrief(): void {
+    this.#brief.appointment = undefined;
+    const { leases } = this.#brief;
+    if (leases.length === 0) return;
+    const first = leases.reduce((soonest, lease) => Math.min(soonest, briefUntil(lease)), Infinity);
+    if (first > this.clock.monotonic()) {
+      this.#brief.appointment = this.schedule.at(first, () => this.#renewBrief());
+      return;
+    }
+    const batches: Batch[] = [];
+    for (const lease of leases) this.#joinOne(batches, lease);
+    for (const batch of batches) void this.#renew(batch);
   }
 
   #joinOne(batches: Batch[], lease: HeldLease): void {
@@ -218,6 +246,11 @@ export class Heartbeat {
       if (this.#presence) this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
     });
   }
+}
+
+/** When a lease that has only a part of its ttl is renewed, on the monotonic clock, ms. */
+function briefUntil({ holding, monotonicDeadline }: HeldLease): number {
+  return (holding?.tenure.since ?? monotonicDeadline) + BRIEF_MS;
 }
 
 /** What is left of the one that ends first, ms. */

@@ -228,8 +228,10 @@ export class HeldLease implements Lease {
       // While that is on its way, as it need not wait for this.
       if (heldUntilNow) this.keeper.onLeft(this);
       const freed = await freeing;
-      if (heldUntilNow && !freed) this.#loseAtRelease();
-      end = { kind: heldUntilNow && freed ? 'released' : 'lost' };
+      // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
+      const inTime = heldUntilNow && (freed || this.#deadline.over);
+      if (heldUntilNow && !inTime) this.#loseAtRelease();
+      end = { kind: inTime ? 'released' : 'lost' };
     } catch (error) {
       end = heldUntilNow ? { kind: 'unconfirmed', error } : { kind: 'lost' };
     }
@@ -242,7 +244,7 @@ export class HeldLease implements Lease {
   #loseAtRelease(): void {
     this.#lost = new LeaseLostError(
       `Lock "${this.name}": ${this.keeper.memberId} found at release that the back end no longer had its lease; work done under it may not have been alone`,
-      this.#deadline.over ? 'expired' : 'broken',
+      'broken',
     );
     this.keeper.onLost(this, this.#lost);
   }

@@ -25,7 +25,7 @@ export class Tenure {
   /** Whether it may carry more than one lease. */
   readonly #shared: boolean;
   #grant?: Grant;
-  #until = 0;
+  #since = 0;
   #left = MOST_LEASES;
   #lease?: HeldLease;
   #revoked = false;
@@ -57,9 +57,14 @@ export class Tenure {
       return false;
     }
     this.#grant = grant;
-    this.#until = now + LONGEST_HAND_ON;
+    this.#since = now;
     this.#left = MOST_LEASES;
     return true;
+  }
+
+  /** When it began, on the monotonic clock, ms. */
+  get since(): number {
+    return this.#since;
   }
 
   /** The grant under which the next lease stands; each lease has a fencing token of its own. */
@@ -80,7 +85,8 @@ export class Tenure {
    * @param deadline of that one
    */
   mayHandOn(deadline: Deadline): boolean {
-    return this.#shared && this.#left > 0 && this.#clock.monotonic() < this.#until && this.mayBegin(deadline);
+    const until = this.#since + LONGEST_HAND_ON;
+    return this.#shared && this.#left > 0 && this.#clock.monotonic() < until && this.mayBegin(deadline);
   }
 
   /**

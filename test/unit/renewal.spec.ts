@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
+import type { AcquireRequest } from '../../lib/drivers/driver.js';
+import type { HeldLease } from '../../lib/lock/lease.js';
 import { LeaserBench } from '../support/leaser-bench.js';
 
 const down = new BackendUnavailableError('down');
@@ -214,5 +216,63 @@ describe('the presence of the member', () => {
     late.answer();
     await stopping;
     expect(bench.driver.members.size).toBe(0);
+  });
+});
+
+describe('the renewal of a lease of which the back end has granted a part', () => {
+  const SETTINGS = { ttl: 10_000, heartbeat: 3000 };
+
+  async function briefly(bench: LeaserBench, name: string, ms = 700): Promise<HeldLease> {
+    const since = { monotonic: bench.clock.monotonic(), wall: bench.clock.wall() };
+    const grant = { name, id: `grant-of-${name}` };
+    bench.driver.holders.set(name, { id: grant.id, request: {} as AcquireRequest });
+    bench.driver.answer('tryAcquire', { granted: true, grant, term: { since, ms } });
+    return bench.take({ name });
+  }
+
+  it('comes at once, and then as of any other', async () => {
+    const bench = new LeaserBench(SETTINGS);
+    const lease = await briefly(bench, 'lock');
+    await bench.clock.advance(5);
+    expect(bench.driver.count('renew')).toBe(1);
+    expect(lease.remaining()).toBe(10_000 - 102);
+    await bench.clock.advance(2800);
+    expect(bench.driver.count('renew')).toBe(1);
+    await bench.clock.advance(200);
+    expect(bench.driver.count('renew')).toBe(2);
+  });
+
+  it('does not come when the work is done by then', async () => {
+    const bench = new LeaserBench(SETTINGS);
+    for (let round = 0; round < 10; round += 1) {
+      const lease = await briefly(bench, 'lock');
+      await bench.clock.advance(4);
+      await lease.release();
+    }
+    await bench.clock.advance(10_000);
+    expect(bench.driver.count('renew')).toBe(0);
+  });
+
+  it('is one call for all of them', async () => {
+    const bench = new LeaserBench(SETTINGS);
+    await briefly(bench, 'first');
+    await bench.clock.advance(3);
+    await briefly(bench, 'second');
+    await bench.clock.advance(2);
+    await briefly(bench, 'third');
+    await bench.clock.advance(5);
+    const names = bench.driver.calls.filter(({ operation }) => operation === 'renew').map(({ name }) => name);
+    expect(names.map((name) => name.split(' ').toSorted())).toEqual([['first', 'second'], ['third']]);
+  });
+
+  it('is repeated when it fails, and counts as an outage when the time is over', async () => {
+    const bench = new LeaserBench(SETTINGS);
+    const lease = await briefly(bench, 'lock');
+    bench.driver.goDown();
+    await bench.clock.advance(300);
+    expect(bench.driver.count('renew')).toBeGreaterThan(1);
+    expect(lease.held).toBe(true);
+    await bench.clock.advance(400);
+    expect(lease.lost?.reason).toBe('backend-down');
   });
 });

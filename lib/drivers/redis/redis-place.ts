@@ -8,8 +8,11 @@ import { SHORT_GRANT } from './scripts.js';
 import type { WaiterQueue } from './waiter-queue.js';
 import type { QueuedWaiter } from './waiters.js';
 
-/** How much of a short grant may be used up when its lease begins, ms; the work needs the rest. */
-const FRESH = SHORT_GRANT / 2;
+/**
+ * How much of a short grant may be used up when the lease is asked to last longer, as its share: the node has to answer before
+ * the rest is over.
+ */
+const FRESH = 1 / 2;
 
 /** The longest pause of who has the turn, and not yet the other nodes, ms: nobody tells it when they are free. */
 const LONGEST_PAUSE_AT_TURN = 100;
@@ -157,6 +160,7 @@ export class RedisPlace implements Place, EntryOwner {
     // It has left, also when it was told of a turn that it may not take.
     if (this.#entry !== entry) return { granted: false, retryAfter: 0 };
     this.#queued(entry);
+    entry.answered();
     if (remaining !== undefined && remaining >= 0) entry.remaining = remaining;
     // It may be its turn by now: the message can be faster than the reply.
     if (this.#state !== 'entering') return { granted: false, retryAfter: 0 };
@@ -170,10 +174,11 @@ export class RedisPlace implements Place, EntryOwner {
     const { name, ttl, tokens } = candidacy;
     // A clock that jumped may have ended the lease of somebody else.
     const trusted = electorate.nodes[entry.node]?.refusal === undefined;
-    if (electorate.nodes.length === 1 && tokens === 0 && trusted && entry.age < FRESH) {
+    const ms = Math.min(SHORT_GRANT, ttl);
+    if (electorate.nodes.length === 1 && tokens === 0 && trusted && entry.age + entry.trip < FRESH * ms) {
       this.#end();
-      const term = { since: entry.since, ms: Math.min(SHORT_GRANT, ttl) };
-      return { granted: true, grant: { name, id: entry.id, key: entry.key }, term };
+      const grant = { name, id: entry.id, key: entry.key };
+      return { granted: true, grant, term: { since: entry.since, ms } };
     }
     // What was sent under an id is never in doubt for the next try: each has an id of its own.
     const id = queue.newId();
@@ -247,6 +252,8 @@ class Entry implements QueuedWaiter {
   since: Moment;
   /** How long the holder has it at most, ms, where known. */
   remaining: number | undefined;
+  /** How long the node took to answer the last time, ms. */
+  trip = 0;
   queued = false;
   asking: QueuedWaiter['asking'];
   #sureSince: number;
@@ -288,8 +295,14 @@ class Entry implements QueuedWaiter {
     return { id, node, alive, before };
   }
 
+  /** The node has answered what was sent at `since`. */
+  answered(): void {
+    this.trip = this.clock.monotonic() - this.since.monotonic;
+  }
+
   waited(since: Moment, pttl: number): void {
     this.since = since;
+    this.answered();
     this.#sureSince = since.monotonic;
     this.remaining = pttl < 0 ? undefined : pttl;
   }
