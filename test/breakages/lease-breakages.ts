@@ -173,7 +173,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     name: 'handed on for ever',
     wrong: 'a replica with enough waiters keeps all others out',
     edits: [
-      { file: TENURE, find: ' && this.#clock.monotonic() < this.#until', replace: '' },
+      { file: TENURE, find: ' && this.#clock.monotonic() < until', replace: '' },
       { file: TENURE, find: 'this.#left > 0 && ', replace: '' },
     ],
     foundBy: spec('test/unit/handing-on.spec.ts', 'so that other processes get their turn'),

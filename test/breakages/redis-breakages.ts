@@ -146,10 +146,10 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: PLACE,
-        find: 'const term = { since: entry.since, ms',
-        replace: 'const term = { since: momentOf(this.#context.clock), ms',
+        find: 'term: { since: entry.since, ms',
+        replace: 'term: { since: momentOf(this.#context.clock), ms',
       },
-      { file: PLACE, find: ' && entry.age < FRESH', replace: '' },
+      { file: PLACE, find: ' && entry.age + entry.trip < FRESH * ms', replace: '' },
     ],
     foundBy: spec('test/integration/redis/turns.spec.ts', 'begins before it was granted'),
   },
