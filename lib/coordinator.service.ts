@@ -5,6 +5,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { type Clock, systemClock } from './common/clock.js';
+import { outsideCalls } from './common/own-context.js';
 import { retry } from './common/retry.js';
 import { type CoordinationOptions, type ResolvedOptions, resolveOptions } from './coordination.options.js';
 import {
@@ -192,7 +193,8 @@ export class CoordinatorService
   }
 
   #after(step: () => Promise<void>): Promise<void> {
-    const next = this.#transition.then(step, step);
+    // A start or stop that a call asks for serves all others too.
+    const next = outsideCalls(() => this.#transition.then(step, step));
     // Whoever called gets the rejection; the chain itself must not count as unhandled.
     next.catch(() => undefined);
     return next;
@@ -239,7 +241,7 @@ export class CoordinatorService
       ttl: settings.ttl,
       prefix: settings.prefix,
       onBackendChange: (change) => this.#onBackendChange(driver, change),
-      warn: (message) => this.#log.warn(message),
+      warn: (message) => outsideCalls(() => this.#log.warn(message)),
     });
     const leaser = new Leaser(
       { ...settings, memberId: this.memberId },
@@ -262,8 +264,8 @@ export class CoordinatorService
 
   #onBackendChange(driver: Driver, change: BackendChange): void {
     const event = { memberId: this.memberId, at: this.#clock.wall() };
-    if (this.#running) this.#log.backend(driver, change);
-    if (change.state === 'up') this.#events.emit('backend.up', () => event);
-    else this.#events.emit('backend.down', () => ({ ...event, error: change.cause }));
+    if (this.#running) outsideCalls(() => this.#log.backend(driver, change));
+    if (change.state === 'up') this.#events.announce('backend.up', () => event);
+    else this.#events.announce('backend.down', () => ({ ...event, error: change.cause }));
   }
 }

@@ -1,3 +1,5 @@
+import { outsideCalls } from './own-context.js';
+
 /** A pending timer of a {@link Clock}. */
 export interface Timer {
   cancel(): void;
@@ -12,8 +14,8 @@ export interface Clock {
   /** Unix time in milliseconds; can step in both directions. */
   wall(): number;
   /**
-   * Runs `callback` once, not before `ms` milliseconds have passed.
-   * A `background` timer does not keep the process alive.
+   * Runs `callback` once, not before `ms` milliseconds have passed, in the async context of no call: one timer may serve
+   * many. A `background` timer does not keep the process alive.
    */
   setTimer(ms: number, callback: () => void, kind?: 'foreground' | 'background'): Timer;
   /** Runs `callback` once what the sockets have received by now has been read. */
@@ -37,7 +39,7 @@ class SystemTimer implements Timer {
   #handle?: NodeJS.Timeout;
 
   constructor(ms: number, callback: () => void, kind: 'foreground' | 'background') {
-    this.#arm(performance.now() + ms, ms, callback, kind);
+    outsideCalls(() => this.#arm(performance.now() + ms, ms, callback, kind));
   }
 
   cancel(): void {

@@ -1,5 +1,6 @@
 import { InvalidOptionsError, type LeaseLostError } from '../errors.js';
 import { shown } from './checks.js';
+import { type OwnContext, ownContext } from './own-context.js';
 
 interface LeaseEvent {
   /** The lock's name, without the prefix. */
@@ -55,6 +56,8 @@ function checkListener(name: unknown, listener: unknown): void {
 /** An object of its own for each call of `on`: the same function may listen twice. */
 interface Subscription {
   readonly listener: (event: never) => unknown;
+  /** Where it was subscribed. */
+  readonly context: OwnContext;
 }
 
 /** Typed events. A listener that throws, or rejects, is reported and changes nothing for anybody else. */
@@ -67,25 +70,35 @@ export class CoordinatorEmitter {
     checkListener(name, listener);
     let listeners = this.#listeners.get(name);
     if (!listeners) this.#listeners.set(name, (listeners = new Set()));
-    const subscription: Subscription = { listener };
+    const subscription: Subscription = { listener, context: ownContext() };
     listeners.add(subscription);
     return () => {
       listeners.delete(subscription);
     };
   }
 
-  /** `event` is made only when somebody listens. */
+  /** What a call does, told in its async context. `event` is made only when somebody listens. */
   emit<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E]): void {
     const listeners = this.#listeners.get(name);
     if (!listeners || listeners.size === 0) return;
     const payload = event();
-    for (const { listener } of [...listeners]) {
-      try {
-        const result: unknown = listener(payload as never);
-        if (result instanceof Promise) result.catch((error: unknown) => this.#fail(name, error));
-      } catch (error) {
-        this.#fail(name, error);
-      }
+    for (const { listener } of [...listeners]) this.#tell(name, listener, payload);
+  }
+
+  /** What happens by itself, or because of somebody else's call: each listener is told in its own async context. */
+  announce<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E]): void {
+    const listeners = this.#listeners.get(name);
+    if (!listeners || listeners.size === 0) return;
+    const payload = event();
+    for (const { listener, context } of [...listeners]) context(() => this.#tell(name, listener, payload));
+  }
+
+  #tell(name: CoordinatorEventName, listener: Subscription['listener'], payload: unknown): void {
+    try {
+      const result: unknown = listener(payload as never);
+      if (result instanceof Promise) result.catch((error: unknown) => this.#fail(name, error));
+    } catch (error) {
+      this.#fail(name, error);
     }
   }
 

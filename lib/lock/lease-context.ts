@@ -2,22 +2,41 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HeldLease, Lease } from './lease.js';
 
 /** A lease that the running code is under, and the one outside it. */
-interface LeaseContext {
-  readonly lease: HeldLease;
+export interface LeaseContext {
+  /** Undefined until it was taken, where the code around a body begins before. */
+  readonly lease: HeldLease | undefined;
   /** The function that runs under the lease, for messages. */
   readonly label: string;
-  readonly outer?: LeaseContext;
+  readonly outer: LeaseContext | undefined;
+  /** The call of a handler whose body has not begun in this context; opaque here. */
+  readonly call: object | undefined;
 }
 
 const storage = new AsyncLocalStorage<LeaseContext>();
 
 /** Runs `body` so that it and what it calls see `lease` as the current one. */
 export function runUnder<T>(lease: HeldLease, label: string, body: () => T): T {
-  return storage.run({ lease, label, outer: storage.getStore() }, body);
+  const outer = storage.getStore();
+  return storage.run({ lease, label, outer, call: outer?.call }, body);
+}
+
+/** As {@link runUnder}, for the body of a handler: what it calls is no part of the handler's own call any more. */
+export function runBodyUnder<T>(lease: HeldLease, label: string, body: () => T): T {
+  return storage.run({ lease, label, outer: storage.getStore(), call: undefined }, body);
+}
+
+/** Runs what is around a handler; `context` may get its lease meanwhile. */
+export function runAround<T>(context: LeaseContext, work: () => T): T {
+  return storage.run(context, work);
+}
+
+export function currentContext(): LeaseContext | undefined {
+  return storage.getStore();
 }
 
 /**
- * The innermost lease under which this async context runs, set by `using` and `@Synchronized`.
+ * The innermost lease under which this async context runs, set by `using` and `@Synchronized`. Around a handler the
+ * interceptors inside have it too, from when it was taken: one that commits after the handler can look at it.
  *
  * A lease that was lost is still given while its body runs, so that `assertHeld()` throws and `signal` is aborted.
  *
@@ -32,15 +51,17 @@ export function runUnder<T>(lease: HeldLease, label: string, body: () => T): T {
  * @publicApi
  */
 export function currentLease(): Lease | undefined {
-  const lease = storage.getStore()?.lease;
+  let context = storage.getStore();
+  while (context && !context.lease) context = context.outer;
+  const lease = context?.lease;
   return lease?.givenBack === false ? lease : undefined;
 }
 
 /** The function of this async context that already holds the lock, if there is one. */
 export function holderInThisContext(keeper: unknown, name: string): string | undefined {
   for (let context = storage.getStore(); context; context = context.outer) {
-    if (context.lease.name === name && context.lease.isKeptBy(keeper) && context.lease.held)
-      return context.label;
+    const { lease, label } = context;
+    if (lease?.name === name && lease.isKeptBy(keeper) && lease.held) return label;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../common/clock.js';
 import { logSafely } from '../common/log-safely.js';
+import { outsideCalls } from '../common/own-context.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import type { LeaseLostError } from '../errors.js';
 import type { HeldLease, LeaseEnd } from './lease.js';
@@ -65,9 +66,10 @@ export class LeaseReports {
     this.#debug(() => `Lock "${lock}" not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
   }
 
+  /** Noticed by a timer, or by a call that has nothing to do with it: it is told in the context of neither. */
   lost(lease: HeldLease, error: LeaseLostError): void {
-    this.warn(error.message);
-    this.context.events.emit('lease.lost', () => ({ ...this.#about(lease.name), error }));
+    outsideCalls(() => this.warn(error.message));
+    this.context.events.announce('lease.lost', () => ({ ...this.#about(lease.name), error }));
   }
 
   /** @param since when the lease began, on the monotonic clock, ms; undefined for one that was lost */

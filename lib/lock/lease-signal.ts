@@ -1,11 +1,16 @@
+import { ownContext } from '../common/own-context.js';
+
 /**
  * A real AbortSignal that looks at the clock whenever it is read.
  *
  * A timer alone is late when the event loop was blocked or the process stopped: the first look after waking would
  * still see a lease that is over. `check` ends the lease, and so aborts this signal, if it is time.
+ *
+ * Whatever ends the lease, a timer or another call, its listeners run in the async context of who asked for the signal.
  */
 export class LeaseSignal {
   readonly #controller = new AbortController();
+  readonly #context = ownContext();
 
   constructor(check: () => void) {
     const { signal } = this.#controller;
@@ -38,6 +43,6 @@ export class LeaseSignal {
   }
 
   abort(reason: Error): void {
-    this.#controller.abort(reason);
+    this.#context(() => this.#controller.abort(reason));
   }
 }

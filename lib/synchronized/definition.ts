@@ -1,5 +1,4 @@
 import { isObservable, Observable } from 'rxjs';
-import { InvalidOptionsError } from '../errors.js';
 import type { LockProvider } from '../lock/lock-provider.js';
 import { theRunningProviderNamed } from '../lock/lock-provider.js';
 import { boundProvider } from './host-binding.js';
@@ -16,7 +15,9 @@ export interface SynchronizedDefinition {
   readonly label: string;
   readonly options: SynchronizedOptions;
   readonly returns: ReturnKind;
-  /** The name, when it depends on no argument: the lock can be taken before any other interceptor. */
+  /** The method has taken the HTTP response by `@Res()` or `@Next()`, so that Nest does not answer for it. */
+  readonly takesResponse: boolean;
+  /** The name, when it depends on no argument. */
   readonly constantName?: string;
   nameOf(self: unknown, args: readonly unknown[]): string;
 }
@@ -38,13 +39,6 @@ export function providerOf(definition: SynchronizedDefinition, self: unknown): L
 
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-}
-
-/** The error of a method that returned an async iterable which nobody could know of. */
-export function hiddenIterable(label: string): InvalidOptionsError {
-  return new InvalidOptionsError(
-    `${label}: it returned an async iterable without being an async generator; pass { returns: 'async-iterable' }`,
-  );
 }
 
 const AsyncGeneratorFunction = Object.getPrototypeOf(async function* () {}) as object;

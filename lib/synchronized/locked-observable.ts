@@ -1,6 +1,8 @@
 import { Observable, type Subscriber, Subscription } from 'rxjs';
 import type { HeldLease } from '../lock/lease.js';
-import { runUnder } from '../lock/lease-context.js';
+import { ownContext } from '../common/own-context.js';
+import { LockAcquireFailedError } from '../errors.js';
+import { runBodyUnder } from '../lock/lease-context.js';
 import type { SynchronizedDefinition } from './definition.js';
 
 export type Take = (signal: AbortSignal) => Promise<HeldLease | undefined>;
@@ -60,13 +62,18 @@ function pipeUnder(
   );
 }
 
-/** The source, run under the lease, which errors as soon as the lease is lost; it does not begin under one that is over. */
+/**
+ * The source, run under the lease, which errors as soon as the lease is lost; it does not begin under one that is over.
+ * @param ended aborts when nobody waits for it any more
+ */
 export function endWithLease(
   lease: HeldLease,
   definition: SynchronizedDefinition,
   source: () => Observable<unknown>,
+  ended?: AbortSignal,
 ): Observable<unknown> {
   return new Observable((subscriber) => {
+    if (ended) endWith(ended, definition, subscriber);
     const { signal } = lease;
     const onLost = (): void => subscriber.error(signal.reason);
     // The event loop may have been blocked since it was taken.
@@ -75,6 +82,21 @@ export function endWithLease(
       signal.addEventListener('abort', onLost, { once: true });
       subscriber.add(() => signal.removeEventListener('abort', onLost));
     }
-    subscriber.add(runUnder(lease, definition.label, () => source().subscribe(subscriber)));
+    subscriber.add(runBodyUnder(lease, definition.label, () => source().subscribe(subscriber)));
   });
+}
+
+/** Nest unsubscribes by itself from some of what nobody waits for; the rest would never end. */
+function endWith(ended: AbortSignal, { label }: SynchronizedDefinition, subscriber: Subscriber<unknown>): void {
+  const context = ownContext();
+  const end = (): void => {
+    if (subscriber.closed) return;
+    const left = `${label}: its client has left, so the Observable that it returned was ended`;
+    context(() => subscriber.error(new LockAcquireFailedError(left)));
+  };
+  // Nest, told in the same turn of the event loop, goes first.
+  const endSoon = (): void => void setImmediate(end);
+  if (ended.aborted) return endSoon();
+  ended.addEventListener('abort', endSoon, { once: true });
+  subscriber.add(() => ended.removeEventListener('abort', endSoon));
 }

@@ -1,14 +1,13 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isObservable } from 'rxjs';
 import { LockAcquireFailedError } from '../errors.js';
 import type { HeldLease } from '../lock/lease.js';
-import { runUnder } from '../lock/lease-context.js';
+import { currentContext, type LeaseContext, runAround, runBodyUnder } from '../lock/lease-context.js';
 import type { LockProvider } from '../lock/lock-provider.js';
+import { begun } from '../lock/under-lease.js';
+import type { Client } from './client.js';
 import type { SynchronizedDefinition } from './definition.js';
 import { endWithLease } from './locked-observable.js';
 import { takeLease } from './take-lease.js';
-
-const storage = new AsyncLocalStorage<Scope | undefined>();
 
 /** The lock of one name within a scope. */
 interface Entry {
@@ -26,37 +25,57 @@ interface Entry {
  * A handler that is entered again in the same call (a retry interceptor) finds its lock taken, and waits for the body
  * that still runs. An earlier try that has not begun by then was given up, and never begins.
  */
-export class Scope {
+export class Scope implements LeaseContext {
+  /** The lock that was taken last, which what is around the handler finds as the current one. */
+  lease: HeldLease | undefined;
+  readonly outer = currentContext();
   readonly #entries = new Map<string, Entry>();
   readonly #leases: HeldLease[] = [];
   readonly #ended = new AbortController();
   /** Bodies, and other users of the locks, that have not ended. */
   readonly #running = new Set<Promise<void>>();
+  #skipped = false;
 
+  /** @param client whom the call is for, where the transport shows it */
   constructor(
     private readonly definition: SynchronizedDefinition,
     private readonly provider: LockProvider,
+    private readonly client: Client | undefined,
   ) {}
+
+  get label(): string {
+    return this.definition.label;
+  }
+
+  get call(): this {
+    return this;
+  }
+
+  /** True when the handler was not entered, as its lock was not to be had. */
+  get skipped(): boolean {
+    return this.#skipped;
+  }
 
   /**
    * The scope of this async context, if it is one of this very method. Also when it has ended: pipes that were still
    * running when the call ended must not start the body afterwards.
    */
   static of(definition: SynchronizedDefinition): Scope | undefined {
-    const scope = storage.getStore();
-    return scope?.definition === definition ? scope : undefined;
+    const call = currentContext()?.call;
+    return call instanceof Scope && call.definition === definition ? call : undefined;
   }
 
-  /** Runs `work` so that the handler finds this scope. */
+  /** Runs `work` so that the handler finds this scope, and what is around the handler its lease. */
   run<T>(work: () => T): T {
-    return storage.run(this, work);
+    return runAround(this, work);
   }
 
   /** Takes the lock before the handler is entered; false when the handler is to be skipped. */
   async take(name: string): Promise<boolean> {
     const lease = await this.#entryOf(name).lease;
-    this.#ended.signal.throwIfAborted();
-    return lease !== undefined;
+    this.#throwIfOver();
+    this.#skipped = lease === undefined;
+    return !this.#skipped;
   }
 
   /** Runs the handler's body under the lock. Nothing runs when the scope has ended meanwhile. */
@@ -64,18 +83,19 @@ export class Scope {
     const entry = this.#entryOf(name);
     const turn = (entry.entered += 1);
     const lease = await entry.lease;
+    this.#skipped = lease === undefined;
     if (!lease) return undefined;
     const before = entry.lastBody;
     const ended = this.#begin((running) => (entry.lastBody = running));
     try {
       await before;
-      this.#ended.signal.throwIfAborted();
+      this.#throwIfOver();
       if (entry.entered !== turn) throw this.#notRun('the call was tried again');
       // A lock that was taken before the handler, or for an earlier try of it.
       if (lease.lost) throw lease.lost;
       const { label, options } = this.definition;
-      const result = await storage.run(undefined, () => runUnder(lease, label, body));
-      if (isObservable(result)) return endWithLease(lease, this.definition, () => result);
+      const result = await runBodyUnder(lease, label, () => begun(body()));
+      if (isObservable(result)) return endWithLease(lease, this.definition, () => result, this.#ended.signal);
       if (lease.lost && options.onLost !== 'warn') throw lease.lost;
       return result;
     } finally {
@@ -87,7 +107,10 @@ export class Scope {
   holdWhile(reading: Promise<void>, cut: () => void): void {
     const ended = this.#begin(() => undefined);
     const signals = this.definition.options.onLost === 'warn' ? [] : this.#leases.map(({ signal }) => signal);
-    for (const signal of signals) signal.addEventListener('abort', cut, { once: true });
+    for (const signal of signals) {
+      if (signal.aborted) cut();
+      else signal.addEventListener('abort', cut, { once: true });
+    }
     void reading.then(() => {
       for (const signal of signals) signal.removeEventListener('abort', cut);
       ended();
@@ -100,10 +123,19 @@ export class Scope {
     return this.#leases.map((lease) => lease.lost).find((lost) => lost !== undefined);
   }
 
-  /** The client has left: who still waits for a lock gives up the place; a body that runs goes on under its lock. */
+  /**
+   * The client has left: who still waits for a lock gives up the place, and an Observable is ended; a body that runs goes
+   * on under its lock.
+   */
   abandon(): void {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort(this.#notRun('the call ended'));
+  }
+
+  /** A client may have left without any event having told so yet. */
+  #throwIfOver(): void {
+    if (this.client?.gone && !this.client.answered) this.abandon();
+    this.#ended.signal.throwIfAborted();
   }
 
   #notRun(why: string): LockAcquireFailedError {
@@ -135,7 +167,7 @@ export class Scope {
     let lease: HeldLease | undefined;
     try {
       lease = await takeLease(this.definition, this.provider, name, this.#ended.signal);
-      if (lease) this.#leases.push(lease);
+      if (lease) this.#leases.push((this.lease = lease));
       return lease;
     } finally {
       // Not taken, it is asked for again when the handler is entered again.

@@ -4,12 +4,11 @@ import { InvalidOptionsError, LockNameError } from '../errors.js';
 import type { HeldLease } from '../lock/lease.js';
 import { LockNameTemplate } from '../lock/lock-name.js';
 import { runAndFinish } from '../lock/under-lease.js';
+import { laterPartOf, readTooLate } from './call-extent.js';
 import { copyFace } from './copy-face.js';
 import {
   defineSynchronized,
   definitionOf,
-  hiddenIterable,
-  isAsyncIterable,
   providerOf,
   returnKindOf,
   type SynchronizedDefinition,
@@ -19,6 +18,7 @@ import { lockedIterable } from './locked-iterable.js';
 import { lockedObservable } from './locked-observable.js';
 import { placeOf } from './method-place.js';
 import { bindTemplate } from './parameter-lookup.js';
+import { takesResponse } from './response-parameter.js';
 import { Scope } from './scope.js';
 import {
   checkSynchronizedOptions,
@@ -77,8 +77,10 @@ export function Synchronized(
       label: placeOf(target, propertyKey),
       options,
       returns: options.returns ?? returnKindOf(method, returnType),
+      takesResponse: takesResponse(target, propertyKey),
       ...namingOf(lockName, target, propertyKey),
     };
+    checkBeforeInterceptors(definition, where);
     const wrapper = wrap(method, definition);
     copyFace(method, wrapper);
     defineSynchronized(wrapper, definition);
@@ -105,6 +107,22 @@ function methodOf(target: object, descriptor: PropertyDescriptor | undefined, wh
     );
   }
   return method as Call;
+}
+
+/** @throws InvalidOptionsError when the lock cannot be taken so early */
+function checkBeforeInterceptors(definition: SynchronizedDefinition, where: string): void {
+  const { options, constantName, returns } = definition;
+  if (!options.beforeInterceptors) return;
+  if (constantName === undefined) {
+    throw new InvalidOptionsError(
+      `${where}: beforeInterceptors takes the lock before its arguments are known; use a name without parameters, as '<className>-<fName>', or leave the option out`,
+    );
+  }
+  if (returns === 'async-iterable') {
+    throw new InvalidOptionsError(
+      `${where}: beforeInterceptors is not for async generators, which take their lock with their first value; leave the option out`,
+    );
+  }
 }
 
 function namingOf(
@@ -172,10 +190,20 @@ function wrap(method: Call, definition: SynchronizedDefinition): Call {
       return lockedIterable(definition, (signal) => takeFor(definition, this, args, signal), body);
     };
   }
+  const check = checkOf(definition);
   return function (...args) {
     const scope = Scope.of(definition);
     if (scope) return runInScope(scope, definition, this, args, () => method.apply(this, args));
-    return runAlone(definition, this, args, () => settling(method.apply(this, args), definition));
+    return runAlone(definition, this, args, () => method.apply(this, args), check);
+  };
+}
+
+/** What is to be read when the lock has been given back is refused, unless the application says that this is meant. */
+function checkOf({ label, options }: SynchronizedDefinition): ((result: unknown) => void) | undefined {
+  if (options.returns === 'promise') return undefined;
+  return (result) => {
+    const later = laterPartOf(result);
+    if (later) throw readTooLate(later, label);
   };
 }
 
@@ -194,12 +222,13 @@ async function runAlone(
   self: unknown,
   args: readonly unknown[],
   body: () => unknown,
+  check: ((result: unknown) => void) | undefined,
 ): Promise<unknown> {
   const name = definition.nameOf(self, args);
   const lease = await takeLease(definition, providerOf(definition, self), name);
   if (!lease) return undefined;
   // Awaited here, which is cheaper for every call than to hand the promise on.
-  return await runAndFinish(lease, definition.label, body, definition.options.onLost);
+  return await runAndFinish(lease, definition.label, body, definition.options.onLost, check);
 }
 
 /** `async`, so that a name that cannot be made is a rejection like every other failure. */
@@ -216,15 +245,4 @@ async function takeFor(
 function observableOf(result: unknown, { label }: SynchronizedDefinition): Observable<unknown> {
   if (isObservable(result)) return result;
   throw new InvalidOptionsError(`${label}: its signature says Observable, but it returned ${kindOf(result)}`);
-}
-
-/** A lazy result cannot be held to its end once the caller has been promised a promise. */
-function settling(result: unknown, { label }: SynchronizedDefinition): unknown {
-  if (isObservable(result)) {
-    throw new InvalidOptionsError(
-      `${label}: it returned an Observable, which its signature does not show; declare ": Observable<…>" or pass { returns: 'observable' }`,
-    );
-  }
-  if (isAsyncIterable(result)) throw hiddenIterable(label);
-  return result;
 }

@@ -1,15 +1,16 @@
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { type CallHandler, type ExecutionContext, HttpStatus, type NestInterceptor } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
 import { catchError, Observable, type Subscriber, tap } from 'rxjs';
 import { CoordinationError } from '../errors.js';
 import type { LockProvider } from '../lock/lock-provider.js';
 import { clientErrorOf, tellRetryAfter } from './client-error.js';
-import { definitionOf, hiddenIterable, isAsyncIterable, type SynchronizedDefinition } from './definition.js';
-import { httpResponseOf, rawResponseOf } from './http-response.js';
+import { laterPartOf, readByNobody, whenRead } from './call-extent.js';
+import { type Client, clientOf, httpResponseOf } from './client.js';
+import { definitionOf, type SynchronizedDefinition } from './definition.js';
 import { eventOf, markUnderAppConfig } from './message-boundary.interceptor.js';
 import { refusals } from './refusals.js';
+import { nestAnswersFor } from './response-parameter.js';
 import { Scope } from './scope.js';
-import { isClosed, type RawResponse, whenRead } from './streamed-body.js';
 
 /**
  * The outermost interceptor of an application: it opens a scope around every call of a handler under `@Synchronized`,
@@ -41,20 +42,27 @@ export class SynchronizedInterceptor implements NestInterceptor {
     next: CallHandler,
   ): Observable<unknown> {
     return new Observable((subscriber) => {
-      const scope = new Scope(definition, this.provider);
-      const response = rawResponseOf(context);
-      const onClose = (): void => void (response?.writableEnded || scope.abandon());
-      response?.once('close', onClose);
+      const client = clientOf(context);
+      const scope = new Scope(definition, this.provider, client);
+      const onGone = (): void => void (client?.answered || scope.abandon());
+      const forget = client?.onGone(onGone);
       subscriber.add(() => {
-        response?.removeListener('close', onClose);
+        forget?.();
         void scope.end();
       });
       // It left while guards were asked.
-      if (response && isClosed(response)) onClose();
-      open(scope, definition, next, context, response, subscriber).catch((error: unknown) =>
-        fail(scope, error, subscriber),
-      );
+      if (client?.gone) onGone();
+      const call: HandlerCall = { scope, definition, client, context, subscriber };
+      const answer = takesAnswer(definition, context) ? () => this.#answerSkipped(context) : undefined;
+      open(call, next, answer).catch((error: unknown) => fail(call, error));
     });
+  }
+
+  /** A handler that has taken the response would have answered; as it did not run, nobody else does. */
+  #answerSkipped(context: ExecutionContext): void {
+    const { httpAdapter } = this.adapterHost;
+    const response = httpResponseOf(context);
+    if (!httpAdapter.isHeadersSent(response)) httpAdapter.reply(response, undefined, HttpStatus.NO_CONTENT);
   }
 
   /** After the headers, as in server-sent events, the message itself goes to the client. */
@@ -69,48 +77,78 @@ export class SynchronizedInterceptor implements NestInterceptor {
   }
 }
 
-async function open(
-  scope: Scope,
-  definition: SynchronizedDefinition,
-  next: CallHandler,
-  context: ExecutionContext,
-  response: RawResponse | undefined,
-  subscriber: Subscriber<unknown>,
-): Promise<void> {
-  const { constantName, returns, label } = definition;
-  // An async generator takes its lock with its first value, when this call has long ended.
-  const early = returns === 'async-iterable' ? undefined : constantName;
+interface HandlerCall {
+  readonly scope: Scope;
+  readonly definition: SynchronizedDefinition;
+  readonly client: Client | undefined;
+  readonly context: ExecutionContext;
+  readonly subscriber: Subscriber<unknown>;
+}
+
+/** True when the handler answers by the response that it has taken. */
+function takesAnswer({ takesResponse }: SynchronizedDefinition, context: ExecutionContext): boolean {
+  return takesResponse && context.getType() === 'http' && !nestAnswersFor(context.getHandler());
+}
+
+/** @param answerSkipped where the handler would have answered itself: does so for one that was skipped */
+async function open(call: HandlerCall, next: CallHandler, answerSkipped?: () => void): Promise<void> {
+  const { scope, definition, subscriber } = call;
+  const { constantName, options } = definition;
+  const early = options.beforeInterceptors ? constantName : undefined;
+  const atEnd = (): void => void complete(call, answerSkipped).catch((error: unknown) => fail(call, error));
   if (early !== undefined && !(await scope.take(early))) {
     subscriber.next(undefined);
-    subscriber.complete();
-    return;
+    return atEnd();
   }
-  const keepWhileRead = (value: unknown): void => {
-    if (returns === 'async-iterable') return;
-    // HTTP alone reads it at once, and tells when it is done.
-    if (isAsyncIterable(value) && context.getType() !== 'http') throw hiddenIterable(label);
-    const read = whenRead(value, response);
-    if (read) scope.holdWhile(read, () => response?.destroy?.());
-  };
-  const source = scope.run(() => next.handle()).pipe(tap(keepWhileRead));
+  const source = scope.run(() => next.handle()).pipe(tap((value) => holdWhileRead(call, value)));
   const inner = scope.run(() =>
     source.subscribe({
       next: (value) => subscriber.next(value),
-      error: (error: unknown) => void fail(scope, error, subscriber),
-      complete: () => void complete(scope, subscriber),
+      error: (error: unknown) => void fail(call, error),
+      complete: atEnd,
     }),
   );
   subscriber.add(inner);
 }
 
+/** What was returned may be read only now: over HTTP by who sends it, and otherwise by nobody. */
+function holdWhileRead({ scope, definition, client, context }: HandlerCall, value: unknown): void {
+  const later = laterPartOf(value);
+  if (!later) return;
+  const { returns, label, options } = definition;
+  const http = context.getType() === 'http';
+  if (returns === 'async-iterable') {
+    // It holds its lock itself. Nobody ends one whose reader left before it began to read.
+    if (http) void client?.whenGone().then(() => endIterator(later.value));
+    return;
+  }
+  if (!http) {
+    if (options.returns === 'promise') return;
+    throw readByNobody(later, label);
+  }
+  const read = whenRead(later, client);
+  if (read) scope.holdWhile(read, () => client?.cut());
+}
+
+/** Never rejects: what an iterator throws at its end, it has thrown to who read it. */
+async function endIterator(iterable: object): Promise<void> {
+  if (!('return' in iterable) || typeof iterable.return !== 'function') return;
+  await Promise.resolve(iterable.return()).catch(() => undefined);
+}
+
 /** Tells the end after the locks were given back, so that a client that comes again at once finds them free. */
-async function complete(scope: Scope, subscriber: Subscriber<unknown>): Promise<void> {
+async function complete(
+  { scope, client, subscriber }: HandlerCall,
+  answerSkipped: (() => void) | undefined,
+): Promise<void> {
+  if (answerSkipped && scope.skipped) answerSkipped();
+  else if (answerSkipped && client && !client.gone) scope.holdWhile(client.whenGone(), () => client.cut());
   await scope.end();
   if (scope.lost) subscriber.error(scope.lost);
   else subscriber.complete();
 }
 
-async function fail(scope: Scope, error: unknown, subscriber: Subscriber<unknown>): Promise<void> {
+async function fail({ scope, subscriber }: HandlerCall, error: unknown): Promise<void> {
   await scope.end();
   subscriber.error(error);
 }

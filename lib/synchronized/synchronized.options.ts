@@ -23,7 +23,16 @@ export interface SynchronizedOptions extends LockOptions {
   readonly onNotAcquired?: 'throw' | 'skip';
   /** 'throw' (the default): LeaseLostError when the body has settled · 'warn': keep the result, log it. */
   readonly onLost?: 'throw' | 'warn';
-  /** What the method returns, where its signature does not say it. */
+  /**
+   * true: a handler's lock, whose name has no parameter in it, is taken before any other interceptor begins, so that one
+   * that opens a transaction does so under the lock. Otherwise it is taken when the handler's arguments are known, after
+   * an upload was read, and not at all where an interceptor answers from a cache.
+   */
+  readonly beforeInterceptors?: boolean;
+  /**
+   * What the method returns, where its signature does not say it. 'promise' also says that the lock is given back when
+   * the promise has settled, though it was a promise of something that is read later: an Observable, a stream.
+   */
   readonly returns?: 'promise' | 'observable' | 'async-iterable';
 }
 
@@ -33,7 +42,15 @@ const CHOICES = {
   returns: ['promise', 'observable', 'async-iterable'],
 } as const;
 
-const KNOWN = ['blocking', 'ttl', 'fencing', 'fair', 'coordinator', ...Object.keys(CHOICES)];
+const KNOWN = [
+  'blocking',
+  'ttl',
+  'fencing',
+  'fair',
+  'coordinator',
+  'beforeInterceptors',
+  ...Object.keys(CHOICES),
+];
 
 /** @throws InvalidOptionsError that names the wrong options, with `where` in front */
 export function checkSynchronizedOptions(options: SynchronizedOptions, where: string): void {
@@ -45,6 +62,10 @@ export function checkSynchronizedOptions(options: SynchronizedOptions, where: st
   const { coordinator }: { readonly coordinator?: unknown } = options;
   if (coordinator !== undefined && (typeof coordinator !== 'string' || coordinator === '')) {
     problems.push(`coordinator must be the name of a coordinator, got ${shown(coordinator)}`);
+  }
+  const { beforeInterceptors }: { readonly beforeInterceptors?: unknown } = options;
+  if (beforeInterceptors !== undefined && typeof beforeInterceptors !== 'boolean') {
+    problems.push(`beforeInterceptors must be true or false, got ${shown(beforeInterceptors)}`);
   }
   for (const [key, value] of Object.entries(options)) {
     if (!KNOWN.includes(key)) problems.push(unknownOption(key, KNOWN));

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import type { Clock, Timer } from '../../common/clock.js';
+import { outsideCalls } from '../../common/own-context.js';
 import { LineChannel } from './line-channel.js';
 import { isWakeReply, type WakeReply, type WakeRequest } from './wake-messages.js';
 
@@ -31,7 +32,7 @@ export class Peer {
     private readonly onEnd: () => void,
   ) {
     this.#channel = new LineChannel(
-      connect(path),
+      outsideCalls(() => connect(path)),
       isWakeReply,
       (reply) => this.#take(reply),
       () => this.#end(),

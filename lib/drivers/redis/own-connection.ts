@@ -1,4 +1,5 @@
 import type { Timer } from '../../common/clock.js';
+import { outsideCalls } from '../../common/own-context.js';
 import { Backoff } from './backoff.js';
 import { DISCONNECT_TIMEOUT, type RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
@@ -29,7 +30,8 @@ export class OwnConnection implements Connection {
   }
 
   async start(): Promise<void> {
-    const client = this.#create();
+    // The first call that waits opens a connection for all that come after it.
+    const client = outsideCalls(this.#create);
     try {
       await this.#connect(client);
     } catch (error) {
@@ -86,8 +88,7 @@ export class OwnConnection implements Connection {
         settle(error);
         if (this.#live === client) this.fail(error);
       });
-      client
-        .connect()
+      outsideCalls(() => client.connect())
         .then(() => {
           reasons.check();
           return this.#owner.verify(client);
