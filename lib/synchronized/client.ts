@@ -5,6 +5,7 @@ import { onEnd, type Line } from './line.js';
 /** The part of an HTTP response that is looked at: Express' and Node's own, or what Fastify calls `raw`. */
 interface RawResponse extends Line {
   readonly writableEnded: boolean;
+  readonly headersSent?: boolean;
   destroy?(): unknown;
 }
 
@@ -37,6 +38,11 @@ export class Client {
   /** True when the answer was given, though it may be on its way. */
   get answered(): boolean {
     return this.response?.writableEnded === true;
+  }
+
+  /** True when a part of the answer may have been sent. */
+  get answering(): boolean {
+    return this.response?.headersSent === true;
   }
 
   /** Calls `listener` once it has gone; returns how to call that off. Has to be asked before whether it has already. */

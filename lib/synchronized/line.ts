@@ -48,6 +48,5 @@ function begin(line: Line): Watch {
 
 function end(line: Line, { ring }: Watch): void {
   watches.delete(line);
-  for (const event of EVENTS)
-    if (event === 'close' || event in line) line.removeListener(event, ring);
+  for (const event of EVENTS) if (event === 'close' || event in line) line.removeListener(event, ring);
 }

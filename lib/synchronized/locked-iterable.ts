@@ -9,14 +9,22 @@ type Source = () => AsyncIterable<unknown>;
 /**
  * An async generator that takes a lock when its first value is asked for, and holds it until it has returned, thrown or
  * been returned from. `return()` before its turn gives up its place in the queue.
+ *
+ * @param onLost called when the lease was lost, before that is thrown
  */
 export function lockedIterable(
   definition: SynchronizedDefinition,
   take: Take,
   source: Source,
+  onLost: () => void = () => undefined,
 ): AsyncGenerator<unknown, unknown, unknown> {
   const left = new AbortController();
-  const generator = generate(definition, () => take(left.signal), source, left.signal);
+  const throwIfLost = ({ lost }: HeldLease): void => {
+    if (!lost || definition.options.onLost === 'warn') return;
+    onLost();
+    throw lost;
+  };
+  const generator = generate(definition.label, () => take(left.signal), source, left.signal, throwIfLost);
   const stop = generator.return.bind(generator);
   generator.return = (value) => {
     left.abort();
@@ -26,10 +34,11 @@ export function lockedIterable(
 }
 
 async function* generate(
-  definition: SynchronizedDefinition,
+  label: string,
   take: () => Promise<HeldLease | undefined>,
   source: Source,
   left: AbortSignal,
+  throwIfLost: (lease: HeldLease) => void,
 ): AsyncGenerator<unknown, unknown, unknown> {
   let lease: HeldLease | undefined;
   try {
@@ -40,15 +49,14 @@ async function* generate(
   }
   if (!lease) return undefined;
   const held = lease;
-  const under = <T>(step: () => T): T => runUnder(held, definition.label, step);
+  const under = <T>(step: () => T): T => runUnder(held, label, step);
   let result: unknown;
   try {
     if (left.aborted) return undefined;
     // The event loop may have been blocked since it was taken.
     if (held.lost) throw held.lost;
     result = yield* guarded(
-      held,
-      definition,
+      () => throwIfLost(held),
       under(() => source()[Symbol.asyncIterator]()),
       under,
     );
@@ -56,14 +64,13 @@ async function* generate(
     await held.finish();
   }
   // The back end may say only now that the lease was gone.
-  if (held.lost && definition.options.onLost !== 'warn') throw held.lost;
+  throwIfLost(held);
   return result;
 }
 
 /** Runs every step of the iterator under the lease, and throws once the lease is lost. */
 async function* guarded(
-  lease: HeldLease,
-  definition: SynchronizedDefinition,
+  throwIfLost: () => void,
   iterator: AsyncIterator<unknown, unknown, unknown>,
   under: <T>(step: () => T) => T,
 ): AsyncGenerator<unknown, unknown, unknown> {
@@ -76,7 +83,7 @@ async function* guarded(
         throw error;
       });
       ended = step.done === true;
-      if (lease.lost && definition.options.onLost !== 'warn') throw lease.lost;
+      throwIfLost();
       if (step.done) return step.value;
       sent = yield step.value;
     }

@@ -87,7 +87,11 @@ export function endWithLease(
 }
 
 /** Nest unsubscribes by itself from some of what nobody waits for; the rest would never end. */
-function endWith(ended: AbortSignal, { label }: SynchronizedDefinition, subscriber: Subscriber<unknown>): void {
+function endWith(
+  ended: AbortSignal,
+  { label }: SynchronizedDefinition,
+  subscriber: Subscriber<unknown>,
+): void {
   const context = ownContext();
   const end = (): void => {
     if (subscriber.closed) return;

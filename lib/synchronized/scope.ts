@@ -117,6 +117,11 @@ export class Scope implements LeaseContext {
     });
   }
 
+  /** A lease that the scope does not hold itself was lost: an answer that is half sent must not look complete. */
+  cutAnswer(): void {
+    if (this.client?.answering) this.client.cut();
+  }
+
   /** Why the result of the call cannot be trusted: one of its leases was lost. */
   get lost(): Error | undefined {
     if (this.definition.options.onLost === 'warn') return undefined;

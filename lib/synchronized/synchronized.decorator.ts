@@ -187,7 +187,10 @@ function wrap(method: Call, definition: SynchronizedDefinition): Call {
   if (definition.returns === 'async-iterable') {
     return function (...args) {
       const body = (): AsyncIterable<unknown> => method.apply(this, args) as AsyncIterable<unknown>;
-      return lockedIterable(definition, (signal) => takeFor(definition, this, args, signal), body);
+      const scope = Scope.of(definition);
+      const take = (signal: AbortSignal): Promise<HeldLease | undefined> =>
+        takeFor(definition, this, args, signal);
+      return lockedIterable(definition, take, body, () => scope?.cutAnswer());
     };
   }
   const check = checkOf(definition);

@@ -1,4 +1,13 @@
-import { Controller, Injectable, Post } from '@nestjs/common';
+import {
+  type CallHandler,
+  Controller,
+  Get,
+  Injectable,
+  type NestInterceptor,
+  Post,
+  UseInterceptors,
+} from '@nestjs/common';
+import { concatMap, defer, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { currentLease, type Lease, Synchronized } from 'nestjs-coordination';
 import { Gate } from './fixtures/gate.js';
@@ -26,6 +35,46 @@ class Outer {
     const inside = await this.inner.run();
     this.afterwards = this.gate.opened.then(() => currentLease());
     return [before, inside, currentLease()?.name];
+  }
+}
+
+const seen: string[] = [];
+
+/** As one that begins and commits a transaction, each with a look at the lease. */
+@Injectable()
+class Transaction implements NestInterceptor {
+  intercept(...[, next]: [unknown, CallHandler]): Observable<unknown> {
+    const look = async (when: string): Promise<void> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(`${when}: ${currentLease()?.name}`);
+    };
+    return defer(() => look('begin')).pipe(
+      concatMap(() => next.handle()),
+      concatMap((value: unknown) => look('commit').then(() => value)),
+    );
+  }
+}
+
+@Controller('around')
+@UseInterceptors(Transaction)
+class AroundController {
+  constructor(private readonly inner: Inner) {}
+
+  @Get('late')
+  @Synchronized('outer')
+  async late(): Promise<unknown> {
+    return [await this.inner.run(), currentLease()?.name];
+  }
+
+  @Get('early')
+  @Synchronized('outer', { beforeInterceptors: true })
+  async early(): Promise<unknown> {
+    return [await this.inner.run(), currentLease()?.name];
+  }
+
+  @Get('plain')
+  async plain(): Promise<unknown> {
+    return [await this.inner.run(), currentLease()?.name];
   }
 }
 
@@ -67,6 +116,21 @@ describe('currentLease()', () => {
     expect(await sibling).toBeUndefined();
     outer.gate.open();
     expect(await outer.afterwards).toBeUndefined();
+  });
+});
+
+describe('currentLease() in what is around a handler', () => {
+  it.each([
+    ['late', ['begin: undefined', 'commit: outer']],
+    ['early', ['begin: outer', 'commit: outer']],
+    ['plain', ['begin: undefined', 'commit: undefined']],
+  ])('is the lease of the call for as long as that is held: %s', async (path, expected) => {
+    const { url } = await startApp({ controllers: [AroundController], providers: [Inner] });
+    seen.length = 0;
+    const reply = await fetch(`${url}/around/${path}`);
+    expect(seen).toEqual(expected);
+    // JSON has no undefined.
+    expect(await reply.json()).toEqual(['inner', path === 'plain' ? null : 'outer']);
   });
 });
 

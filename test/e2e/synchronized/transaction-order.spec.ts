@@ -53,6 +53,12 @@ class Routes {
   async constant(): Promise<void> {
     await write('body');
   }
+
+  @Get('early')
+  @Synchronized('exports', { beforeInterceptors: true })
+  async early(): Promise<void> {
+    await write('body');
+  }
 }
 
 @Controller()
@@ -76,6 +82,13 @@ class MethodController extends Routes {
   @Synchronized('exports')
   @UseInterceptors(Transaction)
   override async constant(): Promise<void> {
+    await write('body');
+  }
+
+  @Get('early')
+  @Synchronized('exports', { beforeInterceptors: true })
+  @UseInterceptors(Transaction)
+  override async early(): Promise<void> {
     await write('body');
   }
 }
@@ -120,9 +133,15 @@ describe.each(CASES)(
       expect(journal).toEqual(['BEGIN', 'LOCK', 'body broken', 'ROLLBACK', 'UNLOCK']);
     });
 
-    it('takes a lock whose name needs no argument before the transaction begins', async () => {
+    it('takes a lock whose name needs no argument as late as any other', async () => {
       const url = await start();
       expect((await fetch(`${url}/constant`)).status).toBe(200);
+      expect(journal).toEqual(['BEGIN', 'LOCK', 'body', 'COMMIT', 'UNLOCK']);
+    });
+
+    it('takes it before the transaction begins where that was asked for', async () => {
+      const url = await start();
+      expect((await fetch(`${url}/early`)).status).toBe(200);
       expect(journal).toEqual(['LOCK', 'BEGIN', 'body', 'COMMIT', 'UNLOCK']);
     });
 
