@@ -6,14 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { CoordinatorService, currentLease, InvalidOptionsError, Synchronized } from 'nestjs-coordination';
 import { startApp } from './fixtures/test-app.js';
 
-/** A class may not have such a method by accident; here it is meant. */
-const THEN = 'then';
-
 /** As a query of Mongoose: it runs when it is awaited, and can be iterated over as well. */
 class LazyQuery implements PromiseLike<string> {
   runs = 0;
 
-  [THEN]<A = string, B = never>(
+  // oxlint-disable-next-line unicorn/no-thenable -- a query is one on purpose
+  then<A = string, B = never>(
     onFulfilled?: ((value: string) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
