@@ -6,9 +6,9 @@ import { InvalidOptionsError } from './errors.js';
 
 interface ModuleExtras {
   /** Names this coordinator where an application has several; injected with `@InjectCoordinator(name)`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Whether every module sees the coordinator; default true. */
-  readonly isGlobal?: boolean;
+  readonly isGlobal?: boolean | undefined;
 }
 
 /** @publicApi */
@@ -24,11 +24,12 @@ export interface CoordinationOptionsFactory {
 
 /** @publicApi */
 export interface CoordinationAsyncOptions extends ModuleExtras, Pick<DynamicModule, 'imports'> {
-  readonly inject?: FactoryProvider['inject'];
+  readonly inject?: FactoryProvider['inject'] | undefined;
   // oxlint-disable-next-line typescript/no-explicit-any -- as Nest types it: the arguments are what `inject` names
-  readonly useFactory?: FactoryProvider<CoordinationOptions | Promise<CoordinationOptions>>['useFactory'];
-  readonly useClass?: Type<CoordinationOptionsFactory>;
-  readonly useExisting?: Type<CoordinationOptionsFactory> | string | symbol;
+  readonly useFactory?:
+    FactoryProvider<CoordinationOptions | Promise<CoordinationOptions>>['useFactory'] | undefined;
+  readonly useClass?: Type<CoordinationOptionsFactory> | undefined;
+  readonly useExisting?: Type<CoordinationOptionsFactory> | string | symbol | undefined;
 }
 
 /** @throws InvalidOptionsError */

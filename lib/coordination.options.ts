@@ -18,42 +18,42 @@ export interface CoordinationOptions {
    * `file:`, `file:///dir`, `memory:`, `redis://h1[,h2,h3]`, `rediss://…`, `redis+sentinel://…/master`,
    * `redis+cluster://…`, or a list of them. Default `file:`; has to be given with NODE_ENV=production.
    */
-  readonly backendUrl?: string | readonly string[];
+  readonly backendUrl?: string | readonly string[] | undefined;
   /** Names this replica; default: a random UUID. */
-  readonly agentId?: string;
+  readonly agentId?: string | undefined;
   /** In front of the member id and of every lock name; default ''. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Lease time, ms; default 10000. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** Renewal period, ms; default ttl / 3. */
-  readonly heartbeat?: number;
+  readonly heartbeat?: number | undefined;
   /** true: wait for ever · false: one try · n: wait at most n ms. Default true. */
-  readonly blocking?: boolean | number;
+  readonly blocking?: boolean | number | undefined;
   /** How long waiters and holders get at shutdown, ms; default 5000. */
-  readonly stopTimeout?: number;
+  readonly stopTimeout?: number | undefined;
   /** Give each lease a fencing token, unless a lock says otherwise; default false. */
-  readonly fencing?: boolean;
+  readonly fencing?: boolean | undefined;
   /** How long a start waits for a back end that is down, ms; default 0: it fails at once. */
-  readonly startTimeout?: number;
+  readonly startTimeout?: number | undefined;
   /** ioredis options for every node, or ready ioredis clients, one per node, instead of a URL. */
-  readonly redis?: RedisOptions | Redis | Cluster | readonly (Redis | Cluster)[];
+  readonly redis?: RedisOptions | Redis | Cluster | readonly (Redis | Cluster)[] | undefined;
   /**
    * Redis: no lease may be longer, ms, and so long a node that has restarted grants nothing. Default: the longest ttl
    * that this replica has asked for; give it on every replica where some lock has a ttl above `ttl`.
    */
-  readonly maxTtl?: number;
+  readonly maxTtl?: number | undefined;
   /**
    * Redis: every node keeps every write over a restart (`appendfsync always`), so that none is sat out; default false. The
    * same on every replica: one that gives it vouches for the nodes before all others.
    */
-  readonly persistent?: boolean;
+  readonly persistent?: boolean | undefined;
   /** Redis: a name for the list of nodes, where replicas reach the same nodes under different addresses. */
-  readonly nodeList?: string;
+  readonly nodeList?: string | undefined;
   /**
    * Maps a prefixed lock name to its Redis key; default `coordination:lock:` + the name. Has to be a pure function: the same
    * key for a name each time, on every replica. It is called once for each acquisition.
    */
-  readonly lockKey?: (name: string) => string;
+  readonly lockKey?: ((name: string) => string) | undefined;
 }
 
 /** The environment variable of each option that has one. */
@@ -73,6 +73,9 @@ export const OPTION_VARIABLES = {
 } as const;
 
 const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), 'redis', 'lockKey'];
+
+/** What `forRoot` and `forRootAsync` take besides. */
+const MODULE_OPTIONS = ['name', 'isGlobal'];
 
 const DEFAULTS = {
   backendUrl: 'file:',
@@ -106,7 +109,7 @@ type Settings = Omit<CoordinationOptions, 'backendUrl' | 'redis' | 'lockKey'>;
 export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
   const problems = Object.keys(options)
     .filter((key) => !KNOWN_OPTIONS.includes(key))
-    .map((key) => `unknown option ${shown(key)}, known are ${KNOWN_OPTIONS.join(', ')}`);
+    .map((key) => unknownOption(key));
 
   const backend = resolveBackend(options, problems);
   const settings: Settings = { ...backend?.query, ...definedOf(options) };
@@ -130,6 +133,14 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
   const { maxTtl, persistent, nodeList } = settings;
   const nodes = { maxTtl, persistent, nodeList };
   return { ...resolved, createDriver: (context) => backend.factory({ ...context, nodes }) };
+}
+
+function unknownOption(key: string): string {
+  const known = `known are ${KNOWN_OPTIONS.join(', ')}`;
+  const place = MODULE_OPTIONS.includes(key)
+    ? `it belongs to the module: forRoot({ ${key}, … }), or beside useFactory in forRootAsync; `
+    : '';
+  return `unknown option ${shown(key)}, ${place}${known}, and for the module ${MODULE_OPTIONS.join(', ')}`;
 }
 
 function resolveBackend(

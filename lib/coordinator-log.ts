@@ -2,6 +2,7 @@ import { Logger, type LoggerService, type LogLevel } from '@nestjs/common';
 import { systemClock } from './common/clock.js';
 import { logSafely } from './common/log-safely.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
+import type { Leaser } from './lock/leaser.js';
 import type { LeaserLog } from './lock/lease-reports.js';
 
 /** For how long a logger is taken to write what it wrote a moment ago, ms: Nest's own sorts its levels when it is asked. */
@@ -31,6 +32,14 @@ export class CoordinatorLog implements LeaserLog {
 
   stopped(): void {
     this.#info(`Coordinator stopped (${this.#who})`);
+  }
+
+  /** @param timeout how long they have, ms */
+  stopping({ held, waiting }: Leaser['usage'], timeout: number): void {
+    if (held === 0 && waiting === 0) return;
+    this.#info(
+      `Coordinator stops in at most ${Math.ceil(timeout)} ms (stopTimeout; ${this.#who}): ${counted(held, 'lease is', 'leases are')} held, and ${counted(waiting, 'call waits', 'calls wait')} for one`,
+    );
   }
 
   startsLater(timeout: number, { message }: Error): void {
@@ -85,4 +94,8 @@ export class CoordinatorLog implements LeaserLog {
   #info(message: string): void {
     logSafely(() => this.#logger.log(message));
   }
+}
+
+function counted(count: number, one: string, several: string): string {
+  return `${count} ${count === 1 ? one : several}`;
 }

@@ -4,6 +4,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import { inspect, type InspectOptions } from 'node:util';
 import { type Clock, systemClock } from './common/clock.js';
 import { outsideCalls } from './common/own-context.js';
 import { retry } from './common/retry.js';
@@ -183,13 +184,23 @@ export class CoordinatorService
 
   /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining. */
   beforeApplicationShutdown(): void {
-    if (!this.#running) return;
-    this.#drainUntil ??= this.#clock.monotonic() + this.#options.stopTimeout;
+    if (!this.#running || this.#drainUntil !== undefined) return;
+    this.#drainUntil = this.#clock.monotonic() + this.#options.stopTimeout;
+    this.#log.stopping(this.#running.leaser.usage, this.#options.stopTimeout);
     this.#running.leaser.drain.begin(this.#options.stopTimeout);
   }
 
   onApplicationShutdown(): Promise<void> {
     return this.stop();
+  }
+
+  toJSON(): object {
+    const { agentId, prefix, memberId, started } = this;
+    return { agentId, prefix, memberId, started };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `CoordinatorService ${inspect(this.toJSON(), options)}`;
   }
 
   #after(step: () => Promise<void>): Promise<void> {
@@ -253,8 +264,9 @@ export class CoordinatorService
   async #stop(): Promise<void> {
     const running = this.#running;
     if (!running) return;
-    const timeLeft =
-      this.#drainUntil === undefined ? this.#options.stopTimeout : this.#drainUntil - this.#clock.monotonic();
+    // A coordinator that is stopped by hand.
+    this.beforeApplicationShutdown();
+    const timeLeft = (this.#drainUntil ?? 0) - this.#clock.monotonic();
     await running.leaser.stop(Math.max(0, timeLeft));
     this.#running = undefined;
     running.unregister();

@@ -11,13 +11,17 @@ type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
  */
 @Injectable()
 export class ModuleBoot implements OnModuleInit {
-  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {
+  /** Not to be seen by who inspects an application: it leads to all of it. */
+  readonly #modules: ModulesContainer;
+
+  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
+    this.#modules = modules;
     for (const module of ownModules(modules)) comeFirst(module);
   }
 
   /** @throws InvalidOptionsError when there would be a coordinator for each request, which nobody starts */
   onModuleInit(): void {
-    for (const module of ownModules(this.modules)) refuseRequestScope(module);
+    for (const module of ownModules(this.#modules)) refuseRequestScope(module);
   }
 }
 

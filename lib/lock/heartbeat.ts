@@ -3,6 +3,7 @@ import type { Appointment, Schedule } from '../common/schedule.js';
 import type { Driver, RenewOutcome } from '../drivers/driver.js';
 import { Deadline, usableTime } from './deadline.js';
 import type { HeldLease } from './lease.js';
+import { endOf } from './lease-reports.js';
 import { Batch, Timetable } from './timetable.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
@@ -73,7 +74,7 @@ export class Heartbeat {
       await this.driver.withdraw(this.settings.memberId);
     } catch (error) {
       this.settings.warn(
-        `The presence of member ${this.settings.memberId} was not withdrawn, it ends by its ttl of ${this.settings.ttl} ms: ${messageOf(error)}`,
+        `The presence of member ${this.settings.memberId} was not withdrawn, it ends ${endOf(this.driver, this.settings.ttl)}: ${messageOf(error)}`,
       );
     }
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../common/clock.js';
 import { logSafely } from '../common/log-safely.js';
 import { outsideCalls } from '../common/own-context.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
+import type { Driver } from '../drivers/driver.js';
 import type { LeaseLostError } from '../errors.js';
 import type { HeldLease, LeaseEnd } from './lease.js';
 
@@ -15,6 +16,12 @@ export interface ReportContext {
   readonly clock: Clock;
   readonly events: CoordinatorEmitter;
   readonly log: LeaserLog;
+  readonly driver: Pick<Driver, 'leasesExpire'>;
+}
+
+/** What ends something that the back end keeps, and that nobody renews. */
+export function endOf({ leasesExpire }: Pick<Driver, 'leasesExpire'>, ttl: number): string {
+  return leasesExpire ? `by its ttl of ${ttl} ms` : 'with this process';
 }
 
 /**
@@ -83,7 +90,7 @@ export class LeaseReports {
       });
     } else if (end.kind === 'unconfirmed') {
       this.warn(
-        `Lock "${lease.name}": the release was not confirmed, it ends by its ttl of ${lease.ttl} ms: ${String(end.error)}`,
+        `Lock "${lease.name}": the release was not confirmed, it ends ${endOf(this.context.driver, lease.ttl)}: ${String(end.error)}`,
       );
     }
   }

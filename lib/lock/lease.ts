@@ -1,3 +1,4 @@
+import { inspect, type InspectOptions } from 'node:util';
 import type { Grant, Loss } from '../drivers/driver.js';
 import { LeaseLostError } from '../errors.js';
 import type { Deadline } from './deadline.js';
@@ -215,6 +216,22 @@ export class HeldLease implements Lease {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.finish();
+  }
+
+  /** What a lease is to people; its other properties lead to the whole coordinator. */
+  toJSON(): object {
+    const { name, state, fencingToken, deadline } = this;
+    return {
+      name,
+      state,
+      ...(fencingToken !== undefined && { fencingToken }),
+      // JSON has no Infinity.
+      ...(Number.isFinite(deadline) && { deadline: new Date(deadline).toISOString() }),
+    };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Lease ${inspect(this.toJSON(), options)}`;
   }
 
   async #finish(): Promise<LeaseEnd> {

@@ -79,6 +79,11 @@ export class Leaser implements LeaseKeeper {
     return this.settings.memberId;
   }
 
+  /** How many leases are held, and how many calls are on their way to one. */
+  get usage(): { readonly held: number; readonly waiting: number } {
+    return { held: this.#held.size, waiting: this.#pending };
+  }
+
   start(): Promise<void> {
     return this.#heartbeat.start();
   }

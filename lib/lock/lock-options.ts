@@ -7,16 +7,16 @@ import { checkBlocking, checkBoolean, checkTtl, shown } from '../common/checks.j
  */
 export interface LockOptions {
   /** Lease time, ms; default: the coordinator's `ttl`. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** true: wait for ever · false: one try · n: wait at most n ms; default: the coordinator's `blocking`. */
-  readonly blocking?: boolean | number;
+  readonly blocking?: boolean | number | undefined;
   /** Give each lease a fencing token; default: the coordinator's `fencing`. */
-  readonly fencing?: boolean;
+  readonly fencing?: boolean | undefined;
   /**
    * Grant in the order of arrival over all processes, instead of letting each process serve its own waiters in turns;
    * default: false.
    */
-  readonly fair?: boolean;
+  readonly fair?: boolean | undefined;
 }
 
 /**
@@ -25,7 +25,7 @@ export interface LockOptions {
  */
 export interface AcquireOptions extends LockOptions {
   /** When it aborts, the call gives up its place in the queue and rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const LOCK_OPTIONS = ['ttl', 'blocking', 'fencing', 'fair'] as const satisfies (keyof LockOptions)[];

@@ -1,3 +1,4 @@
+import { inspect, type InspectOptions } from 'node:util';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 import type { AcquireTerms, Acquisition } from './acquire-call.js';
@@ -140,6 +141,15 @@ export class Lock {
     }
     const label = body.name || 'an anonymous function';
     return runAndFinish(await this.#hold(options, label), label, body);
+  }
+
+  toJSON(): object {
+    const { name, acquired, lease } = this;
+    return { name, acquired, ...(lease && { lease }) };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Lock ${inspect(this.toJSON(), options)}`;
   }
 
   get #leaser(): Leaser {

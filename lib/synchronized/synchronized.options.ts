@@ -15,25 +15,25 @@ export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) =
 /** @publicApi */
 export interface SynchronizedOptions extends LockOptions {
   /** The name of the coordinator, where the application has several. */
-  readonly coordinator?: string;
+  readonly coordinator?: string | undefined;
   /**
    * 'throw' (the default): LockAcquireFailedError · 'skip': return undefined without running, as a cron job wants; it
    * then tries once, unless `blocking` says how long to wait.
    */
-  readonly onNotAcquired?: 'throw' | 'skip';
+  readonly onNotAcquired?: 'throw' | 'skip' | undefined;
   /** 'throw' (the default): LeaseLostError when the body has settled · 'warn': keep the result, log it. */
-  readonly onLost?: 'throw' | 'warn';
+  readonly onLost?: 'throw' | 'warn' | undefined;
   /**
    * true: a handler's lock, whose name has no parameter in it, is taken before any other interceptor begins, so that one
    * that opens a transaction does so under the lock. Otherwise it is taken when the handler's arguments are known, after
    * an upload was read, and not at all where an interceptor answers from a cache.
    */
-  readonly beforeInterceptors?: boolean;
+  readonly beforeInterceptors?: boolean | undefined;
   /**
    * What the method returns, where its signature does not say it. 'promise' also says that the lock is given back when
    * the promise has settled, though it was a promise of something that is read later: an Observable, a stream.
    */
-  readonly returns?: 'promise' | 'observable' | 'async-iterable';
+  readonly returns?: 'promise' | 'observable' | 'async-iterable' | undefined;
 }
 
 const CHOICES = {

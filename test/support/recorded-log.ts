@@ -1,5 +1,7 @@
 import { Logger, type LoggerService, type LogLevel } from '@nestjs/common';
 
+const OURS: readonly unknown[] = ['CoordinatorService', 'Synchronized', 'CoordinationModule'];
+
 /** Keeps what is logged through Nest's Logger, instead of printing it. */
 export class RecordedLog implements LoggerService {
   readonly lines: { readonly level: string; readonly text: string }[] = [];
@@ -40,7 +42,7 @@ export class RecordedLog implements LoggerService {
   #keep(level: string): (message: unknown, ...rest: unknown[]) => void {
     return (message, ...rest) => {
       const context = rest.at(-1);
-      if (context !== 'CoordinatorService' && context !== 'Synchronized') return;
+      if (!OURS.includes(context)) return;
       this.lines.push({ level, text: [message, ...rest.slice(0, -1)].map(String).join(' ') });
     };
   }

@@ -37,6 +37,11 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
     'compiles',
     `@Synchronized('x', { blocking: 5, ttl: 1000, fencing: true, fair: true, coordinator: 'a', onNotAcquired: 'skip', onLost: 'warn', returns: 'promise' }) async m() {}`,
   ],
+  [
+    'options that are undefined',
+    'compiles',
+    `@Synchronized('x', { blocking: undefined, ttl: undefined, fencing: undefined, fair: undefined, coordinator: undefined, onNotAcquired: undefined, onLost: undefined, returns: undefined }) async m() {}`,
+  ],
   ['a plain value', 'is refused', `@Synchronized('x') m(): number { return 1; }`],
   ['nothing', 'is refused', `@Synchronized('x') m(): void {}`],
   [
@@ -133,6 +138,8 @@ beforeAll(() => {
     config: { compilerOptions: object };
   };
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, resolve(folder, '../..'));
+  // An application may be that strict.
+  options.exactOptionalPropertyTypes = true;
   const host = ts.createCompilerHost(options);
   const real = { ...host };
   host.fileExists = (file) => sources.has(resolve(file)) || real.fileExists(file);

@@ -75,6 +75,11 @@ describe.each(['memory', 'file', 'redis'] as const)('a stop on %s', (kind) => {
     const begin = performance.now();
     await coordinator.stop();
     const took = performance.now() - begin;
+    expect(log.of('log').filter((line) => line.startsWith('Coordinator stops'))).toEqual([
+      expect.stringMatching(
+        /^Coordinator stops in at most 300 ms \(stopTimeout; agent .*\): 1 lease is held, and 2 calls wait for one$/,
+      ),
+    ]);
     expect(took).toBeGreaterThanOrEqual(300);
     expect(took).toBeLessThan(4000);
     expect(await refused).toEqual(

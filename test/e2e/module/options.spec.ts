@@ -130,6 +130,7 @@ describe('the options', () => {
     ],
     [{ redis: { password: 's3cret' } }, 'a URL is missing; "redis" holds options'],
     [{ fenced: true }, "unknown option 'fenced'"],
+
     [{ fencing: 'yes' }, "fencing (COORDINATION_FENCING) must be true or false, got 'yes'"],
     [
       { ttl: 500, maxTtl: 100 },

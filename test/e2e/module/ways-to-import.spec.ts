@@ -74,6 +74,19 @@ describe('CoordinationModule', () => {
     await app.close();
   });
 
+  it('warns of a variable that means nothing, which may be misspelt', async () => {
+    vi.stubEnv('COORDINATION_BACKEND_URL', 'memory:');
+    vi.stubEnv('COORDINATION_TLL', '5000');
+    const app = await boot([CoordinationModule.forRootAsync(coordinationConfig.asProvider())]);
+    await app.close();
+    const lines = app.recorded.of('warn').filter((line) => line.includes('COORDINATION_TLL'));
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /COORDINATION_TLL, which .* of nestjs-coordination; known are .*COORDINATION_TTL/,
+      ),
+    ]);
+  });
+
   it('takes a namespace that ConfigModule has loaded for all', async () => {
     vi.stubEnv('COORDINATION_BACKEND_URL', 'memory:');
     vi.stubEnv('COORDINATION_PREFIX', 'env-');

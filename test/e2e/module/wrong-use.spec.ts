@@ -70,6 +70,15 @@ describe('the module, used wrongly, says in one line what to do', () => {
     );
   });
 
+  it('when a factory gives what belongs to the module', async () => {
+    const error = await bootError([
+      CoordinationModule.forRootAsync({ useFactory: () => untyped({ isGlobal: false }) }),
+    ]);
+    expect(error.message).toContain(
+      "unknown option 'isGlobal', it belongs to the module: forRoot({ isGlobal, … }), or beside useFactory in forRootAsync; known are backendUrl, ",
+    );
+  });
+
   it.each(['useClass', 'useExisting'])('when what is given as %s makes no options', async (way) => {
     const module = CoordinationModule.forRootAsync({ imports: [], [way]: NoFactory });
     module.providers?.push(NoFactory);
