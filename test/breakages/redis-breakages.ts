@@ -64,7 +64,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: NODE,
-        find: "return earliest === undefined ? '' : Math.floor(earliest + this.#settings.commandTimeout);",
+        find: "return earliest === undefined ? '' : Math.floor(earliest + Math.min(most, this.#settings.commandTimeout));",
         replace: "return '';",
       },
     ],

@@ -9,8 +9,15 @@ type Believed = LeaseStory & { readonly belief: { readonly from: number; readonl
  * a lease which has run out unseen while its process was stopped is no violation. Beliefs that only touch are none.
  */
 export function judgeExclusion({ leases }: Pick<History, 'leases'>): Violation[] {
-  const believed = leases.filter((lease): lease is Believed => lease.belief !== undefined);
+  const believed = leases.flatMap((lease) => unbroken(lease) ?? []);
   return [...byLock(believed).values()].flatMap(overlaps);
+}
+
+/** Only the part before its lock was broken: the holder of a broken one learns of it later. */
+function unbroken(lease: LeaseStory): Believed | undefined {
+  const { belief, broken = Infinity } = lease;
+  if (!belief || belief.from >= broken) return undefined;
+  return { ...lease, belief: { from: belief.from, until: Math.min(belief.until, broken) } };
 }
 
 function overlaps(leases: readonly Believed[]): Violation[] {

@@ -51,6 +51,8 @@ export interface LeaseStory {
   /** The first and the last look at which the holder saw it held; undefined when it never looked, or never saw it so. */
   readonly belief?: { readonly from: number; readonly until: number };
   readonly ending?: LeaseEnding;
+  /** When the first node let its grant be broken. */
+  readonly broken?: number;
 }
 
 export interface Operation {
@@ -93,6 +95,8 @@ interface Sorted {
   readonly ends: Map<string, AttemptEnd>;
   readonly looks: Map<string, { from: number; until: number }>;
   readonly endings: Map<string, LeaseEnding>;
+  /** By grant. */
+  readonly broken: Map<string, number>;
   readonly invocations: Invocation[];
   readonly returns: Map<string, Return>;
   readonly finals: FinalValue[];
@@ -108,6 +112,7 @@ function sortByKind(records: Iterable<HistoryRecord>): Sorted {
     ends: new Map(),
     looks: new Map(),
     endings: new Map(),
+    broken: new Map(),
     invocations: [],
     returns: new Map(),
     finals: [],
@@ -137,6 +142,9 @@ function put(sorted: Sorted, record: HistoryRecord): void {
     case 'lost':
       // A lost lease is given back too; that it was lost is what happened to it.
       if (sorted.endings.get(record.lease)?.type !== 'lost') sorted.endings.set(record.lease, record);
+      break;
+    case 'broken':
+      sorted.broken.set(record.grant, Math.min(sorted.broken.get(record.grant) ?? Infinity, record.at));
       break;
     case 'gone':
       sorted.gone.set(record.worker, record.at);
@@ -186,13 +194,18 @@ function callsOf({ attempts, ends }: Sorted): Call[] {
   }));
 }
 
-function leasesOf(calls: readonly Call[], { looks, endings }: Sorted): LeaseStory[] {
+function leasesOf(calls: readonly Call[], { looks, endings, broken }: Sorted): LeaseStory[] {
   const leases = new Map<string, LeaseStory>();
   for (const { worker, lock, at, end } of calls) {
     if (end?.type !== 'granted') continue;
-    const { lease, token, ttl } = end;
+    const { lease, token, ttl, grant = '' } = end;
     const story = { lease, worker, lock, token, ttl, asked: at, granted: end.at };
-    leases.set(lease, { ...story, belief: looks.get(lease), ending: endings.get(lease) });
+    leases.set(lease, {
+      ...story,
+      belief: looks.get(lease),
+      ending: endings.get(lease),
+      broken: broken.get(grant),
+    });
   }
   for (const lease of [...looks.keys(), ...endings.keys()])
     if (!leases.has(lease))

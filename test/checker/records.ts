@@ -30,6 +30,8 @@ export type AttemptEnd =
       readonly lease: string;
       readonly ttl?: number;
       readonly token?: number;
+      /** What the back end knows it by; leases that are handed on have the same. */
+      readonly grant?: string;
     }
   | { readonly type: 'refused'; readonly at: number; readonly attempt: string }
   /** `error`: the kind, for example the error's class. */
@@ -57,6 +59,13 @@ export type LeaseEnding =
       readonly confirmed: boolean | 'unconfirmed';
     }
   | { readonly type: 'lost'; readonly at: number; readonly lease: string; readonly reason: string };
+
+/** Somebody broke the lock under a grant: its leases may be beside others from now on. */
+export interface Broken {
+  readonly type: 'broken';
+  readonly at: number;
+  readonly grant: string;
+}
 
 /** A process ended, by itself or killed; its calls and leases need no ending of their own. */
 export interface ProcessGone {
@@ -139,6 +148,7 @@ export type HistoryRecord =
   | AttemptEnd
   | Look
   | LeaseEnding
+  | Broken
   | ProcessGone
   | Invocation
   | Return

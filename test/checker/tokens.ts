@@ -7,8 +7,9 @@ type Tokened = LeaseStory & { readonly token: number };
 /**
  * When one lease comes before another. `asked`: the one was granted before the other's token was asked for; holds
  * whatever the clocks do. `belief`: its holder's last look came before the other's first; holds while exclusion does.
+ * `begun`: its caller had it before the other's had that one; holds while exclusion does, and no process is stopped between the two.
  */
-export type TokenOrder = 'asked' | 'belief';
+export type TokenOrder = 'asked' | 'belief' | 'begun';
 
 /** Tokens that repeat, and tokens that do not grow with the leases of a lock. */
 export function judgeTokens(
@@ -56,12 +57,14 @@ function repeated(leases: readonly Tokened[]): Violation[] {
 
 /** Each lease against the largest token among those that came before it. */
 function fallen(leases: readonly Tokened[], order: TokenOrder): Violation[] {
-  const looked = order === 'asked' ? leases : leases.filter(({ belief }) => belief !== undefined);
+  const looked = order === 'belief' ? leases.filter(({ belief }) => belief !== undefined) : leases;
   const reserved = reservedSince(leases);
   const beginning = (lease: Tokened): number =>
-    (order === 'asked' ? reserved.get(lease) : lease.belief?.from) ?? Infinity;
+    order === 'begun'
+      ? lease.granted
+      : ((order === 'asked' ? reserved.get(lease) : lease.belief?.from) ?? Infinity);
   const end = ({ granted, belief }: Tokened): number =>
-    order === 'asked' ? granted : (belief?.until ?? Infinity);
+    order === 'belief' ? (belief?.until ?? Infinity) : granted;
   const byBeginning = [...looked].sort((a, b) => beginning(a) - beginning(b));
   const byEnd = [...looked].sort((a, b) => end(a) - end(b));
   const violations: Violation[] = [];
@@ -73,9 +76,11 @@ function fallen(leases: readonly Tokened[], order: TokenOrder): Violation[] {
     if (!largest || lease.token > largest.token) continue;
     const message =
       `${shown(lease)} of "${lease.lock}" came after ${shown(largest)}: ` +
-      (order === 'asked'
-        ? `its token was asked for at ${ms(beginning(lease))}, the other was granted at ${ms(largest.granted)}`
-        : 'its holder looked only after the other one had looked for the last time');
+      {
+        asked: `its token was asked for at ${ms(beginning(lease))}, the other was granted at ${ms(largest.granted)}`,
+        belief: 'its holder looked only after the other one had looked for the last time',
+        begun: `it began at ${ms(lease.granted)}, and the other one at ${ms(largest.granted)}`,
+      }[order];
     violations.push({ judge: 'token order', lock: lease.lock, message });
   }
   return violations;

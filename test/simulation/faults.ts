@@ -17,6 +17,8 @@ export interface Victims {
   /** One more process begins. */
   readonly join: () => void;
   readonly callOff: (lock: string | undefined) => void;
+  /** A process breaks a lock, or some lock. */
+  readonly breakLock: (member: Member, lock: string | undefined) => void;
 }
 
 export interface FaultSettings {
@@ -47,6 +49,7 @@ const KINDS = [
   'messages held up',
   'messages held up',
   'waiters called off',
+  'lock broken',
 ] as const;
 
 /** Does harm, at random, and writes it into the journal. */
@@ -123,6 +126,13 @@ export class Faults {
         this.#note(kind);
         this.victims.callOff(lock);
         break;
+      case 'lock broken': {
+        const breaker = this.#anyMember();
+        if (!breaker) break;
+        this.#note(kind, breaker.settings.name);
+        this.world.at(this.world.now, breaker, () => this.victims.breakLock(breaker, lock));
+        break;
+      }
     }
   }
 

@@ -41,6 +41,11 @@ export class LocalTime {
     return this.#steps.some(({ by }) => by < 0);
   }
 
+  /** Whether the wall clock is ever set. */
+  get stepped(): boolean {
+    return this.#steps.length > 0;
+  }
+
   /** How far the wall clock is stepped ahead within a time, in all, ms; steps back do not make up for it. */
   stepsAhead(from: number, until: number): number {
     const within = this.#steps.filter(({ at, by }) => at >= from && at <= until && by > 0);

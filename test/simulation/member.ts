@@ -86,6 +86,18 @@ export class Member extends Actor {
     return undefined;
   }
 
+  /** Frees a lock whoever holds it, if the nodes can be asked. */
+  async breakLock(lock: string): Promise<void> {
+    const { place } = this;
+    try {
+      const broken = await this.#running?.leaser.break(lock);
+      if (broken === true) place.journal.reached('lock broken', this.now);
+    } catch (error) {
+      if (!(error instanceof BackendUnavailableError)) throw error;
+      place.journal.reached('lock not broken', this.now);
+    }
+  }
+
   async stop(timeout: number): Promise<void> {
     await this.#running?.leaser.stop(timeout);
     await this.#running?.driver.stop();

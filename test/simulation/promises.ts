@@ -10,10 +10,24 @@ export const DONE_TOO_LATE = 'acquisition was done after its caller had given it
 export const RENEWED_AFTER_RELEASE = 'renewal was sent after the release';
 export const KEPT_AFTER_RELEASE = 'renewal found the key of a released lease';
 
+/** Nor gives it to another node. */
+export const COMPLETED_AFTER_RELEASE = 'completion was sent after the release';
+
+/** A lease that is older than a heartbeat stands on every node that is well. */
+export const STANDS_SHORT = 'lease stood on fewer nodes than are well';
+
 /** A call that is called off ends at once. */
 export const STAYED = 'call went on after it was called off';
 
-const FORBIDDEN = [GRANTED_TOO_LATE, DONE_TOO_LATE, RENEWED_AFTER_RELEASE, KEPT_AFTER_RELEASE, STAYED];
+const FORBIDDEN = [
+  GRANTED_TOO_LATE,
+  DONE_TOO_LATE,
+  RENEWED_AFTER_RELEASE,
+  KEPT_AFTER_RELEASE,
+  COMPLETED_AFTER_RELEASE,
+  STANDS_SHORT,
+  STAYED,
+];
 
 /** States that must not be reached at all. */
 export function judgeStates({ states }: Pick<History, 'states'>): Violation[] {

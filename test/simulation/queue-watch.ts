@@ -1,4 +1,5 @@
 import { queueOf } from '../../lib/drivers/redis/keys.js';
+import { BROKEN } from '../../lib/drivers/redis/scripts.js';
 import { processOf } from '../../lib/drivers/redis/waiter-id.js';
 import type { QueueEvent } from '../checker/index.js';
 import type { Journal } from './journal.js';
@@ -17,6 +18,8 @@ export interface Said {
   readonly leaves?: string;
   /** Whose lock somebody takes over under another id. */
   readonly before?: string;
+  /** A holder that gets a node more, and never waited there. */
+  readonly completed?: string;
   /** A sign of life, which lasts for so many ms. */
   readonly alive?: { readonly process: string; readonly ms: number };
 }
@@ -31,7 +34,7 @@ export class QueueWatch {
 
   constructor(private readonly journal: Journal) {}
 
-  look(node: SimulatedNode, key: string, { leaves, before = '', alive }: Said): void {
+  look(node: SimulatedNode, key: string, { leaves, before = '', completed, alive }: Said): void {
     const lock = key.replace('coordination:lock:', '');
     const queue = `${node.name}/${node.keyspace.cleared}/${lock}`;
     const last = this.#last.get(queue) ?? { holder: undefined, ids: [] };
@@ -49,7 +52,12 @@ export class QueueWatch {
       // Gone for no good reason it counts as waiting.
       else if (until(processOf(id)) < wall) note(id, 'passed over');
     }
-    const known = holder === undefined || holder === last.holder || last.ids.includes(holder);
+    const known =
+      holder === undefined ||
+      holder === BROKEN ||
+      holder === completed ||
+      holder === last.holder ||
+      last.ids.includes(holder);
     if (!known && last.holder !== before) note(holder, 'granted');
     for (const id of ids) if (!last.ids.includes(id)) note(id, 'joined');
     if (alive) this.#alive.set(`${queue} ${alive.process}`, Math.floor(wall) + alive.ms);

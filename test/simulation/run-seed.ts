@@ -10,6 +10,7 @@ import {
   type Leftover,
   readHistory,
   type StallLimits,
+  type TokenOrder,
   type Violation,
 } from '../checker/index.js';
 import { brokenBy } from './assumptions.js';
@@ -24,6 +25,8 @@ const SLACK = 3000;
 const LONGEST_IDLE = 300;
 /** What is meant to stay for a while: what nodes know of themselves, and the counters of the fencing tokens. */
 const STAYS = /^coordination:(node|fence:)/;
+/** A process does nothing meanwhile. */
+const STOPS = /^(process stopped|machine asleep)/;
 const DAY = 86_400_000;
 
 export interface SeedResult {
@@ -53,7 +56,7 @@ export async function runSeed(seed: number, campaign: Campaign): Promise<SeedRes
   const violations = [
     ...(inside ? overlaps : []),
     ...(inside ? judgeStates(history) : []),
-    ...judgeTokens(history, inside ? ['asked', 'belief'] : ['asked']),
+    ...judgeTokens(history, tokenOrders(history, inside)),
     ...judgeRegister(history),
     ...judgeUpdates(history),
     ...judgeOrder(history),
@@ -74,6 +77,12 @@ export async function runSeed(seed: number, campaign: Campaign): Promise<SeedRes
     hash: () => journal.hash(),
     lines: () => journal.lines(),
   };
+}
+
+/** @param inside of what exclusion assumes */
+function tokenOrders({ faults }: History, inside: boolean): TokenOrder[] {
+  if (!inside) return ['asked'];
+  return faults.some(({ kind }) => STOPS.test(kind)) ? ['asked', 'belief'] : ['asked', 'belief', 'begun'];
 }
 
 function stallLimits({ calm }: Scenario, { end, longestPause, world }: Simulation): StallLimits {

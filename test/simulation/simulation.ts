@@ -1,5 +1,15 @@
-import { ACQUIRE, CONFIRM, ENROL, REFRESH, RELEASE, RENEW } from '../../lib/drivers/redis/scripts.js';
+import {
+  ACQUIRE,
+  BREAK,
+  COMPLETE,
+  CONFIRM,
+  ENROL,
+  REFRESH,
+  RELEASE,
+  RENEW,
+} from '../../lib/drivers/redis/scripts.js';
 import { processOf } from '../../lib/drivers/redis/waiter-id.js';
+import type { HeldLease } from '../../lib/lock/lease.js';
 import type { WhatHappened } from './assumptions.js';
 import { Faults } from './faults.js';
 import { Journal } from './journal.js';
@@ -12,7 +22,13 @@ import type { Reply } from './redis/reply.js';
 import { SimulatedNode } from './redis/simulated-node.js';
 import type { Scenario } from './scenario.js';
 import { SimulatedStorage } from './storage.js';
-import { DONE_TOO_LATE, KEPT_AFTER_RELEASE, RENEWED_AFTER_RELEASE } from './promises.js';
+import {
+  COMPLETED_AFTER_RELEASE,
+  DONE_TOO_LATE,
+  KEPT_AFTER_RELEASE,
+  RENEWED_AFTER_RELEASE,
+  STANDS_SHORT,
+} from './promises.js';
 import { type Spot, type Waiter, work } from './workload.js';
 import { World } from './world.js';
 
@@ -26,11 +42,25 @@ const STOP_TIMEOUT = 500;
 const AFTERMATH = 120_000;
 
 const SCRIPTS = new Map(
-  Object.entries({ ACQUIRE, CONFIRM, ENROL, REFRESH, RELEASE, RENEW }).flatMap(([name, { sha, text }]) => [
-    [sha, name],
-    [text, name],
-  ]),
+  Object.entries({ ACQUIRE, BREAK, COMPLETE, CONFIRM, ENROL, REFRESH, RELEASE, RENEW }).flatMap(
+    ([name, { sha, text }]) => [
+      [sha, name],
+      [text, name],
+    ],
+  ),
 );
+
+/** How often it is counted on how many nodes each lease stands, ms. */
+const COUNT_PERIOD = 10;
+/** For how many times the longest way a lease may be on its way to a node, beside a heartbeat. */
+const WAYS = 6;
+
+interface LiveLease {
+  readonly lease: HeldLease;
+  readonly member: Member;
+  /** On the judge's clock, ms. */
+  readonly since: number;
+}
 
 /** Processes, nodes, storage and faults of one scenario. */
 export class Simulation {
@@ -51,6 +81,10 @@ export class Simulation {
   readonly #released = new Map<string, number>();
   /** Node and id of each lease that a node has freed. */
   readonly #freed = new Set<string>();
+  /** Those that are held now, by id. */
+  readonly #leases = new Map<string, LiveLease>();
+  /** Of grants: their ids are random, and a history is the same each time. */
+  readonly #names = new Map<string, string>();
   readonly #faults: Faults;
   #failure: { readonly error: unknown } | undefined;
 
@@ -76,6 +110,11 @@ export class Simulation {
         kill: (member) => this.#kill(member),
         join: () => this.#join(),
         callOff: (lock) => this.#callOff(lock),
+        breakLock: (member, lock = this.random.pick(scenario.locks)) => {
+          member.breakLock(lock).catch((error: unknown) => {
+            this.#failure ??= { error };
+          });
+        },
       },
       {
         ttl: Math.max(...scenario.ttls),
@@ -91,6 +130,7 @@ export class Simulation {
     for (let count = 0; count < members; count += 1) this.#join();
     for (let count = 0; count < faults; count += 1)
       this.world.at(this.random.between(0, duration), undefined, () => this.#faults.strike());
+    this.#countStandings();
     const left = await this.world.run(this.end + AFTERMATH);
     if (this.#failure) throw this.#failure.error;
     for (const lock of this.scenario.locks)
@@ -160,16 +200,47 @@ export class Simulation {
           random: member.place.random.fork(),
           at: (spot, lock) => this.#endanger(spot, member, undefined, lock),
           waiting: this.#waiting,
-          used: (id) => {
+          used: (lease) => {
+            const { id } = lease.grant;
             this.#used.add(id);
+            this.#leases.set(id, { lease, member, since: member.now });
             // Handed on to the next one, it goes on.
             this.#released.delete(id);
+            return this.#nameOf(id);
           },
-          released: (id, at) => this.#released.set(id, at),
+          released: (id, at) => {
+            this.#leases.delete(id);
+            this.#released.set(id, at);
+          },
         },
       );
     await Promise.all(Array.from({ length: scenario.lanes }, lane));
     await member.stop(STOP_TIMEOUT);
+  }
+
+  /** As long as nothing has gone wrong, each lease stands on all nodes. */
+  #countStandings(): void {
+    const { nodes, latency, ttls } = this.scenario;
+    if (nodes.some(({ stepped }) => stepped) || latency.spikes > 0) return;
+    this.world.at(this.world.now + COUNT_PERIOD, undefined, () => {
+      if (this.world.now > this.end || this.journal.records.some(({ type }) => type === 'fault')) return;
+      for (const { lease, member, since } of this.#leases.values()) {
+        const heartbeat = Math.min(lease.ttl, ttls[0] ?? 0) / 3;
+        const young = this.world.now - since < heartbeat + WAYS * latency.most;
+        // It has been lost, or its process may think so.
+        if (young || !lease.renewal || member.place.time.stepped) continue;
+        this.journal.reached('lease counted on all nodes', this.world.now);
+        if (!this.nodes.every((node) => holderOn(node, lease.name, this.world.now) === lease.grant.id))
+          this.journal.reached(STANDS_SHORT, this.world.now);
+      }
+      this.#countStandings();
+    });
+  }
+
+  #nameOf(id: string): string {
+    let name = this.#names.get(id);
+    if (name === undefined) this.#names.set(id, (name = this.journal.name('grant')));
+    return name;
   }
 
   #kill(member: Member): void {
@@ -214,6 +285,14 @@ export class Simulation {
     // Whole scripts are sent when the node had forgotten a command that was sent before.
     if (name === 'RENEW')
       return this.#observeRenewals(node, args.slice(Number(count)), reply, command === 'eval' ? 0 : sentAt);
+    if (name === 'COMPLETE')
+      return this.#observeCompletions(
+        node,
+        args.slice(1, Number(count)),
+        args.slice(Number(count) + 3),
+        reply,
+        sentAt,
+      );
     const taken = name === 'ACQUIRE' && typeof reply === 'number';
     const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [taken ? 1 : reply];
     this.#observeQueues(node, name, args.slice(0, Number(count)), args.slice(Number(count)), status);
@@ -221,6 +300,7 @@ export class Simulation {
     if (state !== undefined) this.journal.reached(state, node.now);
     if (name === 'ENROL' && Number(wait) > 0) this.journal.reached('node in quarantine', node.now);
     if (name === 'RELEASE' && status === 1) this.#observeRelease(node, id ?? '');
+    if (name === 'BREAK' && Number(status) > 0) this.#observeBreak(node, id ?? '');
     if (name !== 'ACQUIRE' || status !== 1) return;
     // Set back, a node's clock lets late commands through.
     const judged = this.scenario.fair && !node.time.stepsBack;
@@ -239,6 +319,7 @@ export class Simulation {
     const alive = (process: string, ms = ''): Said['alive'] =>
       ms === '' ? undefined : { process, ms: Number(ms) };
     if (name === 'RELEASE') this.#queues.look(node, keys[0] ?? '', { leaves: first });
+    if (name === 'BREAK') this.#queues.look(node, keys[0] ?? '', {});
     if (name === 'ACQUIRE') {
       // Who takes the lock, or is refused for another reason, does not wait there.
       const sign = status === 0 ? alive(processOf(first), args[4]) : undefined;
@@ -254,6 +335,29 @@ export class Simulation {
     if (!this.#used.has(id)) this.journal.reached('vote given back unused', node.now);
   }
 
+  /** From now on its holder may be beside the next one, until it learns of it. */
+  #observeBreak(node: SimulatedNode, id: string): void {
+    this.journal.add({ type: 'broken', at: node.now, grant: this.#nameOf(id) });
+  }
+
+  #observeCompletions(
+    node: SimulatedNode,
+    keys: readonly string[],
+    args: readonly string[],
+    reply: Reply,
+    sentAt: number,
+  ): void {
+    const [status, , ...mine] = Array.isArray(reply) ? (reply as readonly Reply[]) : [];
+    for (const [index, each] of mine.entries()) {
+      const id = args[2 * index] ?? '';
+      this.#queues.look(node, keys[2 * index] ?? '', { completed: id });
+      if (sentAt > (this.#released.get(id) ?? Infinity))
+        this.journal.reached(COMPLETED_AFTER_RELEASE, node.now);
+      this.journal.reached(each === 1 ? 'lease completed' : 'lease not completed', node.now);
+    }
+    if (status === 2) this.journal.reached('completion refused because it came too late', node.now);
+  }
+
   #observeRenewals(node: SimulatedNode, ids: readonly string[], reply: Reply, sentAt: number): void {
     if (ids.length > 1) this.journal.reached('leases renewed together', node.now);
     for (const [index, id] of ids.entries()) {
@@ -266,6 +370,11 @@ export class Simulation {
         this.journal.reached(KEPT_AFTER_RELEASE, node.now);
     }
   }
+}
+
+function holderOn(node: SimulatedNode, lock: string, now: number): unknown {
+  node.now = Math.max(node.now, now);
+  return node.keyspace.get(`coordination:lock:${lock}`);
 }
 
 /** What it means when a script answers so. */

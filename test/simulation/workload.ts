@@ -37,8 +37,8 @@ export interface WorkloadPlace {
   readonly at: (spot: Spot, lock: string) => void;
   /** The calls under way. */
   readonly waiting: Set<Waiter>;
-  /** Told the id of each acquisition that became a lease. */
-  readonly used: (id: string) => void;
+  /** Told of each lease; returns a name for its grant. */
+  readonly used: (lease: HeldLease) => string;
   /** Told when it is going to be given back, on the judge's clock, ms. */
   readonly released: (id: string, at: number) => void;
 }
@@ -139,7 +139,7 @@ class Turn {
     const { journal } = member.place;
     const name = journal.name('lease');
     this.#signal = lease.signal;
-    this.place.used(lease.grant.id);
+    const grant = this.place.used(lease);
     const { pauses } = member.settings;
     // A process that is stopped right after the grant finds it over without anybody's fault.
     if (pauses.rate === 0 && member.place.time.monotonic(member.now) >= lease.monotonicDeadline)
@@ -151,6 +151,7 @@ class Turn {
       lease: name,
       ttl: this.#ttl,
       token: lease.fencingToken,
+      grant,
     });
     return name;
   }

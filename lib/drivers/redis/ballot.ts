@@ -1,6 +1,7 @@
 import type { Moment } from '../../common/clock.js';
 import type { Asker } from '../driver.js';
 import type { NodeError } from './node-error.js';
+import type { Standing } from './standing.js';
 
 /** What one node said: done, not ours any more (to a release), who holds it (to an acquisition), or an error. */
 export type Answer = 'yes' | 'gone' | Busy | NodeError;
@@ -51,6 +52,8 @@ export class Ballot {
    * nothing may be asked that was not sent before.
    */
   state: 'open' | 'decided' | 'withdrawn' = 'open';
+  /** Set once a quorum has granted the lock. */
+  standing?: Standing;
 
   constructor(
     readonly key: string,
@@ -63,6 +66,7 @@ export class Ballot {
   record(node: number, answer: Answer): void {
     this.answers[node] = answer;
     if (this.#awaited?.node === node) this.#awaited.resolve();
+    if (this.standing !== undefined && isBusy(answer)) this.standing.refused(node);
   }
 
   /** @param departure of the command, where it had to wait until it was sent */

@@ -12,6 +12,7 @@ import type {
   RenewOutcome,
 } from '../driver.js';
 import { BackendHealth } from './backend-health.js';
+import { Completer } from './completer.js';
 import { Electorate } from './electorate.js';
 import { checkedKeys, lockKeyOf, memberKeyOf } from './keys.js';
 import { MOST_KEPT } from './lock-keys.js';
@@ -48,6 +49,7 @@ export class RedisDriver implements Driver {
   readonly leasesExpire = true;
   readonly renewsAtOnce: number;
   readonly #electorate: Electorate;
+  readonly #completer: Completer;
   readonly #voting: RedlockVoting;
   readonly #health: BackendHealth;
   readonly #queue: WaiterQueue;
@@ -115,7 +117,8 @@ export class RedisDriver implements Driver {
     this.#sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     this.renewsAtOnce = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
     const ids = new WaiterIds();
-    this.#voting = new RedlockVoting(this.#electorate, ids, clock, random);
+    this.#completer = new Completer(this.#electorate, clock, commandTimeout);
+    this.#voting = new RedlockVoting(this.#electorate, ids, this.#completer, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
     this.#queue = new WaiterQueue(this.#electorate, ids, plans, commandTimeout, context);
     this.#places = {
@@ -149,6 +152,7 @@ export class RedisDriver implements Driver {
 
   async #stop(): Promise<void> {
     this.#health.close();
+    this.#completer.stop();
     await Promise.all([this.#queue.stop(), ...this.#electorate.nodes.map((node) => node.stop())]);
   }
 
@@ -162,7 +166,7 @@ export class RedisDriver implements Driver {
 
   renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
     const keys = grants.map((grant) => this.#keyOf(grant));
-    return new RenewalRound(this.#electorate, grants, keys, ttl).run();
+    return new RenewalRound(this.#electorate, this.#completer, grants, keys, ttl).run();
   }
 
   release(grant: Grant): Promise<boolean> {

@@ -236,12 +236,13 @@ export class RedisNode implements ConnectionOwner {
   /**
    * The last moment at which the node may do what is sent now, ms of its time; '' when nobody knows.
    * @param now on the monotonic clock, ms
+   * @param most how long it may take at most, ms
    */
-  notAfter(now: number): number | '' {
+  notAfter(now: number, most = Infinity): number | '' {
     // Each shard of a Cluster has a clock of its own.
     if (this.#settings.topology === 'cluster') return '';
     const earliest = this.#clock.earliest(now);
-    return earliest === undefined ? '' : Math.floor(earliest + this.#settings.commandTimeout);
+    return earliest === undefined ? '' : Math.floor(earliest + Math.min(most, this.#settings.commandTimeout));
   }
 
   /**

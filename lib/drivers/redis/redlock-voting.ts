@@ -1,11 +1,13 @@
 import { ExecutionError } from 'redlock';
-import type { Clock } from '../../common/clock.js';
+import type { Clock, Moment } from '../../common/clock.js';
 import type { AcquireReply, Asker, Grant } from '../driver.js';
 import { Ballot, type Busy, isBusy, type Waiter } from './ballot.js';
+import type { Completer } from './completer.js';
 import type { Electorate } from './electorate.js';
 import type { NodeError } from './node-error.js';
 import { FencingTokens } from './fencing-tokens.js';
 import { SingleAttempts } from './single-attempts.js';
+import { Standing } from './standing.js';
 import { refusal } from './verdict.js';
 import { Voter } from './voter.js';
 import type { WaiterIds } from './waiter-id.js';
@@ -20,9 +22,11 @@ export interface Candidacy {
   readonly asker?: Asker;
 }
 
-interface RedisGrant extends Grant {
+export interface RedisGrant extends Grant {
   /** Where a node had not answered yet, and may not even have been asked. */
   ballot?: Ballot;
+  /** With several nodes. */
+  standing?: Standing;
 }
 
 export interface Verdict {
@@ -42,9 +46,18 @@ export class RedlockVoting {
   readonly #random: () => number;
   readonly #ids: WaiterIds;
   readonly #tokens: FencingTokens;
+  /** Where there are nodes to be completed. */
+  readonly #completer: Completer | undefined;
 
-  constructor(electorate: Electorate, ids: WaiterIds, clock: Clock, random: () => number) {
+  constructor(
+    electorate: Electorate,
+    ids: WaiterIds,
+    completer: Completer,
+    clock: Clock,
+    random: () => number,
+  ) {
     this.#electorate = electorate;
+    this.#completer = electorate.nodes.length > 1 ? completer : undefined;
     this.#clock = clock;
     this.#random = random;
     this.#ids = ids;
@@ -64,6 +77,7 @@ export class RedlockVoting {
     // The node that keeps the order of those who wait has the last word.
     const gate = waiter?.node ?? this.#electorate.queueNode;
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
+    const start = this.#completer?.now();
     const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', {
       hint,
       tokens,
@@ -74,15 +88,20 @@ export class RedlockVoting {
       () => {
         ballot.state = 'decided';
         return tokens === 0 && ballot.answers[gate] === 'yes'
-          ? this.#granted(candidacy, ballot)
-          : this.#confirm(candidacy, ballot, gate);
+          ? this.#granted(candidacy, ballot, start)
+          : this.#confirm(candidacy, ballot, gate, start);
       },
       (error: unknown) => this.#refuse(candidacy, ballot, error),
     );
   }
 
   /** A quorum has granted it; what is missing is the word of the gate, or the tokens. */
-  async #confirm(candidacy: Candidacy, ballot: Ballot, gate: number): Promise<Verdict> {
+  async #confirm(
+    candidacy: Candidacy,
+    ballot: Ballot,
+    gate: number,
+    start: Moment | undefined,
+  ): Promise<Verdict> {
     const { name, key, tokens } = candidacy;
     const atGate = ballot.answers[gate] ?? (await ballot.answerOf(gate));
     if (isBusy(atGate)) {
@@ -90,15 +109,40 @@ export class RedlockVoting {
       await this.#giveBackVotes(ballot);
       return { ballot, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
     }
-    if (tokens === 0) return this.#granted(candidacy, ballot);
+    if (tokens === 0) return this.#granted(candidacy, ballot, start);
     try {
-      return this.#granted(candidacy, ballot, (await this.#tokens.agree(name, ballot)) - tokens + 1);
+      return this.#granted(candidacy, ballot, start, await this.#tokens.agree(name, ballot));
     } catch (error) {
       // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
       ballot.state = 'withdrawn';
       await this.release({ name, id: ballot.id }, key).catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * @param start before the first node was to be asked
+   * @param lastToken of those that were asked for
+   */
+  #granted(
+    { name, key, ttl, tokens }: Candidacy,
+    ballot: Ballot,
+    start: Moment | undefined,
+    lastToken?: number,
+  ): Verdict {
+    const { id, departure } = ballot;
+    const grant: RedisGrant =
+      lastToken === undefined ? { name, id, key } : { name, id, key, fencingToken: lastToken - tokens + 1 };
+    if (ballot.answers.length < this.#voters.length || ballot.answers.includes(undefined))
+      grant.ballot = ballot;
+    if (start && this.#completer) {
+      const acquired = { key, id, ttl, since: departure ?? start, lastToken };
+      grant.standing = new Standing(this.#completer, acquired);
+      ballot.standing = grant.standing;
+      for (const [node, answer] of ballot.answers.entries()) if (isBusy(answer)) grant.standing.refused(node);
+    }
+    const term = departure && { since: departure, ms: wholeMs(ttl) };
+    return { ballot, reply: { granted: true, grant, term } };
   }
 
   async #refuse({ name }: Candidacy, ballot: Ballot, error: unknown): Promise<Verdict> {
@@ -126,6 +170,8 @@ export class RedlockVoting {
 
   async release(grant: RedisGrant, key: string): Promise<boolean> {
     if (grant.ballot) grant.ballot.state = 'withdrawn';
+    // Before the release is sent.
+    grant.standing?.end();
     const ballot = new Ballot(key, grant.id, 'release');
     try {
       await this.#redlock.release(held(ballot, grant));
@@ -144,15 +190,6 @@ export class RedlockVoting {
     if (denied()) return true;
     if (ballot.count('yes') >= quorum) return false;
     throw this.#electorate.unavailable(what, failuresOf(ballot));
-  }
-
-  #granted({ name, ttl }: Candidacy, ballot: Ballot, fencingToken?: number): Verdict {
-    const { id, key, departure: since } = ballot;
-    const grant: RedisGrant =
-      fencingToken === undefined ? { name, id, key } : { name, id, key, fencingToken };
-    if (ballot.answers.length < this.#voters.length || ballot.answers.includes(undefined))
-      grant.ballot = ballot;
-    return { ballot, reply: { granted: true, grant, term: since && { since, ms: wholeMs(ttl) } } };
   }
 
   async #giveBackVotes(ballot: Ballot): Promise<void> {

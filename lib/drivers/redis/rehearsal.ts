@@ -3,7 +3,7 @@ import { newProcess, processOf } from './waiter-id.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { LockKeys } from './lock-keys.js';
 import type { Script } from './script.js';
-import { ACQUIRE, BREAK, CONFIRM, REFRESH, RELEASE, RENEW } from './scripts.js';
+import { ACQUIRE, BREAK, COMPLETE, CONFIRM, REFRESH, RELEASE, RENEW } from './scripts.js';
 
 /** The key ends by itself when we die half-way, ms. */
 const TTL = 1000;
@@ -26,6 +26,7 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
       run(CONFIRM, [key, counter], [id, 1]),
       run(RENEW, [key], [TTL, id]),
       run(BREAK, [key], [waiter]),
+      run(COMPLETE, [key, key, counter], ['', 0, TTL, id, '']),
       run(RELEASE, keys, [id, '']),
       run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
     ]);

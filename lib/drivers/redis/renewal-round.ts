@@ -1,8 +1,11 @@
-import type { Grant, Loss, RenewOutcome } from '../driver.js';
+import type { Moment } from '../../common/clock.js';
+import type { Loss, RenewOutcome } from '../driver.js';
+import type { Completer } from './completer.js';
 import type { Electorate } from './electorate.js';
 import { hashTagOf } from './keys.js';
 import { NodeError } from './node-error.js';
 import type { RedisNode } from './redis-node.js';
+import type { RedisGrant } from './redlock-voting.js';
 import { RENEW } from './scripts.js';
 
 const RENEWED: RenewOutcome = { kind: 'renewed' };
@@ -33,20 +36,32 @@ interface Votes {
  */
 export class RenewalRound {
   readonly #electorate: Electorate;
-  readonly #grants: readonly Grant[];
+  readonly #grants: readonly RedisGrant[];
   readonly #keys: readonly string[];
   readonly #ttl: number;
   readonly #votes: readonly Votes[];
   #undecided: number;
   #unanswered = 0;
   #settle: ((outcomes: readonly RenewOutcome[]) => void) | undefined;
+  readonly #completer: Completer;
+  readonly #since: Moment;
+  /** Leases that a node does not have, by its number. */
+  readonly #lacking = new Map<number, number[]>();
 
   /**
    * @param keys of the grants, in the same order
    * @param ttl ms
    */
-  constructor(electorate: Electorate, grants: readonly Grant[], keys: readonly string[], ttl: number) {
+  constructor(
+    electorate: Electorate,
+    completer: Completer,
+    grants: readonly RedisGrant[],
+    keys: readonly string[],
+    ttl: number,
+  ) {
     this.#electorate = electorate;
+    this.#completer = completer;
+    this.#since = completer.now();
     this.#grants = grants;
     this.#keys = keys;
     // Redis takes whole ms only.
@@ -110,6 +125,9 @@ export class RenewalRound {
       votes.no += 1;
       votes.taken ||= status === -1;
       if (votes.no === quorum) this.#undecided -= 1;
+      const lacking = this.#lacking.get(node);
+      if (lacking) lacking.push(lease);
+      else this.#lacking.set(node, [lease]);
     } else if (status !== 1) this.#fail(lease, node, new NodeError(String(answer), { answered: true }));
     else if (jumped) this.#fail(lease, node, jumped);
     else {
@@ -126,9 +144,21 @@ export class RenewalRound {
 
   #answered(): void {
     this.#unanswered -= 1;
+    if (this.#unanswered === 0) this.#complete();
     if (!this.#settle || (this.#undecided > 0 && this.#unanswered > 0)) return;
     this.#settle(this.#outcomes());
     this.#settle = undefined;
+  }
+
+  /** Every node has said what it has: what a quorum has renewed, the others should have too. */
+  #complete(): void {
+    for (const [node, leases] of this.#lacking) {
+      const standings = leases.flatMap((lease) => {
+        const { standing } = this.#grants[lease]!;
+        return (this.#votes[lease]!.yes >= this.#electorate.quorum && standing) || [];
+      });
+      this.#completer.complete(node, standings, this.#ttl, this.#since, () => undefined);
+    }
   }
 
   #outcomes(): readonly RenewOutcome[] {
