@@ -4,6 +4,8 @@ const SCRIPTS = 'lib/drivers/redis/scripts.ts';
 const NODE = 'lib/drivers/redis/redis-node.ts';
 const RECORD = 'lib/drivers/redis/node-record.ts';
 const VOTER = 'lib/drivers/redis/voter.ts';
+const COMPLETER = 'lib/drivers/redis/completer.ts';
+const STANDING = 'lib/drivers/redis/standing.ts';
 const PLACE = 'lib/drivers/redis/redis-place.ts';
 const KEYS = 'lib/drivers/redis/keys.ts';
 
@@ -189,6 +191,64 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     ),
   },
   {
+    name: 'lease not completed',
+    wrong: 'it stands on two of three nodes for its whole life, and ends with the next one that fails',
+    edits: [
+      {
+        file: COMPLETER,
+        find: 'if (!usable || node.sharded) return done([]);',
+        replace: 'if (usable || node.sharded) return done([]);',
+      },
+    ],
+    foundBy: simulation(1, 'stall: .* lease stood on fewer nodes than are well'),
+  },
+  {
+    name: 'released lease completed',
+    wrong: 'nobody gets that node before the ttl of a lease that is over has passed',
+    edits: [
+      {
+        file: COMPLETER,
+        find: 'standings.filter(({ over }) => !over)',
+        replace: 'standings.filter(Boolean)',
+      },
+      { file: STANDING, find: 'this.#timer?.cancel();', replace: '' },
+    ],
+    foundBy: simulation(1, 'stall: .* completion was sent after the release'),
+  },
+  {
+    name: 'node of another completed',
+    wrong: 'the next holder loses it to one that has asked before',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: "  if not holder then\n    redis.call('set', KEYS[i], id, 'PX', ARGV[3])",
+        replace: "  if holder ~= id then\n    redis.call('set', KEYS[i], id, 'PX', ARGV[3])",
+      },
+    ],
+    foundBy: spec('test/integration/redis/completion.spec.ts', 'takes no node from somebody else'),
+  },
+  {
+    name: 'completed node without the fencing counter',
+    wrong: 'once another node has lost its counter, a token goes back though a quorum has kept theirs',
+    edits: [{ file: SCRIPTS, find: 'if holder == id and last then', replace: 'if false then' }],
+    foundBy: spec('test/integration/redis/completion.spec.ts', 'and the node its fencing counter'),
+  },
+  {
+    name: 'broken lock granted at once',
+    wrong: 'leases that are handed on where it was held begin beside the next one, with smaller tokens',
+    edits: [
+      {
+        file: SCRIPTS,
+        find: 'if left < 0 or left > ${TRUSTED_MS} then\n  left = ${TRUSTED_MS}\nend',
+        replace: 'left = 1',
+      },
+    ],
+    foundBy: spec(
+      'test/integration/redis/break.spec.ts',
+      'grants nobody the lock while its holder may still hand it on',
+    ),
+  },
+  {
     name: 'restarted node votes at once',
     wrong: 'it has forgotten who holds the lock, and gives it to somebody else',
     edits: [{ file: SCRIPTS, find: 'math.max(0, born + longest - now) }', replace: '0 }' }],
@@ -288,6 +348,30 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
       },
     ],
     foundBy: simulation(1, 'token order|token repeated'),
+  },
+  {
+    name: 'acquisition by half of the nodes',
+    wrong: 'two holders, each on nodes that the other one does not have',
+    edits: [
+      {
+        file: 'lib/drivers/redis/single-attempts.ts',
+        find: 'this.#quorum = quorum;',
+        replace: 'this.#quorum = Math.max(1, quorum - 1);',
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order|token repeated'),
+  },
+  {
+    name: 'renewal by half of the nodes',
+    wrong: 'who has lost the lock believes in it as long as one of three nodes does',
+    edits: [
+      {
+        file: 'lib/drivers/redis/renewal-round.ts',
+        find: 'if (yes >= quorum) return RENEWED;',
+        replace: 'if (yes >= Math.max(1, quorum - 1)) return RENEWED;',
+      },
+    ],
+    foundBy: simulation(1, 'exclusion|token order'),
   },
   {
     name: 'largest counter taken for the token',
