@@ -4,6 +4,7 @@ import {
   COMPLETE,
   CONFIRM,
   ENROL,
+  JOIN,
   REFRESH,
   RELEASE,
   RENEW,
@@ -42,7 +43,7 @@ const STOP_TIMEOUT = 500;
 const AFTERMATH = 120_000;
 
 const SCRIPTS = new Map(
-  Object.entries({ ACQUIRE, BREAK, COMPLETE, CONFIRM, ENROL, REFRESH, RELEASE, RENEW }).flatMap(
+  Object.entries({ ACQUIRE, BREAK, COMPLETE, CONFIRM, ENROL, JOIN, REFRESH, RELEASE, RENEW }).flatMap(
     ([name, { sha, text }]) => [
       [sha, name],
       [text, name],
@@ -325,6 +326,8 @@ export class Simulation {
       const sign = status === 0 ? alive(processOf(first), args[4]) : undefined;
       this.#queues.look(node, keys[0] ?? '', { before: args[5], alive: sign });
     }
+    if (name === 'JOIN' && status === 1)
+      this.#queues.look(node, keys[0] ?? '', { alive: alive(processOf(args[4] ?? ''), args[2]) });
     if (name !== 'REFRESH' || status !== 1) return;
     for (let at = 1; at < keys.length; at += 3)
       this.#queues.look(node, keys[at] ?? '', { alive: alive(first, args[1]) });
@@ -381,6 +384,8 @@ function holderOn(node: SimulatedNode, lock: string, now: number): unknown {
 const STATES: Readonly<Record<string, string>> = {
   'ACQUIRE 2': 'acquisition refused because it came too late',
   'ACQUIRE 3': 'acquisition refused by the node’s record',
+  'JOIN 2': 'joining refused because it came too late',
+  'JOIN 3': 'joining refused by the node’s record',
   'REFRESH 3': 'refreshment refused by the node’s record',
   'CONFIRM 0': 'token not confirmed',
   'RENEW 0': 'renewal of a lease that is gone',

@@ -17,9 +17,6 @@ const FRESH = 1 / 2;
 /** The longest pause of who has the turn, and not yet the other nodes, ms: nobody tells it when they are free. */
 const LONGEST_PAUSE_AT_TURN = 100;
 
-/** How long after the node said so a place is believed to be in the queue, ms. */
-const SURE = 500;
-
 type Refusal = Extract<AcquireReply, { granted: false }>;
 
 export interface PlaceContext {
@@ -63,11 +60,7 @@ export class RedisPlace implements Place, EntryOwner {
 
   ready(): Promise<void> | undefined {
     const entry = this.#entry;
-    if (!entry || this.#state !== 'queued') return undefined;
-    const ready = this.#context.queue.ready(entry);
-    // A message may have been missed until then.
-    void ready?.then(() => entry.doubt());
-    return ready;
+    return entry && this.#state === 'queued' ? this.#context.queue.ready(entry) : undefined;
   }
 
   leave(): Promise<void> | undefined {
@@ -99,8 +92,9 @@ export class RedisPlace implements Place, EntryOwner {
 
   async #tryFromQueue(): Promise<AcquireReply> {
     const entry = this.#entry;
-    if (entry && this.#state === 'queued' && !entry.isSure()) await this.#context.queue.look(entry);
-    if (this.#state === 'queued') return { granted: false, remaining: this.#entry?.remaining };
+    const { queue } = this.#context;
+    if (entry && this.#state === 'queued' && !queue.isSure(entry)) await queue.look(entry);
+    if (this.#state === 'queued') return { granted: false, remaining: this.#entry?.line?.remaining };
     return await (this.#state === 'turn' ? this.#takeTurn(this.#asCandidate()) : this.#enter());
   }
 
@@ -117,7 +111,8 @@ export class RedisPlace implements Place, EntryOwner {
     const node = electorate.queueNode;
     if (node === -1) return voting.acquire(candidacy).then(({ reply }) => reply);
     const entry = this.#begin(key, node);
-    if (electorate.nodes.length > 1 && queue.isContended(key)) return this.#join(entry, candidacy);
+    if (entry.follows || (electorate.nodes.length > 1 && queue.isContended(key)))
+      return this.#join(entry, candidacy);
     return voting.acquire(candidacy, entry.waiter()).then(
       (verdict) => this.#entered(entry, verdict),
       (error: unknown) => {
@@ -137,18 +132,19 @@ export class RedisPlace implements Place, EntryOwner {
     return reply;
   }
 
-  /** Asks one node for its turn, which saves the others a try that would be in vain. */
+  /** Lines up at one node, which saves the others a try that would be in vain. */
   async #join(entry: Entry, candidacy: Candidacy): Promise<AcquireReply> {
-    const { voting } = this.#context;
+    const { voting, queue } = this.#context;
     try {
-      const answer = await voting.join(candidacy, entry.waiter(), SHORT_GRANT);
-      if (answer !== 'granted') return this.#lineUp(entry, answer.pttl);
+      const { holder, pttl } = await queue.join(entry);
+      if (holder !== entry.id || this.#entry !== entry) return this.#lineUp(entry, pttl);
     } catch (error) {
       this.#end();
       if (!(error instanceof NodeError)) throw error;
       if (error.sent && !error.answered) this.#context.electorate.nodes[entry.node]?.owe(entry.key, entry.id);
       return (await voting.acquire(candidacy)).reply;
     }
+    entry.answered();
     this.#state = 'turn';
     return this.#takeTurn(candidacy);
   }
@@ -161,11 +157,10 @@ export class RedisPlace implements Place, EntryOwner {
     if (this.#entry !== entry) return { granted: false, retryAfter: 0 };
     this.#queued(entry);
     entry.answered();
-    if (remaining !== undefined && remaining >= 0) entry.remaining = remaining;
     // It may be its turn by now: the message can be faster than the reply.
     if (this.#state !== 'entering') return { granted: false, retryAfter: 0 };
     this.#state = 'queued';
-    return { granted: false, remaining: entry.remaining };
+    return { granted: false, remaining: remaining === undefined || remaining < 0 ? undefined : remaining };
   }
 
   async #takeTurn(candidacy: Candidacy): Promise<AcquireReply> {
@@ -226,7 +221,7 @@ export class RedisPlace implements Place, EntryOwner {
     const entry = new Entry(queue.newId(), key, node, queue.alive, clock, this);
     this.#entry = entry;
     this.#state = 'entering';
-    queue.add(entry);
+    entry.follows = queue.add(entry);
     return entry;
   }
 
@@ -250,13 +245,13 @@ interface EntryOwner {
 class Entry implements QueuedWaiter {
   /** The lock was not ours before that. */
   since: Moment;
-  /** How long the holder has it at most, ms, where known. */
-  remaining: number | undefined;
   /** How long the node took to answer the last time, ms. */
   trip = 0;
   queued = false;
+  /** Another one of this process comes before it. */
+  follows = false;
   asking: QueuedWaiter['asking'];
-  #sureSince: number;
+  line: QueuedWaiter['line'];
 
   constructor(
     public id: string,
@@ -267,7 +262,6 @@ class Entry implements QueuedWaiter {
     private readonly owner: EntryOwner,
   ) {
     this.since = momentOf(clock);
-    this.#sureSince = this.since.monotonic;
   }
 
   granted(micros?: number): void {
@@ -300,18 +294,8 @@ class Entry implements QueuedWaiter {
     this.trip = this.clock.monotonic() - this.since.monotonic;
   }
 
-  waited(since: Moment, pttl: number): void {
+  waited(since: Moment): void {
     this.since = since;
     this.answered();
-    this.#sureSince = since.monotonic;
-    this.remaining = pttl < 0 ? undefined : pttl;
-  }
-
-  doubt(): void {
-    this.#sureSince = -Infinity;
-  }
-
-  isSure(): boolean {
-    return this.clock.monotonic() - this.#sureSince < SURE;
   }
 }

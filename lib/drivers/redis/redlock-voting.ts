@@ -1,7 +1,7 @@
 import { ExecutionError } from 'redlock';
 import type { Clock, Moment } from '../../common/clock.js';
 import type { AcquireReply, Asker, Grant } from '../driver.js';
-import { Ballot, type Busy, isBusy, type Waiter } from './ballot.js';
+import { Ballot, isBusy, type Waiter } from './ballot.js';
 import type { Completer } from './completer.js';
 import type { Electorate } from './electorate.js';
 import type { NodeError } from './node-error.js';
@@ -153,19 +153,6 @@ export class RedlockVoting {
     if (ballot.failures <= nodes.length - quorum || ballot.terms.waiter) await allVotes(error);
     this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
     return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
-  }
-
-  /**
-   * Takes the lock on the waiter's node alone, for `ttl` ms, or lines up for it there.
-   * @throws NodeError
-   */
-  async join({ key, asker }: Candidacy, waiter: Waiter, ttl: number): Promise<'granted' | Busy> {
-    const ballot = new Ballot(key, waiter.id, 'acquire', { waiter, asker });
-    const voter = this.#voters[waiter.node] as Voter;
-    await new Promise((resolve) => voter.acquire(ballot, ttl, resolve));
-    const answer = ballot.answers[waiter.node];
-    if (answer instanceof Error) throw answer;
-    return isBusy(answer) ? answer : 'granted';
   }
 
   async release(grant: RedisGrant, key: string): Promise<boolean> {

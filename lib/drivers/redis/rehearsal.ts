@@ -3,7 +3,7 @@ import { newProcess, processOf } from './waiter-id.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { LockKeys } from './lock-keys.js';
 import type { Script } from './script.js';
-import { ACQUIRE, BREAK, COMPLETE, CONFIRM, REFRESH, RELEASE, RENEW } from './scripts.js';
+import { ACQUIRE, BREAK, COMPLETE, CONFIRM, JOIN, REFRESH, RELEASE, RENEW } from './scripts.js';
 
 /** The key ends by itself when we die half-way, ms. */
 const TTL = 1000;
@@ -13,7 +13,7 @@ const TTL = 1000;
  * what the user may not do, or that this is a replica.
  */
 export async function rehearse(client: RedisClient, key: string): Promise<void> {
-  const [id, waiter] = [`${newProcess()}-0`, `${newProcess()}-0`];
+  const [id, waiter, last] = [`${newProcess()}-0`, `${newProcess()}-0`, `${newProcess()}-0`];
   const counter = counterOf(key);
   const { plain, counting } = new LockKeys(key, key);
   const keys = plain.names;
@@ -27,6 +27,8 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
       run(RENEW, [key], [TTL, id]),
       run(BREAK, [key], [waiter]),
       run(COMPLETE, [key, key, counter], ['', 0, TTL, id, '']),
+      run(JOIN, keys, ['', '', TTL, TURN_CHANNEL, last]),
+      run(RELEASE, keys, [last, '']),
       run(RELEASE, keys, [id, '']),
       run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
     ]);

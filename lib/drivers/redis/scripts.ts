@@ -64,6 +64,14 @@ while not holder do
   end
 end`;
 
+/** Keeps the sets of those who wait, and believes a process to be there for so long. Needs the local `now`. */
+const keepWaiting = (queue: string, waiters: string, process: string, alive: string): string => `
+local ms = math.floor(now / 1000)
+redis.call('zadd', ${waiters}, ms + ${alive}, ${process})
+redis.call('zremrangebyscore', ${waiters}, '-inf', ms - ${QUEUE_TTL})
+redis.call('pexpire', ${queue}, ${QUEUE_TTL})
+redis.call('pexpire', ${waiters}, ${QUEUE_TTL})`;
+
 /**
  * Takes the key, or renews it when it is ours already. When it is not to be had, and if so asked, lines up for it.
  *
@@ -99,12 +107,7 @@ if redis.call('exists', KEYS[1], KEYS[3]) > 0 then
       if not redis.call('zscore', KEYS[3], ARGV[1]) then
         local last = redis.call('zrange', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0
         redis.call('zadd', KEYS[3], last + 1, ARGV[1])
-      end
-      local ms = math.floor(now / 1000)
-      redis.call('zadd', KEYS[4], ms + ARGV[5], string.match(ARGV[1], '^%w+'))
-      redis.call('zremrangebyscore', KEYS[4], '-inf', ms - ${QUEUE_TTL})
-      redis.call('pexpire', KEYS[3], ${QUEUE_TTL})
-      redis.call('pexpire', KEYS[4], ${QUEUE_TTL})
+      end${keepWaiting('KEYS[3]', 'KEYS[4]', "string.match(ARGV[1], '^%w+')", 'ARGV[5]')}
     end
     return { 0, now, redis.call('pttl', KEYS[1]), holder }
   end
@@ -124,11 +127,36 @@ return { 1, now, token }
 `);
 
 /**
+ * Lines up for a lock, in this order, ids of a process that have never been there; a free one is granted to the next.
+ *
+ * KEYS: key, node record, queue, waiters. ARGV: the last moment to do it in ms of the node's time or '', what the node record
+ * has to say or '', for how many ms the process is alive, channel of turns, the ids.
+ * Reply: { 1, now, pttl, holder's id } · { 2, now } it is too late to do it · { 3, now } the node record says something else.
+ */
+export const JOIN = new Script(`
+local time = redis.call('time')
+local now = time[1] * 1000000 + time[2]
+if ARGV[1] ~= '' and now > ARGV[1] * 1000 then
+  return { 2, now }
+end
+if ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2] then
+  return { 3, now }
+end
+local last = tonumber(redis.call('zrange', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0)
+for at = 5, #ARGV do
+  last = last + 1
+  redis.call('zadd', KEYS[3], last, ARGV[at])
+end${keepWaiting('KEYS[3]', 'KEYS[4]', "string.match(ARGV[5], '^%w+')", 'ARGV[3]')}
+local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[4]')}
+return { 1, now, redis.call('pttl', KEYS[1]), holder or '' }
+`);
+
+/**
  * Says that a process is still there, and looks at the locks that it waits for; a free one is granted to the next. Lines
  * nobody up.
  *
  * KEYS: node record, then for each lock its key, queue and waiters. ARGV: process, for how many ms it is alive, what the
- * node record has to say or '', channel of turns, then for each lock how many ids of the process wait for it, and these ids.
+ * node record has to say or '', channel of turns, then for each lock how many ids of the process are looked at, and these ids.
  * Reply: { 3, now } the node record says something else · { 1, now, lock … }, each lock { holder's id or '', pttl, those of
  * the ids that are not in the queue … }.
  */

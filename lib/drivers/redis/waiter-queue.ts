@@ -1,7 +1,10 @@
 import { type Moment, momentOf, type Timer } from '../../common/clock.js';
 import type { DriverContext } from '../driver.js';
 import type { Electorate } from './electorate.js';
+import type { Busy } from './ballot.js';
+import { Joining } from './joining.js';
 import { queueOf, waitersOf } from './keys.js';
+import type { NodeLine } from './node-line.js';
 import type { NodePlan } from './node-plans.js';
 import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
@@ -22,8 +25,13 @@ const PERIOD_PER_LOCK = 0.2;
 /** How many periods a waiter may miss before it is passed over. */
 const PERIODS_ALIVE = 3;
 
-/** How many locks one command looks at; the node does nothing else meanwhile. */
+/** How long after the node was asked a place is believed to be in the queue, ms, and in periods. */
+const SURE = 500;
+const PERIODS_SURE = 2.5;
+
+/** How many locks and waiters one command looks at; the node does nothing else meanwhile. */
 const MOST_LOCKS = 50;
+const MOST_WAITERS = 500;
 
 /** How long the connections for messages stay when nobody waits any more, ms. */
 const CONNECTION_LINGER = 10_000;
@@ -35,9 +43,22 @@ const LONGEST_READY = 1000;
 const CONTENDED = 1000;
 const MOST_CONTENDED = 1000;
 
+/** A line, and those of it that are looked at. */
+interface Look {
+  readonly line: NodeLine;
+  readonly waiters: readonly QueuedWaiter[];
+}
+
+/** Somebody who waits until it is clear whether messages will come. */
+interface Unready {
+  /** True when it is clear by now; told once. */
+  readonly look: () => boolean;
+  readonly end: () => void;
+}
+
 /**
  * The places of this process in the queues of the nodes: keeps them alive with one command per node and period, however
- * many they are, and passes on what the nodes tell.
+ * many they are, and passes on what the nodes tell. Only the first of each lock are looked at.
  *
  * A message only saves time. What is lost with it, or with a queue, shows at the next refreshment.
  */
@@ -48,8 +69,8 @@ export class WaiterQueue {
   readonly #subscribers: readonly NodeSubscriber[];
   readonly #waiters = new Waiters();
   readonly #contended = new Map<string, number>();
-  /** Called when it may have become clear whether messages will come. */
-  readonly #unready = new Set<() => void>();
+  readonly #joining: Joining;
+  readonly #unready = new Set<Unready>();
   #refreshing: Timer | undefined;
   #resting: Timer | undefined;
   #expiry: Timer | undefined;
@@ -69,12 +90,11 @@ export class WaiterQueue {
       (plan) =>
         new NodeSubscriber(plan, commandTimeout, context, {
           onMessage: (_channel, message) => this.#told(message),
-          onChange: () => {
-            for (const look of this.#unready) look();
-          },
+          onChange: () => this.#subscriptionsChanged(),
           onMissed: () => this.#refreshNow(),
         }),
     );
+    this.#joining = new Joining(electorate.nodes, context.clock, () => this.alive);
   }
 
   /** For how long the nodes may believe that we wait, without another sign, ms. */
@@ -83,16 +103,27 @@ export class WaiterQueue {
   }
 
   get #period(): number {
-    return Math.min(LONGEST_PERIOD, Math.max(SHORTEST_PERIOD, PERIOD_PER_LOCK * this.#waiters.size));
+    return Math.min(LONGEST_PERIOD, Math.max(SHORTEST_PERIOD, PERIOD_PER_LOCK * this.#waiters.lines));
   }
 
   newId(): string {
     return this.#ids.next();
   }
 
-  /** Before it is sent to the node: the message may be faster than the reply. */
-  add(waiter: QueuedWaiter): void {
-    this.#waiters.add(waiter);
+  /**
+   * Before it is sent to the node: the message may be faster than the reply.
+   * @returns whether somebody of this process waits for the lock there, or asked for it just before
+   */
+  add(waiter: QueuedWaiter): boolean {
+    return this.#waiters.add(waiter);
+  }
+
+  /**
+   * Lines the waiter up at its node alone, together with others; resolves to who has the lock then, which may be the waiter.
+   * @throws NodeError
+   */
+  join(waiter: QueuedWaiter): Promise<Busy> {
+    return this.#joining.join(waiter);
   }
 
   /** A waiter has been queued: from now on its node is told that it is there. */
@@ -146,20 +177,34 @@ export class WaiterQueue {
     for (const index of this.#subscribers.keys()) this.#listen(index, key);
     const subscriber = this.#subscribers[node];
     const channel = this.#channelOf(node, key);
-    if (subscriber?.stateOf(channel) !== 'pending') return undefined;
+    const isPending = (): boolean => subscriber?.stateOf(channel) === 'pending';
+    if (!isPending()) return undefined;
     return new Promise((resolve) => {
-      const done = (): void => {
-        this.#unready.delete(look);
+      const end = (): void => {
+        this.#unready.delete(unready);
         timer.cancel();
         resolve();
       };
-      const timer = this.#context.clock.setTimer(LONGEST_READY, done, 'background');
-      const look = (): void => {
-        if (subscriber.stateOf(channel) !== 'pending') done();
+      const timer = this.#context.clock.setTimer(LONGEST_READY, end, 'background');
+      const look = (): boolean => {
+        if (isPending()) return false;
+        end();
+        return true;
       };
-      this.#unready.add(look);
-      look();
+      const unready = { look, end };
+      this.#unready.add(unready);
     });
+  }
+
+  /** What was told until a subscription was made has been missed: all who wait look again, and together. */
+  #subscriptionsChanged(): void {
+    let some = false;
+    for (const { look } of [...this.#unready]) some = look() || some;
+    if (!some) return;
+    const now = this.#context.clock.monotonic();
+    for (const index of this.#electorate.nodes.keys())
+      for (const line of this.#waiters.linesAt(index)) line.doubt(now);
+    this.#refreshNow();
   }
 
   /** The node is down: its queue may be lost, and nobody can tell. */
@@ -172,15 +217,22 @@ export class WaiterQueue {
     }
   }
 
-  /** Looks at the lock of one waiter now; never rejects. */
-  look(waiter: QueuedWaiter): Promise<void> {
-    return this.#refresh(waiter.node, [waiter]);
+  /** Whether the node has said not long ago that the waiter is in its queue, or somebody behind it. */
+  isSure({ line }: QueuedWaiter): boolean {
+    const ms = Math.max(SURE, PERIODS_SURE * this.#period);
+    return line === undefined || line.isSure(this.#context.clock.monotonic() - ms);
+  }
+
+  /** Looks at the lock of a waiter now, for all who wait for it; never rejects. */
+  look({ line }: QueuedWaiter): Promise<void> {
+    if (!line) return Promise.resolve();
+    return line.looking ?? this.#refresh(line.node, [line]);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of [this.#refreshing, this.#resting, this.#expiry]) timer?.cancel();
-    for (const look of [...this.#unready]) look();
+    for (const { end } of [...this.#unready]) end();
     this.#waiters.clear();
     await Promise.all(this.#subscribers.map((subscriber) => subscriber.stop()));
   }
@@ -213,41 +265,41 @@ export class WaiterQueue {
     this.#refreshing?.cancel();
     this.#refreshing = this.#later();
     for (const index of this.#electorate.nodes.keys()) {
-      const waiters = this.#waiters.at(index);
-      if (waiters.length > 0) void this.#refresh(index, waiters);
+      const lines = this.#waiters.linesAt(index);
+      if (lines.length > 0) void this.#refresh(index, lines);
       // On a Cluster a subscription lasts while it is asked for.
-      if (this.#electorate.nodes[index]?.sharded) for (const { key } of waiters) this.#listen(index, key);
+      if (this.#electorate.nodes[index]?.sharded) for (const { key } of lines) this.#listen(index, key);
     }
   }
 
   /** Resolves when the node has answered, or has failed; never rejects. */
-  #refresh(index: number, waiters: readonly QueuedWaiter[]): Promise<void> {
+  #refresh(index: number, lines: readonly NodeLine[]): Promise<void> {
     const node = this.#electorate.nodes[index] as RedisNode;
-    const locks = byLock(waiters);
-    const size = node.sharded ? 1 : MOST_LOCKS;
-    const chunks = Array.from({ length: Math.ceil(locks.length / size) }, (_, at) =>
-      locks.slice(at * size, (at + 1) * size),
-    );
-    return Promise.all(chunks.map((chunk) => this.#ask(node, index, chunk))).then(() => undefined);
+    const chunks = inChunks(lines, node.sharded ? 1 : MOST_LOCKS);
+    const asked = chunks.map((chunk) => {
+      const looking = this.#ask(node, index, chunk).finally(() => {
+        for (const { line } of chunk) if (line.looking === looking) line.looking = undefined;
+      });
+      for (const { line } of chunk) line.looking = looking;
+      return looking;
+    });
+    return Promise.all(asked).then(() => undefined);
   }
 
-  #ask(
-    node: RedisNode,
-    index: number,
-    locks: readonly (readonly [string, readonly QueuedWaiter[]])[],
-  ): Promise<void> {
+  #ask(node: RedisNode, index: number, looks: readonly Look[]): Promise<void> {
     const { refusal } = node;
     if (refusal instanceof Error) {
       this.suspect(index);
       return Promise.resolve();
     }
     const since = momentOf(this.#context.clock);
-    const [first = ['']] = locks;
-    const keys = [node.recordKey(first[0])];
-    const args = [this.#ids.process, String(this.alive), node.mark, node.turnChannel(first[0])];
-    for (const [key, waiters] of locks) {
-      keys.push(key, queueOf(key), waitersOf(key));
-      args.push(String(waiters.length), ...waiters.map(({ id }) => id));
+    const first = looks[0]?.line.key ?? '';
+    const keys = [node.recordKey(first)];
+    const args = [this.#ids.process, String(this.alive), node.mark, node.turnChannel(first)];
+    for (const { line, waiters } of looks) {
+      keys.push(line.key, queueOf(line.key), waitersOf(line.key));
+      args.push(String(waiters.length));
+      for (const { id } of waiters) args.push(id);
     }
     return new Promise((resolve) => {
       const enrol = (): void => node.enrol(resolve, () => resolve());
@@ -263,7 +315,7 @@ export class WaiterQueue {
             node.record?.forget();
             return enrol();
           }
-          for (const [at, [, waiters]] of locks.entries()) this.#tell(waiters, seen[at] ?? ['', 0], since);
+          for (const [at, look] of looks.entries()) this.#tell(look, seen[at] ?? ['', 0], since);
           resolve();
         },
         // What it means that the node does not answer is told by `suspect`.
@@ -274,21 +326,27 @@ export class WaiterQueue {
 
   /** What the node said of one lock. */
   #tell(
-    waiters: readonly QueuedWaiter[],
+    { line, waiters }: Look,
     [holder, pttl, ...missing]: readonly [string, unknown, ...string[]],
     since: Moment,
   ): void {
+    const ms = Number(pttl);
+    line.looked(since.monotonic, ms);
+    const granted = this.#waiters.byId(holder);
+    // It may have left, got its lease, or be trying for it, meanwhile.
+    if (granted?.line === line && granted.queued) granted.granted();
     const gone = new Set(missing);
+    let someLost = false;
     for (const waiter of waiters) {
-      // It may have left, got its lease, or be trying for it, meanwhile.
-      if (!this.#waiters.has(waiter) || !waiter.queued) continue;
-      if (waiter.id === holder) waiter.granted();
-      else if (gone.has(waiter.id)) {
+      if (waiter.line !== line || !waiter.queued || waiter === granted) continue;
+      if (gone.has(waiter.id)) {
         this.remove(waiter);
         waiter.lost();
-      } else waiter.waited(since, Number(pttl));
+        someLost = true;
+      } else waiter.waited(since);
     }
-    const ms = Number(pttl);
+    // So may those behind them be.
+    if (someLost && !line.empty && !this.#stopped) void this.#refresh(line.node, [line]);
     if (ms >= 0 && ms < this.#period) this.#lookIn(ms + 1);
   }
 
@@ -305,12 +363,20 @@ export class WaiterQueue {
   }
 }
 
-function byLock(waiters: readonly QueuedWaiter[]): [string, QueuedWaiter[]][] {
-  const locks = new Map<string, QueuedWaiter[]>();
-  for (const waiter of waiters) {
-    const others = locks.get(waiter.key);
-    if (others) others.push(waiter);
-    else locks.set(waiter.key, [waiter]);
+/** The first of each line, for so many locks at most in a command; a line where nobody only waits needs none. */
+function inChunks(lines: readonly NodeLine[], mostLocks: number): Look[][] {
+  const chunks: Look[][] = [];
+  let room = 0;
+  for (const line of lines) {
+    const waiters = line.first();
+    if (waiters.length === 0) continue;
+    const chunk = chunks.at(-1);
+    room -= waiters.length;
+    if (chunk && chunk.length < mostLocks && room >= 0) chunk.push({ line, waiters });
+    else {
+      chunks.push([{ line, waiters }]);
+      room = MOST_WAITERS - waiters.length;
+    }
   }
-  return [...locks];
+  return chunks;
 }

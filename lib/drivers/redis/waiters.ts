@@ -1,5 +1,6 @@
 import { Bag, type Slot } from '../../common/bag.js';
 import type { Moment } from '../../common/clock.js';
+import { NodeLine } from './node-line.js';
 
 /** One who stands in the queue of a node, or is about to. */
 export interface QueuedWaiter {
@@ -9,18 +10,22 @@ export interface QueuedWaiter {
   readonly node: number;
   /** The node has said so, and nothing else is under way for it. */
   readonly queued: boolean;
+  /** The lock was not its own before. */
+  readonly since: Moment;
   /** Set by {@link Waiters}, until the node has said so for the first time. */
   asking?: Slot<QueuedWaiter>;
+  /** Set by {@link Waiters} from then on. */
+  line?: NodeLine;
   /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
   granted(micros?: number): void;
-  /** It still waited after `since`, and the lock was then held for `pttl` ms at most. */
-  waited(since: Moment, pttl: number): void;
+  /** It still waited after `since`. */
+  waited(since: Moment): void;
   /** It is in the queue no more. */
   lost(): void;
 }
 
 /**
- * All who wait at the nodes, by their ids.
+ * All who wait at the nodes, by their ids and by what they wait for.
  *
  * Most who ask get the lock at once. They are not entered by their ids, which costs more than all else here, but kept
  * where they are looked for one by one: there are only as many as commands on their way.
@@ -28,32 +33,57 @@ export interface QueuedWaiter {
 export class Waiters {
   readonly #asking = new Bag<QueuedWaiter>();
   readonly #queued = new Map<string, QueuedWaiter>();
+  /** By the number of the node, and by the lock's key. */
+  readonly #lines: Map<string, NodeLine>[] = [];
+  #latest: QueuedWaiter | undefined;
 
   /** How many have been queued. */
   get queued(): number {
     return this.#queued.size;
   }
 
-  get size(): number {
-    return this.#queued.size + this.#asking.size;
+  /** How many locks somebody waits for; at several nodes each counts. */
+  get lines(): number {
+    return this.#lines.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Before it is sent to the node: the message may be faster than the reply. */
-  add(waiter: QueuedWaiter): void {
+  /**
+   * Before it is sent to the node: the message may be faster than the reply.
+   * @returns whether somebody of this process waits for the lock there, or asked for it just before
+   */
+  add(waiter: QueuedWaiter): boolean {
+    const { key, node } = waiter;
+    const before = this.#latest;
+    this.#latest = waiter;
     waiter.asking = this.#asking.add(waiter);
+    if (before?.asking && before.key === key && before.node === node) return true;
+    return this.queued > 0 && this.#lines[node]?.has(key) === true;
   }
 
   /** The node has it in its queue, or has granted it the lock. */
   enter(waiter: QueuedWaiter): void {
     this.#doneAsking(waiter);
     this.#queued.set(waiter.id, waiter);
+    if (waiter.line) return;
+    const { key, node, since } = waiter;
+    const lines = (this.#lines[node] ??= new Map());
+    let line = lines.get(key);
+    if (!line) lines.set(key, (line = new NodeLine(key, node, since.monotonic)));
+    line.add(waiter);
+    waiter.line = line;
   }
 
   /** False when it was not there, or had not been queued. */
   remove(waiter: QueuedWaiter): boolean {
     this.#doneAsking(waiter);
     // Nobody has waited for most locks.
-    return this.queued > 0 && this.has(waiter) && this.#queued.delete(waiter.id);
+    const { line } = waiter;
+    if (!line) return false;
+    this.#queued.delete(waiter.id);
+    waiter.line = undefined;
+    line.delete(waiter);
+    if (line.empty) this.#lines[line.node]?.delete(line.key);
+    return true;
   }
 
   /** The node has it under another id now. */
@@ -63,13 +93,13 @@ export class Waiters {
     this.enter(waiter);
   }
 
-  /** Whether it has been queued, and has not left since. */
-  has(waiter: QueuedWaiter): boolean {
-    return this.#queued.get(waiter.id) === waiter;
+  /** The one that has been queued under this id. */
+  byId(id: string): QueuedWaiter | undefined {
+    return this.#queued.get(id);
   }
 
   find(id: string): QueuedWaiter | undefined {
-    return this.#queued.get(id) ?? this.#asking.items().find((waiter) => waiter.id === id);
+    return this.byId(id) ?? this.#asking.items().find((waiter) => waiter.id === id);
   }
 
   /** Those of whom the node has said so. */
@@ -77,8 +107,14 @@ export class Waiters {
     return [...this.#queued.values()].filter((waiter) => waiter.queued && waiter.node === node);
   }
 
+  linesAt(node: number): NodeLine[] {
+    return [...(this.#lines[node]?.values() ?? [])];
+  }
+
   clear(): void {
     this.#queued.clear();
+    this.#lines.length = 0;
+    this.#latest = undefined;
   }
 
   #doneAsking(waiter: QueuedWaiter): void {

@@ -6,8 +6,10 @@ import type { Crew } from './crew.js';
 import type { Member } from './member.js';
 import type { Usage } from './terms.js';
 
-/** How long serving all of them may take, ms. */
-export const SERVING_LIMIT = 40_000;
+/** How long serving so many of them may take, ms. */
+export function servingLimit(waiters: number): number {
+  return Math.max(40_000, 8 * waiters);
+}
 
 /** For the waiters to have found their places, ms. */
 const SETTLING = 500;
@@ -65,7 +67,8 @@ export class Gathering {
     const before = await usages(members);
     const since = monotonicNow();
     await this.#handle.release();
-    const all = await within(SERVING_LIMIT, Promise.all(members.map((member) => member.ask('served'))));
+    const limit = servingLimit(this.#waiters * members.length);
+    const all = await within(limit, Promise.all(members.map((member) => member.ask('served'))));
     const serving = meanShare(before, await usages(members));
     const count = all.reduce((sum, { served }) => sum + served, 0);
     const took = Math.max(...all.map(({ last }) => last)) - since;

@@ -8,7 +8,7 @@ type Task = keyof Work;
 type Result<T extends Task> = Awaited<ReturnType<Work[T]>>;
 
 /** How long a process may take for what it is told, ms. */
-const LIMIT = 90_000;
+const LIMIT = 180_000;
 
 /** A process of its own, that runs this very program as a worker. */
 export class Member {

@@ -1,5 +1,5 @@
 import type { Scenario } from '../scenario.js';
-import { largeCrowd } from './crowd.js';
+import { hugeCrowd, largeCrowd } from './crowd.js';
 import { filePair } from './file-pair.js';
 import { growthWithNames } from './growth-names.js';
 import { growthWithNodes } from './growth-nodes.js';
@@ -31,6 +31,7 @@ export const scenarios: readonly Scenario[] = [
   redisProcesses(3, THINK),
   redisProcesses(3, 0),
   largeCrowd,
+  hugeCrowd,
   killedProcess(1),
   killedProcess(3),
   heldLeases(1),

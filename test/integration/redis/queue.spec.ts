@@ -211,3 +211,91 @@ describe.each([
     );
   });
 });
+
+describe('a long line for a lock on one node', () => {
+  const WAITERS = 300;
+
+  beforeAll(async () => {
+    servers = await startRedisNodes(1);
+  });
+
+  /** Many of one process who stand in line for a lock that somebody else has. */
+  async function line(member: RedisDriver, name: string, count = WAITERS) {
+    const order: number[] = [];
+    const contenders = Array.from({ length: count }, () => new Contender(member, request(name)));
+    const turns = contenders.map(async (contender, index) => {
+      const grant = await contender.wait();
+      order.push(index);
+      expect(await member.release(grant)).toBe(true);
+    });
+    const client = servers[0]!.client();
+    await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === count);
+    return { order, turns, client };
+  }
+
+  it('is joined by few commands, and served in the order of arrival', async () => {
+    const [holder, member] = [await started(), await started()];
+    const name = freshName();
+    const grant = granted(await holder.tryAcquire(request(name)));
+    const before = (await calls('evalsha')) + (await calls('eval'));
+    const { order, turns } = await line(member, name);
+    expect((await calls('evalsha')) + (await calls('eval')) - before).toBeLessThan(WAITERS / 4);
+    await holder.release(grant);
+    await Promise.all(turns);
+    expect(order).toEqual(Array.from({ length: WAITERS }, (_, index) => index));
+  });
+
+  it('costs no more while it waits the longer it is', async () => {
+    const [holder, member] = [await started(), await started()];
+    const name = freshName();
+    const grant = granted(await holder.tryAcquire(request(name)));
+    const { turns } = await line(member, name);
+    const [scripts, looks] = [await calls('evalsha'), await calls('zscore')];
+    await eventually(async () => (await calls('evalsha')) - scripts >= 10);
+    // Some are looked at each time, and not all of them.
+    expect((await calls('zscore')) - looks).toBeLessThan((10 * WAITERS) / 4);
+    await holder.release(grant);
+    await Promise.all(turns);
+  });
+
+  it('is lined up for again by all when the node has lost it', async () => {
+    const [holder, member] = [await started(), await started()];
+    const name = freshName();
+    const grant = granted(await holder.tryAcquire(request(name)));
+    const { turns, client } = await line(member, name);
+    await client.del(queueOf(keyOf(name)), waitersOf(keyOf(name)));
+    await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === WAITERS);
+    await holder.release(grant);
+    await Promise.all(turns);
+  });
+
+  it('closes up when some leave from the middle', async () => {
+    const [holder, member] = [await started(), await started()];
+    const name = freshName();
+    const grant = granted(await holder.tryAcquire(request(name)));
+    const { turns, client } = await line(member, name, 20);
+    const leaving = Array.from({ length: 100 }, () => new Contender(member, request(name)));
+    await Promise.all(leaving.map((contender) => contender.stand()));
+    const behind = new Contender(holder, request(name)).wait();
+    await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === 121);
+    await Promise.all(leaving.map((contender) => contender.leave()));
+    expect(await client.zcard(queueOf(keyOf(name)))).toBe(21);
+    await holder.release(grant);
+    await Promise.all(turns);
+    await holder.release(await behind);
+  });
+
+  it('is dropped as a whole when its process has died', async () => {
+    const [holder, dead, alive] = [await started(), await started(), await started()];
+    const name = freshName();
+    const grant = granted(await holder.tryAcquire(request(name)));
+    await Promise.all(Array.from({ length: WAITERS }, () => new Contender(dead, request(name)).stand()));
+    const waiting = new Contender(alive, request(name)).wait();
+    await dead.stop();
+    const begin = performance.now();
+    await holder.release(grant);
+    await alive.release(await waiting);
+    // A few short grants, and not one for each; the rest is a busy machine.
+    expect(performance.now() - begin).toBeLessThan(10_000);
+  });
+});

@@ -179,6 +179,14 @@ describe('the model of Redis', () => {
           ]),
         ],
         () => [
+          ...call(scripts.JOIN, lock),
+          random.pick(['', '', String(now() - LATER_MS), String(now() + LATER_MS)]),
+          random.pick(['', record, record, 'another']),
+          alive(),
+          'channel:',
+          ...random.pick([['one-1'], ['one-2', 'one-3'], ['two-1']]),
+        ],
+        () => [
           ...call(scripts.REFRESH, [
             'record',
             ...['k', 'queue', 'waiters'],

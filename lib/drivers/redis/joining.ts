@@ -1,0 +1,94 @@
+import type { Clock } from '../../common/clock.js';
+import type { Busy } from './ballot.js';
+import type { RedisClient } from './clients.js';
+import { NodeError } from './node-error.js';
+import { Rank } from './pending.js';
+import type { RedisNode } from './redis-node.js';
+import { callScript, sendScript } from './script.js';
+import { JOIN } from './scripts.js';
+import type { QueuedWaiter } from './waiters.js';
+
+/** How many one command lines up; the node does nothing else meanwhile. */
+const MOST_AT_ONCE = 250;
+
+/** Somebody who lines up, and what it is told. */
+interface Comer {
+  readonly id: string;
+  readonly resolve: (busy: Busy) => void;
+  readonly reject: (error: NodeError) => void;
+}
+
+/** Lines up those who come in one turn of the event loop together, by one command for each lock. */
+export class Joining {
+  readonly #nodes: readonly RedisNode[];
+  readonly #clock: Clock;
+  readonly #alive: () => number;
+  /** Those who come in this turn, by the number of the node and by the lock's key. */
+  readonly #comers: Map<string, Comer[]>[] = [];
+
+  /** @param alive for how long a waiter may be believed to wait, ms */
+  constructor(nodes: readonly RedisNode[], clock: Clock, alive: () => number) {
+    this.#nodes = nodes;
+    this.#clock = clock;
+    this.#alive = alive;
+  }
+
+  /**
+   * Resolves to who has the lock then, which may be the waiter itself.
+   * @throws NodeError
+   */
+  join({ id, key, node }: QueuedWaiter): Promise<Busy> {
+    return new Promise((resolve, reject) => {
+      const locks = (this.#comers[node] ??= new Map());
+      let comers = locks.get(key);
+      if (!comers) {
+        locks.set(key, (comers = []));
+        void Promise.resolve().then(() => this.#flush(node, key));
+      }
+      comers.push({ id, resolve, reject });
+    });
+  }
+
+  #flush(index: number, key: string): void {
+    const comers = this.#comers[index]?.get(key) ?? [];
+    this.#comers[index]?.delete(key);
+    const node = this.#nodes[index] as RedisNode;
+    for (let at = 0; at < comers.length; at += MOST_AT_ONCE)
+      this.#send(node, key, comers.slice(at, at + MOST_AT_ONCE));
+  }
+
+  /** @param again it is sent for the second time: the node's record or its time were not what we took them for */
+  #send(node: RedisNode, key: string, comers: readonly Comer[], again = false): void {
+    const fail = (error: NodeError): void => {
+      for (const { reject } of comers) reject(error);
+    };
+    const enrol = (reason: string): void => {
+      if (again) return fail(new NodeError(reason, { answered: true }));
+      node.enrol(() => this.#send(node, key, comers, true), fail);
+    };
+    const onReply = (reply: unknown, sentAt: number): void => {
+      const [status, now, pttl, holder] = reply as unknown[];
+      node.observe(Number(now), sentAt);
+      if (Number(status) === 2) return enrol('got the command too late');
+      if (Number(status) === 3) {
+        node.record?.forget();
+        return enrol('its record keeps changing');
+      }
+      for (const { resolve } of comers) resolve({ holder: String(holder), pttl: Number(pttl) });
+    };
+    const { refusal } = node;
+    if (refusal === 'enrol') return enrol('its record keeps changing');
+    if (refusal) return fail(refusal);
+    const command = (how: typeof callScript) => (client: RedisClient) => {
+      const last = String(node.notAfter(this.#clock.monotonic()));
+      const args = [last, node.mark, String(this.#alive()), node.turnChannel(key)];
+      for (const { id } of comers) args.push(id);
+      return how(client, JOIN, node.lockKeys.of(key).plain, args);
+    };
+    const whole = (error: NodeError): void => {
+      if (!error.message.startsWith('NOSCRIPT')) return fail(error);
+      node.call(command(sendScript), onReply, fail, Rank.acquisition);
+    };
+    node.call(command(callScript), onReply, whole, Rank.acquisition);
+  }
+}
