@@ -350,18 +350,6 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     foundBy: simulation(1, 'token order|token repeated'),
   },
   {
-    name: 'acquisition by half of the nodes',
-    wrong: 'two holders, each on nodes that the other one does not have',
-    edits: [
-      {
-        file: 'lib/drivers/redis/single-attempts.ts',
-        find: 'this.#quorum = quorum;',
-        replace: 'this.#quorum = Math.max(1, quorum - 1);',
-      },
-    ],
-    foundBy: simulation(1, 'exclusion|token order|token repeated'),
-  },
-  {
     name: 'renewal by half of the nodes',
     wrong: 'who has lost the lock believes in it as long as one of three nodes does',
     edits: [
@@ -371,7 +359,10 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
         replace: 'if (yes >= Math.max(1, quorum - 1)) return RENEWED;',
       },
     ],
-    foundBy: simulation(1, 'exclusion|token order'),
+    foundBy: spec(
+      'test/integration/redis/renewal.spec.ts',
+      'fail only where the nodes that answer do not agree',
+    ),
   },
   {
     name: 'largest counter taken for the token',

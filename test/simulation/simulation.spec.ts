@@ -31,6 +31,9 @@ describe('the simulation', { timeout: 300_000 }, () => {
       'lease lost: expired',
       'struck at votes',
       'waiter called off',
+      'lock broken',
+      'lease completed',
+      'lease counted on all nodes',
       'queue: granted',
       'queue: passed over',
     ])
