@@ -11,7 +11,7 @@ const EXPECTED = { locks: LOCK_MECHANISM, version: VERSION };
 const FORMAT_FILE = 'format.json';
 
 /** What of ours there may be without the format file, when somebody restored a part; and what a new file system has. */
-const HARMLESS = new Set(['locks', 'members', 'instances', 'queues', 'lost+found']);
+const HARMLESS = new Set(['locks', 'members', 'instances', 'queues', 'tokens', 'lost+found']);
 
 /** Another process needs microseconds to write the file; one that was stopped in the middle must not hold us up. */
 const PATIENCE = 1000;
@@ -31,10 +31,14 @@ export async function checkFormat(directory: string, native: NativeLock): Promis
   try {
     for (let left = PATIENCE / PAUSE; readFileSync(path, 'utf8') === '' && left > 0; left -= 1) {
       // Whoever locks the empty file writes it; it is locked for that alone.
-      if (native.tryLock(fd)) {
-        if (readFileSync(path, 'utf8') === '') writeSync(fd, `${JSON.stringify(EXPECTED)}\n`, 0);
-        native.unlock(fd);
-      } else await after(PAUSE);
+      if (!native.tryLock(fd)) await after(PAUSE);
+      else {
+        try {
+          if (readFileSync(path, 'utf8') === '') writeSync(fd, `${JSON.stringify(EXPECTED)}\n`, 0);
+        } finally {
+          native.unlock(fd);
+        }
+      }
     }
     compare(directory, path, readFileSync(path, 'utf8'));
   } finally {

@@ -12,8 +12,11 @@ import type {
 import { nextFencingToken } from '../fencing-token.js';
 import { breakLock } from './break-lock.js';
 import { failedOn, notRunning, shorten } from './file.messages.js';
+import { finishAll } from './finish-all.js';
+import { Ground } from './ground.js';
 import { Health } from './health.js';
 import { Holdings } from './holdings.js';
+import { Housekeeping } from './housekeeping.js';
 import type { Waiter } from './line.js';
 import { Lines } from './lines.js';
 import { LockFile } from './lock-file.js';
@@ -21,11 +24,16 @@ import { Members } from './members.js';
 import { loadNativeLock, type NativeLock } from './native-lock.js';
 import { Peers } from './peers.js';
 import { Seat, Seats } from './seat.js';
+import { SocketFolder } from './socket-folder.js';
 import { StateDirectory } from './state-directory.js';
 import { Tickets } from './tickets.js';
+import { TokenFloor } from './token-floor.js';
+import { Turnstile } from './turnstile.js';
 import { WakeServer } from './wake-server.js';
 
 const STORE = 'store who holds';
+/** Of leases that are held, and of those that line up, so many are seen to in one turn of the event loop: about a ms of work. */
+const AT_ONCE = 100;
 const TAKEN: AcquireReply = { granted: false };
 
 /** What exists between start and stop only. */
@@ -35,6 +43,8 @@ interface Running {
   readonly server: WakeServer;
   readonly members: Members;
   readonly lines: Lines;
+  readonly ground: Ground;
+  readonly housekeeping: Housekeeping;
 }
 
 /**
@@ -51,7 +61,10 @@ export class FileDriver implements Driver {
 
   #directory: StateDirectory;
   #health: Health;
+  #sockets: SocketFolder;
   #peers: Peers;
+  #joins: Turnstile;
+  #floor?: TokenFloor;
   #holdings = new Holdings(({ id, name }) => {
     this.#running?.server.freed(id);
     this.#running?.lines.freed(name);
@@ -68,8 +81,10 @@ export class FileDriver implements Driver {
   ) {
     this.#directory = new StateDirectory(directory);
     this.description = `file ${this.#directory.path}`;
-    this.#health = new Health(context.onBackendChange);
-    this.#peers = new Peers(context.clock);
+    this.#health = new Health(context.onBackendChange, context.clock);
+    this.#sockets = new SocketFolder(this.#directory.instances);
+    this.#peers = new Peers(context.clock, (socket) => this.#sockets.addressOf(socket));
+    this.#joins = new Turnstile(context.clock, AT_ONCE);
   }
 
   async start(): Promise<void> {
@@ -77,9 +92,15 @@ export class FileDriver implements Driver {
     await this.#directory.prepare(native, this.context.warn);
     const { instances, members: memberFiles, queues } = this.#directory;
     const seats = new Seats(instances, native);
-    this.#attempt('start in', memberFiles, memberFiles, () => Members.sweep(memberFiles, native));
-    this.#attempt('start in', queues, queues, () => Tickets.sweep(queues, seats));
-    const seat = this.#attempt('start in', instances, instances, () => Seat.take(instances, native));
+    // A seat says when it was taken last, and none is old enough to be removed here.
+    const sweeps: [string, Generator<void>][] = [
+      [memberFiles, Members.sweep(memberFiles, native)],
+      [queues, Tickets.sweep(queues, seats)],
+      [instances, Seat.sweep(instances, native, -Infinity)],
+    ];
+    for (const [path, sweep] of sweeps) this.#attempt('start in', path, path, () => [...sweep]);
+    const { place } = this.#directory;
+    const seat = this.#attempt('start in', instances, instances, () => Seat.take(instances, native, place));
     const tickets = new Tickets(this.#directory, seat.number, seats, (id) => server.freed(id));
     const server = new WakeServer(
       {
@@ -89,19 +110,21 @@ export class FileDriver implements Driver {
       this.context.clock,
     );
     try {
-      await server.listen(seat.socket);
+      await server.listen(seat.address);
     } catch (error) {
-      seat.leave();
-      throw failedOn(seat.socket, 'listen for its neighbours', error);
+      finishAll([() => seat.leave(), () => this.#sockets.close()]);
+      throw failedOn(instances, 'listen for its neighbours', error);
     }
     if (this.#stopping) {
       await server.close();
-      seat.leave();
+      finishAll([() => seat.leave(), () => this.#sockets.close()]);
       throw notRunning(this.description);
     }
+    const { clock, random } = this.context;
+    const directory = this.#directory;
     const members = new Members(native, seat.socket, this.context.warn);
     const lines = new Lines({
-      clock: this.context.clock,
+      clock,
       peers: this.#peers,
       seats,
       tickets,
@@ -109,7 +132,12 @@ export class FileDriver implements Driver {
       heldHere: (name) => this.#holdings.has(name),
       isSeated: () => seat.isInPlace(),
     });
-    this.#running = { native, seat, server, members, lines };
+    const ground = new Ground({ directory, seat, seats, clock, onMoved: () => this.#loseAllGone() });
+    const floor = new TokenFloor(directory.tokens, native);
+    const housekeeping = new Housekeeping({ directory, native, seats, floor, clock, random });
+    this.#floor = floor;
+    this.#running = { native, seat, server, members, lines, ground, housekeeping };
+    housekeeping.start();
     this.#health.stored();
   }
 
@@ -132,14 +160,24 @@ export class FileDriver implements Driver {
     };
   }
 
-  #tryInLine(request: AcquireRequest, waiter: Waiter): AcquireReply {
+  #tryInLine(request: AcquireRequest, waiter: Waiter): AcquireReply | Promise<AcquireReply> {
+    if (waiter.ticket) return this.#tryInTurn(request, waiter);
+    // Those who wait here already go first.
+    const reply = this.#get().lines.has(request.name) ? TAKEN : this.#tryAsNewcomer(request);
+    if (reply.granted) return reply;
+    const entered = this.#joins.enter();
+    return entered ? entered.then(() => this.#join(request, waiter)) : this.#join(request, waiter);
+  }
+
+  #join(request: AcquireRequest, waiter: Waiter): AcquireReply {
+    const { name } = request;
+    this.#attempt('line up for', name, undefined, () => this.#get().lines.join(name, waiter));
+    return this.#tryInTurn(request, waiter);
+  }
+
+  #tryInTurn(request: AcquireRequest, waiter: Waiter): AcquireReply {
     const { name } = request;
     const { lines } = this.#get();
-    if (!waiter.ticket) {
-      const reply = this.#tryAsNewcomer(request);
-      if (reply.granted) return reply;
-      this.#attempt('line up for', name, undefined, () => lines.join(name, waiter));
-    }
     // Also just after lining up: the lock may have been freed in between.
     if (!this.#attempt('line up for', name, undefined, () => lines.isTurnOf(name, waiter))) return TAKEN;
     let reply: AcquireReply;
@@ -170,13 +208,30 @@ export class FileDriver implements Driver {
 
   /** @param admits whether it may be tried at all, by the number of links to the file */
   #take(request: AcquireRequest, admits?: (links: number) => boolean): AcquireReply {
-    const { native, seat } = this.#get();
-    const { name, fencing, tokens = 1 } = request;
+    const { native } = this.#get();
+    const { name } = request;
     if (this.#holdings.has(name)) return TAKEN;
     const path = this.#directory.lock(name);
     const file = this.#attempt('lock', name, path, () => LockFile.take(path, native, admits));
+    if (!file) {
+      this.#health.reached();
+      return TAKEN;
+    }
+    try {
+      return this.#hold(file, request);
+    } catch (error) {
+      freeQuietly(file);
+      throw error;
+    }
+  }
+
+  /** Makes a lease of a file that is locked; where it throws there is none. */
+  #hold(file: LockFile, request: AcquireRequest): AcquireReply {
+    const { seat, ground } = this.#get();
+    const { name, fencing, tokens = 1 } = request;
+    const { path } = file;
+    this.#attempt('lock', name, path, () => ground.confirm(file));
     this.#health.reached();
-    if (!file) return TAKEN;
     const id = randomUUID();
     const owner = {
       pid: process.pid,
@@ -185,11 +240,14 @@ export class FileDriver implements Driver {
       socket: seat.socket,
       name,
     };
-    // The counter is the last token of those that are reserved.
+    // The counter is the last token of those that are reserved. A file without one may be that of a name that had another.
     const count = fencing
-      ? (last: number) => nextFencingToken(last, this.context.clock.wall()) + tokens - 1
+      ? (last: number) =>
+          nextFencingToken(last || (this.#floor?.read() ?? 0), this.context.clock.wall()) + tokens - 1
       : undefined;
-    const counter = this.#attempt(STORE, name, path, () => storeOrFree(file, owner, count));
+    // Nothing is granted that is not written down: without its record nobody could find the holder, and without its token the
+    // next lease could get the same.
+    const counter = this.#attempt(STORE, name, path, () => file.store(owner, count));
     this.#health.stored();
     const grant: Grant = { name, id, ...(fencing && { fencingToken: counter - tokens + 1 }) };
     this.#holdings.add(grant, file, request.onRevoked);
@@ -229,10 +287,22 @@ export class FileDriver implements Driver {
     }
   }
 
-  async announce(memberId: string): Promise<void> {
+  /** Called with each heartbeat, which is also when it is looked whether the files of leases are still there. */
+  async announce(memberId: string, ttl = 0): Promise<void> {
+    const { ground } = this.#get();
+    const { path } = this.#directory;
+    const problems: unknown[] = [];
+    const note = (error: unknown): void => void problems.push(error);
+    try {
+      this.#attempt('look at', path, path, () => ground.look(ttl));
+    } catch (error) {
+      note(error);
+    }
+    await this.#lookAfterLeases().catch(note);
     const { members } = this.#get();
-    const path = this.#directory.member(memberId);
-    this.#attempt('announce member', memberId, path, () => members.announce(memberId, path));
+    const file = this.#directory.member(memberId);
+    this.#attempt('announce member', memberId, file, () => members.announce(memberId, file));
+    if (problems.length > 0) throw problems[0];
     this.#health.reached();
   }
 
@@ -249,7 +319,10 @@ export class FileDriver implements Driver {
     try {
       return work();
     } catch (cause) {
-      const error = failedOn(path ?? this.#directory.lock(name), `${what} ${shorten(name)}`, cause);
+      const error =
+        cause instanceof BackendUnavailableError
+          ? cause
+          : failedOn(path ?? this.#directory.lock(name), `${what} ${shorten(name)}`, cause);
       if (what === STORE) this.#health.unwritable(error);
       else this.#health.unreachable(error);
       throw error;
@@ -266,16 +339,34 @@ export class FileDriver implements Driver {
     }
   }
 
+  /** A little at a time: there may be many. */
+  async #lookAfterLeases(): Promise<void> {
+    const { clock } = this.context;
+    for (const [index, grant] of this.#holdings.grants().entries()) {
+      if (index % AT_ONCE === AT_ONCE - 1) await new Promise<void>((resolve) => clock.afterInput(resolve));
+      this.#attempt('look at', grant.name, undefined, () => this.#holdings.loseIfGone(grant));
+    }
+  }
+
+  #loseAllGone(): void {
+    finishAll(this.#holdings.grants().map((grant) => () => this.#holdings.loseIfGone(grant)));
+  }
+
   async #stop(): Promise<void> {
     const running = this.#running;
+    running?.housekeeping.close();
     running?.lines.close();
     this.#running = undefined;
     this.#peers.close();
     if (!running) return;
     await running.server.close();
     try {
-      running.members.close();
-      running.seat.leave();
+      finishAll([
+        () => running.members.close(),
+        () => running.seat.leave(),
+        // After the socket was unlinked.
+        () => this.#sockets.close(),
+      ]);
     } catch (error) {
       // The files are closed all the same; the socket that may be left is removed by whoever starts next.
       this.context.warn(failedOn(this.#directory.instances, 'tidy up', error).message);
@@ -283,15 +374,11 @@ export class FileDriver implements Driver {
   }
 }
 
-/**
- * Nothing is granted that is not written down: without its record nobody could find the holder, and without its
- * token the next lease could get the same.
- */
-function storeOrFree(file: LockFile, ...what: Parameters<LockFile['store']>): number {
+/** For after a failure, which tells more than one of this would. The file is closed in any case. */
+function freeQuietly(file: LockFile): void {
   try {
-    return file.store(...what);
-  } catch (error) {
     file.free();
-    throw error;
+  } catch {
+    // See above.
   }
 }

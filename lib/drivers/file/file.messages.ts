@@ -24,19 +24,98 @@ export function unusableDirectory(
 /** Of a failure that was not expected, by what the system says of it. */
 export function directoryProblem(cause: unknown): DirectoryProblem {
   const reason = reasonOf(cause);
-  if (/\b(EEXIST|ENOTDIR)\b/.test(reason)) {
-    return { reason: `a file is in its way (${reason})`, advice: 'move that file away', cause };
+  switch (codeOf(cause)) {
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return { reason: `a file is in its way (${reason})`, advice: 'move that file away', cause };
+    case 'EACCES':
+    case 'EPERM':
+      return { reason, advice: `give it to this user${idOf(process.geteuid?.())}`, cause };
+    case 'EROFS':
+      return { reason, advice: 'mount it for writing', cause };
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return { reason, advice: wayOutOf(cause), cause };
+    default:
+      return { reason, cause };
   }
-  if (/\b(EACCES|EPERM)\b/.test(reason)) {
-    return { reason, advice: 'make it writable for this user alone', cause };
-  }
-  return { reason, cause };
 }
 
 export function failedOn(path: string, what: string, cause: unknown): BackendUnavailableError {
   return new BackendUnavailableError(
-    `the file back end failed to ${what} at ${path}: ${reasonOf(cause)}; see to that disk, or choose another directory with ${OPTION}`,
+    `the file back end failed to ${what} at ${path}: ${reasonOf(cause)}; ${wayOutOf(cause)}`,
     { cause },
+  );
+}
+
+/** What ends a failure of the system, as far as its kind tells. */
+function wayOutOf(cause: unknown): string {
+  switch (codeOf(cause)) {
+    case 'EMFILE':
+      return 'this process has as many files open as it may, and every lock that is held takes one: raise its limit (ulimit -n)';
+    case 'ENFILE':
+      return 'this machine has as many files open as it may: raise its limit (sysctl fs.file-max)';
+    case 'ENOSPC':
+      return 'that disk has no room or no inodes left: see df -h and df -i';
+    case 'EDQUOT':
+      return 'the quota of this user is used up on that disk';
+    case 'EROFS':
+      return 'that file system is mounted for reading only';
+    case 'EACCES':
+    case 'EPERM':
+      return `the directory has to belong to this user${idOf(process.geteuid?.())} and be writable for it`;
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'the directory was removed or moved away: put it back, or restart all its processes';
+    default:
+      return `see to that disk, or choose another directory with ${OPTION}`;
+  }
+}
+
+function idOf(user: number | undefined): string {
+  return user === undefined ? '' : ` (${user})`;
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
+}
+
+/** A directory that this process may not use as it is, and may be able to make another one in. */
+export function foreignDirectory(
+  directory: string,
+  owner: number,
+  user: number,
+  writable: boolean,
+): BackendUnavailableError {
+  return unusableDirectory(directory, {
+    reason: `it belongs to user ${owner}, and this process runs as user ${user}`,
+    advice: writable
+      ? `name a directory in it that is not there yet, which this process then makes for itself, as in file://${directory}/coordination`
+      : `give it to the user of these processes (chown ${user} ${directory})`,
+  });
+}
+
+export function noHome(cause: unknown): BackendUnavailableError {
+  return new BackendUnavailableError(
+    `the file back end has no directory: HOME and XDG_STATE_HOME are not set, and this user${idOf(process.geteuid?.())} ` +
+      `has no entry in /etc/passwd; set one of the two, or name a directory with ${OPTION}, as in file:///var/lib/app/coordination`,
+    { cause },
+  );
+}
+
+/** As a clause for people, of a lease that was lost. */
+export function fileGone(path: string): string {
+  return `its lock file ${path} was removed or replaced, so another process may have taken the lock`;
+}
+
+/** @param endsIn ms, as far as it is known */
+export function directoryReplaced(directory: string, until: string, endsIn: number): BackendUnavailableError {
+  return new BackendUnavailableError(
+    `the file back end grants no lock yet: the directory ${directory} was replaced while it was in use, and another process may ` +
+      `still hold locks in the old one; it grants again ${until}`,
+    { endsIn },
   );
 }
 

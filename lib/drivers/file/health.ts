@@ -1,14 +1,26 @@
+import type { Clock } from '../../common/clock.js';
 import type { BackendChange } from '../driver.js';
 
+/** Failing again so soon after it was well, it is not called well before it has been so for as long, ms. */
+const CALM = 60_000;
+
 /**
- * Tells each change of the back end's state once.
+ * Tells each change of the back end's state once, and few of them where every other call fails: for want of descriptors, or
+ * of inodes, which only new names need.
  *
  * A full disk can still be read: what shows that files are there does not show that a lock can be granted again.
  */
 export class Health {
   #state: 'starting' | 'up' | 'unreachable' | 'unwritable' = 'starting';
+  #recoveredAt = -Infinity;
+  #failedAt = -Infinity;
+  /** It failed, recovered, and failed again within a minute. */
+  #wavers = false;
 
-  constructor(private readonly onChange: (change: BackendChange) => void) {}
+  constructor(
+    private readonly onChange: (change: BackendChange) => void,
+    private readonly clock: Pick<Clock, 'monotonic'>,
+  ) {}
 
   /** A file was opened. */
   reached(): void {
@@ -18,6 +30,10 @@ export class Health {
   /** Something was written down. */
   stored(): void {
     if (this.#state === 'up') return;
+    const now = this.clock.monotonic();
+    if (this.#wavers && now - this.#failedAt < CALM) return;
+    if (this.#state !== 'starting') this.#recoveredAt = now;
+    this.#wavers = false;
     this.#state = 'up';
     this.onChange({ state: 'up' });
   }
@@ -33,7 +49,10 @@ export class Health {
   /** A back end that never came up is not reported as down: its start has failed. */
   #fail(state: 'unreachable' | 'unwritable', cause: Error): void {
     const wasUp = this.#state === 'up';
+    this.#failedAt = this.clock.monotonic();
     if (this.#state !== 'starting') this.#state = state;
-    if (wasUp) this.onChange({ state: 'down', cause });
+    if (!wasUp) return;
+    this.#wavers = this.#failedAt - this.#recoveredAt < CALM;
+    this.onChange({ state: 'down', cause });
   }
 }

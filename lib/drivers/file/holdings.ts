@@ -1,5 +1,5 @@
 import type { AcquireRequest, Grant } from '../driver.js';
-import { brokenBy } from './file.messages.js';
+import { brokenBy, fileGone } from './file.messages.js';
 import type { LockFile } from './lock-file.js';
 import type { Holder } from './wake-server.js';
 
@@ -32,13 +32,15 @@ export class Holdings implements Holder {
     return held?.grant.id === grant.id && held.file.isInPlace();
   }
 
-  /** Ends a grant; false if it did not hold the lock any more. */
+  /** Ends a grant, also where it throws; false if it did not hold the lock any more. */
   free(grant: Grant): boolean {
     const held = this.#byName.get(grant.name);
     if (held?.grant.id !== grant.id) return false;
-    const inPlace = held.file.isInPlace();
-    this.#drop(held);
-    return inPlace;
+    try {
+      return held.file.isInPlace();
+    } finally {
+      this.#drop(held);
+    }
   }
 
   holds(grantId: string): boolean {
@@ -47,15 +49,38 @@ export class Holdings implements Holder {
 
   revoke(grantId: string, pid: number): boolean {
     const name = this.#nameOf.get(grantId);
-    return name !== undefined && this.revokeName(name, pid);
+    try {
+      return name !== undefined && this.revokeName(name, pid);
+    } catch {
+      // The system complained, but the file is closed, and its holder was told.
+      return true;
+    }
   }
 
   revokeName(name: string, pid: number): boolean {
     const held = this.#byName.get(name);
     if (!held) return false;
-    this.#drop(held);
-    held.onRevoked({ reason: 'broken', message: brokenBy(pid) });
+    this.#revoke(held, brokenBy(pid));
     return true;
+  }
+
+  /** Those that are held at this moment. */
+  grants(): Grant[] {
+    return Array.from(this.#byName.values(), ({ grant }) => grant);
+  }
+
+  /** Ends a grant whose file is not the one that others would lock. Throws when that cannot be seen. */
+  loseIfGone(grant: Grant): void {
+    const held = this.#byName.get(grant.name);
+    if (held?.grant.id === grant.id && !held.file.isInPlace()) this.#revoke(held, fileGone(held.file.path));
+  }
+
+  #revoke(held: Held, message: string): void {
+    try {
+      this.#drop(held);
+    } finally {
+      held.onRevoked({ reason: 'broken', message });
+    }
   }
 
   #drop({ grant, file }: Held): void {

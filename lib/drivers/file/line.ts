@@ -3,6 +3,9 @@ import type { OwnerRecord } from './owner-record.js';
 import { TicketWatch, type TicketWatchContext } from './ticket-watch.js';
 import type { Ticket, Tickets } from './tickets.js';
 
+/** For so long a look at who waits elsewhere counts for those who waited here by then, ms: they come behind. */
+const COUNTS = 250;
+
 /** One who waits here, with its ticket as long as it does. */
 export interface Waiter {
   readonly wake: () => void;
@@ -25,6 +28,10 @@ export interface LineContext extends TicketWatchContext {
  */
 export class Line {
   readonly #waiters: Waiter[] = [];
+  /** The tickets of others, in their order, as they were found last; when; and up to which of ours. */
+  #others: Ticket[] = [];
+  #looked = -Infinity;
+  #lookedFor = 0;
   #before?: TicketWatch;
   #holder?: HolderWatch;
 
@@ -38,8 +45,7 @@ export class Line {
   }
 
   join(waiter: Waiter): void {
-    const after = this.#waiters.at(-1)?.ticket?.sequence;
-    waiter.ticket = this.context.tickets.draw(this.name, after);
+    waiter.ticket = this.context.tickets.draw(this.name);
     this.#waiters.push(waiter);
   }
 
@@ -66,9 +72,8 @@ export class Line {
       this.#watchTicket(undefined);
       return true;
     }
-    const all = tickets.of(this.name);
-    this.#replaceLost(all);
-    const before = tickets.lastBefore(all, waiter.ticket);
+    if (waiter.ticket && !tickets.isInPlace(waiter.ticket)) this.#replaceLost();
+    const before = tickets.lastBefore(this.#othersBefore(waiter.ticket), waiter.ticket);
     this.#watchTicket(before);
     return before === undefined;
   }
@@ -94,16 +99,24 @@ export class Line {
     waiter.ticket = undefined;
   }
 
-  /** Others have passed over who did not answer: this process was stopped, or busy, for a time. */
-  #replaceLost(all: readonly Ticket[]): void {
-    const there = new Set(all.map(({ id }) => id));
-    if (this.#waiters.every(({ ticket }) => ticket && there.has(ticket.id))) return;
-    let after = this.#waiters.at(-1)?.ticket?.sequence;
+  /** Looks into the folder now and then only: that takes as long as the line is. */
+  #othersBefore(ticket: Ticket | undefined): Ticket[] {
+    const { tickets, clock } = this.context;
+    const now = clock.monotonic();
+    const isKnown = ticket !== undefined && ticket.sequence <= this.#lookedFor;
+    if (isKnown && now - this.#looked < COUNTS) return this.#others;
+    this.#others = tickets.of(this.name).filter(({ id }) => !tickets.holds(id));
+    this.#looked = now;
+    this.#lookedFor = this.#waiters.at(-1)?.ticket?.sequence ?? 0;
+    return this.#others;
+  }
+
+  /** Others have passed over who did not answer, with all tickets: this process was stopped, or busy, for a time. */
+  #replaceLost(): void {
     for (const waiter of this.#waiters) {
-      const ticket = this.context.tickets.draw(this.name, after);
+      const ticket = this.context.tickets.draw(this.name);
       this.#giveUp(waiter);
       waiter.ticket = ticket;
-      after = ticket.sequence;
     }
   }
 

@@ -10,6 +10,11 @@ export class Lines {
 
   constructor(private readonly context: LineContext) {}
 
+  /** Whether somebody waits here. */
+  has(name: string): boolean {
+    return this.#lines.has(name);
+  }
+
   /** Whether somebody waits already. */
   isWaitedFor(name: string): boolean {
     const { tickets } = this.context;

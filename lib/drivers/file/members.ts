@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { finishAll } from './finish-all.js';
 import { shorten } from './file.messages.js';
 import { LockFile } from './lock-file.js';
 import type { NativeLock } from './native-lock.js';
@@ -22,9 +23,11 @@ export class Members {
   ) {}
 
   /** Removes the files of processes that have died, which are those that can be locked. */
-  static sweep(directory: string, native: NativeLock): void {
+  static *sweep(directory: string, native: NativeLock): Generator<void> {
     for (const entry of readdirSync(directory)) {
-      if (FILE_NAME.test(entry)) LockFile.take(join(directory, entry), native)?.remove();
+      if (!FILE_NAME.test(entry)) continue;
+      LockFile.takeExisting(join(directory, entry), native)?.remove();
+      yield;
     }
   }
 
@@ -52,8 +55,9 @@ export class Members {
     this.#drop(memberId);
   }
 
+  /** Throws the first failure, after all are closed. */
   close(): void {
-    for (const memberId of this.#files.keys()) this.withdraw(memberId);
+    finishAll(Array.from(this.#files.keys(), (memberId) => () => this.withdraw(memberId)));
   }
 
   #drop(memberId: string): void {

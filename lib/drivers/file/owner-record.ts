@@ -5,10 +5,12 @@ export interface OwnerRecord {
   readonly pid: number;
   readonly memberId: string;
   readonly grantId: string;
-  /** Where the holder can be asked; see `wake-server.ts`. */
+  /** Where the holder can be asked; see `socket-folder.ts` and `wake-server.ts`. */
   readonly socket: string;
   /** The lock's name, cut where it is long: for people, never for comparing. */
   readonly name: string;
+  /** Of a seat: the place of the locks that its driver uses. */
+  readonly place?: string;
 }
 
 /** The slot that counts, without reading what it says. */

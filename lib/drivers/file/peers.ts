@@ -3,20 +3,24 @@ import { Peer, type BreakReply, type WatchListener } from './peer.js';
 
 /** The connections of this driver to those who hold locks or wait for them: one to each. */
 export class Peers {
-  #byPath = new Map<string, Peer>();
+  #bySocket = new Map<string, Peer>();
   #closed = false;
 
-  constructor(private readonly clock: Clock) {}
+  /** @param addressOf where a driver can be reached, by what it has written down */
+  constructor(
+    private readonly clock: Clock,
+    private readonly addressOf: (socket: string) => string = (socket) => socket,
+  ) {}
 
-  watch(path: string, id: string, listener: WatchListener): () => void {
-    return this.#get(path).watch(id, listener);
+  watch(socket: string, id: string, listener: WatchListener): () => void {
+    return this.#get(socket).watch(id, listener);
   }
 
   /** Asks the holder to let go of a grant, and waits for its answer for `patience` ms at most. */
-  break(path: string, grantId: string, patience: number): Promise<BreakReply | 'silent'> {
+  break(socket: string, grantId: string, patience: number): Promise<BreakReply | 'silent'> {
     if (this.#closed) return Promise.resolve('unreachable');
     return new Promise((resolve) => {
-      const giveUp = this.#get(path).break(grantId, this.clock.wall() + patience, (reply) => {
+      const giveUp = this.#get(socket).break(grantId, this.clock.wall() + patience, (reply) => {
         timer.cancel();
         resolve(reply);
       });
@@ -29,17 +33,17 @@ export class Peers {
 
   close(): void {
     this.#closed = true;
-    for (const peer of this.#byPath.values()) peer.close();
-    this.#byPath.clear();
+    for (const peer of this.#bySocket.values()) peer.close();
+    this.#bySocket.clear();
   }
 
-  #get(path: string): Peer {
-    const known = this.#byPath.get(path);
+  #get(socket: string): Peer {
+    const known = this.#bySocket.get(socket);
     if (known) return known;
-    const peer = new Peer(path, this.clock, () => {
-      if (this.#byPath.get(path) === peer) this.#byPath.delete(path);
+    const peer = new Peer(this.addressOf(socket), this.clock, () => {
+      if (this.#bySocket.get(socket) === peer) this.#bySocket.delete(socket);
     });
-    this.#byPath.set(path, peer);
+    this.#bySocket.set(socket, peer);
     return peer;
   }
 }

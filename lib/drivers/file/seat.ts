@@ -1,13 +1,12 @@
-import { lstatSync, mkdtempSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { unusableDirectory } from './file.messages.js';
+import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { LockFile } from './lock-file.js';
 import type { NativeLock } from './native-lock.js';
+import type { OwnerRecord } from './owner-record.js';
+import { removePrivateFolder, SocketFolder } from './socket-folder.js';
 
-/** sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a 0 at the end; Node cuts a longer path silently. */
-const LONGEST_SOCKET_PATH = 103;
-const PRIVATE_PREFIX = 'coordination-socket-';
+/** The name of a seat's file. */
+const NUMBER = /^\d+$/;
 
 /**
  * The place of one running driver: a number, a file that is locked as long as it runs, and a socket path of its own.
@@ -18,25 +17,69 @@ const PRIVATE_PREFIX = 'coordination-socket-';
 export class Seat {
   private constructor(
     readonly number: number,
+    /** As others find it written down; see {@link SocketFolder}. */
     readonly socket: string,
     private readonly file: LockFile,
+    private readonly folder: SocketFolder,
   ) {}
 
-  static take(directory: string, native: NativeLock): Seat {
-    sweep(directory, native);
+  /** @param place of the locks that its driver uses; see `Ground` */
+  static take(directory: string, native: NativeLock, place: string): Seat {
+    const folder = new SocketFolder(directory);
     for (let number = 0; ; number += 1) {
       const file = LockFile.take(seatFile(directory, number), native);
       if (!file) continue;
       try {
-        clean(file);
-        const socket = socketPath(directory, number);
-        file.store({ pid: process.pid, memberId: '', grantId: '', socket, name: '' });
-        return new Seat(number, socket, file);
+        clean(file, folder);
+        const socket = folder.nameFor(number);
+        const seat = new Seat(number, socket, file, folder);
+        seat.store(place);
+        return seat;
       } catch (error) {
         file.free();
         throw error;
       }
     }
+  }
+
+  /**
+   * Removes the sockets of processes that have died, which are those whose seat can be locked.
+   *
+   * @param before removes the seats too which nobody has taken since then, Unix ms
+   */
+  static *sweep(directory: string, native: NativeLock, before: number): Generator<void> {
+    const folder = new SocketFolder(directory);
+    for (const entry of readdirSync(directory)) {
+      if (!NUMBER.test(entry)) continue;
+      const file = LockFile.takeExisting(join(directory, entry), native);
+      if (!file) continue;
+      let unused = false;
+      try {
+        clean(file, folder);
+        unused = file.isUnusedSince(before);
+      } finally {
+        if (unused) file.remove();
+        else file.free();
+      }
+      yield;
+    }
+  }
+
+  /** Where to listen. */
+  get address(): string {
+    return this.folder.addressOf(this.socket);
+  }
+
+  /** Writes down who sits here, and where the locks lie that its driver uses. */
+  store(place: string): void {
+    this.file.store({
+      pid: process.pid,
+      memberId: '',
+      grantId: '',
+      socket: this.socket,
+      name: '',
+      place,
+    });
   }
 
   /** False in a directory that was removed and made again: others take this driver for dead there, or for another. */
@@ -46,9 +89,13 @@ export class Seat {
 
   leave(): void {
     try {
-      if (this.isInPlace()) clean(this.file);
+      if (this.isInPlace()) clean(this.file, this.folder);
     } finally {
-      this.file.free();
+      try {
+        this.folder.close();
+      } finally {
+        this.file.free();
+      }
     }
   }
 }
@@ -69,49 +116,27 @@ export class Seats {
   socketOf(number: number): string | undefined {
     return LockFile.read(seatFile(this.directory, number))?.socket;
   }
+
+  /** A driver that runs, other than that of `own`, and uses locks in another place. */
+  elsewhere(place: string, own: number): OwnerRecord | undefined {
+    for (const entry of readdirSync(this.directory)) {
+      if (!NUMBER.test(entry) || Number(entry) === own) continue;
+      const record = LockFile.read(join(this.directory, entry));
+      if (record?.place !== undefined && record.place !== place && this.isTaken(Number(entry))) return record;
+    }
+    return undefined;
+  }
 }
 
 function seatFile(directory: string, number: number): string {
   return join(directory, String(number));
 }
 
-/** Removes the sockets of processes that have died, which are those whose seat can be locked. */
-function sweep(directory: string, native: NativeLock): void {
-  for (const entry of readdirSync(directory)) {
-    if (!/^\d+$/.test(entry)) continue;
-    const file = LockFile.take(join(directory, entry), native);
-    if (!file) continue;
-    try {
-      clean(file);
-    } finally {
-      file.free();
-    }
-  }
-}
-
-function clean(file: LockFile): void {
+function clean(file: LockFile, folder: SocketFolder): void {
   const socket = file.record()?.socket;
-  if (socket === undefined) return;
-  const found = lstatSync(socket, { throwIfNoEntry: false });
-  if (found?.isSocket() && found.uid === process.geteuid?.()) unlinkSync(socket);
-  const parent = dirname(socket);
-  if (!basename(parent).startsWith(PRIVATE_PREFIX)) return;
-  try {
-    rmdirSync(parent);
-  } catch {
-    // Gone already, or not empty and so not only ours: an empty directory left behind harms nobody.
-  }
-}
-
-function socketPath(directory: string, number: number): string {
-  const near = join(directory, `${number}.sock`);
-  if (Buffer.byteLength(near) <= LONGEST_SOCKET_PATH) return near;
-  // mkdtemp makes it 0700.
-  const path = join(mkdtempSync(join(tmpdir(), PRIVATE_PREFIX)), 's');
-  if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH) return path;
-  rmdirSync(dirname(path));
-  throw unusableDirectory(dirname(directory), {
-    reason: `its path is too long for a socket (${LONGEST_SOCKET_PATH} bytes at most), and so is that of ${tmpdir()} (TMPDIR)`,
-    advice: 'set TMPDIR to a shorter one',
-  });
+  if (socket === undefined || socket === '') return;
+  const path = folder.pathOf(socket);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isSocket() && found.uid === process.geteuid?.()) unlinkSync(path);
+  removePrivateFolder(path);
 }

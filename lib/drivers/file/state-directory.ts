@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { BackendUnavailableError } from '../../errors.js';
 import { checkFormat } from './directory-format.js';
-import { directoryProblem, unusableDirectory } from './file.messages.js';
+import { directoryProblem, foreignDirectory, noHome, unusableDirectory } from './file.messages.js';
+import { type Found, isSame, look } from './identity.js';
 import type { NativeLock } from './native-lock.js';
 
 /** Magic numbers of Linux' statfs(2) for file systems whose locks may stay on one machine. */
@@ -15,12 +16,16 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0xff534d42, 'CIFS'],
 ]);
 
+const FOLDERS = ['locks', 'members', 'instances', 'queues'] as const;
+
 /** How many hexadecimal digits of a lock's file name give the folder of its tickets. */
 const BUCKET = 2;
 
 /** The directory of the file back end: whose it is, and where things lie in it. */
 export class StateDirectory {
   readonly path: string;
+  /** The folder of locks as it was found last. */
+  #locks?: Found;
 
   /** @param directory undefined for the directory of this user, as the XDG base directory specification has it. */
   constructor(directory: string | undefined) {
@@ -28,7 +33,16 @@ export class StateDirectory {
   }
 
   lock(name: string): string {
-    return `${this.path}/locks/${fileName(name)}`;
+    return `${this.locks}/${fileName(name)}`;
+  }
+
+  get locks(): string {
+    return `${this.path}/locks`;
+  }
+
+  /** The largest fencing token of the lock files that were removed. */
+  get tokens(): string {
+    return join(this.path, 'tokens');
   }
 
   member(memberId: string): string {
@@ -60,9 +74,11 @@ export class StateDirectory {
       makeDirectory(this.path);
       this.#checkOwner();
       await checkFormat(this.path, native);
-      for (const folder of ['locks', 'members', 'instances', 'queues']) {
+      for (const folder of FOLDERS) {
+        this.#refuseLink(folder);
         makeDirectory(join(this.path, folder));
       }
+      this.inspect();
       const network = NETWORK_FILE_SYSTEMS.get(statfsSync(this.path).type >>> 0);
       if (network) {
         warn(
@@ -73,18 +89,66 @@ export class StateDirectory {
     });
   }
 
+  /** Whether the folder of locks is the one that was found last, and as it was then: at the cost of one look. */
+  isAsBefore(): boolean {
+    const [then, now] = [this.#locks, look(this.locks)];
+    return (
+      now !== undefined &&
+      then !== undefined &&
+      isSame(now, then) &&
+      now.mode === then.mode &&
+      now.uid === then.uid
+    );
+  }
+
+  /**
+   * Which directory the locks were found in last, whatever its path. Where the device differs, so do the kernel's locks.
+   */
+  get place(): string {
+    return this.#locks ? `${this.#locks.dev}:${this.#locks.ino}` : '';
+  }
+
+  /**
+   * Looks at the directory and its folders as they are now.
+   * @throws BackendUnavailableError when they must not be used
+   */
+  inspect(): void {
+    this.#checkOwner();
+    let locks: Found | undefined;
+    for (const folder of FOLDERS) {
+      const found = this.#refuseLink(folder);
+      if (!found) throw unusableDirectory(this.path, { reason: `its folder ${folder} is gone` });
+      this.#checkAccess(join(this.path, folder), Number(found.uid), Number(found.mode));
+      if (folder === 'locks') locks = found;
+    }
+    this.#locks = locks;
+  }
+
+  /** A link may be turned, and then leads others to other locks. The directory itself may be one: they share its turns. */
+  #refuseLink(folder: string): Found | undefined {
+    const found = look(join(this.path, folder));
+    if (found?.isSymbolicLink()) {
+      throw unusableDirectory(this.path, {
+        reason: `its folder ${folder} is a symbolic link`,
+        advice: 'stop all its processes and put a real folder there (the directory as a whole may be a link)',
+      });
+    }
+    return found;
+  }
+
   #checkOwner(): void {
     const { uid, mode } = statSync(this.path);
+    this.#checkAccess(this.path, uid, mode);
+  }
+
+  #checkAccess(path: string, owner: number, mode: number): void {
     const user = process.geteuid?.();
-    if (user !== undefined && uid !== user) {
-      throw unusableDirectory(this.path, {
-        reason: `it belongs to user ${uid}, and this process runs as user ${user}`,
-        advice: 'run all its processes as one user, to whom it belongs',
-      });
+    if (user !== undefined && owner !== user) {
+      throw foreignDirectory(path, owner, user, path === this.path && isWritable(path));
     }
     if ((mode & 0o022) !== 0) {
       const octal = (mode & 0o7777).toString(8).padStart(4, '0');
-      throw unusableDirectory(this.path, {
+      throw unusableDirectory(path, {
         reason: `others can write to it (mode ${octal})`,
         advice: 'make it writable for this user alone (chmod go-w)',
       });
@@ -128,6 +192,25 @@ function perUserDirectory(): string {
   const { XDG_STATE_HOME } = process.env;
   // The specification has relative paths ignored.
   const base =
-    XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state');
+    XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homeDirectory(), '.local', 'state');
   return join(base, 'nestjs-coordination');
+}
+
+/** HOME, or what the system's table of users says; a container with a user of its own may have neither. */
+function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch (error) {
+    throw noHome(error);
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    // The answer, and not a failure.
+    return false;
+  }
 }

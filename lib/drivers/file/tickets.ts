@@ -1,12 +1,21 @@
-import { closeSync, constants, linkSync, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isMissing } from './lock-file.js';
+import { isMissing } from './identity.js';
 import type { Seats } from './seat.js';
 import type { StateDirectory } from './state-directory.js';
 
 /** Which lock, which number, and whose; see {@link Ticket}. */
 const FILE_NAME = /^[0-9a-f]{64}\.(\d+)\.(\d+)$/;
-/** Somebody removes what was just made for a ticket: once is chance, this often is not. */
+/** What is needed for a ticket is removed while it is drawn: once is chance, this often is not. */
 const MOST_TRIES = 20;
 
 /** A place in the order of those who wait for one lock, over all processes. */
@@ -14,7 +23,7 @@ export interface Ticket {
   readonly path: string;
   /** The name of its file, which is how others ask for it. */
   readonly id: string;
-  /** Higher than that of every ticket that was there when it was drawn. */
+  /** When it was drawn: µs since the machine has started, or more where that one is in use here already. */
   readonly sequence: number;
   /** Of the driver that has it; two that drew at the same time have their order from it. */
   readonly seat: number;
@@ -23,15 +32,22 @@ export interface Ticket {
 /**
  * The order in which the processes of one machine wait for their locks: a file each, its number in its name.
  *
- * Drawing one is reading a directory and making a link, so there is nothing to hold while it is done, and nobody to
- * wait for. It is a link to the file of the lock, so that the kernel keeps their number in that file, where who comes
- * to lock it finds it at no cost. Who comes first is all that they say: only the kernel's lock gives the lock away.
+ * The number is the time by the clock that all processes of a machine share, which never goes back. So drawing a ticket is one
+ * step, making a link, at a cost that does not depend on the length of the line. A process that dies before that step
+ * has drawn nothing, and one that stops before it comes to stand where it would have stood. Two that read the same
+ * µs have their order by their seats.
+ *
+ * A ticket is a link to the file of the lock, so that the kernel keeps their number in that file, where who comes
+ * to lock it finds it at no cost. Who comes first is all that they say: only the kernel's lock gives the lock away. Where
+ * the lock's file was removed in the moment before the link, the ticket still counts among those who wait, and a
+ * newcomer may miss it until the next one lines up.
  *
  * The ticket of a dead process is one whose seat is free; whoever comes across it removes it.
  */
 export class Tickets {
   /** Those that were drawn here, and not given up or taken away. */
   readonly #ours = new Set<string>();
+  #last = 0;
 
   /**
    * @param seat that of this driver
@@ -48,11 +64,14 @@ export class Tickets {
    * Removes those of processes that have died. If one dies later, whoever takes its seat knows nothing of its tickets, and
    * says so when it is asked for them.
    */
-  static sweep(queues: string, seats: Pick<Seats, 'isTaken'>): void {
-    const taken = new Map<number, boolean>();
-    for (const { seat, path } of entriesOf(queues).flatMap((bucket) => ticketsIn(join(queues, bucket)))) {
-      if (!taken.has(seat)) taken.set(seat, seats.isTaken(seat));
-      if (!taken.get(seat)) remove(path);
+  static *sweep(queues: string, seats: Pick<Seats, 'isTaken'>): Generator<void> {
+    for (const bucket of entriesOf(queues)) {
+      const taken = new Map<number, boolean>();
+      for (const { seat, path } of ticketsIn(join(queues, bucket))) {
+        if (!taken.has(seat)) taken.set(seat, seats.isTaken(seat));
+        if (!taken.get(seat)) remove(path);
+      }
+      yield;
     }
   }
 
@@ -67,15 +86,11 @@ export class Tickets {
     return ticketsIn(folder, stem).toSorted(inOrder);
   }
 
-  /**
-   * A new one, behind all there are.
-   *
-   * @param after behind this number too: of a ticket that was here, and may have been taken away
-   */
-  draw(name: string, after = 0): Ticket {
+  /** A new one, behind all that are drawn already. */
+  draw(name: string): Ticket {
     const { folder, stem } = this.directory.queue(name);
-    let sequence = Math.max(after, this.of(name).at(-1)?.sequence ?? 0) + 1;
     for (let tries = 1; ; tries += 1) {
+      const sequence = this.#next();
       const id = `${stem}.${sequence}.${this.seat}`;
       const path = join(folder, id);
       try {
@@ -85,10 +100,15 @@ export class Tickets {
       } catch (error) {
         if (tries === MOST_TRIES) throw error;
         if (isMissing(error)) this.#prepare(name, folder);
-        else if (isThere(error)) sequence += 1;
-        else throw error;
+        // Of a driver that had this seat before the machine was started anew.
+        else if (!isThere(error)) throw error;
       }
     }
+  }
+
+  /** Whether it is there still: others remove those of a driver that does not answer. */
+  isInPlace({ path }: Ticket): boolean {
+    return existsSync(path);
   }
 
   giveUp(ticket: Ticket): void {
@@ -104,13 +124,15 @@ export class Tickets {
   /**
    * The last one that stands for somebody, of those before `ticket` or of all. Removes the others on its way.
    *
-   * @param all as they were found just now
+   * @param all in their order; those that are there no more are taken out
    * @param ticket the first one of this driver, if it has one: another one of it before that is a leftover
    */
-  lastBefore(all: readonly Ticket[], ticket?: Ticket): Ticket | undefined {
-    for (const other of all.toReversed()) {
+  lastBefore(all: Ticket[], ticket?: Ticket): Ticket | undefined {
+    for (let index = all.length - 1; index >= 0; index -= 1) {
+      const other = all[index]!;
       if (ticket && inOrder(other, ticket) >= 0) continue;
-      if (other.seat !== this.seat && this.seats.isTaken(other.seat)) return other;
+      if (other.seat !== this.seat && this.isInPlace(other) && this.seats.isTaken(other.seat)) return other;
+      all.splice(index, 1);
       remove(other.path);
     }
     return undefined;
@@ -124,6 +146,11 @@ export class Tickets {
   /** Removes one that stands for nobody. */
   discard(ticket: Ticket): void {
     remove(ticket.path);
+  }
+
+  #next(): number {
+    this.#last = Math.max(this.#last + 1, Number(process.hrtime.bigint() / 1000n));
+    return this.#last;
   }
 
   /** Makes what may be missing for a link, unless the directory itself is away. */

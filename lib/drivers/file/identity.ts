@@ -1,0 +1,42 @@
+import { type BigIntStats, fstatSync, lstatSync, type Stats } from 'node:fs';
+
+/** What stands for a file or a directory as long as somebody has it open, with what else is asked of it. */
+export type Found = Stats | BigIntStats;
+
+const EXACTLY = { bigint: true, throwIfNoEntry: false } as const;
+const QUICKLY = { throwIfNoEntry: false } as const;
+
+/** What the path itself leads to; undefined when there is nothing. */
+export function look(path: string): Found | undefined {
+  try {
+    const found = lstatSync(path, QUICKLY);
+    return found === undefined || isExact(found) ? found : lstatSync(path, EXACTLY);
+  } catch (error) {
+    // A file stands in the place of a directory above it, or links go round in a circle.
+    if (isMissing(error) || isCode(error, 'ELOOP')) return undefined;
+    throw error;
+  }
+}
+
+/** What is open. */
+export function lookAt(fd: number): Found {
+  const found = fstatSync(fd);
+  return isExact(found) ? found : fstatSync(fd, { bigint: true });
+}
+
+export function isSame(one: Found, other: Found): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+export function isMissing(error: unknown): boolean {
+  return isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR');
+}
+
+/** Overlay file systems number their files beyond 2^53, where several have the same number: they are asked for all digits. */
+function isExact({ ino, dev }: Stats): boolean {
+  return ino <= Number.MAX_SAFE_INTEGER && dev <= Number.MAX_SAFE_INTEGER;
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
