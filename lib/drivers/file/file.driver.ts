@@ -98,9 +98,11 @@ export class FileDriver implements Driver {
       [queues, Tickets.sweep(queues, seats)],
       [instances, Seat.sweep(instances, native, -Infinity)],
     ];
-    for (const [path, sweep] of sweeps) this.#attempt('start in', path, path, () => [...sweep]);
+    for (const [path, sweep] of sweeps) this.#attempt('tidy up', undefined, path, () => [...sweep]);
     const { place } = this.#directory;
-    const seat = this.#attempt('start in', instances, instances, () => Seat.take(instances, native, place));
+    const seat = this.#attempt('take a seat', undefined, instances, () =>
+      Seat.take(instances, native, place),
+    );
     const tickets = new Tickets(this.#directory, seat.number, seats, (id) => server.freed(id));
     const server = new WakeServer(
       {
@@ -294,7 +296,7 @@ export class FileDriver implements Driver {
     const problems: unknown[] = [];
     const note = (error: unknown): void => void problems.push(error);
     try {
-      this.#attempt('look at', path, path, () => ground.look(ttl));
+      this.#attempt('look after the directory', undefined, path, () => ground.look(ttl));
     } catch (error) {
       note(error);
     }
@@ -315,14 +317,18 @@ export class FileDriver implements Driver {
     return this.#running;
   }
 
-  #attempt<T>(what: string, name: string, path: string | undefined, work: () => T): T {
+  #attempt<T>(what: string, name: string | undefined, path: string | undefined, work: () => T): T {
     try {
       return work();
     } catch (cause) {
       const error =
         cause instanceof BackendUnavailableError
           ? cause
-          : failedOn(path ?? this.#directory.lock(name), `${what} ${shorten(name)}`, cause);
+          : failedOn(
+              path ?? this.#directory.lock(name ?? ''),
+              name === undefined ? what : `${what} ${shorten(name)}`,
+              cause,
+            );
       if (what === STORE) this.#health.unwritable(error);
       else this.#health.unreachable(error);
       throw error;

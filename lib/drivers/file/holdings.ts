@@ -49,12 +49,7 @@ export class Holdings implements Holder {
 
   revoke(grantId: string, pid: number): boolean {
     const name = this.#nameOf.get(grantId);
-    try {
-      return name !== undefined && this.revokeName(name, pid);
-    } catch {
-      // The system complained, but the file is closed, and its holder was told.
-      return true;
-    }
+    return name !== undefined && this.revokeName(name, pid);
   }
 
   revokeName(name: string, pid: number): boolean {
@@ -78,9 +73,10 @@ export class Holdings implements Holder {
   #revoke(held: Held, message: string): void {
     try {
       this.#drop(held);
-    } finally {
-      held.onRevoked({ reason: 'broken', message });
+    } catch {
+      // The system complained, but the file is closed, so nobody is kept off. The holder has to be told all the same.
     }
+    held.onRevoked({ reason: 'broken', message });
   }
 
   #drop({ grant, file }: Held): void {

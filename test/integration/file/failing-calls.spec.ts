@@ -1,0 +1,169 @@
+import { readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import type { AcquireReply } from '../../../lib/drivers/driver.js';
+import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
+import { LockFile } from '../../../lib/drivers/file/lock-file.js';
+import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { granted, request } from '../../support/driver-suite.js';
+import { fencedRequest } from '../../support/fencing-suite.js';
+import { useScratch } from '../../support/file-scratch.js';
+
+/** Which call of the system fails: the so many-th one of all, or each one of that name. */
+const faults = vi.hoisted(() => ({
+  code: undefined as string | undefined,
+  at: 0,
+  of: undefined as string | undefined,
+  calls: [] as string[],
+}));
+
+const failing = vi.hoisted(
+  () =>
+    <A extends unknown[], R>(name: string, real: (...args: A) => R) =>
+    (...args: A): R => {
+      if (faults.code === undefined) return real(...args);
+      faults.calls.push(name);
+      if (faults.of === undefined ? faults.calls.length !== faults.at : name !== faults.of)
+        return real(...args);
+      // The kernel gives a descriptor up, whatever it says of it.
+      if (name === 'closeSync') real(...args);
+      throw Object.assign(new Error(`${faults.code}: as the test wants it, ${name}`), { code: faults.code });
+    },
+);
+
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  return {
+    ...fs,
+    accessSync: failing('accessSync', fs.accessSync),
+    closeSync: failing('closeSync', fs.closeSync),
+    fstatSync: failing('fstatSync', fs.fstatSync),
+    linkSync: failing('linkSync', fs.linkSync),
+    lstatSync: failing('lstatSync', fs.lstatSync),
+    mkdirSync: failing('mkdirSync', fs.mkdirSync),
+    openSync: failing('openSync', fs.openSync),
+    opendirSync: failing('opendirSync', fs.opendirSync),
+    readdirSync: failing('readdirSync', fs.readdirSync),
+    readFileSync: failing('readFileSync', fs.readFileSync),
+    readSync: failing('readSync', fs.readSync),
+    statSync: failing('statSync', fs.statSync),
+    statfsSync: failing('statfsSync', fs.statfsSync),
+    unlinkSync: failing('unlinkSync', fs.unlinkSync),
+    writeSync: failing('writeSync', fs.writeSync),
+  };
+});
+
+vi.mock('../../../lib/drivers/file/native-lock.js', async (original) => {
+  const module = await original<typeof import('../../../lib/drivers/file/native-lock.js')>();
+  return {
+    ...module,
+    async loadNativeLock() {
+      const native = await module.loadNativeLock();
+      return {
+        tryLock: failing('tryLock', native.tryLock),
+        unlock: failing('unlock', native.unlock),
+        isLocked: failing('isLocked', native.isLocked),
+      };
+    },
+  };
+});
+
+describe('a call of the system that fails', () => {
+  const scratch = useScratch();
+
+  /** What a driver does in its life; whatever fails, it goes on. */
+  async function live(driver: FileDriver): Promise<void> {
+    const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
+      work.catch((error: unknown) => {
+        // Anything else would be a mistake of ours.
+        expect((error as Error).name).toBe('BackendUnavailableError');
+        return undefined;
+      });
+    const release = async (reply: AcquireReply | undefined): Promise<void> => {
+      if (reply?.granted) await attempt(driver.release(reply.grant));
+    };
+    await attempt(driver.start());
+    await attempt(driver.announce('member', 1000));
+    const one = await attempt(driver.tryAcquire(fencedRequest('one')));
+    const two = await attempt(driver.tryAcquire(request('two')));
+    const place = driver.lineUp(request('one'), () => undefined);
+    const early = await attempt(place.tryAcquire());
+    if (one?.granted) await attempt(driver.isOwner(one.grant));
+    await attempt(driver.break('two'));
+    await attempt(driver.announce('member', 1000));
+    await release(one);
+    const turn = early?.granted ? early : await attempt(place.tryAcquire());
+    await place.leave();
+    await release(turn);
+    await release(two);
+    await driver.withdraw('member').catch(() => undefined);
+    await driver.stop();
+  }
+
+  /** What this process has still open there. */
+  async function left(directory: string): Promise<string[]> {
+    const open = await readdir('/proc/self/fd');
+    const targets = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    return targets.filter((target) => target.startsWith(directory));
+  }
+
+  it.each(['EIO', 'EACCES', 'ENOENT', 'EMFILE', 'ENOSPC'])(
+    'leaves no lock and no descriptor after release and stop, whichever it is: %s',
+    async (code) => {
+      const counted = await scratch.directory();
+      let failed = Infinity;
+      for (let at = 1; at <= failed; at += 1) {
+        const directory = join(counted, String(at));
+        const { driver } = scratch.driver(directory);
+        Object.assign(faults, { code, at, of: undefined, calls: [] });
+        await live(driver);
+        // Once fewer calls are made than the one that should fail, each has failed.
+        if (faults.calls.length < at) failed = 0;
+        const [what] = faults.calls.slice(at - 1);
+        faults.code = undefined;
+        expect({ at, what, left: await left(directory) }).toEqual({ at, what, left: [] });
+      }
+      expect(faults.calls.length).toBeGreaterThan(60);
+    },
+    120_000,
+  );
+
+  it.each(['lstatSync', 'unlock', 'closeSync'])('leaves no lock after a release: %s', async (of) => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const other = await scratch.started(directory);
+    const grant = granted(await driver.tryAcquire(request('l')));
+    Object.assign(faults, { code: 'EIO', of, calls: [] });
+    await expect(driver.release(grant)).rejects.toThrow('EIO');
+    faults.code = undefined;
+    expect(faults.calls).toContain(of);
+    expect(await driver.release(grant)).toBe(false);
+    await other.release(granted(await other.tryAcquire(request('l'))));
+  });
+
+  it('tells the holder whose lock is broken, also when the file complains', async () => {
+    const driver = await scratch.started(await scratch.directory());
+    const lost = request('l');
+    granted(await driver.tryAcquire(lost));
+    Object.assign(faults, { code: 'EIO', of: 'unlock', calls: [] });
+    expect(await driver.break('l')).toBe(true);
+    faults.code = undefined;
+    expect(lost.revoked).toHaveLength(1);
+    granted(await driver.tryAcquire(request('l')));
+  });
+
+  it('does not keep up the seat and the members that can be left', async () => {
+    const directory = await scratch.directory();
+    const { driver, context } = scratch.driver(directory);
+    await driver.start();
+    await driver.announce('one', 1000);
+    await driver.announce('two', 1000);
+    Object.assign(faults, { code: 'EIO', of: 'lstatSync', calls: [] });
+    await driver.stop();
+    faults.code = undefined;
+    expect(context.warnings).toEqual([expect.stringContaining('EIO')]);
+    expect(await left(directory)).toEqual([]);
+    const native = await loadNativeLock();
+    expect(LockFile.isTaken(join(directory, 'instances', '0'), native)).toBe(false);
+  });
+});

@@ -1,0 +1,236 @@
+import { chmod, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CoordinatorService } from '../../../lib/coordinator.service.js';
+import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
+import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
+import { BackendUnavailableError } from '../../../lib/errors.js';
+import { granted, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { useScratch } from '../../support/file-scratch.js';
+
+const TTL = 10_000;
+
+describe('a lease whose file is gone', () => {
+  const scratch = useScratch();
+
+  const ways: Record<string, (directory: string, name: string) => Promise<unknown>> = {
+    'the file was removed': (directory, name) => rm(new StateDirectory(directory).lock(name)),
+    'the file was replaced': async (directory, name) => {
+      const path = new StateDirectory(directory).lock(name);
+      await rename(path, `${path}-before`);
+      await writeFile(path, '');
+    },
+    'the directory was removed': (directory) => rm(directory, { recursive: true }),
+    'the directory was moved': (directory) => rename(directory, `${directory}-away`),
+    'a file took the place of the directory': async (directory) => {
+      await rename(directory, `${directory}-away`);
+      await writeFile(directory, '');
+    },
+    'the folder of locks was replaced': async (directory) => {
+      await rename(join(directory, 'locks'), join(directory, '..', 'locks-away'));
+      await mkdir(join(directory, 'locks'), { mode: 0o700 });
+    },
+    'a link goes round in a circle': async (directory) => {
+      await rename(directory, `${directory}-away`);
+      await symlink(directory, directory);
+    },
+  };
+
+  it.each(Object.keys(ways))('is lost with the next heartbeat: %s', async (way) => {
+    const directory = join(await scratch.directory(), 'd');
+    const driver = await scratch.started(directory);
+    const lost = request('l');
+    const grant = granted(await driver.tryAcquire(lost));
+    await driver.announce('m', TTL);
+    expect(lost.revoked).toEqual([]);
+    await ways[way]!(directory, 'l');
+    await driver.announce('m', TTL).catch((error: unknown) => {
+      expect(error).toBeInstanceOf(BackendUnavailableError);
+    });
+    expect(lost.revoked).toEqual([
+      `its lock file ${new StateDirectory(directory).lock('l')} was removed or replaced, so another process may have taken the lock`,
+    ]);
+    expect(await driver.release(grant)).toBe(false);
+  });
+
+  it('is lost when a link on the way to it is turned', async () => {
+    const place = await scratch.directory();
+    const link = join(place, 'current');
+    await Promise.all(['one', 'two'].map((name) => mkdir(join(place, name), { mode: 0o700 })));
+    await symlink(join(place, 'one'), link);
+    const directory = join(link, 'state');
+    const driver = await scratch.started(directory);
+    const lost = request('l');
+    granted(await driver.tryAcquire(lost));
+    await symlink(join(place, 'two'), `${link}-next`);
+    await rename(`${link}-next`, link);
+    const other = await scratch.started(directory);
+    await expect(driver.announce('m', TTL)).resolves.toBeUndefined();
+    expect(lost.revoked).toHaveLength(1);
+    granted(await other.tryAcquire(request('l')));
+  });
+
+  it('is not lost while it cannot be seen', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const driver = await scratch.started(directory);
+    const kept = request('l');
+    const grant = granted(await driver.tryAcquire(kept));
+    await driver.announce('m', TTL);
+    await chmod(join(directory, 'locks'), 0o770);
+    await expect(driver.announce('m', TTL)).rejects.toThrow('others can write to it (mode 0770)');
+    await chmod(join(directory, 'locks'), 0o700);
+    await driver.announce('m', TTL);
+    expect(kept.revoked).toEqual([]);
+    expect(await driver.release(grant)).toBe(true);
+  });
+
+  it('is lost among many', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const requests = Array.from({ length: 1000 }, (_, index) => request(`l${index}`));
+    for (const each of requests) granted(await driver.tryAcquire(each));
+    for (const index of [0, 500, 999]) await rm(new StateDirectory(directory).lock(`l${index}`));
+    await driver.announce('m', TTL);
+    expect(requests.filter(({ revoked }) => revoked.length > 0).map(({ name }) => name)).toEqual([
+      'l0',
+      'l500',
+      'l999',
+    ]);
+  });
+
+  it('aborts the signal of its holder, with a reason', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const coordinator = new CoordinatorService({
+      backendUrl: `file://${directory}`,
+      agentId: 'holder',
+      ttl: 300,
+      heartbeat: 50,
+    });
+    scratch.onEnd(() => coordinator.stop());
+    await coordinator.start();
+    const lease = await coordinator.getLock('l').hold();
+    await rm(directory, { recursive: true });
+    await eventually(() => lease.signal.aborted);
+    expect(lease.signal.reason).toMatchObject({
+      name: 'LeaseLostError',
+      reason: 'broken',
+      message: expect.stringContaining('was removed or replaced'),
+    });
+  });
+});
+
+describe('a folder of the directory that is not what it was', () => {
+  const scratch = useScratch();
+
+  async function replaceLocks(directory: string): Promise<void> {
+    await rename(join(directory, 'locks'), join(directory, '..', 'before'));
+    await mkdir(join(directory, 'locks'), { mode: 0o700 });
+  }
+
+  async function turnIntoLink(directory: string, folder: string): Promise<void> {
+    const target = join(directory, '..', `elsewhere-${folder}`);
+    await rename(join(directory, folder), target);
+    await symlink(target, join(directory, folder));
+  }
+
+  async function refusal(driver: FileDriver, name = 'l'): Promise<string> {
+    const error: unknown = await driver.tryAcquire(request(name)).then(
+      (reply) => new Error(JSON.stringify(reply)),
+      (error: unknown) => error,
+    );
+    expect(error).toBeInstanceOf(BackendUnavailableError);
+    return (error as Error).message;
+  }
+
+  it.each(['locks', 'members', 'instances', 'queues'])('may not be a link: %s', async (folder) => {
+    const directory = join(await scratch.directory(), 'd');
+    const first = await scratch.started(directory);
+    const held = request('held');
+    const grant = granted(await first.tryAcquire(held));
+    await turnIntoLink(directory, folder);
+    await expect(scratch.driver(directory).driver.start()).rejects.toThrow(
+      `its folder ${folder} is a symbolic link`,
+    );
+    await expect(first.announce('m', TTL)).rejects.toThrow(`its folder ${folder} is a symbolic link`);
+    if (folder === 'locks') expect(await refusal(first)).toContain('is a symbolic link');
+    // Its file is where it was.
+    expect(held.revoked).toEqual([]);
+    await first.release(grant);
+  });
+
+  it.each([0o770, 0o702])('may not be open to others (%o)', async (mode) => {
+    const directory = join(await scratch.directory(), 'd');
+    const first = await scratch.started(directory);
+    await chmod(join(directory, 'locks'), mode);
+    await expect(scratch.driver(directory).driver.start()).rejects.toThrow('others can write to it');
+    expect(await refusal(first)).toContain('others can write to it');
+    await chmod(join(directory, 'locks'), 0o700);
+    granted(await first.tryAcquire(request('l')));
+  });
+
+  it.each(['that was there', 'that starts'])(
+    'makes no second holder of a driver %s: it waits until the first one has noticed',
+    async (which) => {
+      const directory = join(await scratch.directory(), 'd');
+      const holder = await scratch.started(directory);
+      const there = await scratch.started(directory);
+      const lost = request('l');
+      granted(await holder.tryAcquire(lost));
+      await replaceLocks(directory);
+      const other = which === 'that starts' ? await scratch.started(directory) : there;
+      expect(await refusal(other)).toContain(
+        `was replaced while it was in use, and another process may still hold locks in the old one; it grants again as soon as process ${process.pid} has noticed`,
+      );
+      expect(lost.revoked).toEqual([]);
+      await holder.announce('holder', TTL);
+      expect(lost.revoked).toHaveLength(1);
+      await there.announce('there', TTL);
+      granted(await other.tryAcquire(request('l')));
+      expect((await holder.tryAcquire(request('l'))).granted).toBe(false);
+    },
+  );
+
+  it('keeps the lock of a process that is stopped', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const holder = await scratch.process(directory);
+    expect(await holder.try('l')).toBe(true);
+    holder.process.freeze();
+    await replaceLocks(directory);
+    const other = await scratch.started(directory);
+    expect(await refusal(other)).toContain(`process ${holder.pid}`);
+    await other.announce('other', TTL);
+    expect(await refusal(other)).toContain(`process ${holder.pid}`);
+    await holder.process.kill();
+    await eventually(async () => {
+      const reply = await other.tryAcquire(request('l')).catch(() => undefined);
+      return reply?.granted;
+    });
+  });
+
+  it('is waited for as long as a membership lasts where all of the directory was replaced', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const clock = new FakeClock();
+    const driver = await scratch.started(directory, clock);
+    await driver.announce('m', TTL);
+    await rename(directory, `${directory}-away`);
+    await scratch.started(directory);
+    expect(await refusal(driver)).toContain(`it grants again in ${TTL} ms`);
+    clock.block(TTL - 1);
+    expect(await refusal(driver)).toContain('it grants again in 1 ms');
+    clock.block(1);
+    granted(await driver.tryAcquire(request('l')));
+  });
+
+  it('leaves no file locked that was refused', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const holder = await scratch.started(directory);
+    await replaceLocks(directory);
+    const other = await scratch.started(directory);
+    await refusal(other);
+    expect(await readdir(join(directory, 'locks'))).toHaveLength(1);
+    await holder.announce('holder', TTL);
+    granted(await holder.tryAcquire(request('l')));
+  });
+});
