@@ -1,6 +1,8 @@
 import { type Breakage, spec } from './breakage.js';
 
 const LOCK_FILE = 'lib/drivers/file/lock-file.ts';
+const UNUSED = 'test/integration/file/unused-files.spec.ts';
+const LOST = 'test/integration/file/lost-files.spec.ts';
 const FENCING = 'test/integration/file/fencing.spec.ts';
 
 /** Of locks on files. */
@@ -26,12 +28,67 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
   {
     name: 'inode not compared after locking',
     wrong: 'the lock is one on a file that nobody else will open',
-    edits: [{ file: LOCK_FILE, find: 'mine = file.isInPlace();', replace: 'mine = true;' }],
+    edits: [{ file: LOCK_FILE, find: 'kept = file.isInPlace();', replace: 'kept = true;' }],
     foundBy: spec('test/integration/file/failures.spec.ts', 'locks the file that is there'),
   },
   {
+    name: 'inode not compared where files are removed',
+    wrong: 'a process that had the removed file open holds the lock beside the next one',
+    edits: [{ file: LOCK_FILE, find: 'kept = file.isInPlace();', replace: 'kept = true;' }],
+    foundBy: spec(UNUSED, 'is never two, whoever takes it and removes it at the same time'),
+  },
+  {
+    name: 'token of a removed file forgotten',
+    wrong: 'the name comes back with a smaller token where the clock was set back',
+    edits: [
+      {
+        file: 'lib/drivers/file/housekeeping.ts',
+        find: ' && floor.raise(file.counter())',
+        replace: '',
+      },
+    ],
+    foundBy: spec(UNUSED, 'takes no token with it, whatever the clock says'),
+  },
+  {
+    name: 'lock kept when its file cannot be looked at',
+    wrong: 'a release that fails leaves the lock to its process until that ends',
+    edits: [
+      {
+        file: 'lib/drivers/file/holdings.ts',
+        find: 'return held.file.isInPlace();\n    } finally {\n      this.#drop(held);',
+        replace:
+          'const there = held.file.isInPlace();\n      this.#drop(held);\n      return there;\n    } finally {',
+      },
+    ],
+    foundBy: spec('test/integration/file/failing-calls.spec.ts', 'leaves no lock after a release: lstatSync'),
+  },
+  {
+    name: 'file that is gone not noticed',
+    wrong: 'a holder goes on while another process has the lock on the file in its place',
+    edits: [
+      {
+        file: 'lib/drivers/file/holdings.ts',
+        find: ' && !held.file.isInPlace()',
+        replace: ' && false',
+      },
+    ],
+    foundBy: spec(LOST, 'is lost with the next heartbeat: the directory was removed'),
+  },
+  {
+    name: 'folder of locks not compared',
+    wrong: 'a process that finds another folder takes the lock that a process holds in the old one',
+    edits: [
+      {
+        file: 'lib/drivers/file/ground.ts',
+        find: 'if (this.#sure && directory.isAsBefore()) return;',
+        replace: 'return;',
+      },
+    ],
+    foundBy: spec(LOST, 'makes no second holder of a driver that was there'),
+  },
+  {
     name: 'lock file removed at release',
-    wrong: 'who still has it open locks it beside the next one',
+    wrong: 'its token goes with it, and the next one is smaller where a clock is behind',
     edits: [
       { file: 'lib/drivers/file/holdings.ts', find: '      file.free();', replace: '      file.remove();' },
     ],

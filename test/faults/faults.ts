@@ -67,6 +67,7 @@ export const FAULTS = {
   'disk full': { on: FILE, weight: 3, lasts: [50, 600] },
   'stop between lock and record': { on: FILE, weight: 4, lasts: [100, 800] },
   'kill between lock and record': { on: FILE, weight: 2, lasts: MOMENT },
+  'remove unused files': { on: FILE, weight: 4, lasts: [50, 400] },
   'remove directory': { on: FILE, weight: 2, lasts: [1, 100], forgets: 'silently' },
   'remove the file of a stopped holder': { on: FILE, weight: 3, lasts: [4000, 4000], forgets: 'silently' },
 } as const satisfies Record<string, FaultTraits>;

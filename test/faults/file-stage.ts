@@ -1,11 +1,16 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { systemClock } from '../../lib/common/clock.js';
+import { round } from '../../lib/drivers/file/housekeeping.js';
+import { loadNativeLock } from '../../lib/drivers/file/native-lock.js';
+import { Seats } from '../../lib/drivers/file/seat.js';
 import { StateDirectory } from '../../lib/drivers/file/state-directory.js';
+import { TokenFloor } from '../../lib/drivers/file/token-floor.js';
 import type { Leftover } from '../checker/leftovers.js';
 import { reap } from '../support/redis-reaper.js';
 import { now } from './judge-clock.js';
@@ -45,7 +50,7 @@ export class FileStage implements Stage {
     // Nothing of it outlives a run.
   }
 
-  /** A lock's file stays, as whoever removes it may let two in; what else there is belongs to living processes. */
+  /** A lock's file stays for a day; what else there is belongs to living processes. */
   async leftovers(workers: 'idle' | 'ended'): Promise<Leftover[]> {
     if (workers === 'idle') return [];
     const found = await Promise.all(
@@ -62,6 +67,27 @@ export class FileStage implements Stage {
 
   async stop(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #removeUnused(): Promise<number> {
+    const native = await loadNativeLock();
+    const directory = new StateDirectory(this.#state);
+    const long = new Date(0);
+    const files = await readdir(directory.locks).catch(
+      // Another fault has taken the folder away.
+      () => [],
+    );
+    await Promise.all(
+      files.map((name) => utimes(join(directory.locks, name), long, long).catch(() => undefined)),
+    );
+    const seats = new Seats(directory.instances, native);
+    const floor = new TokenFloor(directory.tokens, native);
+    try {
+      Array.from(round({ directory, native, seats, floor, clock: systemClock, random: Math.random }));
+    } catch {
+      // As above.
+    }
+    return files.filter((name) => !existsSync(join(directory.locks, name))).length;
   }
 
   async #restoreFolders(): Promise<void> {
@@ -103,6 +129,17 @@ export class FileStage implements Stage {
         if (worker.ended) return undefined;
         await scene.crew.replace(worker);
         return worker.name;
+      },
+
+      // They are made to look unused, again and again, while others lock them.
+      'remove unused files': async (step, scene) => {
+        const end = now() + step.lasts;
+        let removed = 0;
+        while (now() < end) {
+          removed += await this.#removeUnused();
+          await scene.pause(5);
+        }
+        return `${removed} files`;
       },
 
       'remove directory': async (step, scene) => {

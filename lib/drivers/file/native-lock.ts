@@ -18,6 +18,11 @@ interface Binding {
 
 const PACKAGE = 'fs-native-extensions';
 
+/** What to use where there are no locks of this kind, for development too. */
+const OTHERS =
+  'choose another back end: memory: for one process, as in tests and development, or redis:// for several, ' +
+  'as with "docker run -p 6379:6379 redis"; it is set by backendUrl (COORDINATION_BACKEND_URL)';
+
 /** What stands behind the locks here; processes exclude each other only if they use the same. */
 export const LOCK_MECHANISM = process.platform === 'linux' ? 'ofd' : 'flock';
 
@@ -39,11 +44,18 @@ async function importBinding(): Promise<Binding> {
   return (module.default ?? module) as Binding;
 }
 
-export async function loadBinding(load = importBinding): Promise<Binding> {
-  const { platform, arch } = process;
+export async function loadBinding(
+  load = importBinding,
+  { platform, arch, versions }: Pick<NodeJS.Process, 'platform' | 'arch' | 'versions'> = process,
+): Promise<Binding> {
   if (platform === 'win32') {
-    throw new BackendUnavailableError(
-      'the file back end works on Linux and macOS only; choose another with backendUrl (COORDINATION_BACKEND_URL)',
+    throw unavailable('works on Linux and macOS only, and this is Windows', OTHERS);
+  }
+  if (versions.bun !== undefined) {
+    // A lock that another process holds makes the add-on call what Bun does not have, and Bun ends the process.
+    throw unavailable(
+      `does not work on Bun (${versions.bun}), where ${PACKAGE} ends the process at the first lock that is taken`,
+      `run the application with Node, or ${OTHERS}`,
     );
   }
   try {
@@ -55,13 +67,36 @@ export async function loadBinding(load = importBinding): Promise<Binding> {
       return require(`./prebuilds/${platform}-${arch}/${PACKAGE}.node`) as Binding;
     } catch {
       // The first failure is the one of the regular way, and tells more.
-      throw new BackendUnavailableError(
-        `the file back end has no kernel locks here: ${PACKAGE} cannot be loaded on ${platform}-${arch} ` +
-          `(${messageOf(first)}); choose another back end with backendUrl (COORDINATION_BACKEND_URL)`,
-        { cause: first },
+      throw unavailable(
+        `has no kernel locks here: ${PACKAGE} cannot be loaded on ${platform}-${arch} (${messageOf(first)})`,
+        `${wayOutOf(first)}${OTHERS}`,
+        first,
       );
     }
   }
+}
+
+function unavailable(what: string, wayOut: string, cause?: unknown): BackendUnavailableError {
+  return new BackendUnavailableError(`the file back end ${what}; ${wayOut}`, { cause });
+}
+
+/** What would make the package load, where its failure tells; the text goes on with another way out. */
+function wayOutOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
+    return `install ${PACKAGE} where the application runs (a bundle does not bring it along), or `;
+  }
+  if (isBundled(error)) {
+    return `a bundler has taken ${PACKAGE} in, and left its native part behind: mark ${PACKAGE} as external and install it beside the bundle, or `;
+  }
+  return '';
+}
+
+/** The package's loader looks beside the file that it was called from, and that is the bundle; or it was not even left whole. */
+function isBundled(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('referrer' in error) return !String(error.referrer).includes(`/${PACKAGE}/`);
+  return /dynamic(ally)? require|__webpack|require\.addon/i.test(error.message);
 }
 
 /** The package's own file, as its loader names it when it finds no build. */

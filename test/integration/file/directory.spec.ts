@@ -1,10 +1,13 @@
 import { chmod, chown, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import { granted, recordingContext, request } from '../../support/driver-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
+import { eventually } from '../../support/eventually.js';
+import { waitAt } from '../../support/file-waiting.js';
+import { foreignDirectory } from '../../../lib/drivers/file/file.messages.js';
 import { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 
 const faked = vi.hoisted(() => ({ fileSystem: undefined as number | undefined }));
@@ -18,6 +21,11 @@ vi.mock('node:fs', async (original) => {
     return found;
   };
   return { ...fs, statfsSync };
+});
+
+vi.mock('node:os', async (original) => {
+  const os = await original<typeof import('node:os')>();
+  return { ...os, homedir: vi.fn(os.homedir) };
 });
 
 describe('the directory of the file driver', () => {
@@ -98,11 +106,31 @@ describe('the directory of the file driver', () => {
     if (process.geteuid?.() === 0) {
       await chown(directory, 12_345, 12_345);
       expect(await refusal(directory)).toContain(
-        'it belongs to user 12345, and this process runs as user 0; run all its processes as one user',
+        `it belongs to user 12345, and this process runs as user 0; name a directory in it that is not there yet, which this process then makes for itself, as in file://${directory}/coordination`,
       );
     } else {
       expect(await refusal('/')).toContain('it belongs to user 0');
     }
+  });
+
+  it('is to be given to the user who cannot write to it', async () => {
+    const { message } = foreignDirectory('/data', 0, 1000, false);
+    expect(message).toContain('it belongs to user 0, and this process runs as user 1000; ');
+    expect(message).toContain(
+      'give it to the user of these processes (chown 1000 /data), or name another one',
+    );
+  });
+
+  it('has a name where HOME is not set and nobody knows the user', async () => {
+    vi.stubEnv('XDG_STATE_HOME', '');
+    vi.mocked(homedir).mockImplementationOnce(() => {
+      throw Object.assign(new Error('A system error occurred: uv_os_homedir returned ENOENT'), {
+        code: 'ERR_SYSTEM_ERROR',
+      });
+    });
+    expect(() => new FileDriver(undefined, recordingContext())).toThrow(
+      /^the file back end has no directory: HOME and XDG_STATE_HOME are not set, and this user \(\d+\) has no entry in \/etc\/passwd; set one of the two, or name a directory with backendUrl/,
+    );
   });
 
   it('is refused, and left as it is, when it is there for something else', async () => {
@@ -152,18 +180,32 @@ describe('the directory of the file driver', () => {
     expect(context.warnings).toEqual([expect.stringContaining(`is on ${name}`)]);
   });
 
-  it('may have a long path: the socket then lies elsewhere, in a directory of its own', async () => {
+  it('may have a long path, and be at another path for others', async () => {
     const directory = join(await scratch.directory(), 'x'.repeat(120));
-    const before = await privateDirectories();
+    const elsewhere = join(await scratch.directory(), 'mounted');
     const driver = await scratch.started(directory);
-    const [made] = (await privateDirectories()).filter((entry) => !before.includes(entry));
-    expect((await stat(join(tmpdir(), made!))).mode & 0o777).toBe(0o700);
-    const other = await scratch.process(directory);
-    expect(await other.try('far')).toBe(true);
-    expect(await driver.break('far')).toBe(true);
-    await other.stop();
+    await symlink(directory, elsewhere);
+    for (const path of [directory, elsewhere]) {
+      const other = await scratch.process(path);
+      expect(await other.try('far')).toBe(true);
+      // Woken by the holder: the net would come by, every 250 ms.
+      const rang: number[] = [];
+      const place = await waitAt(driver, 'far', () => rang.push(1));
+      const quiet = rang.length;
+      expect(await readdir(join(directory, 'instances'))).toContain('1.sock');
+      expect(await driver.break('far')).toBe(true);
+      await eventually(() => rang.length > quiet);
+      await place.leave();
+      expect(await other.try('near')).toBe(true);
+      const back = await scratch.started(elsewhere);
+      expect(await back.break('near')).toBe(true);
+      await back.stop();
+      await other.stop();
+    }
     await driver.stop();
-    expect(await privateDirectories()).not.toContain(made);
+    expect((await readdir(join(directory, 'instances'))).filter((name) => name.endsWith('.sock'))).toEqual(
+      [],
+    );
   });
 
   it('holds hashes, and never what a name says', async () => {
@@ -199,7 +241,6 @@ describe('the directory of the file driver', () => {
     const grant = granted(await driver.tryAcquire(request('held')));
     await rename(directory, `${directory}-away`);
     await expect(driver.tryAcquire(request('other'))).rejects.toThrow(`${directory}/locks/`);
-    await expect(driver.announce('member')).rejects.toBeInstanceOf(BackendUnavailableError);
     expect(await driver.isOwner(grant)).toBe(false);
     expect(context.changes.map((change) => change.state)).toEqual(['up', 'down']);
     await rename(`${directory}-away`, directory);
@@ -223,7 +264,3 @@ describe('the directory of the file driver', () => {
     expect((await driver.tryAcquire(request('l'))).granted).toBe(false);
   });
 });
-
-async function privateDirectories(): Promise<string[]> {
-  return (await readdir(tmpdir())).filter((entry) => entry.startsWith('coordination-socket-'));
-}

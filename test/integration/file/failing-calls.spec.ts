@@ -60,9 +60,9 @@ vi.mock('../../../lib/drivers/file/native-lock.js', async (original) => {
     async loadNativeLock() {
       const native = await module.loadNativeLock();
       return {
-        tryLock: failing('tryLock', native.tryLock),
-        unlock: failing('unlock', native.unlock),
-        isLocked: failing('isLocked', native.isLocked),
+        tryLock: failing('tryLock', (fd: number) => native.tryLock(fd)),
+        unlock: failing('unlock', (fd: number) => native.unlock(fd)),
+        isLocked: failing('isLocked', (fd: number) => native.isLocked(fd)),
       };
     },
   };

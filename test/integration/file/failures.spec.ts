@@ -129,4 +129,53 @@ describe('a file driver that cannot go on', () => {
       loadBinding(() => Promise.reject(new Error('not installed\nRequire stack:'))),
     ).rejects.toThrow(/cannot be loaded on \S+ \(not installed\); /);
   });
+
+  const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+
+  it.each([
+    [
+      coded('ERR_MODULE_NOT_FOUND', "Cannot find package 'fs-native-extensions'"),
+      'install fs-native-extensions where',
+    ],
+    // As esbuild's and Rollup's output say, and the package's own loader in a bundle of webpack.
+    [new Error('Dynamic require of "url" is not supported'), 'mark fs-native-extensions as external'],
+    [new Error('Could not dynamically require "./binding"'), 'mark fs-native-extensions as external'],
+    [
+      Object.assign(coded('ADDON_NOT_FOUND', "Cannot find addon '.'"), {
+        referrer: new URL('file:///app/dist/main.js'),
+      }),
+      'mark fs-native-extensions as external',
+    ],
+  ])('says what keeps the native part of its locks away: %s', async (error, advice) => {
+    const refused = loadBinding(() => Promise.reject(error));
+    await expect(refused).rejects.toThrow(advice);
+    await expect(refused).rejects.toThrow(error.message);
+    await expect(refused).rejects.toThrow(
+      /^the file back end [^\n]*memory: [^\n]*redis:\/\/[^\n]*COORDINATION_BACKEND_URL\)$/,
+    );
+  });
+
+  it('does not blame a bundler where the package has nothing for this machine', async () => {
+    const referrer = new URL('file:///app/node_modules/fs-native-extensions/binding.js');
+    const error = Object.assign(coded('ADDON_NOT_FOUND', "Cannot find addon '.'"), { referrer });
+    const refused: Error = await loadBinding(() => Promise.reject(error)).then(
+      () => new Error('loaded'),
+      (error: Error) => error,
+    );
+    expect(refused.message).toContain('cannot be loaded on');
+    expect(refused.message).not.toContain('bundler');
+  });
+
+  it.each([
+    [
+      { platform: 'win32', versions: process.versions },
+      /works on Linux and macOS only, and this is Windows; .*memory: .*redis:\/\//,
+    ],
+    [
+      { platform: 'linux', versions: { ...process.versions, bun: '1.4.5' } },
+      /does not work on Bun \(1\.4\.5\).*run the application with Node, or .*memory: /,
+    ],
+  ] as const)('names another back end where there are no such locks (%#)', async (where, text) => {
+    await expect(loadBinding(undefined, { arch: 'x64', ...where })).rejects.toThrow(text);
+  });
 });

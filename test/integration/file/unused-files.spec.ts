@@ -50,7 +50,7 @@ describe('the file of a lock that nobody has used for a day', () => {
   }
 
   async function tidy(directory: string, clock = systemClock): Promise<void> {
-    for (const _ of round(await context(directory, clock)));
+    Array.from(round(await context(directory, clock)));
   }
 
   const files = (directory: string): Promise<string[]> => readdir(join(directory, 'locks'));
@@ -182,7 +182,7 @@ describe('the file of a lock that nobody has used for a day', () => {
       tryLock(fd) {
         // Between `open` and the kernel's lock: the file goes, and another process takes the lock.
         if (!second) {
-          for (const _ of round(whole));
+          Array.from(round(whole));
           second = LockFile.take(path, native);
         }
         return native.tryLock(fd);
