@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { BackendUnavailableError } from '../../errors.js';
+import { Memo } from '../../common/memo.js';
 import { checkFormat } from './directory-format.js';
 import { directoryProblem, foreignDirectory, noHome, unusableDirectory } from './file.messages.js';
 import { type Found, isSame, look } from './identity.js';
@@ -18,26 +19,32 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 
 const FOLDERS = ['locks', 'members', 'instances', 'queues'] as const;
 
+/** Of so many names the path is kept, which takes a hash to make. */
+const MOST_KEPT = 256;
+
 /** How many hexadecimal digits of a lock's file name give the folder of its tickets. */
 const BUCKET = 2;
 
 /** The directory of the file back end: whose it is, and where things lie in it. */
 export class StateDirectory {
   readonly path: string;
+  readonly #locksPath: string;
+  readonly #lockFiles = new Memo((name) => `${this.locks}/${fileName(name)}`, MOST_KEPT);
   /** The folder of locks as it was found last. */
   #locks?: Found;
 
   /** @param directory undefined for the directory of this user, as the XDG base directory specification has it. */
   constructor(directory: string | undefined) {
     this.path = directory === undefined ? perUserDirectory() : resolve(directory);
+    this.#locksPath = join(this.path, 'locks');
   }
 
   lock(name: string): string {
-    return `${this.locks}/${fileName(name)}`;
+    return this.#lockFiles.of(name);
   }
 
   get locks(): string {
-    return `${this.path}/locks`;
+    return this.#locksPath;
   }
 
   /** The largest fencing token of the lock files that were removed. */
