@@ -2,7 +2,7 @@ import { counterOf, queueOf, waitersOf } from './keys.js';
 import { ScriptKeys } from './script.js';
 
 /** Locks whose keys are kept: a lease is given back soon after it was taken, and many are taken again and again. */
-export const MOST_KEPT = 256;
+export const MOST_KEPT = 16_384;
 
 /** What the scripts of a lock take as their keys. */
 export class LockKeys {
