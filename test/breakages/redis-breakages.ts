@@ -3,6 +3,8 @@ import { type Breakage, simulation, spec } from './breakage.js';
 const SCRIPTS = 'lib/drivers/redis/scripts.ts';
 const NODE = 'lib/drivers/redis/redis-node.ts';
 const RECORD = 'lib/drivers/redis/node-record.ts';
+const PENDING = 'lib/drivers/redis/pending.ts';
+const PENDING_SPEC = 'test/unit/pending-commands.spec.ts';
 const VOTER = 'lib/drivers/redis/voter.ts';
 const COMPLETER = 'lib/drivers/redis/completer.ts';
 const STANDING = 'lib/drivers/redis/standing.ts';
@@ -363,6 +365,36 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
       'test/integration/redis/renewal.spec.ts',
       'fail only where the nodes that answer do not agree',
     ),
+  },
+  {
+    name: 'window that never moves on',
+    wrong: 'of many commands at once those beyond the first 1000 are never sent',
+    edits: [
+      {
+        file: PENDING,
+        find: '    if (this.#queued > 0) this.#dispatchSoon();\n    return true;',
+        replace: '    return true;',
+      },
+    ],
+    foundBy: spec(PENDING_SPEC, 'are no more at once than fit into the window'),
+  },
+  {
+    name: 'busy node taken for a dead one',
+    wrong: 'the locks of a crowd fail, although the node answers all the time',
+    edits: [
+      {
+        file: PENDING,
+        find: 'if (this.#heard) this.#silentSince = now;',
+        replace: 'if (this.#heard) this.#silentSince = oldest.sentAt;',
+      },
+    ],
+    foundBy: spec(PENDING_SPEC, 'are not given up while the server answers'),
+  },
+  {
+    name: 'acquisition sent after its release',
+    wrong: 'a slow node keeps a lock for a ttl that the others have granted and freed',
+    edits: [{ file: VOTER, find: "if (state === 'withdrawn')", replace: "if (state === 'decided')" }],
+    foundBy: spec('test/integration/redis/many-at-once.spec.ts', 'is not sent to a slow node'),
   },
   {
     name: 'largest counter taken for the token',

@@ -1,82 +1,136 @@
 import type { Clock, Timer } from '../../common/clock.js';
-import type { RedisClient } from './clients.js';
-import { LockKeys } from './lock-keys.js';
-import { cleanError } from './node-error.js';
-import { sendScript } from './script.js';
-import { RELEASE } from './scripts.js';
+import type { NodeError } from './node-error.js';
+import { WINDOW } from './pending.js';
 
-/** The oldest beyond these are forgotten, and end by their ttl. */
-const MOST_DEBTS = 1000;
+/** The most that are kept: some 30 MB. The oldest beyond these are forgotten, and end by their ttl. */
+export const MOST_DEBTS = 100_000;
 
-/** In the place of what the node's record says: no key holds it. */
-const NOBODY_NEXT = '?';
+/** How many releases are on their way at once: so many that one is always ready to be sent before an acquisition. */
+const AT_ONCE = 2 * WINDOW;
 
 interface Debt {
   readonly key: string;
   /** When it was given up, on the monotonic clock, ms. */
   readonly since: number;
+  /** The node has forgotten it by then, by itself. */
+  readonly until: number;
 }
 
-/** Leases that a node may hold although we gave them up, by id; freed as soon as it can be reached. */
+export interface DebtsSettings {
+  readonly clock: Clock;
+  /** How long an acquisition may still be on its way after we gave it up, ms. */
+  readonly commandTimeout: number;
+  /** Sends one release, and calls back once; the error of one that failed. */
+  readonly free: (key: string, id: string, onDone: (error?: NodeError) => void) => void;
+  /** Some are forgotten; told once until all others have been settled. */
+  readonly onTooMany: () => void;
+}
+
+/**
+ * Leases that a node may hold although we gave them up, by id: freed as soon as it can be reached, and kept for as long as the
+ * node may hold them.
+ */
 export class Debts {
-  readonly #clock: Clock;
-  readonly #commandTimeout: number;
+  readonly #settings: DebtsSettings;
   readonly #owed = new Map<string, Debt>();
   #again: Timer | undefined;
-  /** The connection that debts are settled over, while there is one. */
-  #over: RedisClient | undefined;
+  /** The round in which they are being freed; what comes from an earlier one sends nothing more. */
+  #round = 0;
+  #toldTooMany = false;
   #closed = false;
 
-  /** @param commandTimeout how long an acquisition may still be on its way after we gave it up, ms */
-  constructor(clock: Clock, commandTimeout: number) {
-    this.#clock = clock;
-    this.#commandTimeout = commandTimeout;
+  constructor(settings: DebtsSettings) {
+    this.#settings = settings;
   }
 
-  add(key: string, id: string): void {
-    this.#owed.set(id, { key, since: this.#clock.monotonic() });
+  get size(): number {
+    return this.#owed.size;
+  }
+
+  /** @param ms for how long the node may hold it at most */
+  add(key: string, id: string, ms: number): void {
+    if (this.#closed) return;
+    const now = this.#settings.clock.monotonic();
+    this.#forgetOver(now);
+    // At the end, as the latest.
+    this.#owed.delete(id);
+    this.#owed.set(id, { key, since: now, until: now + ms });
     if (this.#owed.size <= MOST_DEBTS) return;
     const [oldest = id] = this.#owed.keys();
     this.#owed.delete(oldest);
+    if (!this.#toldTooMany) this.#settings.onTooMany();
+    this.#toldTooMany = true;
   }
 
   /**
-   * Frees them all; never rejects. An acquisition that is still on its way, over an older connection, is refused once its time is
-   * over: until then the release is repeated.
+   * Frees them all, as the node can be reached. An acquisition that is still on its way, over an older connection, is refused
+   * once its time is over: until then the release is repeated.
    */
-  async settle(client: RedisClient): Promise<void> {
-    // A probe may end when its driver has been stopped.
+  settle(): void {
     if (this.#closed) return;
     this.rest();
-    this.#over = client;
-    const over = this.#clock.monotonic() - this.#commandTimeout;
-    const owed = [...this.#owed];
-    await Promise.all(
-      owed.map(async ([id, { key, since }]) => {
-        try {
-          // The next waiter is granted the lock when somebody looks, which knows the record of the node.
-          await sendScript(client, RELEASE, new LockKeys(key, key).plain, [id, NOBODY_NEXT]);
-          if (since <= over) this.#owed.delete(id);
-        } catch (error) {
-          // What the node refuses to free is not ours any more; what it did not answer is tried again.
-          if (cleanError(error).answered) this.#owed.delete(id);
-        }
-      }),
-    );
-    if (this.#owed.size === 0 || this.#over !== client) return;
-    const again = (): void => void this.settle(client);
-    this.#again = this.#clock.setTimer(this.#commandTimeout, again, 'background');
+    const { clock, commandTimeout } = this.#settings;
+    const now = clock.monotonic();
+    this.#forgetOver(now);
+    if (this.#owed.size > 0) this.#free([...this.#owed.keys()], now - commandTimeout);
   }
 
   /** Settles nothing any more, until the next `settle`. */
   rest(): void {
-    this.#over = undefined;
+    this.#round += 1;
     this.#again?.cancel();
+    this.#again = undefined;
   }
 
   /** Settles nothing any more: what is owed ends by its ttl. */
   close(): void {
     this.#closed = true;
     this.rest();
+    this.#owed.clear();
+  }
+
+  /** @param over what was given up before that, on the monotonic clock, ms, cannot be on its way any more */
+  #free(ids: readonly string[], over: number): void {
+    const round = this.#round;
+    let next = 0;
+    let open = 0;
+    const done = (id: string, debt: Debt, error?: NodeError): void => {
+      open -= 1;
+      // What the node refuses to free is not ours any more; what it did not answer is tried again.
+      const settled = error ? error.answered : debt.since <= over;
+      // It may have been given up for a second time meanwhile.
+      if (settled && this.#owed.get(id) === debt) this.#owed.delete(id);
+      if (round !== this.#round) return;
+      send();
+      if (open === 0) this.#settleLater();
+    };
+    const send = (): void => {
+      while (open < AT_ONCE && next < ids.length && round === this.#round) {
+        const id = ids[next] as string;
+        next += 1;
+        const debt = this.#owed.get(id);
+        if (!debt) continue;
+        open += 1;
+        this.#settings.free(debt.key, id, (error) => done(id, debt, error));
+      }
+    };
+    send();
+  }
+
+  #settleLater(): void {
+    if (this.#owed.size === 0) {
+      this.#toldTooMany = false;
+      return;
+    }
+    const { clock, commandTimeout } = this.#settings;
+    this.#again = clock.setTimer(commandTimeout, () => this.settle(), 'background');
+  }
+
+  /** The oldest come first. */
+  #forgetOver(now: number): void {
+    for (const [id, { until }] of this.#owed) {
+      if (until > now) break;
+      this.#owed.delete(id);
+    }
   }
 }

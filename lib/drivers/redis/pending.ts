@@ -14,8 +14,20 @@ const FEW = 4;
  */
 export const WINDOW = 1000;
 
+/** As many are under way at a server that is very slow. */
+const SMALLEST_WINDOW = 50;
+
+/** How much the window grows again with each time that something is sent. */
+const GROWTH = 10;
+
 /** What holds the leases alive may go past a full window, and has a bound of its own. */
 const WINDOW_OF_UPKEEP = 2 * WINDOW;
+
+/**
+ * The window is made smaller when a command is under way for longer than this share of a time-out: what a server does later
+ * than a time-out after it was sent is done in vain.
+ */
+const LONGEST_UNDER_WAY = 1 / 4;
 
 /** A time-out is watched in so many steps. */
 const STEPS = 8;
@@ -120,6 +132,10 @@ export class PendingCommands {
   readonly #waiting = [new Chain(), new Chain(), new Chain()] as const;
   #underWay = 0;
   #queued = 0;
+  /** How many may be under way. */
+  #window = WINDOW;
+  /** When it was made smaller, on the monotonic clock, ms. */
+  #shrunk = -Infinity;
   #dispatching = false;
   #timer: Timer | undefined;
   /** When the timer is due, on the monotonic clock, ms. */
@@ -216,6 +232,7 @@ export class PendingCommands {
 
   #dispatch(): void {
     const departure = momentOf(this.#settings.clock);
+    this.#fitWindow(departure.monotonic);
     for (let next = this.#next(); next; next = this.#next()) {
       const { unwanted } = next;
       if (unwanted) this.#giveUp(next, unwanted);
@@ -227,13 +244,23 @@ export class PendingCommands {
     }
   }
 
+  #fitWindow(now: number): void {
+    const { first } = this.#sent;
+    if (!first || now - first.sentAt <= LONGEST_UNDER_WAY * this.#settings.timeout) {
+      this.#window = Math.min(WINDOW, this.#window + GROWTH);
+    } else if (first.sentAt > this.#shrunk) {
+      this.#shrunk = now;
+      this.#window = Math.max(SMALLEST_WINDOW, Math.floor(this.#window / 2));
+    }
+  }
+
   /** The next one that may be sent. */
   #next(): Exchange | undefined {
     const [upkeep, releases, acquisitions] = this.#waiting;
     const { first } = upkeep;
     let from: Chain | undefined;
     if (first) from = this.#underWay < WINDOW_OF_UPKEEP ? upkeep : undefined;
-    else if (this.#underWay < WINDOW) from = releases.first ? releases : acquisitions;
+    else if (this.#underWay < this.#window) from = releases.first ? releases : acquisitions;
     const exchange = from?.shift();
     if (exchange) this.#queued -= 1;
     return exchange;

@@ -3,7 +3,7 @@ import type { Clock } from '../../common/clock.js';
 import { Memo } from '../../common/memo.js';
 import type { RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner } from './connection.js';
-import { Debts } from './debts.js';
+import { Debts, MOST_DEBTS } from './debts.js';
 import { explain } from './explain.js';
 import { cleanError, NodeError } from './node-error.js';
 import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
@@ -13,6 +13,7 @@ import { NODE_RECORD, NodeRecord } from './node-record.js';
 import { Exchange, PendingCommands, Rank } from './pending.js';
 import { rehearse } from './rehearsal.js';
 import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
+import { QUEUE_TTL, RELEASE } from './scripts.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
 import { writeTogether } from './write-together.js';
 
@@ -83,7 +84,15 @@ export class RedisNode implements ConnectionOwner {
     this.#settings = settings;
     this.#connection = connect(this);
     this.#clock = new NodeClock(settings.clock, settings.ttl);
-    this.#debts = new Debts(settings.clock, settings.commandTimeout);
+    this.#debts = new Debts({
+      clock: settings.clock,
+      commandTimeout: settings.commandTimeout,
+      free: (key, id, onDone) => this.#free(key, id, onDone),
+      onTooMany: () =>
+        settings.warn(
+          `Redis node ${settings.name}: more than ${MOST_DEBTS} locks could not be given back to it; the oldest are not tried again, and end by their ttl`,
+        ),
+    });
     if (settings.topology === 'single') this.record = this.#newRecord();
     this.#pending = new PendingCommands({
       clock: settings.clock,
@@ -284,7 +293,7 @@ export class RedisNode implements ConnectionOwner {
 
   /** The node may hold this lease although we gave it up: free it as soon as the node can be reached. */
   owe(key: string, id: string): void {
-    if (!this.#stopped) this.#debts.add(key, id);
+    this.#debts.add(key, id, Math.max(QUEUE_TTL, this.#settings.longestTtl()));
   }
 
   async verify(client: RedisClient): Promise<void> {
@@ -294,7 +303,12 @@ export class RedisNode implements ConnectionOwner {
     await rehearse(client, key);
     this.record?.forget();
     await this.#enrol((script, keys, args) => client.eval(script.text, keys.length, ...keys, ...args));
-    await this.#debts.settle(client);
+  }
+
+  #free(key: string, id: string, onDone: (error?: NodeError) => void): void {
+    const { plain } = new LockKeys(key, this.recordKey(key));
+    // The next waiter is granted the lock when somebody looks, which knows the record of the node.
+    this.run(RELEASE, plain, [id, UNKNOWN_MARK], () => onDone(), onDone, Rank.release);
   }
 
   /** It answers again, but not so that it could be used. */
@@ -309,6 +323,8 @@ export class RedisNode implements ConnectionOwner {
     this.#client = client;
     if (this.#saidDown) this.#settings.warn(`Redis node ${this.name} can be used again`);
     this.#saidDown = false;
+    // Before anybody asks for a lock that we may still have there.
+    this.#debts.settle();
     this.#settings.onChange(this);
   }
 

@@ -24,7 +24,7 @@ export const SHORT_GRANT = 700;
 export const BROKEN = 'broken';
 
 /** How long a queue outlives the last sign of those in it, ms. */
-const QUEUE_TTL = 60_000;
+export const QUEUE_TTL = 60_000;
 
 /*
  * The key is Redlock's: a plain string that holds its holder's id, with a ttl. Any other Redlock client can hold

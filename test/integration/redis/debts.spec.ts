@@ -1,14 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Redis } from 'ioredis';
-import { Debts } from '../../../lib/drivers/redis/debts.js';
+import { Debts, MOST_DEBTS } from '../../../lib/drivers/redis/debts.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { LockKeys } from '../../../lib/drivers/redis/lock-keys.js';
+import { cleanError } from '../../../lib/drivers/redis/node-error.js';
 import { NODE_RECORD } from '../../../lib/drivers/redis/node-record.js';
+import { WINDOW } from '../../../lib/drivers/redis/pending.js';
+import { sendScript } from '../../../lib/drivers/redis/script.js';
+import { RELEASE } from '../../../lib/drivers/redis/scripts.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { startRedis, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
 
 const COMMAND_TIMEOUT = 1000;
+const TTL = 60_000;
 
 describe('leases that a node may hold although they were given up', () => {
   let server: RedisServer;
@@ -21,46 +27,113 @@ describe('leases that a node may hold although they were given up', () => {
     client = server.client();
   });
 
+  let freeing: Promise<unknown>[];
+  let most: number;
+  let tooMany: number;
+
   beforeEach(() => {
     clock = new FakeClock();
-    debts = new Debts(clock, COMMAND_TIMEOUT);
+    freeing = [];
+    most = 0;
+    tooMany = 0;
+    let open = 0;
+    debts = new Debts({
+      clock,
+      commandTimeout: COMMAND_TIMEOUT,
+      free: (key, id, onDone) => {
+        open += 1;
+        most = Math.max(most, open);
+        const freed = sendScript(client, RELEASE, new LockKeys(key, key).plain, [id, '?']).then(
+          () => undefined,
+          (error: unknown) => cleanError(error),
+        );
+        freeing.push(
+          freed.then((error) => {
+            open -= 1;
+            onDone(error);
+          }),
+        );
+      },
+      onTooMany: () => (tooMany += 1),
+    });
   });
 
+  afterEach(() => debts.close());
   afterAll(stopAllRedis);
 
   async function held(id: string): Promise<string> {
     const key = freshName();
-    await client.set(key, id, 'PX', 60_000);
+    await client.set(key, id, 'PX', TTL);
     return key;
+  }
+
+  /** Until all that was sent has been answered. */
+  async function settle(): Promise<void> {
+    debts.settle();
+    let seen: number;
+    do {
+      seen = freeing.length;
+      await Promise.all(freeing);
+    } while (freeing.length > seen);
   }
 
   it('are freed, and again as long as their acquisition may still be on its way', async () => {
     const key = await held('id');
-    debts.add(key, 'id');
-    await debts.settle(client);
+    debts.add(key, 'id', TTL);
+    await settle();
     expect(await client.exists(key)).toBe(0);
-    await client.set(key, 'id', 'PX', 60_000);
+    await client.set(key, 'id', 'PX', TTL);
     await clock.advance(COMMAND_TIMEOUT);
     await eventually(async () => (await client.exists(key)) === 0);
     await eventually(() => clock.timers === 0);
+    expect(debts.size).toBe(0);
   });
 
   it('are not freed when somebody else has the lock', async () => {
     const key = await held('another');
-    debts.add(key, 'id');
-    await debts.settle(client);
+    debts.add(key, 'id', TTL);
+    await settle();
     expect(await client.get(key)).toBe('another');
-    debts.close();
+  });
+
+  it('are freed however many they are, and not all at once', async () => {
+    const count = 10_000;
+    const ids = Array.from({ length: count }, (_, index) => `id-${index}`);
+    await client.mset(ids.flatMap((id) => [`many:${id}`, id]));
+    for (const id of ids) debts.add(`many:${id}`, id, TTL);
+    await clock.advance(COMMAND_TIMEOUT);
+    await settle();
+    expect(await client.exists(ids.map((id) => `many:${id}`))).toBe(0);
+    expect(debts.size).toBe(0);
+    expect(most).toBeLessThanOrEqual(2 * WINDOW);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('are forgotten when the node has forgotten them too, and not before', async () => {
+    const [early, late] = [await held('early'), await held('late')];
+    debts.add(early, 'early', TTL);
+    await clock.advance(TTL / 2);
+    debts.add(late, 'late', TTL);
+    await clock.advance(TTL / 2);
+    await settle();
+    expect(await client.get(early)).toBe('early');
+    expect(await client.exists(late)).toBe(0);
+  });
+
+  it('have a bound, and whoever reads the log is told once that some are forgotten', async () => {
+    for (let id = 0; id < MOST_DEBTS + 3; id += 1) debts.add('key', `id-${id}`, TTL);
+    expect(debts.size).toBe(MOST_DEBTS);
+    expect(tooMany).toBe(1);
   });
 
   it('are nobody’s business after stop, also when they are just being freed', async () => {
-    debts.add(await held('id'), 'id');
-    await debts.settle(client);
+    debts.add(await held('id'), 'id', TTL);
+    await settle();
     expect(clock.timers).toBe(1);
-    const settling = debts.settle(client);
+    debts.settle();
     debts.close();
-    await settling;
-    await debts.settle(client);
+    await Promise.all(freeing);
+    await settle();
     expect(clock.timers).toBe(0);
   });
 
