@@ -45,6 +45,27 @@ describe('the clock of a node', () => {
     expect(observe()).toBe(0);
   });
 
+  it('is told by the reply that lay unread for the shortest time', () => {
+    const { clock, seen, observe } = bench();
+    observe(1);
+    const known = seen.earliest(clock.monotonic()) as number;
+    observe(3000);
+    expect(seen.earliest(clock.monotonic())).toBeCloseTo(known + 0.99 * 3000);
+    clock.block(1000);
+    observe();
+    expect(seen.earliest(clock.monotonic())).toBeCloseTo(known + 4000, -1);
+  });
+
+  it('is known anew when it was set back', () => {
+    const { clock, seen, observe, step } = bench();
+    observe(1);
+    step(-500);
+    clock.block(10);
+    observe(1);
+    const now = clock.monotonic();
+    expect(seen.earliest(now)).toBeLessThanOrEqual(START + now - 1000 - 500);
+  });
+
   it('has not jumped because a reply was late, or we were stopped', () => {
     const { clock, observe } = bench();
     observe();

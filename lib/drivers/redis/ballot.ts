@@ -32,15 +32,17 @@ export interface BallotTerms {
   readonly asker?: Asker;
 }
 
+const NO_TERMS: BallotTerms = {};
+
 /**
  * One operation on all nodes. Redlock counts the votes and sees numbers only; the ballot travels through it in the
  * place of the key, and keeps what each node really said.
  */
 export class Ballot {
   /** By the number of the node; a hole while it has not answered. */
-  readonly answers: (Answer | undefined)[] = [];
+  readonly answers: (Answer | undefined)[];
   /** The last fencing token of each node that said yes. */
-  readonly tokens: (number | undefined)[] = [];
+  tokens?: (number | undefined)[];
   #awaited?: { readonly node: number; readonly resolve: () => void };
   /** When the first node was asked for the lock, on the monotonic clock, ms. */
   askedAt?: number;
@@ -60,8 +62,12 @@ export class Ballot {
     /** Of the acquisition. */
     readonly id: string,
     readonly purpose: 'acquire' | 'release',
-    readonly terms: BallotTerms = {},
-  ) {}
+    /** How many nodes there are: an array that grows takes several times as much. */
+    nodes: number,
+    readonly terms: BallotTerms = NO_TERMS,
+  ) {
+    this.answers = new Array<Answer | undefined>(nodes);
+  }
 
   record(node: number, answer: Answer): void {
     this.answers[node] = answer;

@@ -39,7 +39,7 @@ export class FencingTokens {
     const { nodes, quorum } = this.#electorate;
     // Later votes are not looked at: only nodes whose counter went into the largest may confirm it.
     const votes = nodes.flatMap((node, index) => {
-      const token = ballot.answers[index] === 'yes' ? ballot.tokens[index] : undefined;
+      const token = ballot.answers[index] === 'yes' ? ballot.tokens?.[index] : undefined;
       return token === undefined ? [] : [{ node, token }];
     });
     const token = Math.max(...votes.map((vote) => vote.token));

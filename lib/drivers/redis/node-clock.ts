@@ -22,6 +22,8 @@ export class NodeClock {
   readonly #clock: Clock;
   readonly #tolerance: number;
   #last: Sample | undefined;
+  /** The one that says the most about the node's time: most replies lie unread for a while when there are many. */
+  #surest: Sample | undefined;
 
   /** @param ttl the usual lease time, ms: a jump is what uses up its allowance for drift */
   constructor(clock: Clock, ttl: number) {
@@ -46,6 +48,7 @@ export class NodeClock {
       wall: this.#clock.wall(),
     };
     if (keep || !last) this.#last = sample;
+    this.#keepSurest(sample);
     if (!last) return 0;
     const passed = sample.node - last.node;
     // Our monotonic clock may stand still while this machine sleeps, and our wall clock may be set.
@@ -63,8 +66,15 @@ export class NodeClock {
    * @param now on the monotonic clock, ms
    */
   earliest(now: number): number | undefined {
-    const last = this.#last;
-    if (!last) return undefined;
-    return last.node + (1 - DRIFT) * Math.max(0, now - last.received);
+    const surest = this.#surest;
+    if (!surest) return undefined;
+    return surest.node + (1 - DRIFT) * Math.max(0, now - surest.received);
+  }
+
+  #keepSurest(sample: Sample): void {
+    const known = this.earliest(sample.received);
+    // Unless the clock was set back since.
+    const most = sample.node + (1 + DRIFT) * (sample.received - sample.sent);
+    if (known === undefined || known < sample.node || known > most) this.#surest = sample;
   }
 }

@@ -78,7 +78,7 @@ export class RedlockVoting {
     const gate = waiter?.node ?? this.#electorate.queueNode;
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
     const start = this.#completer?.now();
-    const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', {
+    const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', this.#voters.length, {
       hint,
       tokens,
       waiter,
@@ -133,8 +133,7 @@ export class RedlockVoting {
     const { id, departure } = ballot;
     const grant: RedisGrant =
       lastToken === undefined ? { name, id, key } : { name, id, key, fencingToken: lastToken - tokens + 1 };
-    if (ballot.answers.length < this.#voters.length || ballot.answers.includes(undefined))
-      grant.ballot = ballot;
+    if (ballot.answers.includes(undefined)) grant.ballot = ballot;
     if (start && this.#completer) {
       const acquired = { key, id, ttl, since: departure ?? start, lastToken };
       grant.standing = new Standing(this.#completer, acquired);
@@ -155,17 +154,16 @@ export class RedlockVoting {
     return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
   }
 
-  async release(grant: RedisGrant, key: string): Promise<boolean> {
+  release(grant: RedisGrant, key: string): Promise<boolean> {
     if (grant.ballot) grant.ballot.state = 'withdrawn';
     // Before the release is sent.
     grant.standing?.end();
-    const ballot = new Ballot(key, grant.id, 'release');
-    try {
-      await this.#redlock.release(held(ballot, grant));
-      return true;
-    } catch (error) {
-      return !(await this.#denied(`release the lock "${grant.name}"`, ballot, error));
-    }
+    const ballot = new Ballot(key, grant.id, 'release', this.#voters.length);
+    return this.#redlock
+      .release(held(ballot, grant))
+      .then(confirmed, (error: unknown) =>
+        this.#denied(`release the lock "${grant.name}"`, ballot, error).then((denied) => !denied),
+      );
   }
 
   /** True when a majority says it is not ours, false when a majority did it after all; throws when neither is known. */
@@ -190,6 +188,10 @@ export class RedlockVoting {
       throw this.#electorate.unavailable(what, failuresOf(ballot));
     }
   }
+}
+
+function confirmed(): true {
+  return true;
 }
 
 /** Redlock takes whole ms only. */

@@ -57,25 +57,37 @@ export function sendScript(
 
 /** As `evalsha` sends it. Its `args` are complete too, for who looks at commands. */
 class ScriptCall extends Command {
-  readonly #head: string;
+  readonly #script: Script;
+  readonly #keys: ScriptKeys;
   readonly #rest: readonly string[];
 
   constructor(script: Script, keys: ScriptKeys, args: readonly string[]) {
     super('evalsha', [], AS_TEXT);
     // Not spread: V8 needs several times as long for that.
     this.args = [script.sha].concat(keys.args, args);
-    this.#head = `*${this.args.length + 1}\r\n${script.encoded}${keys.encoded}`;
+    this.#script = script;
+    this.#keys = keys;
     this.#rest = args;
   }
 
   override toWritable(): string {
-    let text = this.#head;
-    for (const arg of this.#rest) text += encoded(arg);
+    let text = `*${this.args.length + 1}\r\n` + this.#script.encoded + this.#keys.encoded;
+    for (const arg of this.#rest) text = text + beginning(arg) + arg + END;
     return text;
   }
 }
 
+const END = '\r\n';
+
+/** How short texts begin, by their length, made once. */
+const BEGINNINGS = Array.from({ length: 128 }, (_, length) => `$${length}${END}`);
+
 /** https://redis.io/docs/latest/develop/reference/protocol-spec/#bulk-strings */
+function beginning(text: string): string {
+  const length = Buffer.byteLength(text);
+  return BEGINNINGS[length] ?? `$${length}${END}`;
+}
+
 function encoded(text: string): string {
-  return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
+  return beginning(text) + text + END;
 }

@@ -2,6 +2,8 @@ import Redlock, { type Attempt } from 'redlock';
 import type { Ballot } from './ballot.js';
 import type { Voter } from './voter.js';
 
+const FOR: Attempt = { vote: 'for' };
+
 /**
  * Redlock, whose ids are those of the ballots, and which is told each node's vote by a call: a promise or two for each
  * would be the dearest part of a lock.
@@ -36,7 +38,7 @@ export class SingleAttempts extends Redlock<Ballot> {
       const count = (vote: boolean): void => {
         if (vote) inFavour += 1;
         else against += 1;
-        if (vote && inFavour === this.#quorum) resolve({ vote: 'for' });
+        if (vote && inFavour === this.#quorum) resolve(FOR);
         if (!vote && against === this.#quorum)
           resolve({ vote: 'against', stats: new Promise<void>((done) => (onAll = done)) });
         if (inFavour + against === this.#voters.length) onAll?.();

@@ -150,7 +150,7 @@ class Acquisition extends Asking {
     const { node, ballot, index } = this.question;
     const jumped = node.observe(now, this.sentAt);
     if (jumped) return this.fail(jumped);
-    if (token !== undefined) ballot.tokens[index] = token;
+    if (token !== undefined) (ballot.tokens ??= [])[index] = token;
     ballot.recordVote(index, this.departure);
     this.question.done(true);
   }

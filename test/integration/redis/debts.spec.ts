@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Redis } from 'ioredis';
 import { Debts, MOST_DEBTS } from '../../../lib/drivers/redis/debts.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -139,11 +139,7 @@ describe('leases that a node may hold although they were given up', () => {
 
   it('are nobody’s business after a stop that comes while a ready client is probed', async () => {
     const ready = server.client();
-    let onProbe = (): void => undefined;
-    const keyOf = (name: string): string => {
-      onProbe();
-      return name;
-    };
+    const keyOf = (name: string): string => name;
     const settings = { ttl: 10_000, commandTimeout: COMMAND_TIMEOUT, keyOf };
     const driver = new RedisDriver([ready], settings, recordingContext());
     await driver.start();
@@ -152,10 +148,12 @@ describe('leases that a node may hold although they were given up', () => {
     await expect(driver.release(grant)).rejects.toThrow(/no answer within/);
     // The release may have reached the server, and the debt is to be seen.
     let stopped: Promise<void> | undefined;
-    onProbe = () => {
+    const info = ready.info.bind(ready);
+    vi.spyOn(ready, 'info').mockImplementationOnce(() => {
       void ready.multi().set(grant.name, grant.id, 'PX', 60_000).del(NODE_RECORD).exec();
       stopped = driver.stop();
-    };
+      return info();
+    });
     server.resume();
     await eventually(() => stopped !== undefined);
     // The probe goes on, and what follows on the record is its last step.
