@@ -34,6 +34,9 @@ export interface BallotTerms {
 
 const NO_TERMS: BallotTerms = {};
 
+/** Of so many nodes, to be copied: an array that grows takes several times as much. */
+const NO_ANSWERS: undefined[][] = [];
+
 /**
  * One operation on all nodes. Redlock counts the votes and sees numbers only; the ballot travels through it in the
  * place of the key, and keeps what each node really said.
@@ -62,11 +65,12 @@ export class Ballot {
     /** Of the acquisition. */
     readonly id: string,
     readonly purpose: 'acquire' | 'release',
-    /** How many nodes there are: an array that grows takes several times as much. */
+    /** How many nodes there are. */
     nodes: number,
     readonly terms: BallotTerms = NO_TERMS,
   ) {
-    this.answers = new Array<Answer | undefined>(nodes);
+    const none = (NO_ANSWERS[nodes] ??= Array.from({ length: nodes }));
+    this.answers = none.slice();
   }
 
   record(node: number, answer: Answer): void {
