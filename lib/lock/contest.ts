@@ -49,21 +49,28 @@ export interface ContestContext {
  * has gone, or after its own deadline, is given back.
  */
 export class Contest {
-  readonly #place?: Place;
+  #place?: Place;
   #wake?: () => void;
   #rung = false;
   #backoff = FIRST_BACKOFF;
+  #late = FIRST_BACKOFF;
   #lease?: HeldLease;
   #leftover?: Promise<void>;
 
-  constructor(private readonly context: ContestContext) {
-    const { driver, request, patience } = context;
-    if (!patience.once) this.#place = driver.lineUp(request, () => this.#ring());
-  }
+  constructor(private readonly context: ContestContext) {}
 
   /** Not `async`: nearly every lock is free, and such a function takes much memory each time. */
   run(): Promise<HeldLease | Defeat> {
-    return this.#tryOnce().then(
+    const { driver, request, patience } = this.context;
+    let first: Promise<Outcome>;
+    try {
+      if (!patience.once) this.#place = driver.lineUp(request, () => this.#ring());
+      first = this.#tryOnce();
+    } catch (error) {
+      this.#leave();
+      return Promise.reject(error);
+    }
+    return first.then(
       (outcome) => (outcome instanceof HeldLease ? this.#won(outcome) : this.#goOn(outcome)),
       (error: unknown) => {
         this.#leave();
@@ -99,9 +106,17 @@ export class Contest {
   }
 
   #leave(): void {
-    const place = this.#place;
-    const left = this.#leftover ? this.#leftover.then(() => place?.leave()) : place?.leave();
+    const left = this.#leftover ? this.#leftover.then(() => this.#leavePlace()) : this.#leavePlace();
     if (!this.#lease) this.context.onDefeat(left);
+  }
+
+  /** Those behind must not wait for a driver that fails to leave: what it holds of the place ends by its ttl, or with it. */
+  #leavePlace(): Promise<void> | undefined {
+    try {
+      return this.#place?.leave()?.catch(() => undefined);
+    } catch {
+      return undefined;
+    }
   }
 
   #giveUp(last: Busy | BackendUnavailableError): Defeat {
@@ -141,7 +156,19 @@ export class Contest {
       this.#lease = take(tenure, end, now);
       return this.#lease;
     }
-    return this.#giveBack(attempt).then(() => (patience.gone ? 'gone' : { granted: false, retryAfter: 0 }));
+    const retryAfter = end.over ? this.#backOffFromLate() : 0;
+    return this.#giveBack(attempt).then(() => {
+      // Giving it back may have rung for ourselves.
+      if (retryAfter > 0) this.#rung = false;
+      return patience.gone ? 'gone' : { granted: false, retryAfter };
+    });
+  }
+
+  /** The lease was over when it came: the ttl is shorter than a round trip, or this process was held up. */
+  #backOffFromLate(): number {
+    const pause = this.#late;
+    this.#late = Math.min(2 * pause, LONGEST_LOOK_AWAY);
+    return pause;
   }
 
   async #giveBack(attempt: Promise<AcquireReply>): Promise<void> {

@@ -237,12 +237,17 @@ export class Heartbeat {
     });
   }
 
-  #announce(): void {
-    this.#announcing = this.driver.announce(this.settings.memberId, this.settings.ttl).then(
-      () => undefined,
+  async #announceOnce(): Promise<void> {
+    try {
+      await this.driver.announce(this.settings.memberId, this.settings.ttl);
+    } catch {
       // The driver reports the back end as down by itself; the next beat announces again.
-      () => undefined,
-    );
+      return;
+    }
+  }
+
+  #announce(): void {
+    this.#announcing = this.#announceOnce();
     void this.#announcing.then(() => {
       if (this.#presence) this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
     });

@@ -1,5 +1,7 @@
 import { ownContext } from '../common/own-context.js';
 
+import { setMaxListeners } from 'node:events';
+
 /**
  * A real AbortSignal that looks at the clock whenever it is read.
  *
@@ -14,6 +16,8 @@ export class LeaseSignal {
 
   constructor(check: () => void) {
     const { signal } = this.#controller;
+    // It is handed to all that the work starts, which is no leak.
+    setMaxListeners(0, signal);
     const proto = AbortSignal.prototype;
     const read = (property: 'aborted' | 'reason'): unknown => Reflect.get(proto, property, signal);
     Object.defineProperties(signal, {

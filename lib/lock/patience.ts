@@ -1,4 +1,5 @@
 import type { Slot } from '../common/bag.js';
+import { onAbort } from '../common/abort-listeners.js';
 import type { Clock, Timer } from '../common/clock.js';
 import type { Asker } from '../drivers/driver.js';
 import type { Drain } from './drain.js';
@@ -60,13 +61,14 @@ export class Patience implements Asker {
       let callOff: (() => void) | undefined;
       let timer: Timer | undefined;
       let atDrain: Slot<() => void> | undefined;
+      let offAbort: (() => void) | undefined;
       const settle = (woken: boolean): void => {
         if (settled) return;
         settled = true;
         callOff?.();
         timer?.cancel();
         if (atDrain) drain.forget(atDrain);
-        signal?.removeEventListener('abort', giveUp);
+        offAbort?.();
         resolve(woken);
       };
       const giveUp = (): void => settle(false);
@@ -76,7 +78,7 @@ export class Patience implements Asker {
       if (left <= 0 || this.gone) return giveUp();
       if (left !== Infinity) timer = clock.setTimer(left, giveUp);
       atDrain = drain.onOver(giveUp);
-      signal?.addEventListener('abort', giveUp);
+      offAbort = signal && onAbort(signal, giveUp);
     });
   }
 
@@ -97,7 +99,7 @@ export class Patience implements Asker {
       const end = (): void => {
         settled = true;
         drain.forget(atDrain);
-        signal?.removeEventListener('abort', giveUp);
+        offAbort?.();
       };
       const settle = <V>(make: (outcome: V) => U | PromiseLike<U>, outcome: V): void => {
         if (settled) return;
@@ -110,7 +112,7 @@ export class Patience implements Asker {
       };
       const giveUp = (): void => settle(judge, undefined);
       const atDrain = drain.onOver(giveUp);
-      signal?.addEventListener('abort', giveUp);
+      const offAbort = signal && onAbort(signal, giveUp);
       if (this.gone) return giveUp();
       attempt.then(
         (result) => settle(judge, result),

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
 import { HeldLease } from '../../lib/lock/lease.js';
@@ -168,5 +169,90 @@ describe('giving up to wait for a lock', () => {
     late.answer();
     await bench.clock.advance(0);
     expect(bench.driver.count('release')).toBe(1);
+  });
+});
+
+describe('one signal of many waiters', () => {
+  it('has one listener for all of them, and none when they have gone', async () => {
+    const bench = new LeaserBench();
+    bench.driver.takeAway('lock');
+    bench.driver.takeAway('other');
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waiting = Array.from({ length: 20 }, (_, index) =>
+      outcomeOf(bench.acquire({ signal, fair: index % 2 === 0, name: index % 3 === 0 ? 'other' : 'lock' })),
+    );
+    await bench.clock.advance(0);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    controller.abort(new Error('enough'));
+    await bench.clock.advance(0);
+    expect(new Set(waiting.map(({ state }) => state))).toEqual(new Set(['rejected']));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it('of a lease may be given to many without a warning', async () => {
+    const bench = new LeaserBench();
+    const { signal } = await bench.take();
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    for (let count = 0; count < 20; count += 1) signal.addEventListener('abort', () => undefined);
+    await bench.clock.advance(0);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('a driver that throws', () => {
+  it.each(['lineUp', 'tryAcquire'] as const)(
+    'at once in %s fails the call, and keeps nobody behind',
+    async (what) => {
+      const bench = new LeaserBench();
+      const works = bench.driver[what];
+      bench.driver[what] = () => {
+        throw new Error('a fault of the driver');
+      };
+      await expect(bench.acquire()).rejects.toThrow('a fault of the driver');
+      Object.assign(bench.driver, { [what]: works });
+      await (await bench.take()).release();
+      await bench.leaser.stop(0);
+    },
+  );
+
+  it.each([
+    [
+      'throws',
+      (): Promise<void> => {
+        throw new Error('a fault of the driver');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('a fault of the driver'))],
+  ])('when a place is left (%s) keeps nobody behind', async (_how, leave) => {
+    const bench = new LeaserBench();
+    const lineUp = bench.driver.lineUp.bind(bench.driver);
+    bench.driver.lineUp = (request, wake) => Object.assign(lineUp(request, wake), { leave });
+    bench.driver.takeAway('lock');
+    const tooLong = outcomeOf(bench.acquire({ blocking: 10 }));
+    await bench.clock.advance(20);
+    expect(tooLong.state).toBe('resolved');
+    bench.driver.free('lock');
+    await (await bench.take()).release();
+    await bench.leaser.stop(0);
+  });
+});
+
+describe('a ttl that is shorter than a round trip', () => {
+  it('is tried for less and less often', async () => {
+    const bench = new LeaserBench({ ttl: 20 });
+    const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
+    bench.driver.tryAcquire = async (request) => {
+      await new Promise<void>((resolve) => bench.clock.setTimer(25, resolve));
+      return tryAcquire(request);
+    };
+    const waiting = outcomeOf(bench.acquire({ blocking: 2000 }));
+    await bench.clock.advance(1000);
+    expect(bench.driver.count('tryAcquire')).toBeLessThan(10);
+    await bench.clock.advance(3000);
+    expect(waiting.state).toBe('resolved');
   });
 });

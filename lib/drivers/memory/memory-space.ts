@@ -36,8 +36,9 @@ export class MemorySpace {
       if (waiter) this.#join(name, line, waiter);
       return false;
     }
-    if (waiter) this.leave(name, waiter);
     this.#holders.set(name, { id, revoke });
+    // After that, so that the next one is not woken in vain.
+    if (waiter) this.leave(name, waiter);
     return true;
   }
 
