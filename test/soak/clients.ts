@@ -13,6 +13,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { CoordinatorService } from 'nestjs-coordination';
 import {
   bodies,
+  type Call,
   cutHttp2,
   cutPipelined,
   type Host,
@@ -82,18 +83,18 @@ function listenersOf({ app }: Host): number {
 }
 
 interface Lap {
-  readonly host: Host;
+  /** Each of the clients. */
+  readonly clients: readonly Call[];
   readonly random: Random;
   readonly ms: number;
 }
 
 /** Has every client make one call after the other; resolves to how many calls there were, and how many were left. */
-async function lap({ host, random, ms }: Lap): Promise<{ calls: number; left: number }> {
+async function lap({ clients, random, ms }: Lap): Promise<{ calls: number; left: number }> {
   const end = performance.now() + ms;
   let calls = 0;
   let left = 0;
-  const clients = Array.from({ length: SIZE.clients }, async () => {
-    const call = host.client();
+  const used = clients.map(async (call) => {
     while (performance.now() < end) {
       const leaves = random() < LEAVING;
       calls += 1;
@@ -101,7 +102,7 @@ async function lap({ host, random, ms }: Lap): Promise<{ calls: number; left: nu
       await call(random, lockName(random), leaves ? random() * LONGEST_STAY : undefined);
     }
   });
-  await Promise.all(clients);
+  await Promise.all(used);
   return { calls, left };
 }
 
@@ -125,6 +126,7 @@ async function usedByClients(name: string, random: Random): Promise<boolean> {
   const host = await HOSTS[name]!(backendUrl);
   const peer = new CoordinatorService({ backendUrl, stopTimeout: 0 });
   await peer.start();
+  const clients = Array.from({ length: SIZE.clients }, () => host.client());
   const ms = (1000 * SIZE.seconds) / LAPS;
   const heap: HeapSample[] = [];
   let calls = 0;
@@ -132,7 +134,7 @@ async function usedByClients(name: string, random: Random): Promise<boolean> {
   let listeners = 0;
   let held: string[] = [];
   for (let number = 0; number < LAPS && held.length === 0; number += 1) {
-    const outcome = await lap({ host, random, ms });
+    const outcome = await lap({ clients, random, ms });
     calls += outcome.calls;
     left += outcome.left;
     held = await heldLocks(peer);
