@@ -10,7 +10,7 @@ import { Tickets } from './tickets.js';
 import type { TokenFloor } from './token-floor.js';
 
 /** A lock file that nobody has used for so long is removed, ms. */
-export const UNUSED = 24 * 3_600_000;
+const UNUSED = 24 * 3_600_000;
 /** From the end of a round to the next one, ms: half of it at least. */
 const REST = 3_600_000;
 /** A round is done in parts of so many files, ms apart: about a ms of work each. */
