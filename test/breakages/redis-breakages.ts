@@ -253,19 +253,33 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'restarted node votes at once',
     wrong: 'it has forgotten who holds the lock, and gives it to somebody else',
-    edits: [{ file: SCRIPTS, find: 'math.max(0, born + longest - now) }', replace: '0 }' }],
+    edits: [
+      {
+        file: RECORD,
+        find: 'const wait = quarantine ? longest - this.#age : 0;',
+        replace: 'const wait = 0;',
+      },
+      {
+        file: RECORD,
+        find: 'if (ttl <= this.#age || !this.#settings.quarantine) return 0;',
+        replace: 'if (ttl > 0) return 0;',
+      },
+    ],
     foundBy: simulation(1, 'exclusion|token order'),
   },
   {
     name: 'quarantine in the memory of the clients',
     wrong: 'a client that is newer than the restart knows nothing of it',
     edits: [
-      { file: RECORD, find: "  #text = '';\n", replace: "  #text = '';\n  #changed = false;\n" },
       {
         file: RECORD,
-        find: '    this.#text = text;\n    this.#from = wait > 0 ?',
-        replace:
-          "    this.#changed ||= news && this.#text !== '';\n    this.#text = text;\n    this.#from = wait > 0 && this.#changed ?",
+        find: 'const wait = quarantine ? longest - this.#age : 0;',
+        replace: 'const wait = this.#read && this.#read.run !== read.run ? longest : Math.max(0, this.wait);',
+      },
+      {
+        file: RECORD,
+        find: 'if (ttl <= this.#age || !this.#settings.quarantine) return 0;',
+        replace: 'if (ttl > 0) return 0;',
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
@@ -301,18 +315,64 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     name: 'emptied node taken for an old one',
     wrong: 'a server that has run for long, and was flushed, grants at once',
     edits: [
+      { file: SCRIPTS, find: "if noderun or emptied or ARGV[9] == '' then", replace: 'if noderun then' },
+    ],
+    foundBy: spec(
+      'test/integration/redis/deleted-keys.spec.ts',
+      'by FLUSHALL grants nothing to who comes first',
+    ),
+  },
+  {
+    name: 'deleted record taken for one that never was',
+    wrong: 'whoever starts after all keys were deleted one by one is granted what others hold',
+    edits: [
       {
         file: SCRIPTS,
-        find: "string.find(stats, 'cmdstat_flush') or string.find(stats, 'cmdstat_swapdb') then",
-        replace: 'false then',
+        find: "if noderun or emptied or ARGV[9] == '' then",
+        replace: 'if noderun or emptied then',
       },
     ],
-    foundBy: simulation(1, 'exclusion|token order'),
+    foundBy: spec(
+      'test/integration/redis/deleted-keys.spec.ts',
+      'by DEL of each key grants nothing to who comes first',
+    ),
+  },
+  {
+    name: 'clients do not say what they have known',
+    wrong: 'a record that was made anew hides that all keys were deleted',
+    edits: [{ file: SCRIPTS, find: "if ARGV[6] ~= '' and not kept and (", replace: 'if false and (' }],
+    foundBy: spec('test/integration/redis/deleted-keys.spec.ts', 'once it has heard of who knew'),
+  },
+  {
+    name: 'other list of nodes taken for a dead node',
+    wrong: 'the others are a quorum of the new list, and the old one has its lock on that node',
+    edits: [
+      {
+        file: 'lib/drivers/redis/electorate.ts',
+        find: 'for (const { otherList } of this.nodes) if (otherList) return true;',
+        replace: '',
+      },
+    ],
+    foundBy: spec('test/integration/redis/node-list-changes.spec.ts', 'is refused'),
+  },
+  {
+    name: 'lease taken before a slow node has told its list',
+    wrong: 'who has slept takes a lock beside the list that has its node by now',
+    edits: [
+      {
+        file: 'lib/drivers/redis/electorate.ts',
+        find: 'if (at < this.#sureUntil) return true;',
+        replace: 'if (at >= 0) return true;',
+      },
+    ],
+    foundBy: spec('test/integration/redis/node-list-changes.spec.ts', 'is merely slow'),
   },
   {
     name: 'list of nodes not compared',
     wrong: 'two lists have quorums without a common node',
-    edits: [{ file: SCRIPTS, find: 'list ~= ARGV[1]', replace: 'false' }],
+    edits: [
+      { file: SCRIPTS, find: "if list and list ~= '-' and list ~= ARGV[1] then", replace: 'if false then' },
+    ],
     foundBy: spec('test/integration/redis/node-list.spec.ts', 'has to be the same for all'),
   },
   {

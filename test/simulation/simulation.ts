@@ -295,11 +295,15 @@ export class Simulation {
         sentAt,
       );
     const taken = name === 'ACQUIRE' && typeof reply === 'number';
-    const [status, , , wait] = Array.isArray(reply) ? (reply as readonly Reply[]) : [taken ? 1 : reply];
+    const [status, now, record] = Array.isArray(reply) ? (reply as readonly Reply[]) : [taken ? 1 : reply];
     this.#observeQueues(node, name, args.slice(0, Number(count)), args.slice(Number(count)), status);
     const state = STATES[`${name} ${Number(status)}`];
     if (state !== undefined) this.journal.reached(state, node.now);
-    if (name === 'ENROL' && Number(wait) > 0) this.journal.reached('node in quarantine', node.now);
+    if (
+      name === 'ENROL' &&
+      Number(now) / 1000 - Number(String(record).split(' ')[2]) < this.scenario.ttls[0]!
+    )
+      this.journal.reached('node in quarantine', node.now);
     if (name === 'RELEASE' && status === 1) this.#observeRelease(node, id ?? '');
     if (name === 'BREAK' && Number(status) > 0) this.#observeBreak(node, id ?? '');
     if (name !== 'ACQUIRE' || status !== 1) return;

@@ -70,7 +70,7 @@ export class Completer {
   ): void {
     const node = this.#electorate.nodes[index] as RedisNode;
     const open = standings.filter(({ over }) => !over);
-    const usable = open.length > 0 && node.refusal === undefined && this.#left(ttl, since) > 0;
+    const usable = open.length > 0 && node.refusalFor(ttl) === undefined && this.#left(ttl, since) > 0;
     // Each shard of a Cluster has a clock of its own, by which nothing can be limited.
     if (!usable || node.sharded) return done([]);
     const keys = open.flatMap(({ acquired: { key } }) => [key, counterOf(key)]);

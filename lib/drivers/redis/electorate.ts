@@ -1,4 +1,3 @@
-import type { Clock, Timer } from '../../common/clock.js';
 import { BackendUnavailableError } from '../../errors.js';
 import type { RedisClient } from './clients.js';
 import { explain } from './explain.js';
@@ -9,6 +8,7 @@ import type { RedisNode } from './redis-node.js';
 export class Electorate {
   readonly nodes: readonly RedisNode[];
   readonly quorum: number;
+  #sureUntil = -Infinity;
 
   constructor(nodes: readonly RedisNode[]) {
     this.nodes = nodes;
@@ -29,35 +29,50 @@ export class Electorate {
   }
 
   /**
-   * Connects to every node: resolves when all have succeeded or failed, and no later than `grace` ms after a quorum
-   * has succeeded. A node that is merely slow so has its vote from the first lock on, and a dead one delays little.
+   * Connects to every node: resolves when all have succeeded or failed. A quorum is not enough: the last one to answer may belong
+   * to another list of nodes. Only when none does are they told that they belong to ours, so that a wrong list takes no node.
    *
-   * @returns what went wrong so far, by the number of the node
+   * @returns what went wrong, by the number of the node
    */
-  start(clock: Clock, grace: number, onSettled: (node: RedisNode) => void): Promise<Map<number, NodeError>> {
-    return new Promise((resolve) => {
-      const failures = new Map<number, NodeError>();
-      let ready = 0;
-      let patience: Timer | undefined;
-      const look = (): void => {
-        if (ready + failures.size === this.nodes.length) {
-          patience?.cancel();
-          resolve(failures);
-        } else if (ready >= this.quorum) patience ??= clock.setTimer(grace, () => resolve(failures));
-      };
-      for (const [index, node] of this.nodes.entries()) {
-        node
-          .start()
-          .then(
-            () => (ready += 1),
-            (error: unknown) => failures.set(index, cleanError(error)),
-          )
-          .finally(() => {
-            look();
-            onSettled(node);
-          });
-      }
-    });
+  async start(): Promise<Map<number, NodeError>> {
+    const failures = new Map<number, NodeError>();
+    const starts = await Promise.allSettled(this.nodes.map((node) => node.start()));
+    for (const [index, start] of starts.entries())
+      if (start.status === 'rejected') failures.set(index, cleanError(start.reason));
+    if (!this.otherList && this.usable) await Promise.all(this.nodes.map((node) => node.beginToEnrol()));
+    for (const [index, { otherList }] of this.nodes.entries()) if (otherList) failures.set(index, otherList);
+    return failures;
+  }
+
+  /** Whether a node belongs to another list of nodes, as far as it is known. A quorum of the others may be one of that list too. */
+  get otherList(): boolean {
+    for (const { otherList } of this.nodes) if (otherList) return true;
+    return false;
+  }
+
+  /**
+   * Whether no node can belong to another list of nodes at that time, on the monotonic clock, ms. A node belongs to a list for two
+   * longest ttls after a client with that list was there. A lease that was asked for within one of them is over before the node is given
+   * away. So quorums of two lists with a common node are never both good, also when that node is not in either of them, as long as
+   * it can be reached.
+   */
+  isSure(at: number): boolean {
+    if (at < this.#sureUntil) return true;
+    const up = this.nodes.filter((node) => node.up && node.record);
+    const single = this.nodes.length === 1;
+    this.#sureUntil = Math.min(...(single ? [] : up.map(({ record }) => record?.listIsSureUntil ?? 0)));
+    return at < this.#sureUntil;
+  }
+
+  /** @throws BackendUnavailableError when a node belongs to another list of nodes, which all are asked */
+  async checkList(what: string): Promise<void> {
+    await this.enrol();
+    this.#sureUntil = -Infinity;
+    if (!this.otherList) return;
+    const failures = this.nodes.flatMap(({ otherList }, index) =>
+      otherList ? [[index, otherList] as const] : [],
+    );
+    throw this.unavailable(what, new Map(failures));
   }
 
   /**

@@ -66,7 +66,6 @@ export class RedisDriver implements Driver {
   readonly #sitsOut: boolean;
   /** The longest lease that may be held, as far as this client knows, ms. */
   #longestTtl: number;
-  #started = false;
   #stopping: Promise<void> | undefined;
 
   constructor(source: RedisSource, settings: RedisDriverSettings, context: DriverContext) {
@@ -97,8 +96,11 @@ export class RedisDriver implements Driver {
           topology: plan.topology,
           ttl: settings.ttl,
           longestTtl: () => this.#longestTtl,
-          onLongest: (ms) => (this.#longestTtl = Math.max(this.#longestTtl, ms)),
+          ownTtl: settings.maxTtl ?? settings.ttl,
           list,
+          // A function of the application may make any key of any name.
+          scope: settings.keyOf ? '' : (settings.prefix ?? ''),
+          quarantine: settings.quarantine ?? true,
           persistent: settings.persistent ?? false,
           twinOf: (node, runId) => nodes.find((other) => other !== node && other.runId === runId)?.name,
           warn,
@@ -133,14 +135,11 @@ export class RedisDriver implements Driver {
   async start(): Promise<void> {
     // Before anything is connected.
     this.#rehearsalKey = this.keyOf(this.#rehearsalName);
-    const failures = await this.#electorate.start(this.#clock, this.#commandTimeout, (node) => {
-      if (this.#started) node.sayDown();
-    });
-    if (!this.#electorate.usable) {
+    const failures = await this.#electorate.start();
+    if (!this.#electorate.usable || this.#electorate.otherList) {
       await this.stop();
       throw this.#electorate.unavailable('be used', failures);
     }
-    this.#started = true;
     for (const index of failures.keys()) this.#electorate.nodes[index]?.sayDown();
     this.#health.open();
   }
@@ -166,6 +165,9 @@ export class RedisDriver implements Driver {
 
   renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
     const keys = grants.map((grant) => this.#keyOf(grant));
+    // They end before the other list has the node: see there.
+    if (this.#electorate.otherList)
+      return this.#electorate.checkList(`renew leases`).then(() => this.renew(grants, ttl));
     return new RenewalRound(this.#electorate, this.#completer, grants, keys, ttl).run();
   }
 
@@ -291,7 +293,7 @@ export class RedisDriver implements Driver {
     this.#longestTtl = ttl;
     if (!this.#sitsOut) return;
     this.#warn(
-      `Lock "${name}": its ttl of ${ttl} ms is the longest so far, so from now on a Redis node that is younger than that grants nobody a lock; give maxTtl on every replica, so that the nodes know it from the start, or a shorter ttl`,
+      `Lock "${name}": its ttl of ${ttl} ms is the longest of this replica so far; a Redis node that is younger than that does not grant it, and a replica that knows of it makes all locks wait for as long when a node has restarted; give maxTtl on every replica, so that this is so from the start, or a shorter ttl`,
     );
   }
 }

@@ -9,7 +9,7 @@ import { cleanError, NodeError } from './node-error.js';
 import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
 import { LockKeys, MOST_KEPT } from './lock-keys.js';
 import { NodeClock } from './node-clock.js';
-import { NODE_RECORD, NodeRecord } from './node-record.js';
+import { NodeRecord, OtherListError, type RunScript } from './node-record.js';
 import { Exchange, PendingCommands, Rank } from './pending.js';
 import { rehearse } from './rehearsal.js';
 import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
@@ -34,10 +34,14 @@ export interface RedisNodeSettings {
   readonly ttl: number;
   /** The longest lease that may be asked for, ms. */
   readonly longestTtl: () => number;
-  /** Told of the longest lease that anybody has told the node of, ms. */
-  readonly onLongest: (ms: number) => void;
+  /** What is sat out whatever the node has been told, ms. */
+  readonly ownTtl: number;
   /** Stands for the list of all nodes. */
   readonly list: string;
+  /** With what the keys of our locks begin; '' when nobody knows. */
+  readonly scope: string;
+  /** Whether what the node may have forgotten is sat out. */
+  readonly quarantine: boolean;
   /** Declared to keep every write over a restart. */
   readonly persistent: boolean;
   /** Whether another node of ours is this very server, which must not have two votes; its name if so. */
@@ -78,6 +82,10 @@ export class RedisNode implements ConnectionOwner {
   #refusal = new NodeError('is not connected yet', { sent: false });
   #saidDown = false;
   #stopped = false;
+  /** Whether the node may be told that it belongs to our list: no other node has objected. */
+  #enrols = false;
+  /** What it said when it belonged to another list, until it belongs to ours. */
+  otherList: OtherListError | undefined;
 
   constructor(connect: (owner: ConnectionOwner) => Connection, settings: RedisNodeSettings) {
     this.name = settings.name;
@@ -204,6 +212,18 @@ export class RedisNode implements ConnectionOwner {
   }
 
   /** Why this node must not be asked for a lock now, or that its record has to be read first. */
+  refusalFor(ttl: number): NodeError | 'enrol' | undefined {
+    const { refusal, record } = this;
+    if (refusal !== undefined || !record) return refusal;
+    const wait = record.waitFor(ttl);
+    if (wait === 0) return undefined;
+    return new NodeError(
+      `grants no lease of ${ttl} ms for another ${Math.ceil(wait)} ms: it has lost its keys or is new, and one as long from before may still be held; a lock with a shorter ttl gets one earlier`,
+      { sent: false, endsIn: wait },
+    );
+  }
+
+  /** The same for a lease of any length. */
   get refusal(): NodeError | 'enrol' | undefined {
     const distrusted = this.#distrusted;
     if (distrusted > 0) {
@@ -234,7 +254,7 @@ export class RedisNode implements ConnectionOwner {
 
   /** Where the record is; where there is none, a key in the slot of the lock's. */
   recordKey(key: string): string {
-    return this.record ? NODE_RECORD : key;
+    return this.record?.key ?? key;
   }
 
   /** Where those who wait for a lock are told of their turn; followed by the process. */
@@ -259,14 +279,15 @@ export class RedisNode implements ConnectionOwner {
    * @returns why the vote in this reply does not count: the node's clock has jumped since the last one
    */
   observe(micros: number, sentAt: number, keep = true): NodeError | undefined {
-    const { topology, clock, longestTtl, warn, name } = this.#settings;
+    const { topology, clock, warn, name } = this.#settings;
     if (topology === 'cluster') return undefined;
     const jump = this.#clock.observe(micros, sentAt, keep);
     if (jump === 0) return undefined;
     const said = `its clock jumped ${jump > 0 ? 'ahead' : 'back'} by ${Math.round(Math.abs(jump))} ms`;
-    if (jump > 0) this.#distrustedUntil = clock.monotonic() + longestTtl();
+    const longest = Math.max(this.#settings.longestTtl(), this.record?.longest ?? 0);
+    if (jump > 0) this.#distrustedUntil = clock.monotonic() + longest;
     warn(
-      `Redis node ${name}: ${said}${jump > 0 ? `; it takes part in no new lock for ${longestTtl()} ms` : ''}; keep the clocks of Redis from being stepped`,
+      `Redis node ${name}: ${said}${jump > 0 ? `; it takes part in no new lock for ${longest} ms` : ''}; keep the clocks of Redis from being stepped`,
     );
     // Done, but not counted: whoever gives it up has to free it.
     return new NodeError(`${said}, so its vote does not count`);
@@ -275,8 +296,8 @@ export class RedisNode implements ConnectionOwner {
   /** Reads the node's record again; one at a time. */
   enrol(onDone: () => void, onError: (error: NodeError) => void): void {
     const run = (): Promise<void> =>
-      this.#enrol((script, keys, args) =>
-        this.send((client) => client.eval(script.text, keys.length, ...keys, ...args)),
+      this.#enrol((how, script, keys, args) =>
+        this.send((client) => client[how](script, keys.length, ...keys, ...args)),
       );
     const longest = this.#settings.longestTtl();
     // One that is under way may not have told of the longest lease.
@@ -291,6 +312,13 @@ export class RedisNode implements ConnectionOwner {
     this.#enrolling.then(onDone, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
   }
 
+  /** From now on the node is told that it belongs to our list; at once, where it can be reached. */
+  beginToEnrol(): Promise<void> {
+    this.#enrols = true;
+    // What is wrong with it is told to whoever wants a lock of it.
+    return new Promise((resolve) => this.enrol(resolve, () => resolve()));
+  }
+
   /** The node may hold this lease although we gave it up: free it as soon as the node can be reached. */
   owe(key: string, id: string): void {
     this.#debts.add(key, id, Math.max(QUEUE_TTL, this.#settings.longestTtl()));
@@ -302,7 +330,7 @@ export class RedisNode implements ConnectionOwner {
     const key = rehearsalKey(randomUUID());
     await rehearse(client, key);
     this.record?.forget();
-    await this.#enrol((script, keys, args) => client.eval(script.text, keys.length, ...keys, ...args));
+    await this.#enrol((how, script, keys, args) => client[how](script, keys.length, ...keys, ...args));
   }
 
   #free(key: string, id: string, onDone: (error?: NodeError) => void): void {
@@ -365,19 +393,31 @@ export class RedisNode implements ConnectionOwner {
     );
   }
 
-  async #enrol(run: Parameters<NodeRecord['enrol']>[0]): Promise<void> {
-    if (!this.record) return;
-    const sentAt = this.#settings.clock.monotonic();
-    this.observe(await this.record.enrol(run), sentAt);
+  async #enrol(run: RunScript): Promise<void> {
+    const { record } = this;
+    if (!record) return;
+    const { clock, warn, name } = this.#settings;
+    const sentAt = clock.monotonic();
+    try {
+      if (this.#enrols) this.observe(await record.enrol(run), sentAt);
+      else await record.look(run);
+      this.otherList = undefined;
+    } catch (error) {
+      if (!(error instanceof OtherListError)) throw error;
+      if (this.#enrols && !this.otherList)
+        warn(`Redis node ${name} ${error.message}; no lock is taken, and no lease renewed, until then`);
+      this.otherList = error;
+      throw error;
+    }
   }
 
   #newRecord(): NodeRecord {
-    const { clock, list, longestTtl, onLongest, persistent, warn, name } = this.#settings;
+    const { warn, name } = this.#settings;
     const onWait = (ms: number, longest: number): void =>
       warn(
-        `Redis node ${name} has lost its keys or is new: it grants no lock for ${Math.ceil(ms)} ms, because leases of up to ${longest} ms from before may still be held`,
+        `Redis node ${name} has lost its keys or is new: it grants no lock for ${Math.ceil(ms)} ms, because leases of up to ${longest} ms from before may still be held (for tests and development alone, redis: { quarantine: false } grants at once)`,
       );
-    return new NodeRecord({ clock, list, longestTtl, onLongest, persistent, onWait });
+    return new NodeRecord({ ...this.#settings, onWait });
   }
 
   /** One line for the operator per change, not per command. */

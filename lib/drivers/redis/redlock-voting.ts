@@ -73,6 +73,7 @@ export class RedlockVoting {
    * @param waiter who waits, or lines up, if somebody does
    */
   acquire(candidacy: Candidacy, waiter?: Waiter): Promise<Verdict> {
+    if (this.#electorate.otherList) return this.#acquireAgain(candidacy, waiter);
     const { key, ttl, tokens, asker } = candidacy;
     // The node that keeps the order of those who wait has the last word.
     const gate = waiter?.node ?? this.#electorate.queueNode;
@@ -87,7 +88,7 @@ export class RedlockVoting {
     return this.#redlock.acquire([ballot], wholeMs(ttl)).then(
       () => {
         ballot.state = 'decided';
-        return tokens === 0 && ballot.answers[gate] === 'yes'
+        return tokens === 0 && ballot.answers[gate] === 'yes' && this.#electorate.isSure(ballot.askedAt ?? 0)
           ? this.#granted(candidacy, ballot, start)
           : this.#confirm(candidacy, ballot, gate, start);
       },
@@ -95,7 +96,12 @@ export class RedlockVoting {
     );
   }
 
-  /** A quorum has granted it; what is missing is the word of the gate, or the tokens. */
+  async #acquireAgain(candidacy: Candidacy, waiter?: Waiter): Promise<Verdict> {
+    await this.#electorate.checkList(`take the lock "${candidacy.name}"`);
+    return this.acquire(candidacy, waiter);
+  }
+
+  /** A quorum has granted it; what is missing is the word of the gate, of all nodes on their list, or the tokens. */
   async #confirm(
     candidacy: Candidacy,
     ballot: Ballot,
@@ -109,8 +115,10 @@ export class RedlockVoting {
       await this.#giveBackVotes(ballot);
       return { ballot, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
     }
-    if (tokens === 0) return this.#granted(candidacy, ballot, start);
     try {
+      if (!this.#electorate.isSure(ballot.askedAt ?? 0))
+        await this.#electorate.checkList(`take the lock "${name}"`);
+      if (tokens === 0) return this.#granted(candidacy, ballot, start);
       return this.#granted(candidacy, ballot, start, await this.#tokens.agree(name, ballot));
     } catch (error) {
       // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.

@@ -27,6 +27,8 @@ export interface RedisDriverSettings {
    * one that says so renews the record of a node after its restart, and the others believe that.
    */
   readonly persistent?: boolean;
+  /** Whether a node that may have forgotten leases is sat out; default true. Without, two holders are possible after a restart. */
+  readonly quarantine?: boolean;
   /** Names the list of nodes, where replicas reach them under different addresses. */
   readonly nodeList?: string;
   /** For ready clients, which bring no options of their own, ms. */

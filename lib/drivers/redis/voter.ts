@@ -114,7 +114,7 @@ class Acquisition extends Asking {
     const { ballot, node } = this.question;
     if (ballot.state !== 'open')
       return this.fail(new NodeError('was too slow to be asked again', { sent: false }));
-    const { refusal } = node;
+    const refusal = node.refusalFor(this.ttl);
     if (refusal === undefined) node.exchange(this);
     else if (refusal === 'enrol') this.#enrol(changing);
     else this.fail(refusal);

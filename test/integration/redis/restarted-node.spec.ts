@@ -228,7 +228,7 @@ describe('a node that has forgotten its keys', () => {
     const beat = driver.announce('member', TTL);
     granted(await driver.tryAcquire(request(freshName(), 2 * TTL)));
     await beat;
-    expect(await server.client().get('coordination:node')).toMatch(new RegExp(` ${2 * TTL}$`));
+    expect(await server.client().get('coordination:node')).toMatch(new RegExp(`^\\w+ 1 0 ${2 * TTL} `));
   });
 
   it('lets no lease be longer than the longest that it would sit out', async () => {

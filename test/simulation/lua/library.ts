@@ -37,7 +37,14 @@ const format: LuaFunction = (template, ...values) => {
 
 const string = LuaTable.ofObject({
   format,
-  find: (text, pattern) => {
+  find: (text, pattern, from, plain) => {
+    if (plain === true) {
+      const at = textArgument(text, 'find').indexOf(
+        textArgument(pattern, 'find'),
+        numberArgument(from, 'find') - 1,
+      );
+      return at < 0 ? [undefined] : [at + 1];
+    }
     const found = patternOf(textArgument(pattern, 'find')).exec(textArgument(text, 'find'));
     return found ? [found.index + 1, found.index + found[0].length, ...found.slice(1)] : [undefined];
   },
