@@ -1,7 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { registerAs } from '@nestjs/config';
 import { logSafely } from './common/log-safely.js';
-import { type CoordinationOptions, OPTION_VARIABLES, settingsOf } from './coordination.options.js';
+import {
+  type CoordinationOptions,
+  OPTION_VARIABLES,
+  QUARANTINE_VARIABLE,
+  settingsOf,
+} from './coordination.options.js';
 
 const VARIABLE_PREFIX = 'COORDINATION_';
 
@@ -19,7 +24,10 @@ export const coordinationConfig = registerAs('coordination', (): CoordinationOpt
   const text = Object.fromEntries(
     Object.entries(OPTION_VARIABLES).map(([option, variable]) => [option, process.env[variable]]),
   );
-  const options: CoordinationOptions = settingsOf(text);
+  const options: CoordinationOptions = {
+    ...settingsOf(text),
+    ...redisOptions(process.env[QUARANTINE_VARIABLE]),
+  };
   const { backendUrl } = text;
   if (!backendUrl) return options;
   // As a getter it can be read and spread, but inspecting the application does not show the password in it.
@@ -38,4 +46,11 @@ function warnOfUnknownVariables(): void {
       `The environment has ${unknown.toSorted().join(', ')}, which ${unknown.length === 1 ? 'is no variable' : 'are no variables'} of nestjs-coordination; known are ${known.join(', ')}`,
     ),
   );
+}
+
+/** What is neither true nor false is passed on as it is, for the check to show. */
+function redisOptions(text: string | undefined): Pick<CoordinationOptions, 'redis'> {
+  if (text === undefined || text === '') return {};
+  const quarantine = text === 'true' ? true : text === 'false' ? false : (text as unknown as boolean);
+  return { redis: { quarantine } };
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import {
   checkBlocking,
   checkBoolean,
@@ -8,7 +7,7 @@ import {
   checkTtl,
   shown,
 } from './common/checks.js';
-import { type DriverFactory, driverFactory } from './drivers/index.js';
+import { type DriverFactory, driverFactory, type RedisChoice } from './drivers/index.js';
 import { InvalidOptionsError } from './errors.js';
 import { usableTime } from './lock/deadline.js';
 
@@ -35,8 +34,11 @@ export interface CoordinationOptions {
   readonly fencing?: boolean | undefined;
   /** How long a start waits for a back end that is down, ms; default 0: it fails at once. */
   readonly startTimeout?: number | undefined;
-  /** ioredis options for every node, or ready ioredis clients, one per node, instead of a URL. */
-  readonly redis?: RedisOptions | Redis | Cluster | readonly (Redis | Cluster)[] | undefined;
+  /**
+   * ioredis options for every node, or ready ioredis clients, one per node, instead of a URL; a list, or `{ clients }`. Beside either,
+   * `quarantine: false` lets a node that has restarted grant locks at once: for tests and development only.
+   */
+  readonly redis?: RedisChoice;
   /**
    * Redis: no lease may be longer, ms, and so long a node that has restarted grants nothing. Default: the longest ttl
    * that this replica has asked for; give it on every replica where some lock has a ttl above `ttl`.
@@ -71,6 +73,9 @@ export const OPTION_VARIABLES = {
   persistent: 'COORDINATION_PERSISTENT',
   nodeList: 'COORDINATION_NODE_LIST',
 } as const;
+
+/** The variable of `redis.quarantine`. */
+export const QUARANTINE_VARIABLE = 'COORDINATION_REDIS_QUARANTINE';
 
 const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), 'redis', 'lockKey'];
 

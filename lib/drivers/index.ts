@@ -16,9 +16,26 @@ export interface DriverFactoryContext extends DriverContext {
 
 export type DriverFactory = (context: DriverFactoryContext) => Driver;
 
+/** What is ours among the options of Redis. */
+export interface RedisSafety {
+  /**
+   * false: a node that has restarted, was emptied, or is new grants locks at once, so that two holders of a lock are possible after a
+   * restart. For tests and development, where a Redis has just been started. Default: true.
+   */
+  readonly quarantine?: boolean;
+}
+
+/** Ready ioredis clients, one per node. */
+export interface RedisClients extends RedisSafety {
+  readonly clients: Redis | Cluster | readonly (Redis | Cluster)[];
+}
+
+export type RedisChoice =
+  (RedisOptions & RedisSafety) | RedisClients | Redis | Cluster | readonly (Redis | Cluster)[];
+
 export interface BackendChoice {
   readonly url?: string | readonly string[];
-  readonly redis?: RedisOptions | Redis | Cluster | readonly (Redis | Cluster)[];
+  readonly redis?: RedisChoice;
   readonly lockKey?: (name: string) => string;
 }
 
@@ -32,12 +49,14 @@ export interface Backend {
  * Chooses the driver by the URL's scheme, or Redis for ready clients.
  * @throws an Error with one line that says what is wrong with the URL; it names no secret
  */
-export function driverFactory({ url, redis, lockKey }: BackendChoice): Backend {
+export function driverFactory({ url, redis: choice, lockKey }: BackendChoice): Backend {
+  const { redis, quarantine } = takeApart(choice);
   const clients = readyClients(redis);
   const settingsFor = ({ ttl, prefix, nodes }: DriverFactoryContext): RedisDriverSettings => ({
     ...nodes,
     ttl,
     prefix,
+    quarantine,
     keyOf: lockKey,
   });
   if (clients) {
@@ -67,8 +86,31 @@ export function driverFactory({ url, redis, lockKey }: BackendChoice): Backend {
   };
 }
 
+/** What is for ioredis, and what is ours. */
+function takeApart(redis: RedisChoice | undefined): {
+  redis: RedisOptions | RedisClients['clients'] | undefined;
+  quarantine?: boolean;
+} {
+  if (redis === undefined || isList(redis) || isClient(redis)) return { redis };
+  if (!('quarantine' in redis) && !('clients' in redis)) return { redis };
+  const { quarantine, ...rest } = redis;
+  if (quarantine !== undefined && typeof quarantine !== 'boolean')
+    throw new Error('"redis.quarantine" (COORDINATION_REDIS_QUARANTINE) must be true or false');
+  if (!('clients' in rest)) return { redis: Object.keys(rest).length === 0 ? undefined : rest, quarantine };
+  const { clients, ...others } = rest;
+  if (Object.keys(others).length > 0)
+    throw new Error('"redis" holds clients, which bring their options with them; leave the others out');
+  return { redis: isList(clients) ? clients : [clients], quarantine };
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
+}
+
 /** ioredis clients are told from options by what they can do: another copy of ioredis has other classes. */
-function readyClients(redis: BackendChoice['redis']): readonly (Redis | Cluster)[] | undefined {
+function readyClients(
+  redis: RedisOptions | RedisClients['clients'] | undefined,
+): readonly (Redis | Cluster)[] | undefined {
   if (redis === undefined) return undefined;
   const list: readonly unknown[] = Array.isArray(redis) ? redis : [redis];
   const clients = list.filter(isClient);

@@ -301,7 +301,7 @@ export class Simulation {
     if (state !== undefined) this.journal.reached(state, node.now);
     if (
       name === 'ENROL' &&
-      Number(now) / 1000 - Number(String(record).split(' ')[2]) < this.scenario.ttls[0]!
+      Number(now) / 1000 - Number(typeof record === 'string' && record.split(' ')[2]) < this.scenario.ttls[0]!
     )
       this.journal.reached('node in quarantine', node.now);
     if (name === 'RELEASE' && status === 1) this.#observeRelease(node, id ?? '');

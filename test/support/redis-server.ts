@@ -107,7 +107,19 @@ export class RedisServer {
     await this.#run();
   }
 
-  /** As {@link settle}. */
+  /** The same as a server that has been in service for long: nobody who waits for it sees it before that is written. */
+  async restartSettled(): Promise<void> {
+    await this.#end('SIGKILL');
+    const aside = await freePort();
+    await this.#run(['--port', String(aside)]);
+    const client = this.client({ port: aside });
+    await settle(client);
+    await client.config('SET', 'port', this.port);
+    client.disconnect();
+    this.#clients.delete(client);
+  }
+
+  /** As {@link settle}, before anybody has connected: who has seen it young waits. */
   async settle(): Promise<void> {
     const client = this.client();
     await settle(client);
@@ -144,9 +156,9 @@ export class RedisServer {
     await writeFile(file('redis.conf'), `${lines.join('\n')}\n`);
   }
 
-  async #run(): Promise<void> {
+  async #run(more: readonly string[] = []): Promise<void> {
     const command = process.env['REDIS_SERVER'] ?? 'redis-server';
-    const args = [join(this.#directory, 'redis.conf')];
+    const args = [join(this.#directory, 'redis.conf'), ...more];
     if (this.#options.sentinel === true) args.push('--sentinel');
     const env = { ...process.env, ...this.#options.env };
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -59,7 +59,6 @@ export class RedisDriver implements Driver {
   /** Of that name; made at the start. */
   #rehearsalKey = '';
   readonly #clock: Clock;
-  readonly #commandTimeout: number;
   readonly #maxTtl: number;
   readonly #warn: (message: string) => void;
   /** Whether a node may have forgotten leases that it has to sit out. */
@@ -73,7 +72,6 @@ export class RedisDriver implements Driver {
     const plans: readonly NodePlan[] = nodePlans(source, settings, context);
     const commandTimeout = plans[0]?.commandTimeout ?? settings.ttl;
     this.#clock = clock;
-    this.#commandTimeout = commandTimeout;
     const placeholder = randomUUID();
     this.#rehearsalName = `${settings.prefix ?? ''}coordination-rehearsal:${placeholder}`;
     const keys = new Memo(lockKeyOf, MOST_KEPT);
@@ -114,6 +112,10 @@ export class RedisDriver implements Driver {
     );
     const names = nodes.map(({ name }) => name).join(', ');
     this.description = nodes.length === 1 ? `redis ${names}` : `redis ${nodes.length} nodes: ${names}`;
+    if (settings.quarantine === false && process.env['NODE_ENV'] === 'production')
+      warn(
+        'redis.quarantine is false and NODE_ENV is "production": after a restart of a Redis node two holders of a lock are possible; leave it out',
+      );
     this.#electorate = new Electorate(nodes);
     this.#warn = warn;
     this.#sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);

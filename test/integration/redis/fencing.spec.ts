@@ -105,8 +105,7 @@ describe('on real Redis servers,', () => {
           tokens.push(await token(behind, name));
           return countAlike();
         });
-        await server.restart();
-        await server.settle();
+        await server.restartSettled();
         tokens.push(await token(behind, name), await token(ahead, name), await token(behind, name));
       }
       expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));

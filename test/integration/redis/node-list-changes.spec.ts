@@ -56,9 +56,9 @@ describe('a change of the list of nodes', () => {
         let inside = 0;
         let overlaps = 0;
         let bodies = 0;
-        let over = false;
+        const over = new AbortController();
         const work = async (each: CoordinatorService): Promise<void> => {
-          while (!over)
+          while (!over.signal.aborted)
             await each.using(name, { blocking: 3000 }, async (lease) => {
               inside += 1;
               if (inside > 1) overlaps += 1;
@@ -77,7 +77,7 @@ describe('a change of the list of nodes', () => {
         }
         const done = bodies;
         await expect.poll(() => bodies).toBeGreaterThan(done + 20);
-        over = true;
+        over.abort();
         await working;
         expect(overlaps).toBe(0);
       });

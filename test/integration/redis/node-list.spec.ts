@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
-import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { freshName, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedis, startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';

@@ -17,8 +17,7 @@ describe('when nodes restart,', () => {
     await server.kill();
     await expect(renewed(driver, grant, 1000)).rejects.toThrow(/renew the lease/);
     await eventually(() => context.changes.length === 2);
-    await server.restart();
-    await server.settle();
+    await server.restartSettled();
     await eventually(() => context.changes.length === 3);
     expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down', 'up']);
     // It has worked over this URL, so TLS is not what is wrong.
@@ -34,8 +33,7 @@ describe('when nodes restart,', () => {
     const context = recordingContext();
     const driver = new RedisDriver([client], { ttl: 10_000 }, context);
     await driver.start();
-    await server.restart();
-    await server.settle();
+    await server.restartSettled();
     await eventually(() => context.changes.length === 3);
     await driver.release(granted(await driver.tryAcquire(request(freshName()))));
     await driver.stop();

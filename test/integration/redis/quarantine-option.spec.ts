@@ -1,0 +1,78 @@
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { coordinationConfig, CoordinatorService, type CoordinationOptions } from 'nestjs-coordination';
+import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { recordingContext } from '../../support/driver-suite.js';
+import { type RedisServer, startRedis, stopAllRedis } from '../../support/redis-server.js';
+
+afterAll(stopAllRedis);
+afterEach(() => vi.unstubAllEnvs());
+
+async function locks(options: CoordinationOptions): Promise<boolean> {
+  const coordinator = new CoordinatorService(options);
+  await coordinator.start();
+  try {
+    return await coordinator.using('share', { blocking: false }, () => true);
+  } finally {
+    await coordinator.stop();
+  }
+}
+
+describe('quarantine: false', () => {
+  const WAYS: [string, (server: RedisServer) => CoordinationOptions][] = [
+    [
+      'beside ioredis options',
+      ({ url }) => ({ backendUrl: url, redis: { quarantine: false, connectionName: 'app' } }),
+    ],
+    ['without any', ({ url }) => ({ backendUrl: url, redis: { quarantine: false } })],
+    ['beside ready clients', (server) => ({ redis: { clients: [server.client()], quarantine: false } })],
+    ['beside one ready client', (server) => ({ redis: { clients: server.client(), quarantine: false } })],
+    [
+      'by its variable',
+      ({ url }) => {
+        vi.stubEnv('COORDINATION_REDIS_QUARANTINE', 'false');
+        return { ...coordinationConfig(), backendUrl: url };
+      },
+    ],
+  ];
+
+  it.each(WAYS)(
+    '%s grants at once on a new server, and after FLUSHALL, to who gives it alone',
+    async (_way, options) => {
+      const server = await startRedis({ fresh: true });
+      expect(await locks(options(server))).toBe(true);
+      await server.client().flushall();
+      expect(await locks(options(server))).toBe(true);
+      await expect(locks({ backendUrl: server.url })).rejects.toThrow(/grants nothing for another/);
+    },
+  );
+
+  it('is no option of another back end, and a variable for Redis does not disturb it', async () => {
+    expect(await locks({ backendUrl: 'memory:', redis: { quarantine: false } })).toBe(true);
+  });
+
+  it('is named in the warning of a node that grants nothing, and warned of in production', async () => {
+    const server = await startRedis({ fresh: true });
+    const context = recordingContext();
+    const driver = new RedisDriver([server.client()], { ttl: 10_000 }, context);
+    await driver.start();
+    expect(context.warnings).toEqual([
+      expect.stringMatching(/grants no lock for \d+ ms.*redis: \{ quarantine: false \}/),
+    ]);
+    await driver.stop();
+    vi.stubEnv('NODE_ENV', 'production');
+    const other = recordingContext();
+    const unsafe = new RedisDriver([server.client()], { ttl: 10_000, quarantine: false }, other);
+    await unsafe.start();
+    expect(other.warnings).toEqual([
+      expect.stringMatching(/redis.quarantine is false and NODE_ENV is "production"/),
+    ]);
+    await unsafe.stop();
+  });
+
+  it('has to be true or false', () => {
+    const redis = { quarantine: 'no' as unknown as boolean };
+    expect(() => new CoordinatorService({ backendUrl: 'redis://127.0.0.1', redis })).toThrow(
+      /"redis.quarantine" \(COORDINATION_REDIS_QUARANTINE\) must be true or false/,
+    );
+  });
+});
