@@ -15,11 +15,12 @@ import {
   HiddenOptions,
 } from './coordination.module-options.js';
 import { COORDINATION_MODULE_NAME, COORDINATION_OPTIONS, OWN_COORDINATOR } from './coordination.constants.js';
+import { warnOfCopies } from './common/copies.js';
 import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './module-boot.js';
-import { bindAllHosts } from './synchronized/host-explorer.js';
+import { bindAllHosts, checkClassNames } from './synchronized/host-explorer.js';
 import { CoordinationExceptionFilter } from './synchronized/coordination-exception.filter.js';
 import { addGatewayFilters } from './synchronized/gateway-exception.filter.js';
 import { addGraphqlBoundaries } from './synchronized/graphql-boundary.js';
@@ -41,6 +42,9 @@ const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();
  */
 @Module({ providers: [COORDINATION_MODULE_NAME, OWN_COORDINATOR].map(refuseBareImport) })
 export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
+  /** Whether this is the first coordinator of the application, which does what has to be done once. */
+  readonly #isFirst: boolean;
+
   constructor(
     @Inject(COORDINATION_MODULE_NAME) private readonly name: { readonly value?: string },
     @Inject(OWN_COORDINATOR) private readonly coordinator: CoordinatorService,
@@ -56,7 +60,8 @@ export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
         `CoordinationModule: the application has a second coordinator ${which}; import the module once, or give the second one a name of its own: forRoot({ name: 'reports', … })`,
       );
     }
-    if (names.size === 0) {
+    this.#isFirst = names.size === 0;
+    if (this.#isFirst) {
       config.addGlobalFilter(new CoordinationExceptionFilter(adapterHost));
       addGatewayFilters(modules);
       addMessageBoundaries(modules);
@@ -95,6 +100,8 @@ export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
   /** Objects made by factories, or given as values, were not injected with their coordinator. */
   onModuleInit(): void {
     bindAllHosts(this.modules, this.name.value, this.coordinator);
+    // One coordinator looks at all classes of the application.
+    if (this.#isFirst) checkClassNames(this.modules);
   }
 
   onApplicationShutdown(): void {
@@ -119,6 +126,7 @@ function dynamicModule(
   imports: DynamicModule['imports'] = [],
 ): DynamicModule {
   checkName(name);
+  warnOfCopies();
   const token = getCoordinatorToken(name);
   return {
     module: CoordinationModule,

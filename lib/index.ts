@@ -24,5 +24,6 @@ export type { Lease } from './lock/lease.js';
 export type { AcquireOptions, LockOptions } from './lock/lock-options.js';
 export { Lock } from './lock/lock.js';
 export { LockParam } from './synchronized/lock-param.decorator.js';
-export { Synchronized } from './synchronized/synchronized.decorator.js';
+export { LockScope } from './synchronized/lock-scope.decorator.js';
+export { Synchronized, type SynchronizedDecorator } from './synchronized/synchronized.decorator.js';
 export type { LockNameFunction, SynchronizedOptions } from './synchronized/synchronized.options.js';

@@ -19,6 +19,11 @@ export interface ReportContext {
   readonly driver: Pick<Driver, 'leasesExpire'>;
 }
 
+/** Pairs of functions that are remembered: an application whose functions have no names would make any number of them. */
+const MOST_PAIRS = 1000;
+
+const REENTRANT_WAIT = 'it waits for ever if that one awaits it, and until that one has ended if nobody does';
+
 /** What ends something that the back end keeps, and that nobody renews. */
 export function endOf({ leasesExpire }: Pick<Driver, 'leasesExpire'>, ttl: number): string {
   return leasesExpire ? `by its ttl of ${ttl} ms` : 'with this process';
@@ -29,6 +34,8 @@ export function endOf({ leasesExpire }: Pick<Driver, 'leasesExpire'>, ttl: numbe
  * off by a failing log would be renewed for ever, and nobody could give it back.
  */
 export class LeaseReports {
+  readonly #reentrant = new Set<string>();
+
   constructor(
     private readonly memberId: string,
     private readonly context: ReportContext,
@@ -40,7 +47,7 @@ export class LeaseReports {
 
   /** @param holder the function that waits for a lock which it holds itself, if that is so */
   waiting(lock: string, label: string, holder: string | undefined): void {
-    if (holder !== undefined) this.#warnReentrant(lock, label, 'waits for', holder, 'it can wait for ever');
+    if (holder !== undefined) this.#warnReentrant(lock, label, 'waits for', holder, REENTRANT_WAIT);
     this.#debug(() =>
       label ? `Lock "${lock}": "${label}" waits for it` : `Lock "${lock}": a call waits for it`,
     );
@@ -63,7 +70,8 @@ export class LeaseReports {
    * @param holder the function that asked, without waiting, for a lock which it holds itself, if that is so
    */
   refused(lock: string, label: string, holder: string | undefined): void {
-    if (holder !== undefined) this.#warnReentrant(lock, label, 'tries', holder, 'it cannot get it');
+    if (holder !== undefined)
+      this.#warnReentrant(lock, label, 'tries', holder, 'it does not get it before that one ends');
     this.#debug(() => `Lock "${lock}" not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`);
   }
 
@@ -95,9 +103,14 @@ export class LeaseReports {
     }
   }
 
+  /** Once for each pair of functions: whether the inner call is awaited by the outer one cannot be seen from here. */
   #warnReentrant(lock: string, label: string, does: string, holder: string, so: string): void {
+    const inner = label || 'a call';
+    const pair = `${inner} under ${holder}`;
+    if (this.#reentrant.has(pair) || this.#reentrant.size >= MOST_PAIRS) return;
+    this.#reentrant.add(pair);
     this.warn(
-      `Lock "${lock}": ${label || 'a call'} ${does} a lock that ${holder}, which called it, already holds; locks are not re-entrant, so ${so}`,
+      `Lock "${lock}": ${inner} ${does} a lock that ${holder}, from which it was called, holds; locks are not re-entrant, so ${so} (told once for these two)`,
     );
   }
 

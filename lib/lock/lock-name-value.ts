@@ -1,6 +1,8 @@
+import { classNameOf } from './class-name.js';
 import type { Fail, Field, Step } from './lock-name-parser.js';
 
-const NEEDED = 'a lock name needs a non-empty string, a finite number, a bigint or a boolean';
+const NEEDED =
+  'a lock name needs a non-empty string, a finite number, a bigint, a boolean, a date, or an object whose class has a toString of its own';
 
 /**
  * Follows a field from the value of its root and gives its text.
@@ -17,19 +19,46 @@ export function fieldText(field: Field, root: unknown, fail: Fail): string {
     case 'bigint':
     case 'boolean':
       return String(value);
+    case 'object':
+      return value === null ? fail(`${field.text} is null; ${NEEDED}`) : objectText(field, value, fail);
     default:
-      return fail(
-        `${field.text} is ${nature(value)}; ${isThenable(value) ? 'await it before the call' : NEEDED}`,
-      );
+      return fail(`${field.text} is ${nature(value)}; ${NEEDED}`);
   }
+}
+
+/**
+ * The text of an object that stands for one value, as ObjectId, UUID, Decimal, URL or Temporal do: its class has a `toString` of its
+ * own. A date gives its ISO text, which is the same in every time zone.
+ */
+function objectText(field: Field, value: object, fail: Fail): string {
+  const refuse = (advice: string): never => fail(`${field.text} is ${nature(value)}; ${advice}`);
+  if (isThenable(value)) return refuse('await it before the call');
+  if (Array.isArray(value))
+    return refuse(`choose one of its elements, as in '<${field.text}[0]>', or join them in a key function`);
+  if (ArrayBuffer.isView(value)) return refuse("give its text, as by toString('hex'), in a key function");
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? refuse('give a valid date') : value.toISOString();
+  const toText: unknown = Reflect.get(value, 'toString');
+  if (typeof toText !== 'function' || toText === Object.prototype.toString || value instanceof Error)
+    return refuse(
+      `${NEEDED}; name one of its fields, as in '<${field.text}.id>', or make the name in a key function`,
+    );
+  const text: unknown = Reflect.apply(toText, value, []);
+  if (typeof text !== 'string' || text === '') return refuse(`its toString gives no text; ${NEEDED}`);
+  // Text for people to read tells more than which object it is, or less.
+  if (/^\[object |[\n\r]/.test(text))
+    return refuse(`its toString does not name it; name one of its fields, as in '<${field.text}.id>'`);
+  return text;
 }
 
 /**
  * Objects give their own and inherited properties for attributes and keys alike, so that getters of a class count;
  * a key of a Map reads its entries alone. Strings and functions are not read: a lock that is named after the length of
- * a text or the name of a constructor is a mistake.
+ * a text is a mistake. Only the name of a constructor is.
  */
 function readStep(holder: unknown, step: Step, fail: Fail): unknown {
+  if (typeof holder === 'function' && step.name === 'name' && step.holder === 'this.constructor')
+    return classNameOf(holder, fail);
   if (typeof holder !== 'object' || holder === null) {
     return fail(
       `${step.text} cannot be read, because ${step.holder} is ${nature(holder)}; only objects have fields`,

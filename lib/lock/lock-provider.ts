@@ -11,6 +11,28 @@ export interface LockProvider {
   readonly [LEASER]: Leaser | undefined;
 }
 
+const UNIT_TEST =
+  "in a unit test import CoordinationModule.forRoot({ backendUrl: 'memory:' }) and call init() of the testing module";
+
+/** @throws LockCreationFailedError for a mock, and for a coordinator of another copy of this package */
+function checkIsCoordinator(provider: LockProvider, forWhat: string): void {
+  // What a mock answers for a symbol that it has never heard of is a function, or nothing.
+  if (Object(provider) === provider && LEASER in provider && typeof provider[LEASER] !== 'function') return;
+  if (provider?.constructor?.name === 'CoordinatorService') {
+    throw new LockCreationFailedError(
+      `${forWhat}: its coordinator is of another copy of nestjs-coordination; two copies are installed, see npm ls nestjs-coordination, and both sides have to use one`,
+    );
+  }
+  throw new LockCreationFailedError(
+    `${forWhat}: what was given as its CoordinatorService is ${kindOf(provider)}, a mock perhaps, and takes no locks; ${UNIT_TEST}`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object of another kind' : String(value);
+}
+
 /** Who runs in this process, with the name each was given. */
 const running = new Map<LockProvider, string | undefined>();
 
@@ -43,7 +65,7 @@ function theOnly(candidates: LockProvider[], forWhat: string, which: string): Lo
   const [first, ...others] = candidates;
   if (!first) {
     throw new LockCreationFailedError(
-      `${forWhat}: no coordinator${which} is started in this process; import CoordinationModule.forRoot() and wait for the application's onModuleInit, or call coordinator.start()`,
+      `${forWhat}: no coordinator${which} is started in this process; import CoordinationModule.forRoot() and wait for the application's onModuleInit, or call coordinator.start(); ${UNIT_TEST}`,
     );
   }
   if (others.length > 0) {
@@ -55,11 +77,12 @@ function theOnly(candidates: LockProvider[], forWhat: string, which: string): Lo
   return first;
 }
 
-/** @throws LockCreationFailedError when the coordinator is not started */
+/** @throws LockCreationFailedError when the coordinator is not started, or is none */
 export function leaserOf(provider: LockProvider, forWhat: string): Leaser {
+  checkIsCoordinator(provider, forWhat);
   const leaser = provider[LEASER];
   if (leaser) return leaser;
   throw new LockCreationFailedError(
-    `${forWhat}: the coordinator of member ${provider.memberId} is not started; it starts in onModuleInit (constructors run before that) and stops at shutdown, or call coordinator.start()`,
+    `${forWhat}: the coordinator of member ${provider.memberId} is not started; it starts in onModuleInit (constructors run before that, and so does compile() of a testing module: call its init()) and stops at shutdown, or call coordinator.start()`,
   );
 }

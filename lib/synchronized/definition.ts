@@ -17,8 +17,11 @@ export interface SynchronizedDefinition {
   readonly returns: ReturnKind;
   /** The method has taken the HTTP response by `@Res()` or `@Next()`, so that Nest does not answer for it. */
   readonly takesResponse: boolean;
-  /** The name, when it depends on no argument. */
-  readonly constantName?: string;
+  /** Whether the name depends on no argument and not on `this`. */
+  readonly constant: boolean;
+  /** The class whose name is in the lock name, if it is. */
+  readonly namedAfter?: Function;
+  /** @throws LockNameError, for a value that cannot name a lock */
   nameOf(self: unknown, args: readonly unknown[]): string;
 }
 

@@ -23,6 +23,11 @@ export function literalOf(expression: Expression): Literal | undefined {
       const cooked = text?.value.cooked;
       return more.length > 0 || typeof cooked !== 'string' ? undefined : { value: cooked };
     }
+    case 'SequenceExpression': {
+      // Coverage tools count in front of it: `page = (counter[0]++, 1)`.
+      const last = expression.expressions.at(-1);
+      return last && literalOf(last);
+    }
     case 'ParenthesizedExpression':
       return literalOf(expression.expression);
     case 'UnaryExpression': {

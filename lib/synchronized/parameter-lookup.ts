@@ -1,4 +1,6 @@
+import { classNameOf } from '../lock/class-name.js';
 import { lockNameError } from '../lock/lock-name-error.js';
+import type { Fail } from '../lock/lock-name-parser.js';
 import type { LockNameTemplate } from '../lock/lock-name.js';
 import { CLASS_NAMES, FUNCTION_NAMES, isBuiltinName, THIS_NAME } from './builtin-names.js';
 import { explicitNamesOf } from './lock-param.decorator.js';
@@ -9,6 +11,8 @@ import { parametersOf, type Parameter } from './parameter-names.js';
 export interface BoundTemplate {
   /** True when the name depends on no argument and not on `this`: constants, fName and className only. */
   readonly constant: boolean;
+  /** The class whose name is in it, if it is. */
+  readonly namedAfter?: Function;
   /** The lock name of a call. Throws `LockNameError` for a value that cannot name a lock. */
   render(self: unknown, args: readonly unknown[]): string;
 }
@@ -29,18 +33,26 @@ export function bindTemplate(
 ): BoundTemplate {
   const where = placeOf(target, propertyKey);
   const parameters = namedParameters(target, propertyKey);
+  const fail: Fail = (problem) => {
+    throw lockNameError(template.source, where, problem);
+  };
   const reads = new Map<string, Read>();
   for (const root of template.roots) {
-    const read = builtin(root, target, propertyKey) ?? readerOf(root, parameters.get(root), template, where);
+    const read =
+      builtin(root, target, propertyKey, fail) ?? readerOf(root, parameters.get(root), template, where);
     if (read === undefined) throw unknownRoot(root, parameters, template, target, propertyKey);
     reads.set(root, read);
   }
   const render: BoundTemplate['render'] = (self, args) =>
     template.render((root) => reads.get(root)?.(self, args), where);
+  const namedAfter = template.roots.some((root) => CLASS_NAMES.includes(root))
+    ? declaringClass(target)
+    : undefined;
   if (template.roots.some((root) => !isBuiltinName(root) || root === THIS_NAME))
-    return { constant: false, render };
-  const name = render(undefined, []);
-  return { constant: true, render: () => name };
+    return { constant: false, namedAfter, render };
+  // A class gets its name from a decorator that runs after those of its methods; whatever else is wrong shows at once.
+  let name = namedAfter ? undefined : render(undefined, []);
+  return { constant: true, namedAfter, render: () => (name ??= render(undefined, [])) };
 }
 
 /** The parameters by the names that lock names know them by: an explicit name replaces the one in the source. */
@@ -55,15 +67,16 @@ function namedParameters(target: object, propertyKey: string | symbol): Readonly
   return named;
 }
 
-function builtin(root: string, target: object, propertyKey: string | symbol): Read | undefined {
+function builtin(root: string, target: object, propertyKey: string | symbol, fail: Fail): Read | undefined {
   if (root === THIS_NAME) return (self) => self;
   if (FUNCTION_NAMES.includes(root)) {
     const name = typeof propertyKey === 'symbol' ? propertyKey.description : propertyKey;
     return () => name;
   }
   if (CLASS_NAMES.includes(root)) {
-    const name = declaringClass(target)?.name;
-    return () => name;
+    const constructor = declaringClass(target);
+    // When the class is decorated, which its methods are before it.
+    return () => constructor && classNameOf(constructor, fail);
   }
   return undefined;
 }
@@ -101,7 +114,12 @@ function unknownRoot(
   const names = inOrder.map(([name]) => name);
   const known = [...names, THIS_NAME, FUNCTION_NAMES[0], CLASS_NAMES[0]].join(', ');
   let advice = `use one of them, or name a parameter with @LockParam('${root}')`;
-  if (parametersOf(target, propertyKey) === undefined) {
+  const destructured = parametersOf(target, propertyKey)?.find(
+    ({ name: itsName, index }) => itsName === undefined && !explicitNamesOf(target, propertyKey).has(index),
+  );
+  if (destructured) {
+    advice = `parameter ${destructured.index} is destructured, so nothing names it as a whole: write @LockParam('params') before it and '<params.${root}>' in the lock name, or take it whole`;
+  } else if (parametersOf(target, propertyKey) === undefined) {
     advice = `its source cannot be read, so name the parameter with @LockParam('${root}')`;
   } else if (names.length > 0 && names.every((name) => name.length <= LONGEST_MINIFIED_NAME)) {
     advice = `the class looks minified, so name the parameter with @LockParam('${root}')`;

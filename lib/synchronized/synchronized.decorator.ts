@@ -20,6 +20,7 @@ import { placeOf } from './method-place.js';
 import { bindTemplate } from './parameter-lookup.js';
 import { takesResponse } from './response-parameter.js';
 import { Scope } from './scope.js';
+import { isStandardDecorator, standardDecorators } from './standard-decorators.js';
 import {
   checkSynchronizedOptions,
   type LockNameFunction,
@@ -34,11 +35,24 @@ type Call = (this: unknown, ...args: unknown[]) => unknown;
 /** `unknown` when the key function can be called with the method's arguments; otherwise `never`, which does not compile. */
 type Fits<K, M extends Method> = K extends (...args: Parameters<M>) => string ? unknown : never;
 
-type MethodDecoratorFor<K> = <M extends Method>(
-  target: object,
-  propertyKey: string | symbol,
-  descriptor: TypedPropertyDescriptor<M> & Fits<K, M>,
-) => void;
+/**
+ * What `@Synchronized` makes: a decorator for methods that return a promise, an Observable or an async iterable, with
+ * parameters that the key function takes.
+ *
+ * @publicApi
+ */
+export interface SynchronizedDecorator<K extends (...args: never[]) => string = () => string> {
+  <M extends Method>(
+    target: object,
+    propertyKey: string | symbol,
+    descriptor: TypedPropertyDescriptor<M> & Fits<K, M>,
+  ): void;
+  /**
+   * Never called like that: it makes this a `MethodDecorator`, for `applyDecorators` and helpers that return one. Nobody can check
+   * the method there.
+   */
+  (): void;
+}
 
 /**
  * Runs a method under a lock, on every replica: one at a time for each lock name.
@@ -59,16 +73,21 @@ type MethodDecoratorFor<K> = <M extends Method>(
 export function Synchronized(
   lockName: string,
   options?: SynchronizedOptions,
-): MethodDecoratorFor<() => string>;
+): SynchronizedDecorator<() => string>;
 export function Synchronized<K extends LockNameFunction>(
   lockName: K,
   options?: SynchronizedOptions,
-): MethodDecoratorFor<K>;
+): SynchronizedDecorator<K>;
 export function Synchronized(
   lockName: string | LockNameFunction,
   options: SynchronizedOptions = {},
-): MethodDecoratorFor<() => string> {
-  return (target, propertyKey, descriptor: PropertyDescriptor | undefined) => {
+): SynchronizedDecorator<() => string> {
+  const decorate = (
+    target: object,
+    propertyKey: string | symbol,
+    descriptor: PropertyDescriptor | undefined,
+  ): void => {
+    if (isStandardDecorator(propertyKey)) throw standardDecorators('@Synchronized');
     const where = `@Synchronized on ${placeOf(target, propertyKey)}`;
     const method = methodOf(target, descriptor, where);
     checkSynchronizedOptions(options, where);
@@ -87,6 +106,7 @@ export function Synchronized(
     if (descriptor) descriptor.value = wrapper;
     injectCoordinator(target, options.coordinator);
   };
+  return decorate as SynchronizedDecorator<() => string>;
 }
 
 function methodOf(target: object, descriptor: PropertyDescriptor | undefined, where: string): Call {
@@ -111,9 +131,9 @@ function methodOf(target: object, descriptor: PropertyDescriptor | undefined, wh
 
 /** @throws InvalidOptionsError when the lock cannot be taken so early */
 function checkBeforeInterceptors(definition: SynchronizedDefinition, where: string): void {
-  const { options, constantName, returns } = definition;
+  const { options, constant, returns } = definition;
   if (!options.beforeInterceptors) return;
-  if (constantName === undefined) {
+  if (!constant) {
     throw new InvalidOptionsError(
       `${where}: beforeInterceptors takes the lock before its arguments are known; use a name without parameters, as '<className>-<fName>', or leave the option out`,
     );
@@ -129,10 +149,13 @@ function namingOf(
   lockName: string | LockNameFunction,
   target: object,
   propertyKey: string | symbol,
-): Pick<SynchronizedDefinition, 'nameOf' | 'constantName'> {
+): Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter'> {
   if (typeof lockName === 'function') {
     const where = placeOf(target, propertyKey);
-    return { nameOf: (_self, args) => nameFrom(() => lockName(...(args as never[])), where) };
+    return {
+      constant: false,
+      nameOf: (self, args) => nameFrom(() => lockName.apply(self, args as never[]), where),
+    };
   }
   const template = bindTemplate(
     LockNameTemplate.parse(lockName, placeOf(target, propertyKey)),
@@ -140,7 +163,7 @@ function namingOf(
     propertyKey,
   );
   const nameOf = (self: unknown, args: readonly unknown[]): string => template.render(self, args);
-  return { nameOf, constantName: template.constant ? nameOf(undefined, []) : undefined };
+  return { nameOf, constant: template.constant, namedAfter: template.namedAfter };
 }
 
 function nameFrom(make: () => unknown, where: string): string {

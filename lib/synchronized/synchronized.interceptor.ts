@@ -93,8 +93,7 @@ function takesAnswer({ takesResponse }: SynchronizedDefinition, context: Executi
 /** @param answerSkipped where the handler would have answered itself: does so for one that was skipped */
 async function open(call: HandlerCall, next: CallHandler, answerSkipped?: () => void): Promise<void> {
   const { scope, definition, subscriber } = call;
-  const { constantName, options } = definition;
-  const early = options.beforeInterceptors ? constantName : undefined;
+  const early = definition.options.beforeInterceptors ? definition.nameOf(undefined, []) : undefined;
   const atEnd = (): void => void complete(call, answerSkipped).catch((error: unknown) => fail(call, error));
   if (early !== undefined && !(await scope.take(early))) {
     subscriber.next(undefined);

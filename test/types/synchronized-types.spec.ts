@@ -42,6 +42,19 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
     'compiles',
     `@Synchronized('x', { blocking: undefined, ttl: undefined, fencing: undefined, fair: undefined, coordinator: undefined, onNotAcquired: undefined, onLost: undefined, returns: undefined }) async m() {}`,
   ],
+  [
+    'what applyDecorators has put together',
+    'compiles',
+    `@applyDecorators(Synchronized('x', { blocking: 5 })) async m() {} @applyDecorators(Synchronized((id: string) => id)) async n(id: string) {}`,
+  ],
+  ['a helper that returns a MethodDecorator', 'compiles', `@perShare() async m(): Promise<void> {}`],
+  ['a helper that returns what it makes', 'compiles', `@PerShare() async m(share: Share): Promise<void> {}`],
+  ['such a helper on a plain value', 'is refused', `@PerShare() m(share: Share): number { return 1; }`],
+  [
+    'a key function that reads this',
+    'compiles',
+    `tenant = ''; @Synchronized(function (this: Subject, id: string) { return this.tenant + id; }) async m(id: string) {}`,
+  ],
   ['a plain value', 'is refused', `@Synchronized('x') m(): number { return 1; }`],
   ['nothing', 'is refused', `@Synchronized('x') m(): void {}`],
   [
@@ -116,9 +129,13 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
   ['an unknown choice', 'is refused', `@Synchronized('x', { onLost: 'ignore' }) async m(): Promise<void> {}`],
 ];
 
-const HEADER = `import { type Observable, of } from 'rxjs';
+const HEADER = `import { applyDecorators } from '@nestjs/common';
+import { type Observable, of } from 'rxjs';
 import { currentLease, type Lease, Synchronized } from '../../lib/index.js';
 interface Share { id: string; size: number }
+const perShare = (): MethodDecorator => Synchronized('share-<id>');
+export const PerShare = () => Synchronized('share-<share.id>', { blocking: 5 });
+void [applyDecorators, perShare];
 void of;
 void currentLease;
 export type { Lease };

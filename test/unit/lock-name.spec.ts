@@ -22,7 +22,8 @@ function problem(template: string, data: Readonly<Record<string, unknown>> = {})
   return message.slice(message.indexOf(': ') + 2);
 }
 
-const NEEDED = 'a lock name needs a non-empty string, a finite number, a bigint or a boolean';
+const NEEDED =
+  'a lock name needs a non-empty string, a finite number, a bigint, a boolean, a date, or an object whose class has a toString of its own';
 
 describe('a lock name template', () => {
   it('knows its source and the first segment of each field, once and in order of appearance', () => {
@@ -93,7 +94,7 @@ describe('a lock name template', () => {
     expect(message).toContain("'a\\u000d\\u000ab\\u2028ccc");
     expect(message.length).toBeLessThan(400);
     expect(problem(`<${'a.'.repeat(99)}b>`, { a: {} })).toMatch(
-      /only objects have fields$|is missing; .* a boolean$/,
+      /only objects have fields$|is missing; .* of its own$/,
     );
     expect(failure(() => LockNameTemplate.parse(`<a[${'b'.repeat(9999)}]c>`)).message.length).toBeLessThan(
       1400,
@@ -101,11 +102,34 @@ describe('a lock name template', () => {
   });
 });
 
+const FIELD_OF_A = "name one of its fields, as in '<a.id>', or make the name in a key function";
+
 describe('a rendered lock name', () => {
   it('takes strings, finite numbers, bigints and booleans as they are', () => {
     const data = { s: ' ', i: 42, f: 3.5, z: -0, l: 1e21, b: 12345678901234567890n, t: true, n: false };
     expect(render('<s>|<i>|<f>|<z>|<l>|<b>|<t>|<n>', data)).toBe(
       ' |42|3.5|0|1e+21|12345678901234567890|true|false',
+    );
+  });
+
+  it('takes the text of an object that has one of its own, and the ISO text of a date', () => {
+    class ObjectId {
+      constructor(private readonly hex: string) {}
+
+      toString(): string {
+        return this.hex;
+      }
+    }
+    class OrderId extends ObjectId {}
+    const data = {
+      id: new ObjectId('65a0'),
+      order: new OrderId('7'),
+      url: new URL('http://a/'),
+      at: new Date(0),
+      boxed: Object('x') as unknown,
+    };
+    expect(render('<id>|<order>|<url>|<at>|<boxed>', data)).toBe(
+      '65a0|7|http://a/|1970-01-01T00:00:00.000Z|x',
     );
   });
 
@@ -119,11 +143,28 @@ describe('a rendered lock name', () => {
     ['<a>', { a: '' }, `a is an empty string; ${NEEDED}`],
     ['<a>', { a: Number.NaN }, `a is NaN; ${NEEDED}`],
     ['<a>', { a: -Infinity }, `a is -Infinity; ${NEEDED}`],
-    ['<a>', { a: {} }, `a is an object; ${NEEDED}`],
-    ['<a>', { a: new Date(0) }, `a is an object; ${NEEDED}`],
-    ['<a>', { a: Object('boxed') }, `a is an object; ${NEEDED}`],
-    ['<a>', { a: Object.create(null) }, `a is an object; ${NEEDED}`],
-    ['<a>', { a: ['x'] }, `a is an array; ${NEEDED}`],
+    ['<a>', { a: {} }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
+    ['<a>', { a: new (class Order {})() }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
+    ['<a>', { a: Object.create(null) }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
+    ['<a>', { a: new Error('x') }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
+    ['<a>', { a: new Date(Number.NaN) }, 'a is an object; give a valid date'],
+    [
+      '<a>',
+      { a: Buffer.from('ab') },
+      "a is an object; give its text, as by toString('hex'), in a key function",
+    ],
+    ['<a>', { a: { toString: () => '' } }, `a is an object; its toString gives no text; ${NEEDED}`],
+    ['<a>', { a: { toString: 5 } }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
+    [
+      '<a>',
+      { a: { toString: () => '{\n  id: 7\n}' } },
+      "a is an object; its toString does not name it; name one of its fields, as in '<a.id>'",
+    ],
+    [
+      '<a>',
+      { a: ['x'] },
+      "a is an array; choose one of its elements, as in '<a[0]>', or join them in a key function",
+    ],
     ['<a>', { a: () => 'x' }, `a is a function; ${NEEDED}`],
     ['<a>', { a: Symbol('x') }, `a is a symbol; ${NEEDED}`],
     ['<a.b>', { a: { b: undefined } }, `a.b is undefined; ${NEEDED}`],

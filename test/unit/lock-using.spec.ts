@@ -166,7 +166,26 @@ describe('using', () => {
     });
     await run;
     expect(warnings).toEqual([
-      expect.stringMatching(/^Lock "lock": innerBody waits for a lock that outerBody, .*already holds/),
+      expect.stringMatching(
+        /^Lock "lock": innerBody waits for a lock that outerBody, .* holds; .* for ever if that one awaits it, and until that one has ended if nobody does/,
+      ),
+    ]);
+  });
+
+  it('warns once for each pair of functions, however often they meet', async () => {
+    const { lock, other, warnings } = lockBench();
+    const tried = async (inner: () => void): Promise<void> => {
+      await expect(other.using({ blocking: false }, inner)).rejects.toThrow('not re-entrant');
+    };
+    for (let round = 0; round < 3; round += 1) {
+      await lock.using(async function outerBody() {
+        await tried(function innerBody() {});
+        await tried(function anotherBody() {});
+      });
+    }
+    expect(warnings).toEqual([
+      expect.stringContaining('innerBody tries a lock that outerBody'),
+      expect.stringContaining('anotherBody tries a lock that outerBody'),
     ]);
   });
 
@@ -179,7 +198,9 @@ describe('using', () => {
       );
     });
     expect(warnings).toEqual([
-      expect.stringMatching(/^Lock "lock": innerBody tries a lock that outerBody, .*already holds/),
+      expect.stringMatching(
+        /^Lock "lock": innerBody tries a lock that outerBody, .* holds; .* before that one ends/,
+      ),
     ]);
   });
 

@@ -14,6 +14,7 @@ describe.each(['throw', 'warn'] as const)(
       label: 'label',
       options: { onLost },
       returns: 'observable',
+      constant: false,
       takesResponse: false,
       nameOf: () => 'lock',
     };

@@ -135,7 +135,7 @@ describe('a lock name bound to a method', () => {
         "share, size, mode, tags, this, fName, className; use one of them, or name a parameter with @LockParam('shares')",
     );
     expect(message(() => bind('<id>', 'destructure'))).toContain(
-      'known names are last, this, fName, className; use',
+      "known names are last, this, fName, className; parameter 0 is destructured, so nothing names it as a whole: write @LockParam('params')",
     );
     expect(message(() => bind('<constructor>', 'none'))).toContain(
       'known names are this, fName, className; use',
@@ -164,12 +164,12 @@ describe('a lock name bound to a method', () => {
     expect(bind('<fName>-<share>', 'update', native).render(undefined, ['a', 'b'])).toBe('update-b');
   });
 
-  it('fails at once when the class or the method has no name to give', () => {
+  it('fails when the class or the method has no name to give', () => {
     const anonymous = (() =>
       class {
         update(): void {}
       })();
-    expect(message(() => bind('<className>', 'update', anonymous.prototype))).toContain(
+    expect(message(() => bind('<className>', 'update', anonymous.prototype).render(undefined, []))).toContain(
       'of (anonymous class).update: className is an empty string',
     );
     expect(bind('<fName>', key).render(undefined, [])).toBe('purge');

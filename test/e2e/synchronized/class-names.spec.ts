@@ -1,0 +1,92 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
+import {
+  CoordinationModule,
+  currentLease,
+  LockNameError,
+  LockScope,
+  Synchronized,
+} from 'nestjs-coordination';
+import { boot, bootError } from '../../support/boot.js';
+import { ownSpace } from './fixtures/test-app.js';
+
+function coordination() {
+  return CoordinationModule.forRoot({ backendUrl: ownSpace() });
+}
+
+/** As a minifier would call it. */
+function called<T extends Type>(name: string, type: T): T {
+  Object.defineProperty(type, 'name', { value: name });
+  return type;
+}
+
+@LockScope('Nightly')
+@Injectable()
+class NightlyService {
+  @Synchronized('<className>-<fName>')
+  async clean(): Promise<string | undefined> {
+    return currentLease()?.name;
+  }
+
+  @Synchronized('<this.constructor.name>-<id>')
+  async one(id: string): Promise<string | undefined> {
+    return currentLease()?.name;
+  }
+}
+
+@LockScope('Weekly')
+@Injectable()
+class WeeklyService extends NightlyService {}
+
+function unnamed(): Type<{ clean(id: string): Promise<string | undefined> }> {
+  @Injectable()
+  class Unnamed {
+    @Synchronized('<className>-<id>')
+    async clean(id: string): Promise<string | undefined> {
+      return currentLease()?.name;
+    }
+  }
+  return Unnamed;
+}
+
+describe('the name of a class in lock names', () => {
+  it('is the one that @LockScope gives: of the declaring class, or of that of the object', async () => {
+    const app = await boot([coordination()], [NightlyService, WeeklyService]);
+    expect(await app.get(NightlyService).clean()).toBe('Nightly-clean');
+    expect(await app.get(WeeklyService).clean()).toBe('Nightly-clean');
+    expect(await app.get(NightlyService).one('7')).toBe('Nightly-7');
+    expect(await app.get(WeeklyService).one('7')).toBe('Weekly-7');
+    expect(app.recorded.of('warn')).toEqual([]);
+    await app.close();
+  });
+
+  it('fails the boot where a build has renamed the class', async () => {
+    for (const name of ['r', 'aB', 'nightly_service_NightlyService']) {
+      const error = await bootError([coordination()], [called(name, unnamed())]);
+      expect(error).toBeInstanceOf(LockNameError);
+      expect(error.message).toMatch(
+        /^Lock name '<className>' of \S+\.clean: the class is called '\w+'.*@LockScope/,
+      );
+    }
+  });
+
+  it('fails the call where nobody has looked at the class before', async () => {
+    const app = await boot([coordination()]);
+    const host = new (called('r', unnamed()))();
+    await expect(host.clean('7')).rejects.toThrow(
+      /the class is called 'r', which looks like the work of a minifier/,
+    );
+    await app.close();
+  });
+
+  it('is warned of when several classes have it', async () => {
+    const app = await boot(
+      [coordination()],
+      [called('JobService', unnamed()), called('JobService', unnamed())],
+    );
+    expect(app.recorded.of('warn')).toEqual([
+      "2 classes are called 'JobService' in lock names (Unnamed.clean, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…')",
+    ]);
+    await app.close();
+  });
+});

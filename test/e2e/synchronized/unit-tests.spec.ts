@@ -1,0 +1,78 @@
+import { Injectable } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { describe, expect, it } from 'vitest';
+import {
+  CoordinationModule,
+  CoordinatorService,
+  Lock,
+  LockCreationFailedError,
+  Synchronized,
+} from 'nestjs-coordination';
+import { RecordedLog } from '../../support/recorded-log.js';
+import { ownSpace } from './fixtures/test-app.js';
+
+@Injectable()
+class Shares {
+  @Synchronized('share-<id>')
+  async extend(id: string): Promise<string> {
+    return id;
+  }
+}
+
+/** As tools for unit tests make it: every property is a function that answers with another mock. */
+function deepMock(): object {
+  const known = new Map<string | symbol, unknown>();
+  return new Proxy(() => undefined, {
+    get: (_target, key) => {
+      if (key === 'then' || key === Symbol.toPrimitive) return undefined;
+      if (!known.has(key)) known.set(key, deepMock());
+      return known.get(key);
+    },
+  });
+}
+
+const MOCKED =
+  /^Shares\.extend: lock "share-7": what was given as its CoordinatorService is [^\n]*, a mock perhaps, and takes no locks; in a unit test import CoordinationModule\.forRoot\(\{ backendUrl: 'memory:' \}\)[^\n]*$/;
+
+describe('a synchronized method in a unit test', () => {
+  it.each([
+    ['a mock of everything', deepMock],
+    ['an empty object', () => ({})],
+    ['a stub of one method', () => ({ using: (_name: string, body: () => unknown) => body() })],
+  ])('says what it was given for a coordinator: %s', async (_what, mock) => {
+    const module = await Test.createTestingModule({ providers: [Shares] })
+      .useMocker(mock)
+      .compile();
+    await expect(module.get(Shares).extend('7')).rejects.toThrow(MOCKED);
+    await expect(module.get(Shares).extend('7')).rejects.toBeInstanceOf(LockCreationFailedError);
+    expect(() => new Lock('a', {}, mock() as CoordinatorService)).toThrow(/a mock perhaps/);
+  });
+
+  it('says so where the coordinator of a module was replaced', async () => {
+    RecordedLog.install();
+    const module = await Test.createTestingModule({
+      imports: [CoordinationModule.forRoot({ backendUrl: ownSpace() })],
+      providers: [Shares],
+    })
+      .overrideProvider(CoordinatorService)
+      .useValue({})
+      .compile();
+    await module.init();
+    await expect(module.get(Shares).extend('7')).rejects.toThrow(MOCKED);
+    await module.close();
+  });
+
+  it('says that the module has to be initialized, and then works', async () => {
+    RecordedLog.install();
+    const module = await Test.createTestingModule({
+      imports: [CoordinationModule.forRoot({ backendUrl: ownSpace() })],
+      providers: [Shares],
+    }).compile();
+    await expect(module.get(Shares).extend('7')).rejects.toThrow(
+      /is not started; .*testing module: call its init\(\)/,
+    );
+    await module.init();
+    expect(await module.get(Shares).extend('7')).toBe('7');
+    await module.close();
+  });
+});
