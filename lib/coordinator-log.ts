@@ -4,6 +4,7 @@ import { logSafely } from './common/log-safely.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 import type { Leaser } from './lock/leaser.js';
 import type { LeaserLog } from './lock/lease-reports.js';
+import { quoted } from './common/quoted.js';
 
 /** For how long a logger is taken to write what it wrote a moment ago, ms: Nest's own sorts its levels when it is asked. */
 const LEVEL_STAYS = 50;
@@ -23,7 +24,7 @@ export class CoordinatorLog implements LeaserLog {
   #until = -Infinity;
 
   constructor(agentId: string, prefix: string) {
-    this.#who = `agent "${agentId}", prefix "${prefix}"`;
+    this.#who = `agent ${quoted(agentId)}, prefix ${quoted(prefix)}`;
   }
 
   started(driver: Driver): void {

@@ -24,6 +24,8 @@ import { literalLockName } from './lock/literal-lock-name.js';
 import type { AcquireOptions, LockOptions } from './lock/lock-options.js';
 import { LEASER, leaserOf, type LockProvider, registerRunning } from './lock/lock-provider.js';
 import { Lock, type UsingArguments } from './lock/lock.js';
+import { shown } from './common/checks.js';
+import { quoted } from './common/quoted.js';
 
 /** Time and chance, for tests that drive them. @internal */
 export interface CoordinatorRuntime {
@@ -141,7 +143,7 @@ export class CoordinatorService
    * @throws LockNameError when the name is not a non-empty string
    */
   getLock(name: string, options: LockOptions = {}): Lock {
-    leaserOf(this, `getLock(${JSON.stringify(name)})`);
+    leaserOf(this, `getLock(${typeof name === 'string' ? quoted(name) : shown(name)})`);
     return new Lock(literalLockName(name), {}, this, options);
   }
 

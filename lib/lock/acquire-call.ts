@@ -2,6 +2,7 @@ import { BackendUnavailableError } from '../errors.js';
 import type { HeldLease } from './lease.js';
 import type { Patience } from './patience.js';
 import type { WaitingLine } from './waiting-line.js';
+import { quoted } from '../common/quoted.js';
 
 /** When a client of a replica that shuts down may try again, at another one, ms. */
 const RETRY_ELSEWHERE = 1000;
@@ -44,7 +45,7 @@ export function throwIfGone({ name, patience }: AcquireTerms, memberId: string):
   if (patience.gone === 'aborted') throw patience.signal?.reason;
   if (patience.gone !== 'draining') return;
   throw new BackendUnavailableError(
-    `Lock "${name}": the coordinator of member ${memberId} is shutting down and takes no new locks; try another replica`,
+    `Lock ${quoted(name)}: the coordinator of member ${memberId} is shutting down and takes no new locks; try another replica`,
     { retryAfter: RETRY_ELSEWHERE },
   );
 }

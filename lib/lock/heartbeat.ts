@@ -5,6 +5,7 @@ import { Deadline, usableTime } from './deadline.js';
 import type { HeldLease } from './lease.js';
 import { endOf } from './lease-reports.js';
 import { Batch, Timetable } from './timetable.js';
+import { quoted } from '../common/quoted.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
@@ -216,7 +217,7 @@ export class Heartbeat {
     const more = others.length === 0 ? '' : ` and ${others.length} more`;
     const left = Math.round(shortest(news));
     this.settings.warn(
-      `Lock "${first.name}"${more}: renewal failed, ${left} ms left to repeat it: ${messageOf(failure)}`,
+      `Lock ${quoted(first.name)}${more}: renewal failed, ${left} ms left to repeat it: ${messageOf(failure)}`,
     );
   }
 

@@ -5,6 +5,7 @@ import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import type { Driver } from '../drivers/driver.js';
 import type { LeaseLostError } from '../errors.js';
 import type { HeldLease, LeaseEnd } from './lease.js';
+import { quoted } from '../common/quoted.js';
 
 /** The log lines of a coordinator. `debug` takes a function: nobody pays for a line that is not written. */
 export interface LeaserLog {
@@ -49,7 +50,7 @@ export class LeaseReports {
   waiting(lock: string, label: string, holder: string | undefined): void {
     if (holder !== undefined) this.#warnReentrant(lock, label, 'waits for', holder, REENTRANT_WAIT);
     this.#debug(() =>
-      label ? `Lock "${lock}": "${label}" waits for it` : `Lock "${lock}": a call waits for it`,
+      label ? `Lock ${quoted(lock)}: "${label}" waits for it` : `Lock ${quoted(lock)}: a call waits for it`,
     );
     this.context.events.emit('lease.waiting', () => this.#about(lock));
   }
@@ -57,7 +58,9 @@ export class LeaseReports {
   /** @param since when the call came, on the monotonic clock, ms */
   acquired({ name: lock, fencingToken }: HeldLease, label: string, since: number): void {
     const { clock, events } = this.context;
-    this.#debug(() => (label ? `Lock "${lock}" acquired by "${label}"` : `Lock "${lock}" acquired`));
+    this.#debug(() =>
+      label ? `Lock ${quoted(lock)} acquired by "${label}"` : `Lock ${quoted(lock)} acquired`,
+    );
     events.emit('lease.acquired', () => ({
       ...this.#about(lock),
       waited: clock.monotonic() - since,
@@ -72,13 +75,15 @@ export class LeaseReports {
   refused(lock: string, label: string, holder: string | undefined): void {
     if (holder !== undefined)
       this.#warnReentrant(lock, label, 'tries', holder, 'it does not get it before that one ends');
-    this.#debug(() => `Lock "${lock}" not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`);
+    this.#debug(
+      () => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`,
+    );
   }
 
   /** The back end could not be asked, the coordinator takes no more calls, or the caller gave up. */
   failed(lock: string, label: string, error: unknown): void {
     const why = (): string => (error instanceof Error ? error.message : String(error));
-    this.#debug(() => `Lock "${lock}" not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
+    this.#debug(() => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
   }
 
   /** Noticed by a timer, or by a call that has nothing to do with it: it is told in the context of neither. */
@@ -91,14 +96,14 @@ export class LeaseReports {
   ended(lease: HeldLease, end: LeaseEnd, since: number | undefined): void {
     const { clock, events } = this.context;
     if (end.kind === 'released') {
-      this.#debug(() => `Lock "${lease.name}" released`);
+      this.#debug(() => `Lock ${quoted(lease.name)} released`);
       events.emit('lease.released', () => {
         const now = clock.monotonic();
         return { ...this.#about(lease.name), held: now - (since ?? now) };
       });
     } else if (end.kind === 'unconfirmed') {
       this.warn(
-        `Lock "${lease.name}": the release was not confirmed, it ends ${endOf(this.context.driver, lease.ttl)}: ${String(end.error)}`,
+        `Lock ${quoted(lease.name)}: the release was not confirmed, it ends ${endOf(this.context.driver, lease.ttl)}: ${String(end.error)}`,
       );
     }
   }
@@ -110,7 +115,7 @@ export class LeaseReports {
     if (this.#reentrant.has(pair) || this.#reentrant.size >= MOST_PAIRS) return;
     this.#reentrant.add(pair);
     this.warn(
-      `Lock "${lock}": ${inner} ${does} a lock that ${holder}, from which it was called, holds; locks are not re-entrant, so ${so} (told once for these two)`,
+      `Lock ${quoted(lock)}: ${inner} ${does} a lock that ${holder}, from which it was called, holds; locks are not re-entrant, so ${so} (told once for these two)`,
     );
   }
 

@@ -6,6 +6,7 @@ import type { Holding } from './leaser.js';
 import { LeaseSignal } from './lease-signal.js';
 import { lossAtDeadline, type RenewalsSoFar } from './loss-at-deadline.js';
 import type { Renewal } from './timetable.js';
+import { quoted } from '../common/quoted.js';
 
 /**
  * One successful acquisition of a lock.
@@ -159,7 +160,7 @@ export class HeldLease implements Lease {
     throw (
       this.#lost ??
       new LeaseLostError(
-        `Lock "${this.name}": the lease of ${this.keeper.memberId} was released already`,
+        `Lock ${quoted(this.name)}: the lease of ${this.keeper.memberId} was released already`,
         'released',
       )
     );
@@ -194,7 +195,7 @@ export class HeldLease implements Lease {
     if (this.#state !== 'held') return;
     this.#state = 'lost';
     this.#lost = new LeaseLostError(
-      `Lock "${this.name}": ${this.keeper.memberId} lost its lease: ${message}; work done under it may not have been alone`,
+      `Lock ${quoted(this.name)}: ${this.keeper.memberId} lost its lease: ${message}; work done under it may not have been alone`,
       reason,
       { cause },
     );
@@ -260,7 +261,7 @@ export class HeldLease implements Lease {
 
   #loseAtRelease(): void {
     this.#lost = new LeaseLostError(
-      `Lock "${this.name}": ${this.keeper.memberId} found at release that the back end no longer had its lease; work done under it may not have been alone`,
+      `Lock ${quoted(this.name)}: ${this.keeper.memberId} found at release that the back end no longer had its lease; work done under it may not have been alone`,
       'broken',
     );
     this.keeper.onLost(this, this.#lost);

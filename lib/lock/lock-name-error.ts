@@ -1,14 +1,12 @@
+import { printable } from '../common/quoted.js';
 import { LockNameError } from '../errors.js';
 
 /** Long enough for every sensible template and problem; a message must stay one line that can be read. */
 const LONGEST_TEMPLATE_SHOWN = 200;
 const LONGEST_PROBLEM_SHOWN = 1000;
 
-/** Characters that would break the line of a log. */
-const LINE_BREAKERS = /[\p{Cc}\u2028\u2029]/gu;
-
 function shown(text: string, longest: number): string {
-  const line = text.replace(LINE_BREAKERS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const line = printable(text);
   return line.length > longest ? `${line.slice(0, longest)}…` : line;
 }
 

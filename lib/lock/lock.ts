@@ -10,6 +10,7 @@ import { LockNameTemplate } from './lock-name.js';
 import { LEASER, type LockProvider, leaserOf, theRunningProvider } from './lock-provider.js';
 import { notAcquired, runAndFinish } from './under-lease.js';
 import { WaitingLine } from './waiting-line.js';
+import { quoted } from '../common/quoted.js';
 
 const NO_OPTIONS: AcquireOptions = {};
 const NOT_HELD = Promise.resolve(false);
@@ -52,7 +53,7 @@ export class Lock {
     options: LockOptions = {},
   ) {
     this.name = LockNameTemplate.parse(name).render((root) => data[root], 'new Lock');
-    const where = `Lock "${this.name}"`;
+    const where = `Lock ${quoted(this.name)}`;
     this.#provider = coordinator ?? theRunningProvider(where);
     leaserOf(this.#provider, where);
     checkLockOptions(options, where);
@@ -136,7 +137,7 @@ export class Lock {
     const [options, body] = args.length === 1 ? [NO_OPTIONS, args[0]] : args;
     if (typeof body !== 'function') {
       throw new InvalidOptionsError(
-        `Lock "${this.name}": the last argument of using must be the function to run, got ${shown(body)}`,
+        `Lock ${quoted(this.name)}: the last argument of using must be the function to run, got ${shown(body)}`,
       );
     }
     const label = body.name || 'an anonymous function';
@@ -153,7 +154,7 @@ export class Lock {
   }
 
   get #leaser(): Leaser {
-    return this.#provider[LEASER] ?? leaserOf(this.#provider, `Lock "${this.name}"`);
+    return this.#provider[LEASER] ?? leaserOf(this.#provider, `Lock ${quoted(this.name)}`);
   }
 
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
@@ -165,7 +166,7 @@ export class Lock {
   }
 
   #terms(leaser: Leaser, options: AcquireOptions, label: string): AcquireTerms {
-    if (options !== NO_OPTIONS) checkAcquireOptions(options, `Lock "${this.name}"`);
+    if (options !== NO_OPTIONS) checkAcquireOptions(options, `Lock ${quoted(this.name)}`);
     const blocking = options.blocking ?? this.#options.blocking ?? leaser.settings.blocking;
     return {
       name: this.name,

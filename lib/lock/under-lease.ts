@@ -2,6 +2,7 @@ import { LockAcquireFailedError } from '../errors.js';
 import type { HeldLease, Lease } from './lease.js';
 import { holderInThisContext, runUnder } from './lease-context.js';
 import type { Leaser } from './leaser.js';
+import { quoted } from '../common/quoted.js';
 
 /** The shortest time after which a client is told to try again, ms. */
 const SHORTEST_RETRY_AFTER = 1000;
@@ -69,7 +70,7 @@ export function notAcquired(
       ? 'somebody else holds it; try again later or raise "blocking"'
       : `${holder}, which called it, holds it already; locks are not re-entrant, so take it once, in the outermost of them`;
   return new LockAcquireFailedError(
-    `Lock "${name}": member ${leaser.memberId} did not get it ${how}, ${why}`,
+    `Lock ${quoted(name)}: member ${leaser.memberId} did not get it ${how}, ${why}`,
     { retryAfter: Math.max(SHORTEST_RETRY_AFTER, remaining ?? 0) },
   );
 }

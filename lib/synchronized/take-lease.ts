@@ -3,6 +3,7 @@ import { leaserOf, type LockProvider } from '../lock/lock-provider.js';
 import { notAcquired } from '../lock/under-lease.js';
 import type { SynchronizedDefinition } from './definition.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
+import { quoted } from '../common/quoted.js';
 
 /**
  * Takes the lock of one call.
@@ -17,7 +18,7 @@ export async function takeLease(
   signal?: AbortSignal,
 ): Promise<HeldLease | undefined> {
   const { label, options } = definition;
-  const leaser = leaserOf(provider, `${label}: lock "${name}"`);
+  const leaser = leaserOf(provider, `${label}: lock ${quoted(name)}`);
   const blocking = options.blocking ?? patienceOf(options, leaser.settings.blocking);
   const ttl = options.ttl ?? leaser.settings.ttl;
   const fencing = options.fencing ?? leaser.settings.fencing;
