@@ -135,7 +135,7 @@ function checkBeforeInterceptors(definition: SynchronizedDefinition, where: stri
   if (!options.beforeInterceptors) return;
   if (!constant) {
     throw new InvalidOptionsError(
-      `${where}: beforeInterceptors takes the lock before its arguments are known; use a name without parameters, as '<className>-<fName>', or leave the option out`,
+      `${where}: beforeInterceptors takes the lock before its arguments are known; use a name without parameters, as 'reports-<fName>', or leave the option out`,
     );
   }
   if (returns === 'async-iterable') {

@@ -145,6 +145,16 @@ describe('the parameters of a method', () => {
     expect(computed).toEqual([undefined, 'computed', 'joined', 'pattern']);
   });
 
+  it('have literal defaults that a coverage tool has put a counter before', () => {
+    const counter = { b: [0] };
+    const covered = new Function(
+      'counter',
+      'return class { list(page = (counter.b[0]++, 1), size = (counter.b[0]++, Math.max(1, 2))) {} }',
+    )(counter) as { prototype: object };
+    const [page, size] = parametersOf(covered.prototype, 'list') ?? [];
+    expect([page?.default?.value, size?.default, size?.computedDefault]).toEqual([1, undefined, true]);
+  });
+
   it('have no name when they are destructured, and say when they are the rest', () => {
     const parameters = parametersOf(Shapes.prototype, 'run') ?? [];
     expect(parameters.slice(0, 2).map((p) => p.name)).toEqual([undefined, undefined]);

@@ -4,6 +4,7 @@ import type { Ballot } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import { counterOf } from './keys.js';
 import { CONFIRM } from './scripts.js';
+import { quoted } from '../../common/quoted.js';
 
 /**
  * Fencing tokens that grow over all nodes, although each node counts by itself.
@@ -46,7 +47,7 @@ export class FencingTokens {
     const behind = votes.filter((vote) => vote.token < token).map(({ node }) => node);
     const missing = quorum - (votes.length - behind.length);
     if (missing > 0) {
-      const what = `agree on a fencing token for "${name}"`;
+      const what = `agree on a fencing token for ${quoted(name)}`;
       const agreed = (replies: readonly unknown[]): boolean =>
         replies.filter((reply) => Number(reply) === token).length >= missing;
       const replies = await this.#electorate.ask(

@@ -1,6 +1,7 @@
 import { shown } from '../../common/checks.js';
 import { InvalidOptionsError } from '../../errors.js';
 import { digitsInSlotOf } from './cluster-slot.js';
+import { quoted } from '../../common/quoted.js';
 
 /** How all keys of this package begin, unless an application makes the keys of its locks itself. */
 const OURS = 'coordination:';
@@ -29,13 +30,13 @@ export function checkedKeys(keyOf: (name: string) => string): typeof lockKeyOf {
     const key: unknown = keyOf(name);
     if (typeof key !== 'string' || key === '') {
       throw new InvalidOptionsError(
-        `Lock "${name}": lockKey must return the key, a text that is not empty, and returned ${shown(key)}`,
+        `Lock ${quoted(name)}: lockKey must return the key, a text that is not empty, and returned ${shown(key)}`,
       );
     }
     // The queue or the counter of another lock may be there.
     if (key.startsWith(OURS) && !key.startsWith(OUR_LOCKS)) {
       throw new InvalidOptionsError(
-        `Lock "${name}": lockKey returned ${shown(key)}, and keys that begin with "${OURS}" belong to this package; return one that begins with something else, or with "${OUR_LOCKS}"`,
+        `Lock ${quoted(name)}: lockKey returned ${shown(key)}, and keys that begin with "${OURS}" belong to this package; return one that begins with something else, or with "${OUR_LOCKS}"`,
       );
     }
     return key;

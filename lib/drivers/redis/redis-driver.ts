@@ -27,6 +27,7 @@ import { RenewalRound } from './renewal-round.js';
 import { BREAK, BROKEN, HOLDER } from './scripts.js';
 import { WaiterIds } from './waiter-id.js';
 import { WaiterQueue } from './waiter-queue.js';
+import { quoted } from '../../common/quoted.js';
 
 /** How often `break` looks for the holder when the lock changes hands at that very moment. */
 const MOST_LOOKS = 3;
@@ -182,14 +183,14 @@ export class RedisDriver implements Driver {
     const key = this.#keyOf(grant);
     const count = (replies: readonly unknown[]): number => replies.filter((id) => id === grant.id).length;
     const replies = await this.#electorate.ask(
-      `tell who holds "${grant.name}"`,
+      `tell who holds ${quoted(grant.name)}`,
       (client) => client.eval(HOLDER.text, 1, key),
       (replies) => count(replies) >= quorum || replies.length - count(replies) > nodes.length - quorum,
     );
     const mine = count(replies);
     if (mine >= quorum || replies.length - mine > nodes.length - quorum) return mine >= quorum;
     throw new BackendUnavailableError(
-      `Redis cannot tell who holds "${grant.name}": ${mine} of ${nodes.length} nodes say it is ours, and not all answer`,
+      `Redis cannot tell who holds ${quoted(grant.name)}: ${mine} of ${nodes.length} nodes say it is ours, and not all answer`,
     );
   }
 
@@ -213,7 +214,7 @@ export class RedisDriver implements Driver {
   async #holdersOf(name: string): Promise<{ holders: Map<RedisNode, string>; free: number }> {
     const key = this.keyOf(name);
     const holders = new Map<RedisNode, string>();
-    const found = await this.#electorate.ask(`break the lock "${name}"`, async (client, node) => {
+    const found = await this.#electorate.ask(`break the lock ${quoted(name)}`, async (client, node) => {
       const holder = (await client.eval(HOLDER.text, 1, key)) as string | null;
       if (holder !== null && holder !== BROKEN) holders.set(node, holder);
     });
@@ -232,7 +233,7 @@ export class RedisDriver implements Driver {
     const key = this.keyOf(name);
     const ids: string[] = [];
     const replies = await this.#electorate.ask(
-      `break the lock "${name}"`,
+      `break the lock ${quoted(name)}`,
       async (client, node) => {
         const id = holders.get(node) ?? '';
         const ms = Number(await client.eval(BREAK.text, 1, key, id));
@@ -257,7 +258,7 @@ export class RedisDriver implements Driver {
     const key = memberKeyOf(memberId);
     const ms = Math.max(1, Math.floor(ttl));
     await this.#electorate.ask(
-      `announce the member "${memberId}"`,
+      `announce the member ${quoted(memberId)}`,
       async (client) => {
         // A Redis that is full does this for a member that has been there before.
         const known: unknown = await client.pexpire(key, ms);
@@ -268,7 +269,7 @@ export class RedisDriver implements Driver {
   }
 
   async withdraw(memberId: string): Promise<void> {
-    await this.#electorate.ask(`withdraw the member "${memberId}"`, (client) =>
+    await this.#electorate.ask(`withdraw the member ${quoted(memberId)}`, (client) =>
       client.del(memberKeyOf(memberId)),
     );
   }
@@ -283,7 +284,7 @@ export class RedisDriver implements Driver {
     // First, always: the nodes may know of a longer one, of somebody who has another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
-        `Lock "${name}": its ttl of ${ttl} ms is above maxTtl (${this.#maxTtl} ms); raise maxTtl on every replica`,
+        `Lock ${quoted(name)}: its ttl of ${ttl} ms is above maxTtl (${this.#maxTtl} ms); raise maxTtl on every replica`,
       );
     }
     if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
@@ -295,7 +296,7 @@ export class RedisDriver implements Driver {
     this.#longestTtl = ttl;
     if (!this.#sitsOut) return;
     this.#warn(
-      `Lock "${name}": its ttl of ${ttl} ms is the longest of this replica so far; a Redis node that is younger than that does not grant it, and a replica that knows of it makes all locks wait for as long when a node has restarted; give maxTtl on every replica, so that this is so from the start, or a shorter ttl`,
+      `Lock ${quoted(name)}: its ttl of ${ttl} ms is the longest of this replica so far; a Redis node that is younger than that does not grant it, and a replica that knows of it makes all locks wait for as long when a node has restarted; give maxTtl on every replica, so that this is so from the start, or a shorter ttl`,
     );
   }
 }

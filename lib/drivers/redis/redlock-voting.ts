@@ -11,6 +11,7 @@ import { Standing } from './standing.js';
 import { refusal } from './verdict.js';
 import { Voter } from './voter.js';
 import type { WaiterIds } from './waiter-id.js';
+import { quoted } from '../../common/quoted.js';
 
 /** Who asks for what. */
 export interface Candidacy {
@@ -158,7 +159,7 @@ export class RedlockVoting {
     const { nodes, quorum } = this.#electorate;
     // A holder with a quorum, or a quorum lost to failures, is certain; for anything else every vote counts.
     if (ballot.failures <= nodes.length - quorum || ballot.terms.waiter) await allVotes(error);
-    this.#refuseUnlessAnswered(`take the lock "${name}"`, ballot);
+    this.#refuseUnlessAnswered(`take the lock ${quoted(name)}`, ballot);
     return { ballot, reply: refusal(ballot, nodes.length, quorum, took, this.#random()) };
   }
 
@@ -170,7 +171,7 @@ export class RedlockVoting {
     return this.#redlock
       .release(held(ballot, grant))
       .then(confirmed, (error: unknown) =>
-        this.#denied(`release the lock "${grant.name}"`, ballot, error).then((denied) => !denied),
+        this.#denied(`release the lock ${quoted(grant.name)}`, ballot, error).then((denied) => !denied),
       );
   }
 

@@ -7,6 +7,7 @@ import { NodeError } from './node-error.js';
 import type { RedisNode } from './redis-node.js';
 import type { RedisGrant } from './redlock-voting.js';
 import { RENEW } from './scripts.js';
+import { quoted } from '../../common/quoted.js';
 
 const RENEWED: RenewOutcome = { kind: 'renewed' };
 const TAKEN_OVER: Loss = {
@@ -193,7 +194,7 @@ export class RenewalRound {
   #unavailable([first = 0, ...others]: readonly number[]): Error {
     const more = others.length === 0 ? '' : ` and of ${others.length} more locks`;
     return this.#electorate.unavailable(
-      `renew the lease of "${this.#grants[first]!.name}"${more}`,
+      `renew the lease of ${quoted(this.#grants[first]!.name)}${more}`,
       this.#votes[first]!.failures ?? new Map(),
     );
   }

@@ -26,7 +26,7 @@ export class UsageJob {
    * itself tells whether this tick was done.
    */
   @Cron(CronExpression.EVERY_SECOND)
-  @Synchronized('<className>-<fName>', { onNotAcquired: 'skip' })
+  @Synchronized('usage-<fName>', { onNotAcquired: 'skip' })
   async report(): Promise<void> {
     const permit = permitOn(REPORT, heldLease());
     const tick = Math.round(Date.now() / PERIOD);
