@@ -480,4 +480,29 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     ],
     foundBy: simulation(2, 'register|lost update'),
   },
+  {
+    name: 'one server of a Cluster for all',
+    wrong: 'the locks of all others are refused while one hangs or is away',
+    edits: [
+      {
+        file: 'lib/drivers/redis/cluster-node.ts',
+        find: 'return this.#owners[slotOf(hashTagOf(this.#plan.keyPrefix + key))] ?? this.#nobody;',
+        replace:
+          'return [...this.#servers.values()].find(({ up }) => !up) ?? this.#owners[slotOf(hashTagOf(this.#plan.keyPrefix + key))] ?? this.#nobody;',
+      },
+    ],
+    foundBy: spec('test/integration/redis/cluster-shards.spec.ts', 'keeps all other locks'),
+  },
+  {
+    name: 'slots of a Cluster read once',
+    wrong: 'the locks of a server stay away when its replica has taken its place',
+    edits: [
+      {
+        file: 'lib/drivers/redis/cluster-node.ts',
+        find: 'if (this.#stopped || this.#again) return;',
+        replace: 'return;',
+      },
+    ],
+    foundBy: spec('test/integration/redis/cluster-shards.spec.ts', 'serves its own again'),
+  },
 ];

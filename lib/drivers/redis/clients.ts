@@ -1,11 +1,14 @@
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisNodeOptions } from '../url-query.js';
-import type { RedisNodeUrl } from './redis-url.js';
+import type { HostAndPort, SentinelNodeUrl, SingleNodeUrl } from './redis-url.js';
 
 export type RedisClient = Redis | Cluster;
 
-/** What a Sentinel or Cluster client may ask first; each step gets this share of the time to connect. */
+/** What a Sentinel client may ask first; each step gets this share of the time to connect. */
 const DISCOVERY_STEPS = 3;
+
+const LOCAL = '127.0.0.1';
+const PORT = 6379;
 
 /** How long a socket may take to close before it is destroyed, ms: a stopped server never closes its end. */
 export const DISCONNECT_TIMEOUT = 50;
@@ -15,12 +18,11 @@ export const DISCONNECT_TIMEOUT = 50;
  * makes a new one after a failure, so that nothing of a dead connection lives on.
  */
 export function createClient(
-  url: RedisNodeUrl,
+  url: SingleNodeUrl | SentinelNodeUrl,
   options: RedisNodeOptions,
   connectTimeout: number,
   extra: RedisOptions = {},
-  purpose: 'commands' | 'messages' = 'commands',
-): RedisClient {
+): Redis {
   const common: RedisOptions = {
     // RESP2 needs no HELLO: fewer rights for the ACL user, and any version of Redis.
     protocol: 2,
@@ -46,17 +48,6 @@ export function createClient(
     enableAutoPipelining: false,
     stringNumbers: false,
   };
-  if (url.topology === 'cluster') {
-    return new Cluster([...url.seeds], {
-      lazyConnect: true,
-      clusterRetryStrategy: () => null,
-      slotsRefreshTimeout: connectTimeout / DISCOVERY_STEPS,
-      // With TLS the certificate is checked against the name that the cluster announces, not against its address.
-      ...(url.tls && { dnsLookup: (address, callback) => callback(null, address) }),
-      redisOptions: common,
-      ...(purpose === 'messages' && shardedSubscribers(common)),
-    });
-  }
   const single: RedisOptions = { ...common, enableOfflineQueue: false, db: url.db || (extra.db ?? 0) };
   if (url.topology === 'single') return new Redis({ ...single, host: url.host, port: url.port });
   return new Redis({
@@ -73,25 +64,13 @@ export function createClient(
   });
 }
 
-/** One connection to each server whose channels are wanted. The scripts, too, take the names of channels as they are. */
-function shardedSubscribers(options: ClusterOptions['redisOptions']): ClusterOptions {
-  return { shardedSubscribers: true, keyPrefix: '', redisOptions: { ...options, keyPrefix: '' } };
-}
-
 /** By its own word: the application may use another copy of ioredis, whose classes are not ours. */
 export function isCluster(client: RedisClient): client is Cluster {
   return client.isCluster;
 }
 
 /** A second connection like the caller's own client, for subscribing; ours to close. */
-export function duplicateClient(client: RedisClient): RedisClient {
-  if (isCluster(client)) {
-    return client.duplicate([], {
-      lazyConnect: true,
-      clusterRetryStrategy: () => null,
-      ...shardedSubscribers(client.options.redisOptions),
-    });
-  }
+export function duplicateClient(client: Redis): RedisClient {
   return client.duplicate({
     lazyConnect: true,
     disconnectTimeout: DISCONNECT_TIMEOUT,
@@ -99,5 +78,56 @@ export function duplicateClient(client: RedisClient): RedisClient {
     maxRetriesPerRequest: null,
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
+  });
+}
+
+/** Who a Cluster client knows, or was told of. */
+export function seedsOf(client: Cluster): HostAndPort[] {
+  const known = client.nodes().map(({ options: { host = '', port = 0 } }) => ({ host, port }));
+  const seeds: unknown = client['startupNodes'];
+  return [...known, ...(Array.isArray(seeds) ? seeds.flatMap(seedOf) : [])];
+}
+
+/** As ioredis reads it: a port, a URL, or host and port. */
+function seedOf(seed: unknown): HostAndPort[] {
+  if (typeof seed === 'number') return [{ host: LOCAL, port: seed }];
+  if (typeof seed === 'string') {
+    if (/^\d+$/.test(seed)) return [{ host: LOCAL, port: Number(seed) }];
+    const { hostname, port } = new URL(seed.includes('://') ? seed : `redis://${seed}`);
+    return [{ host: hostname, port: Number(port) || PORT }];
+  }
+  if (typeof seed !== 'object' || seed === null) return [];
+  const { host, port } = seed as { host?: unknown; port?: unknown };
+  return [{ host: typeof host === 'string' ? host : LOCAL, port: Number(port) || PORT }];
+}
+
+/** A connection to one server of a Cluster as that client would make it; ours to close. */
+export function serverClient(client: Cluster, told: HostAndPort, extra: RedisOptions): Redis {
+  const { natMap, redisOptions, keyPrefix } = client.options;
+  const id = `${told.host}:${told.port}`;
+  const { host, port } = (typeof natMap === 'function' ? natMap(id) : natMap?.[id]) ?? told;
+  const known = client.nodes().find(({ options }) => options.host === host && options.port === port);
+  return new Redis({
+    ...redisOptions,
+    ...known?.options,
+    keyPrefix,
+    host,
+    port,
+    db: 0,
+    readOnly: false,
+    protocol: 2,
+    commandTimeout: undefined,
+    disconnectTimeout: DISCONNECT_TIMEOUT,
+    retryStrategy: () => null,
+    reconnectOnError: null,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    enableAutoPipelining: false,
+    stringNumbers: false,
+    ...extra,
   });
 }

@@ -1,5 +1,5 @@
 /** How many slots a Cluster has. */
-const SLOTS = 16_384;
+export const SLOTS = 16_384;
 
 /** Of CRC-16/XMODEM, by which a Cluster divides its keys. */
 const POLYNOMIAL = 0x1021;

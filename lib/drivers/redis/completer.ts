@@ -68,7 +68,7 @@ export class Completer {
     since: Moment,
     done: (mine: readonly boolean[]) => void,
   ): void {
-    const node = this.#electorate.nodes[index] as RedisNode;
+    const node = this.#electorate.nodes[index]!.at(standings[0]?.acquired.key ?? '');
     const open = standings.filter(({ over }) => !over);
     const usable = open.length > 0 && node.refusalFor(ttl) === undefined && this.#left(ttl, since) > 0;
     // Each shard of a Cluster has a clock of its own, by which nothing can be limited.

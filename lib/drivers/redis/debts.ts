@@ -75,6 +75,13 @@ export class Debts {
     if (this.#owed.size > 0) this.#free([...this.#owed.keys()], now - commandTimeout);
   }
 
+  /** Takes all over: they are somebody else's from now on. */
+  takeAll(): { readonly key: string; readonly id: string }[] {
+    const all = [...this.#owed].map(([id, { key }]) => ({ key, id }));
+    this.#owed.clear();
+    return all;
+  }
+
   /** Settles nothing any more, until the next `settle`. */
   rest(): void {
     this.#round += 1;

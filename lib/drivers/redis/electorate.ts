@@ -2,15 +2,19 @@ import { BackendUnavailableError } from '../../errors.js';
 import type { RedisClient } from './clients.js';
 import { explain } from './explain.js';
 import { cleanError, type NodeError } from './node-error.js';
+import type { ClusterNode } from './cluster-node.js';
 import type { RedisNode } from './redis-node.js';
+
+/** What has one vote. */
+export type ElectedNode = RedisNode | ClusterNode;
 
 /** All nodes, and what a majority of them is. */
 export class Electorate {
-  readonly nodes: readonly RedisNode[];
+  readonly nodes: readonly ElectedNode[];
   readonly quorum: number;
   #sureUntil = -Infinity;
 
-  constructor(nodes: readonly RedisNode[]) {
+  constructor(nodes: readonly ElectedNode[]) {
     this.nodes = nodes;
     this.quorum = Math.floor(nodes.length / 2) + 1;
   }
@@ -20,12 +24,19 @@ export class Electorate {
   }
 
   /**
-   * The number of the node in whose queue to wait: the first that can be used, so that all processes agree as long as they
-   * see the same; -1 when there is none. Who waits in another one only loses the order.
+   * The number of the node in whose queue to wait for a lock: the first that can be used, so that all processes agree as long as
+   * they see the same; -1 when there is none. Who waits in another one only loses the order.
    */
-  get queueNode(): number {
-    const sure = this.nodes.findIndex((node) => node.up && node.refusal === undefined);
-    return sure === -1 ? this.nodes.findIndex((node) => node.up && node.refusal === 'enrol') : sure;
+  queueNodeOf(key: string): number {
+    const sure = this.#first(key, undefined);
+    return sure === -1 ? this.#first(key, 'enrol') : sure;
+  }
+
+  #first(key: string, refusal: RedisNode['refusal']): number {
+    return this.nodes.findIndex((each) => {
+      const node = each.at(key);
+      return node.up && node.refusal === refusal;
+    });
   }
 
   /**
@@ -76,7 +87,7 @@ export class Electorate {
   }
 
   /**
-   * Sends one command to every node, or to some.
+   * Sends one command to every node, or to some: to its server that has the key.
    *
    * @param needed how many have to answer; a quorum
    * @returns the replies, as soon as `enough` says so, or else when every node has answered
@@ -84,9 +95,22 @@ export class Electorate {
    */
   ask(
     what: string,
-    command: (client: RedisClient, node: RedisNode) => Promise<unknown>,
+    key: string,
+    command: (client: RedisClient) => Promise<unknown>,
     enough: (replies: readonly unknown[]) => boolean = () => false,
-    nodes: readonly RedisNode[] = this.nodes,
+    nodes: readonly ElectedNode[] = this.nodes,
+    needed = this.quorum,
+  ): Promise<readonly unknown[]> {
+    return this.collect(what, key, (node) => node.send(command), enough, nodes, needed);
+  }
+
+  /** As {@link ask}, for whatever can be asked of a node. */
+  collect(
+    what: string,
+    key: string,
+    question: (node: RedisNode, elected: ElectedNode) => Promise<unknown>,
+    enough: (replies: readonly unknown[]) => boolean = () => false,
+    nodes: readonly ElectedNode[] = this.nodes,
     needed = this.quorum,
   ): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
@@ -96,12 +120,11 @@ export class Electorate {
         if (enough(replies)) resolve(replies);
         else if (replies.length + failures.size === nodes.length) {
           if (replies.length >= needed) resolve(replies);
-          else reject(this.unavailable(what, failures));
+          else reject(this.unavailable(what, failures, key));
         }
       };
       for (const node of nodes) {
-        node
-          .send((client) => command(client, node))
+        question(node.at(key), node)
           .then(
             (reply) => replies.push(reply),
             (error: unknown) => failures.set(this.nodes.indexOf(node), cleanError(error)),
@@ -119,9 +142,13 @@ export class Electorate {
     );
   }
 
-  /** @param failures what the nodes said, by their number */
-  unavailable(what: string, failures: ReadonlyMap<number, NodeError>): BackendUnavailableError {
-    const list = [...failures].map(([index, error]) => `${this.nodes[index]?.name}: ${explain(error)}`);
+  /**
+   * @param failures what the nodes said, by their number
+   * @param key whose server in a Cluster said it
+   */
+  unavailable(what: string, failures: ReadonlyMap<number, NodeError>, key?: string): BackendUnavailableError {
+    const nameOf = (node: ElectedNode): string => (key === undefined ? node : node.at(key)).name;
+    const list = [...failures].map(([index, error]) => `${nameOf(this.nodes[index]!)}: ${explain(error)}`);
     const some = this.nodes.length === 1 ? '' : ` on ${failures.size} of ${this.nodes.length} nodes`;
     const [cause] = failures.values();
     return new BackendUnavailableError(`Redis cannot ${what}${some}: ${list.join('; ')}`, {

@@ -52,6 +52,7 @@ export class FencingTokens {
         replies.filter((reply) => Number(reply) === token).length >= missing;
       const replies = await this.#electorate.ask(
         what,
+        ballot.key,
         (client) => client.eval(CONFIRM.text, 2, ballot.key, counterOf(ballot.key), ballot.id, token),
         agreed,
         behind,

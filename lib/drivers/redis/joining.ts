@@ -3,6 +3,7 @@ import type { Busy } from './ballot.js';
 import type { RedisClient } from './clients.js';
 import { NodeError } from './node-error.js';
 import { Rank } from './pending.js';
+import type { ElectedNode } from './electorate.js';
 import type { RedisNode } from './redis-node.js';
 import { callScript, sendScript } from './script.js';
 import { JOIN } from './scripts.js';
@@ -20,14 +21,14 @@ interface Comer {
 
 /** Lines up those who come in one turn of the event loop together, by one command for each lock. */
 export class Joining {
-  readonly #nodes: readonly RedisNode[];
+  readonly #nodes: readonly ElectedNode[];
   readonly #clock: Clock;
   readonly #alive: () => number;
   /** Those who come in this turn, by the number of the node and by the lock's key. */
   readonly #comers: Map<string, Comer[]>[] = [];
 
   /** @param alive for how long a waiter may be believed to wait, ms */
-  constructor(nodes: readonly RedisNode[], clock: Clock, alive: () => number) {
+  constructor(nodes: readonly ElectedNode[], clock: Clock, alive: () => number) {
     this.#nodes = nodes;
     this.#clock = clock;
     this.#alive = alive;
@@ -52,7 +53,7 @@ export class Joining {
   #flush(index: number, key: string): void {
     const comers = this.#comers[index]?.get(key) ?? [];
     this.#comers[index]?.delete(key);
-    const node = this.#nodes[index] as RedisNode;
+    const node = this.#nodes[index]!.at(key);
     for (let at = 0; at < comers.length; at += MOST_AT_ONCE)
       this.#send(node, key, comers.slice(at, at + MOST_AT_ONCE));
   }

@@ -1,27 +1,53 @@
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { DriverContext } from '../driver.js';
 import type { RedisNodeOptions } from '../url-query.js';
 import { BorrowedConnection } from './borrowed-connection.js';
-import { createClient, duplicateClient, isCluster, type RedisClient } from './clients.js';
+import {
+  createClient,
+  duplicateClient,
+  isCluster,
+  type RedisClient,
+  seedsOf,
+  serverClient,
+} from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
 import { OwnConnection } from './own-connection.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
-import { nodeName } from './redis-url.js';
+import { formatHost, type HostAndPort, nodeName } from './redis-url.js';
 
 const CONNECT_TIMEOUT = 3000;
 const SHORTEST_COMMAND_TIMEOUT = 50;
 const LONGEST_COMMAND_TIMEOUT = 1000;
 
 /** How to reach one node, whoever its connections belong to. */
-export interface NodePlan {
+export type NodePlan = ServerPlan | ClusterPlan;
+
+interface CommonPlan {
   readonly name: string;
   /** What must not be in any message. */
   readonly secrets: readonly string[];
   readonly commandTimeout: number;
-  readonly topology: 'single' | 'sentinel' | 'cluster';
+}
+
+/** Of one server at a time. */
+export interface ServerPlan extends CommonPlan {
+  /** A server for itself, the master that sentinels name, or one of the servers of a Cluster. */
+  readonly topology: 'single' | 'sentinel' | 'shard';
+  /** Of a server of a Cluster. */
+  readonly address?: HostAndPort;
   /** The connection for commands. */
   readonly connect: (owner: ConnectionOwner) => Connection;
   /** The connection for subscriptions; always ours. */
   readonly subscribe: (owner: ConnectionOwner) => Connection;
+}
+
+export interface ClusterPlan extends CommonPlan {
+  readonly topology: 'cluster';
+  /** Who may know the servers of the Cluster. */
+  readonly seeds: () => readonly HostAndPort[];
+  /** What the client puts before each key. */
+  readonly keyPrefix: string;
+  readonly serverAt: (address: HostAndPort) => ServerPlan;
 }
 
 export function nodePlans(
@@ -43,6 +69,7 @@ export function nodePlans(
 
   if (!('nodes' in source)) {
     return source.map((client, index) => {
+      if (isCluster(client)) return borrowedCluster(client, commandTimeout, connectTimeout, context);
       const options: ConnectionSettings = { connectTimeout, clock, random, secrets: [] };
       return {
         name: clientName(client, index),
@@ -62,29 +89,85 @@ export function nodePlans(
       redisOptions?.sentinelPassword,
     ].filter((each): each is string => Boolean(each));
     const options: ConnectionSettings = { connectTimeout, clock, random, tls: url.tls, secrets: passwords };
-    const create = (purpose: 'commands' | 'messages') => (): RedisClient =>
-      createClient(url, source, connectTimeout, redisOptions, purpose);
+    const name = nodeName(url);
+    if (url.topology === 'cluster') {
+      const { tls, username, password } = url;
+      const create = (address: HostAndPort, extra: RedisOptions): RedisClient => {
+        const server = { topology: 'single', tls, username, password, ...address, db: 0 } as const;
+        return createClient(server, source, connectTimeout, { ...redisOptions, db: 0, ...extra });
+      };
+      return {
+        name,
+        secrets: passwords,
+        commandTimeout,
+        topology: 'cluster',
+        seeds: () => url.seeds,
+        keyPrefix: redisOptions?.keyPrefix ?? '',
+        serverAt: (address) =>
+          shardPlan(address, { name, secrets: passwords, commandTimeout }, options, create),
+      };
+    }
+    const create = (): RedisClient => createClient(url, source, connectTimeout, redisOptions);
     return {
-      name: nodeName(url),
+      name,
       secrets: options.secrets,
       commandTimeout,
       topology: url.topology,
-      connect: (owner) => new OwnConnection(create('commands'), owner, options),
-      subscribe: (owner) => new OwnConnection(create('messages'), owner, options),
+      connect: (owner) => new OwnConnection(create, owner, options),
+      subscribe: (owner) => new OwnConnection(create, owner, options),
     };
   });
 }
 
-function topologyOf(client: RedisClient): NodePlan['topology'] {
-  if (isCluster(client)) return 'cluster';
+/** A server of a Cluster. The scripts take the names of channels as they are, so nothing is put before those. */
+function shardPlan(
+  address: HostAndPort,
+  cluster: CommonPlan,
+  options: ConnectionSettings,
+  create: (address: HostAndPort, extra: RedisOptions) => RedisClient,
+): ServerPlan {
+  return {
+    ...cluster,
+    name: `${formatHost(address)} of ${cluster.name}`,
+    topology: 'shard',
+    address,
+    connect: (owner) => new OwnConnection(() => create(address, {}), owner, options),
+    subscribe: (owner) => new OwnConnection(() => create(address, { keyPrefix: '' }), owner, options),
+  };
+}
+
+/**
+ * Of a ready Cluster client its addresses and options are used, for a connection to each server that is ours: the client itself
+ * sends a command on or again as it sees fit, and keeps what a server that hangs has not answered.
+ */
+function borrowedCluster(
+  client: Cluster,
+  commandTimeout: number,
+  connectTimeout: number,
+  { clock, random }: DriverContext,
+): ClusterPlan {
+  const { redisOptions, keyPrefix = '' } = client.options;
+  const secrets = redisOptions?.password ? [redisOptions.password] : [];
+  const options: ConnectionSettings = { connectTimeout, clock, random, secrets };
+  const common = { name: 'cluster', secrets, commandTimeout };
+  const create = (address: HostAndPort, extra: RedisOptions): RedisClient =>
+    serverClient(client, address, { connectTimeout, ...extra });
+  return {
+    ...common,
+    topology: 'cluster',
+    seeds: () => seedsOf(client),
+    keyPrefix,
+    serverAt: (address) => shardPlan(address, common, options, create),
+  };
+}
+
+function topologyOf(client: Redis): ServerPlan['topology'] {
   return client.options.sentinels ? 'sentinel' : 'single';
 }
 
 /** Only the address is read of the application's client, whose options hold its password. */
-function clientName(client: RedisClient, index: number): string {
-  const { options } = client;
-  if ('sentinels' in options && options.sentinels) return `sentinel ${options.name}`;
-  if ('path' in options && options.path) return options.path;
-  if ('host' in options && options.host) return `${options.host}:${options.port}`;
-  return isCluster(client) ? 'cluster' : `client ${index + 1}`;
+function clientName({ options }: Redis, index: number): string {
+  if (options.sentinels) return `sentinel ${options.name}`;
+  if (options.path) return options.path;
+  return options.host ? `${options.host}:${options.port}` : `client ${index + 1}`;
 }

@@ -5,7 +5,7 @@ import type { Connection, ConnectionOwner } from './connection.js';
 import { explain } from './explain.js';
 import { TURN_CHANNEL } from './keys.js';
 import { cleanError, NodeError } from './node-error.js';
-import type { NodePlan } from './node-plans.js';
+import type { ServerPlan } from './node-plans.js';
 
 export interface SubscriberEvents {
   readonly onMessage: (channel: string, message: string) => void;
@@ -31,11 +31,11 @@ interface Subscription {
  * The subscriptions on one node, over one connection that is opened with the first of them.
  *
  * On a Cluster from Redis 7 on, each is made at the server that has the slot of its channel, which keeps the messages away
- * from the others. The client follows what the servers say of a slot that moves; what it misses is put right when the
- * subscription is made again.
+ * from the others. When a slot moves, its server ends the subscription; it is made again at the other one, or here when that was
+ * a mistake.
  */
 export class NodeSubscriber implements ConnectionOwner {
-  readonly #plan: NodePlan;
+  readonly #plan: ServerPlan;
   readonly #commandTimeout: number;
   readonly #context: DriverContext;
   readonly #events: SubscriberEvents;
@@ -48,7 +48,7 @@ export class NodeSubscriber implements ConnectionOwner {
   #lost = false;
   #warned = false;
 
-  constructor(plan: NodePlan, commandTimeout: number, context: DriverContext, events: SubscriberEvents) {
+  constructor(plan: ServerPlan, commandTimeout: number, context: DriverContext, events: SubscriberEvents) {
     this.#plan = plan;
     this.#commandTimeout = commandTimeout;
     this.#context = context;
@@ -64,7 +64,7 @@ export class NodeSubscriber implements ConnectionOwner {
    * Cluster, where each lock has a channel, it lasts only if this is called again and again.
    */
   subscribe(channel: string): void {
-    if (this.#plan.topology === 'cluster') this.#endOld(channel);
+    if (this.#plan.topology === 'shard') this.#endOld(channel);
     if (this.#channels.has(channel)) return;
     const state = this.#connection && !this.#client && this.#lost ? 'failed' : 'pending';
     this.#channels.set(channel, { state, since: this.#context.clock.monotonic() });
@@ -91,7 +91,7 @@ export class NodeSubscriber implements ConnectionOwner {
   }
 
   async verify(client: RedisClient): Promise<void> {
-    if (this.#plan.topology !== 'cluster') return;
+    if (this.#plan.topology !== 'shard') return;
     const refusal = await client.spublish(TURN_CHANNEL, '').then(
       () => '',
       (error: unknown) => cleanError(error).message,
@@ -118,10 +118,15 @@ export class NodeSubscriber implements ConnectionOwner {
     this.#client = undefined;
   }
 
-  #endOld(wanted: string): void {
+  /** Ends the subscriptions on a Cluster that nobody has asked for of late. */
+  tidy(): void {
+    this.#endOld();
+  }
+
+  #endOld(wanted?: string): void {
     const now = this.#context.clock.monotonic();
     const age = (channel: string): number => now - (this.#channels.get(channel)?.since ?? now);
-    if (age(wanted) > RENEWED_AFTER) this.#end(wanted);
+    if (wanted !== undefined && age(wanted) > RENEWED_AFTER) this.#end(wanted);
     for (const channel of this.#channels.keys()) {
       if (age(channel) <= ENDED_AFTER) break;
       this.#end(channel);

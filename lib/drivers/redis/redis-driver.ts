@@ -12,14 +12,15 @@ import type {
   RenewOutcome,
 } from '../driver.js';
 import { BackendHealth } from './backend-health.js';
+import { ClusterNode } from './cluster-node.js';
 import { Completer } from './completer.js';
-import { Electorate } from './electorate.js';
+import { type ElectedNode, Electorate } from './electorate.js';
 import { checkedKeys, lockKeyOf, memberKeyOf } from './keys.js';
 import { MOST_KEPT } from './lock-keys.js';
 import { DRIFT, PRECISION } from './node-clock.js';
 import { listOfNodes } from './node-record.js';
-import { nodePlans, type NodePlan } from './node-plans.js';
-import { RedisNode } from './redis-node.js';
+import { nodePlans, type NodePlan, type ServerPlan } from './node-plans.js';
+import { RedisNode, type RedisNodeSettings } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { type PlaceContext, RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
@@ -83,33 +84,38 @@ export class RedisDriver implements Driver {
     );
     this.#maxTtl = settings.maxTtl ?? Infinity;
     this.#longestTtl = settings.maxTtl ?? settings.ttl;
-    const nodes: RedisNode[] = plans.map(
-      (plan) =>
-        new RedisNode(plan.connect, {
-          name: plan.name,
-          clock,
-          commandTimeout,
-          secrets: plan.secrets,
-          // The application's function may not work any more when a connection is made anew.
-          rehearsalKey: (random) => this.#rehearsalKey.replaceAll(placeholder, random),
-          topology: plan.topology,
-          ttl: settings.ttl,
-          longestTtl: () => this.#longestTtl,
-          ownTtl: settings.maxTtl ?? settings.ttl,
-          list,
-          // A function of the application may make any key of any name.
-          scope: settings.keyOf ? '' : (settings.prefix ?? ''),
-          quarantine: settings.quarantine ?? true,
-          persistent: settings.persistent ?? false,
-          twinOf: (node, runId) => nodes.find((other) => other !== node && other.runId === runId)?.name,
-          warn,
-          // One node is the back end, and its health is reported as that.
-          tellsHealth: plans.length > 1,
-          onChange: (node) => {
-            this.#health.look();
-            if (!node.up) this.#queue.suspect(nodes.indexOf(node));
-          },
-        }),
+    // The application's function may not work any more when a connection is made anew.
+    const rehearsalKey = (random: string): string => this.#rehearsalKey.replaceAll(placeholder, random);
+    const nodeFor = (plan: ServerPlan, more: Partial<RedisNodeSettings> = {}): RedisNode =>
+      new RedisNode(plan, {
+        name: plan.name,
+        clock,
+        commandTimeout,
+        secrets: plan.secrets,
+        rehearsalKey,
+        topology: plan.topology,
+        ttl: settings.ttl,
+        longestTtl: () => this.#longestTtl,
+        ownTtl: settings.maxTtl ?? settings.ttl,
+        list,
+        // A function of the application may make any key of any name.
+        scope: settings.keyOf ? '' : (settings.prefix ?? ''),
+        quarantine: settings.quarantine ?? true,
+        persistent: settings.persistent ?? false,
+        twinOf: (node, runId) => nodes.find((other) => other !== node && other.runId === runId)?.name,
+        warn,
+        // One node is the back end, and its health is reported as that; a server of a Cluster is a part of it.
+        tellsHealth: plans.length > 1 || plan.topology === 'shard',
+        onChange: (node) => {
+          this.#health.look();
+          if (!node.up) this.#queue.suspect(node);
+        },
+        ...more,
+      });
+    const clusterFor = { clock, random, warn, rehearsalKey, nodeFor };
+    const onGone = (server: RedisNode): void => void this.#queue.forget(server);
+    const nodes: ElectedNode[] = plans.map((plan) =>
+      plan.topology === 'cluster' ? new ClusterNode(plan, { ...clusterFor, onGone }) : nodeFor(plan),
     );
     const names = nodes.map(({ name }) => name).join(', ');
     this.description = nodes.length === 1 ? `redis ${names}` : `redis ${nodes.length} nodes: ${names}`;
@@ -125,7 +131,7 @@ export class RedisDriver implements Driver {
     this.#completer = new Completer(this.#electorate, clock, commandTimeout);
     this.#voting = new RedlockVoting(this.#electorate, ids, this.#completer, clock, random);
     this.#health = new BackendHealth(this.#electorate, context.onBackendChange);
-    this.#queue = new WaiterQueue(this.#electorate, ids, plans, commandTimeout, context);
+    this.#queue = new WaiterQueue(this.#electorate, ids, commandTimeout, context);
     this.#places = {
       clock,
       electorate: this.#electorate,
@@ -184,6 +190,7 @@ export class RedisDriver implements Driver {
     const count = (replies: readonly unknown[]): number => replies.filter((id) => id === grant.id).length;
     const replies = await this.#electorate.ask(
       `tell who holds ${quoted(grant.name)}`,
+      key,
       (client) => client.eval(HOLDER.text, 1, key),
       (replies) => count(replies) >= quorum || replies.length - count(replies) > nodes.length - quorum,
     );
@@ -211,13 +218,14 @@ export class RedisDriver implements Driver {
   }
 
   /** Who has the lock on which node, and on how many nobody has. */
-  async #holdersOf(name: string): Promise<{ holders: Map<RedisNode, string>; free: number }> {
+  async #holdersOf(name: string): Promise<{ holders: Map<ElectedNode, string>; free: number }> {
     const key = this.keyOf(name);
-    const holders = new Map<RedisNode, string>();
-    const found = await this.#electorate.ask(`break the lock ${quoted(name)}`, async (client, node) => {
-      const holder = (await client.eval(HOLDER.text, 1, key)) as string | null;
-      if (holder !== null && holder !== BROKEN) holders.set(node, holder);
-    });
+    const holders = new Map<ElectedNode, string>();
+    const look = async (node: RedisNode, elected: ElectedNode): Promise<void> => {
+      const holder = (await node.send((client) => client.eval(HOLDER.text, 1, key))) as string | null;
+      if (holder !== null && holder !== BROKEN) holders.set(elected, holder);
+    };
+    const found = await this.#electorate.collect(`break the lock ${quoted(name)}`, key, look);
     return { holders, free: found.length - holders.size };
   }
 
@@ -227,16 +235,17 @@ export class RedisDriver implements Driver {
    */
   async #breakHolders(
     name: string,
-    holders: ReadonlyMap<RedisNode, string>,
+    holders: ReadonlyMap<ElectedNode, string>,
     needed: number,
   ): Promise<{ ids: string[]; ms: number }> {
     const key = this.keyOf(name);
     const ids: string[] = [];
-    const replies = await this.#electorate.ask(
+    const replies = await this.#electorate.collect(
       `break the lock ${quoted(name)}`,
-      async (client, node) => {
-        const id = holders.get(node) ?? '';
-        const ms = Number(await client.eval(BREAK.text, 1, key, id));
+      key,
+      async (node, elected) => {
+        const id = holders.get(elected) ?? '';
+        const ms = Number(await node.send((client) => client.eval(BREAK.text, 1, key, id)));
         if (ms > 0) ids.push(id);
         return ms;
       },
@@ -253,12 +262,13 @@ export class RedisDriver implements Driver {
   }
 
   async announce(memberId: string, ttl: number): Promise<void> {
-    const { quorum } = this.#electorate;
+    const { nodes, quorum } = this.#electorate;
     void this.#electorate.enrol();
     const key = memberKeyOf(memberId);
     const ms = Math.max(1, Math.floor(ttl));
-    await this.#electorate.ask(
+    const announced = this.#electorate.ask(
       `announce the member ${quoted(memberId)}`,
+      key,
       async (client) => {
         // A Redis that is full does this for a member that has been there before.
         const known: unknown = await client.pexpire(key, ms);
@@ -266,12 +276,15 @@ export class RedisDriver implements Driver {
       },
       (replies) => replies.length >= quorum,
     );
+    await announced.catch((error: unknown) => {
+      // The part of a Cluster that has the key is away; the next announcement may find it.
+      if (!nodes.some((node) => node.up && !node.at(key).up)) throw error;
+    });
   }
 
   async withdraw(memberId: string): Promise<void> {
-    await this.#electorate.ask(`withdraw the member ${quoted(memberId)}`, (client) =>
-      client.del(memberKeyOf(memberId)),
-    );
+    const key = memberKeyOf(memberId);
+    await this.#electorate.ask(`withdraw the member ${quoted(memberId)}`, key, (client) => client.del(key));
   }
 
   /** As it was when the lock was taken: an application may make another key of the name by now. */

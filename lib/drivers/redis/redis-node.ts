@@ -9,6 +9,7 @@ import { cleanError, NodeError } from './node-error.js';
 import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
 import { LockKeys, MOST_KEPT } from './lock-keys.js';
 import { NodeClock } from './node-clock.js';
+import type { ServerPlan } from './node-plans.js';
 import { NodeRecord, OtherListError, type RunScript } from './node-record.js';
 import { Exchange, PendingCommands, Rank } from './pending.js';
 import { rehearse } from './rehearsal.js';
@@ -28,8 +29,8 @@ export interface RedisNodeSettings {
   /** How long a command may take before the node counts as down, ms. */
   readonly commandTimeout: number;
   readonly secrets: readonly string[];
-  /** One server, several behind Sentinel, of which one is the master, or the shards of a Cluster. */
-  readonly topology: 'single' | 'sentinel' | 'cluster';
+  /** One server, several behind Sentinel, of which one is the master, or a server of a Cluster. */
+  readonly topology: ServerPlan['topology'];
   /** The coordinator's lease time, ms. */
   readonly ttl: number;
   /** The longest lease that may be asked for, ms. */
@@ -46,13 +47,23 @@ export interface RedisNodeSettings {
   readonly persistent: boolean;
   /** Whether another node of ours is this very server, which must not have two votes; its name if so. */
   readonly twinOf: (node: RedisNode, runId: string) => string | undefined;
-  /** A key that nobody uses, for trying the scripts out; given a random text. */
-  readonly rehearsalKey: (random: string) => string;
+  /** A key that nobody uses, for trying the scripts out; given a random text. None where no lock's key gets to this server. */
+  readonly rehearsalKey: (random: string) => string | undefined;
   readonly warn: (message: string) => void;
   /** Whether the log names the node when it goes down and comes back. */
   readonly tellsHealth: boolean;
   /** Told after each change of `up`. */
   readonly onChange: (node: RedisNode) => void;
+  /** Of a server of a Cluster. */
+  readonly cluster?: ClusterTies;
+}
+
+/** What a server of a Cluster does not know by itself. */
+export interface ClusterTies {
+  /** Sends a command on to the server that has its key by now; returns why that was not done. */
+  readonly redirect: (exchange: Exchange, error: NodeError) => NodeError | undefined;
+  /** It cannot be used: another one may have its slots. */
+  readonly onAway: () => void;
 }
 
 /**
@@ -87,10 +98,13 @@ export class RedisNode implements ConnectionOwner {
   /** What it said when it belonged to another list, until it belongs to ours. */
   otherList: OtherListError | undefined;
 
-  constructor(connect: (owner: ConnectionOwner) => Connection, settings: RedisNodeSettings) {
+  constructor(
+    readonly plan: ServerPlan,
+    settings: RedisNodeSettings,
+  ) {
     this.name = settings.name;
     this.#settings = settings;
-    this.#connection = connect(this);
+    this.#connection = plan.connect(this);
     this.#clock = new NodeClock(settings.clock, settings.ttl);
     this.#debts = new Debts({
       clock: settings.clock,
@@ -121,9 +135,14 @@ export class RedisNode implements ConnectionOwner {
     return this.#client !== undefined;
   }
 
-  /** Whether its keys are on several servers: what one script touches has to be on one of them. */
+  /** Whether it has some of the slots of a Cluster: what one script touches has to be in one of them. */
   get sharded(): boolean {
-    return this.#settings.topology === 'cluster';
+    return this.#settings.topology === 'shard';
+  }
+
+  /** The server that has this key. */
+  at(_key: string): this {
+    return this;
   }
 
   /** Why the node is down, for people. */
@@ -182,8 +201,12 @@ export class RedisNode implements ConnectionOwner {
   }
 
   #send(exchange: Exchange): void {
-    const failed = (error: unknown): void => {
-      if (this.#pending.settle(exchange)) exchange.onError(cleanError(error, this.#settings.secrets));
+    const failed = (thrown: unknown): void => {
+      if (!this.#pending.settle(exchange)) return;
+      const error = cleanError(thrown, this.#settings.secrets);
+      const { cluster } = this.#settings;
+      const refusal = cluster ? cluster.redirect(exchange, error) : error;
+      if (refusal) exchange.onError(refusal);
     };
     let reply: Promise<unknown>;
     try {
@@ -268,8 +291,8 @@ export class RedisNode implements ConnectionOwner {
    * @param most how long it may take at most, ms
    */
   notAfter(now: number, most = Infinity): number | '' {
-    // Each shard of a Cluster has a clock of its own.
-    if (this.#settings.topology === 'cluster') return '';
+    // A command may be sent on to another server of a Cluster, which has a clock of its own.
+    if (this.sharded) return '';
     const earliest = this.#clock.earliest(now);
     return earliest === undefined ? '' : Math.floor(earliest + Math.min(most, this.#settings.commandTimeout));
   }
@@ -279,8 +302,8 @@ export class RedisNode implements ConnectionOwner {
    * @returns why the vote in this reply does not count: the node's clock has jumped since the last one
    */
   observe(micros: number, sentAt: number, keep = true): NodeError | undefined {
-    const { topology, clock, warn, name } = this.#settings;
-    if (topology === 'cluster') return undefined;
+    const { clock, warn, name } = this.#settings;
+    if (this.sharded) return undefined;
     const jump = this.#clock.observe(micros, sentAt, keep);
     if (jump === 0) return undefined;
     const said = `its clock jumped ${jump > 0 ? 'ahead' : 'back'} by ${Math.round(Math.abs(jump))} ms`;
@@ -324,11 +347,15 @@ export class RedisNode implements ConnectionOwner {
     this.#debts.add(key, id, Math.max(QUEUE_TTL, this.#settings.longestTtl()));
   }
 
+  /** What it owes, before it is stopped: somebody else has to pay that from now on. */
+  takeDebts(): { readonly key: string; readonly id: string }[] {
+    return this.#debts.takeAll();
+  }
+
   async verify(client: RedisClient): Promise<void> {
-    const { rehearsalKey, topology } = this.#settings;
-    if (topology !== 'cluster') this.#check(await client.info());
-    const key = rehearsalKey(randomUUID());
-    await rehearse(client, key);
+    this.#check(await client.info());
+    const key = this.#settings.rehearsalKey(randomUUID());
+    if (key !== undefined) await rehearse(client, key);
     this.record?.forget();
     await this.#enrol((how, script, keys, args) => client[how](script, keys.length, ...keys, ...args));
   }
@@ -343,6 +370,7 @@ export class RedisNode implements ConnectionOwner {
   onRefused(error: NodeError): void {
     const was = this.reason;
     this.#refusal = new NodeError(error.message, { sent: false, code: error.code });
+    this.#settings.cluster?.onAway();
     if (this.#stopped || !error.answered || this.reason === was) return;
     this.#settings.warn(`Redis node ${this.name} answers, and still cannot be used: ${this.reason}`);
   }
@@ -365,6 +393,7 @@ export class RedisNode implements ConnectionOwner {
     if (this.#stopped) return;
     this.sayDown();
     this.#settings.onChange(this);
+    this.#settings.cluster?.onAway();
   }
 
   #check(text: string): void {
@@ -425,7 +454,10 @@ export class RedisNode implements ConnectionOwner {
     if (this.#stopped || this.#saidDown || this.up || !this.#settings.tellsHealth) return;
     this.#saidDown = true;
     const { name, warn } = this.#settings;
-    warn(`Redis node ${name} is down: ${this.reason}; it gets no commands until it answers again`);
+    const rest = this.sharded
+      ? 'the locks of its slots are refused until it or another server has them again, all others go on'
+      : 'it gets no commands until it answers again';
+    warn(`Redis node ${name} is down: ${this.reason}; ${rest}`);
   }
 }
 

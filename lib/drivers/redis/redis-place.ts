@@ -5,6 +5,7 @@ import type { Electorate } from './electorate.js';
 import { NodeError } from './node-error.js';
 import type { Candidacy, RedlockVoting, Verdict } from './redlock-voting.js';
 import { SHORT_GRANT } from './scripts.js';
+import type { RedisNode } from './redis-node.js';
 import type { WaiterQueue } from './waiter-queue.js';
 import type { QueuedWaiter } from './waiters.js';
 
@@ -70,7 +71,7 @@ export class RedisPlace implements Place, EntryOwner {
 
   granted(entry: Entry, micros: number | undefined): void {
     if (this.#entry !== entry || this.#state === 'turn') return;
-    const node = this.#context.electorate.nodes[entry.node];
+    const node = this.#nodeOf(entry);
     const jumped = micros === undefined ? undefined : node?.observe(micros, entry.since.monotonic, false);
     this.#state = 'turn';
     // Leases of others may have ended there early.
@@ -88,6 +89,10 @@ export class RedisPlace implements Place, EntryOwner {
   /** Made once: a waiter tries again as what it has begun as. */
   #asCandidate(): Candidacy {
     return (this.#candidacy ??= this.#context.candidacyOf(this.#request));
+  }
+
+  #nodeOf(entry: Entry): RedisNode | undefined {
+    return this.#context.electorate.nodes[entry.node]?.at(entry.key);
   }
 
   async #tryFromQueue(): Promise<AcquireReply> {
@@ -108,7 +113,7 @@ export class RedisPlace implements Place, EntryOwner {
     }
     const { electorate, queue, voting } = this.#context;
     const { key } = candidacy;
-    const node = electorate.queueNode;
+    const node = electorate.queueNodeOf(key);
     if (node === -1) return voting.acquire(candidacy).then(({ reply }) => reply);
     const entry = this.#begin(key, node);
     if (entry.follows || (electorate.nodes.length > 1 && queue.isContended(key)))
@@ -141,7 +146,7 @@ export class RedisPlace implements Place, EntryOwner {
     } catch (error) {
       this.#end();
       if (!(error instanceof NodeError)) throw error;
-      if (error.sent && !error.answered) this.#context.electorate.nodes[entry.node]?.owe(entry.key, entry.id);
+      if (error.sent && !error.answered) this.#nodeOf(entry)?.owe(entry.key, entry.id);
       return (await voting.acquire(candidacy)).reply;
     }
     entry.answered();
@@ -152,7 +157,7 @@ export class RedisPlace implements Place, EntryOwner {
   #lineUp(entry: Entry, remaining: number | undefined): AcquireReply {
     this.#context.queue.foundTaken(entry.key);
     // Nobody is told what happens to a place at a node that has gone down meanwhile.
-    if (this.#context.electorate.nodes[entry.node]?.up !== true) void this.leave();
+    if (this.#nodeOf(entry)?.up !== true) void this.leave();
     // It has left, also when it was told of a turn that it may not take.
     if (this.#entry !== entry) return { granted: false, retryAfter: 0 };
     this.#queued(entry);
@@ -168,7 +173,7 @@ export class RedisPlace implements Place, EntryOwner {
     const entry = this.#entry as Entry;
     const { name, ttl, tokens } = candidacy;
     // A clock that jumped may have ended the lease of somebody else.
-    const trusted = electorate.nodes[entry.node]?.refusal === undefined;
+    const trusted = this.#nodeOf(entry)?.refusal === undefined;
     const ms = Math.min(SHORT_GRANT, ttl);
     if (electorate.nodes.length === 1 && tokens === 0 && trusted && entry.age + entry.trip < FRESH * ms) {
       this.#end();

@@ -77,7 +77,7 @@ export class RedlockVoting {
     if (this.#electorate.otherList) return this.#acquireAgain(candidacy, waiter);
     const { key, ttl, tokens, asker } = candidacy;
     // The node that keeps the order of those who wait has the last word.
-    const gate = waiter?.node ?? this.#electorate.queueNode;
+    const gate = waiter?.node ?? this.#electorate.queueNodeOf(key);
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
     const start = this.#completer?.now();
     const ballot = new Ballot(key, waiter?.id ?? this.#ids.next(), 'acquire', this.#voters.length, {
@@ -183,7 +183,7 @@ export class RedlockVoting {
     await allVotes(error);
     if (denied()) return true;
     if (ballot.count('yes') >= quorum) return false;
-    throw this.#electorate.unavailable(what, failuresOf(ballot));
+    throw this.#electorate.unavailable(what, failuresOf(ballot), ballot.key);
   }
 
   async #giveBackVotes(ballot: Ballot): Promise<void> {
@@ -194,7 +194,7 @@ export class RedlockVoting {
   #refuseUnlessAnswered(what: string, ballot: Ballot): void {
     const { nodes, quorum } = this.#electorate;
     if (ballot.failures > nodes.length - quorum) {
-      throw this.#electorate.unavailable(what, failuresOf(ballot));
+      throw this.#electorate.unavailable(what, failuresOf(ballot), ballot.key);
     }
   }
 }

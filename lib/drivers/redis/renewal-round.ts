@@ -78,7 +78,9 @@ export class RenewalRound {
       this.#settle = resolve;
       const all = [...this.#grants.keys()];
       const commands = this.#electorate.nodes.flatMap((node, number) =>
-        (node.sharded ? this.#byHashTag(all) : [all]).map((leases) => ({ node, number, leases })),
+        (node.sharded ? this.#byHashTag(all) : [all]).map((leases) => {
+          return { node: node.at(this.#keys[leases[0]!]!), number, leases };
+        }),
       );
       this.#unanswered = commands.length;
       for (const { node, number, leases } of commands) this.#send(node, number, leases, 'evalsha');
@@ -196,6 +198,7 @@ export class RenewalRound {
     return this.#electorate.unavailable(
       `renew the lease of ${quoted(this.#grants[first]!.name)}${more}`,
       this.#votes[first]!.failures ?? new Map(),
+      this.#keys[first],
     );
   }
 }

@@ -295,8 +295,7 @@ local left = redis.call('pttl', KEYS[1])
 if left < 0 or left > ${TRUSTED_MS} then
   left = ${TRUSTED_MS}
 end
--- Redis that is full refuses SET, but not to a script that has written something already.
-redis.call('del', KEYS[1])
+redis.call('pexpire', KEYS[1], math.max(left, 1))
 redis.call('set', KEYS[1], '${BROKEN}', 'PX', math.max(left, 1))
 return math.max(left, 1)
 `);

@@ -1,5 +1,6 @@
 import type { Answer, Ballot } from './ballot.js';
 import type { RedisClient } from './clients.js';
+import type { ElectedNode } from './electorate.js';
 import { NodeError } from './node-error.js';
 import { Exchange, Rank } from './pending.js';
 import type { RedisNode } from './redis-node.js';
@@ -12,22 +13,28 @@ export type Done = (inFavour: boolean) => void;
 /** One node, as those see it who ask for its vote. What it really said is on the ballot then. */
 export class Voter {
   constructor(
-    private readonly node: RedisNode,
+    private readonly node: ElectedNode,
     private readonly index: number,
   ) {}
 
   /** Takes the lock on this node, or lines up for it. */
   acquire(ballot: Ballot, ttl: number, done: Done): void {
-    new Acquisition({ node: this.node, index: this.index, ballot, done }, ttl).begin();
+    new Acquisition(this.#ask(ballot, done), ttl).begin();
   }
 
   release(ballot: Ballot, done: Done): void {
-    new Release({ node: this.node, index: this.index, ballot, done }).begin();
+    new Release(this.#ask(ballot, done)).begin();
   }
 
   /** Gives the vote of an acquisition back, where it was given; never rejects. */
   giveBack(ballot: Ballot): Promise<void> {
-    return this.#mayHold(ballot) ? giveBack(this.node, ballot.key, ballot.id) : Promise.resolve();
+    return this.#mayHold(ballot)
+      ? giveBack(this.node.at(ballot.key), ballot.key, ballot.id)
+      : Promise.resolve();
+  }
+
+  #ask(ballot: Ballot, done: Done): Question {
+    return { node: this.node.at(ballot.key), index: this.index, ballot, done };
   }
 
   /** Whether this node may hold our id after a failed acquisition, and nobody else gives it back. */

@@ -5,7 +5,6 @@ import type { Busy } from './ballot.js';
 import { Joining } from './joining.js';
 import { queueOf, waitersOf } from './keys.js';
 import type { NodeLine } from './node-line.js';
-import type { NodePlan } from './node-plans.js';
 import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
 import { ScriptKeys } from './script.js';
@@ -66,7 +65,9 @@ export class WaiterQueue {
   readonly #ids: WaiterIds;
   readonly #electorate: Electorate;
   readonly #context: DriverContext;
-  readonly #subscribers: readonly NodeSubscriber[];
+  readonly #commandTimeout: number;
+  /** Of the nodes where somebody has waited. */
+  readonly #subscribers = new Map<RedisNode, NodeSubscriber>();
   readonly #waiters = new Waiters();
   readonly #contended = new Map<string, number>();
   readonly #joining: Joining;
@@ -76,24 +77,11 @@ export class WaiterQueue {
   #expiry: Timer | undefined;
   #stopped = false;
 
-  constructor(
-    electorate: Electorate,
-    ids: WaiterIds,
-    plans: readonly NodePlan[],
-    commandTimeout: number,
-    context: DriverContext,
-  ) {
+  constructor(electorate: Electorate, ids: WaiterIds, commandTimeout: number, context: DriverContext) {
     this.#electorate = electorate;
     this.#ids = ids;
     this.#context = context;
-    this.#subscribers = plans.map(
-      (plan) =>
-        new NodeSubscriber(plan, commandTimeout, context, {
-          onMessage: (_channel, message) => this.#told(message),
-          onChange: () => this.#subscriptionsChanged(),
-          onMissed: () => this.#refreshNow(),
-        }),
-    );
+    this.#commandTimeout = commandTimeout;
     this.#joining = new Joining(electorate.nodes, context.clock, () => this.alive);
   }
 
@@ -154,7 +142,7 @@ export class WaiterQueue {
 
   /** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
   giveBack(key: string, index: number, id: string): Promise<void> {
-    return giveBack(this.#electorate.nodes[index] as RedisNode, key, id);
+    return giveBack(this.#nodeOf(index, key), key, id);
   }
 
   /** Whether somebody had the lock a moment ago. */
@@ -174,10 +162,10 @@ export class WaiterQueue {
   /** As {@link Place.ready}, for a waiter at that node. */
   ready({ key, node }: QueuedWaiter): Promise<void> | undefined {
     if (this.#stopped) return undefined;
-    for (const index of this.#subscribers.keys()) this.#listen(index, key);
-    const subscriber = this.#subscribers[node];
+    for (const index of this.#electorate.nodes.keys()) this.#listen(index, key);
+    const subscriber = this.#subscriberOf(this.#nodeOf(node, key));
     const channel = this.#channelOf(node, key);
-    const isPending = (): boolean => subscriber?.stateOf(channel) === 'pending';
+    const isPending = (): boolean => subscriber.stateOf(channel) === 'pending';
     if (!isPending()) return undefined;
     return new Promise((resolve) => {
       const end = (): void => {
@@ -208,13 +196,21 @@ export class WaiterQueue {
   }
 
   /** The node is down: its queue may be lost, and nobody can tell. */
-  suspect(index: number): void {
-    this.#subscribers[index]?.recycle();
-    for (const waiter of this.#waiters.at(index)) {
+  suspect(node: RedisNode): void {
+    this.#subscribers.get(node)?.recycle();
+    for (const waiter of this.#waiters.queuedOnes()) {
+      if (this.#nodeOf(waiter.node, waiter.key) !== node) continue;
       // Where the node is down, as soon as it can be reached again.
       void this.leave(waiter);
       waiter.lost();
     }
+  }
+
+  /** The node is used no more; never rejects. */
+  async forget(node: RedisNode): Promise<void> {
+    const subscriber = this.#subscribers.get(node);
+    this.#subscribers.delete(node);
+    await subscriber?.stop();
   }
 
   /** Whether the node has said not long ago that the waiter is in its queue, or somebody behind it. */
@@ -226,7 +222,7 @@ export class WaiterQueue {
   /** Looks at the lock of a waiter now, for all who wait for it; never rejects. */
   look({ line }: QueuedWaiter): Promise<void> {
     if (!line) return Promise.resolve();
-    return line.looking ?? this.#refresh(line.node, [line]);
+    return line.looking ?? this.#refresh([line]);
   }
 
   async stop(): Promise<void> {
@@ -234,15 +230,32 @@ export class WaiterQueue {
     for (const timer of [this.#refreshing, this.#resting, this.#expiry]) timer?.cancel();
     for (const { end } of [...this.#unready]) end();
     this.#waiters.clear();
-    await Promise.all(this.#subscribers.map((subscriber) => subscriber.stop()));
+    await Promise.all([...this.#subscribers.values()].map((subscriber) => subscriber.stop()));
   }
 
   #listen(index: number, key: string): void {
-    this.#subscribers[index]?.subscribe(this.#channelOf(index, key));
+    this.#subscriberOf(this.#nodeOf(index, key)).subscribe(this.#channelOf(index, key));
   }
 
   #channelOf(index: number, key: string): string {
-    return `${this.#electorate.nodes[index]?.turnChannel(key)}${this.#ids.process}`;
+    return `${this.#nodeOf(index, key).turnChannel(key)}${this.#ids.process}`;
+  }
+
+  #nodeOf(index: number, key: string): RedisNode {
+    return this.#electorate.nodes[index]!.at(key);
+  }
+
+  #subscriberOf(node: RedisNode): NodeSubscriber {
+    let subscriber = this.#subscribers.get(node);
+    if (!subscriber) {
+      subscriber = new NodeSubscriber(node.plan, this.#commandTimeout, this.#context, {
+        onMessage: (_channel, message) => this.#told(message),
+        onChange: () => this.#subscriptionsChanged(),
+        onMissed: () => this.#refreshNow(),
+      });
+      this.#subscribers.set(node, subscriber);
+    }
+    return subscriber;
   }
 
   /** Of a waiter that has left, or has its lease already, nothing needs to be told. */
@@ -253,7 +266,7 @@ export class WaiterQueue {
 
   #rest(): void {
     this.#resting = undefined;
-    for (const subscriber of this.#subscribers) void subscriber.rest();
+    for (const subscriber of this.#subscribers.values()) void subscriber.rest();
   }
 
   #later(): Timer {
@@ -266,18 +279,22 @@ export class WaiterQueue {
     this.#refreshing = this.#later();
     for (const index of this.#electorate.nodes.keys()) {
       const lines = this.#waiters.linesAt(index);
-      if (lines.length > 0) void this.#refresh(index, lines);
+      if (lines.length > 0) void this.#refresh(lines);
       // On a Cluster a subscription lasts while it is asked for.
       if (this.#electorate.nodes[index]?.sharded) for (const { key } of lines) this.#listen(index, key);
     }
+    for (const [node, subscriber] of this.#subscribers) if (node.sharded) subscriber.tidy();
   }
 
-  /** Resolves when the node has answered, or has failed; never rejects. */
-  #refresh(index: number, lines: readonly NodeLine[]): Promise<void> {
-    const node = this.#electorate.nodes[index] as RedisNode;
-    const chunks = inChunks(lines, node.sharded ? 1 : MOST_LOCKS);
+  /**
+   * Resolves when the node has answered, or has failed; never rejects.
+   * @param lines of one node, at least one
+   */
+  #refresh(lines: readonly NodeLine[]): Promise<void> {
+    const index = lines[0]!.node;
+    const chunks = inChunks(lines, this.#electorate.nodes[index]!.sharded ? 1 : MOST_LOCKS);
     const asked = chunks.map((chunk) => {
-      const looking = this.#ask(node, index, chunk).finally(() => {
+      const looking = this.#ask(this.#nodeOf(index, chunk[0]!.line.key), chunk).finally(() => {
         for (const { line } of chunk) if (line.looking === looking) line.looking = undefined;
       });
       for (const { line } of chunk) line.looking = looking;
@@ -286,10 +303,10 @@ export class WaiterQueue {
     return Promise.all(asked).then(() => undefined);
   }
 
-  #ask(node: RedisNode, index: number, looks: readonly Look[]): Promise<void> {
+  #ask(node: RedisNode, looks: readonly Look[]): Promise<void> {
     const { refusal } = node;
     if (refusal instanceof Error) {
-      this.suspect(index);
+      this.suspect(node);
       return Promise.resolve();
     }
     const since = momentOf(this.#context.clock);
@@ -346,7 +363,7 @@ export class WaiterQueue {
       } else waiter.waited(since);
     }
     // So may those behind them be.
-    if (someLost && !line.empty && !this.#stopped) void this.#refresh(line.node, [line]);
+    if (someLost && !line.empty && !this.#stopped) void this.#refresh([line]);
     if (ms >= 0 && ms < this.#period) this.#lookIn(ms + 1);
   }
 

@@ -103,8 +103,8 @@ export class Waiters {
   }
 
   /** Those of whom the node has said so. */
-  at(node: number): QueuedWaiter[] {
-    return [...this.#queued.values()].filter((waiter) => waiter.queued && waiter.node === node);
+  queuedOnes(): QueuedWaiter[] {
+    return [...this.#queued.values()].filter((waiter) => waiter.queued);
   }
 
   linesAt(node: number): NodeLine[] {

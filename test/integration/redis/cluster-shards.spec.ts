@@ -1,0 +1,201 @@
+import { Cluster } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Grant } from '../../../lib/drivers/driver.js';
+import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { slotOf } from '../../../lib/drivers/redis/cluster-slot.js';
+import {
+  freshName,
+  granted,
+  recordingContext,
+  renewed,
+  request,
+  SuiteWaiter,
+} from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { type ClusterDeployment, startCluster, startReplica } from '../../support/redis-deployments.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { type RedisServer, stopAllRedis } from '../../support/redis-server.js';
+
+const SLOTS = 16_384;
+const COMMAND_TIMEOUT = 400;
+const LIMITS = { commandTimeout: COMMAND_TIMEOUT, connectTimeout: 1000 };
+
+/** The servers that are left go on, as those of an operator do who wants that. */
+const PARTIAL = { args: ['cluster-require-full-coverage no'] };
+
+const drivers: RedisDriver[] = [];
+const clients: Cluster[] = [];
+
+/** A name whose lock is on that master of three. */
+function nameAt(master: number): string {
+  for (;;) {
+    const name = freshName();
+    if (Math.floor((slotOf(`coordination:lock:${name}`) * 3) / SLOTS) === master) return name;
+  }
+}
+
+async function started(driver: RedisDriver): Promise<RedisDriver> {
+  drivers.push(driver);
+  await driver.start();
+  return driver;
+}
+
+/** A driver by the URL, and one by a ready client. */
+const KINDS = {
+  'by URL': ({ url }: ClusterDeployment, context = recordingContext()) => driverOn(url, context, LIMITS),
+  'by a ready client': ({ masters }: ClusterDeployment, context = recordingContext()) => {
+    const client = new Cluster(masters.map(({ port }) => ({ host: '127.0.0.1', port })));
+    // A server that a test kills is no news.
+    client.on('error', () => undefined);
+    clients.push(client);
+    return new RedisDriver([client], { ttl: 10_000, ...LIMITS }, context);
+  },
+};
+
+/** How a server goes away, and comes back. */
+const AWAY: Record<
+  string,
+  [goAway: (server: RedisServer) => unknown, comeBack: (server: RedisServer) => unknown]
+> = {
+  hangs: [(server) => server.pause(), (server) => server.resume()],
+  dies: [(server) => server.kill(), (server) => server.restart()],
+};
+
+let cluster: ClusterDeployment;
+let bad: RedisServer;
+
+beforeEach(async () => {
+  cluster = await startCluster(PARTIAL);
+  bad = cluster.masters[1]!;
+});
+
+afterEach(async () => {
+  await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+  for (const client of clients.splice(0)) client.disconnect();
+  await stopAllRedis();
+});
+
+/** Tries again until the back end can do it. */
+async function take(driver: RedisDriver, name: string): Promise<Grant> {
+  return eventually(async () => {
+    const reply = await driver.tryAcquire(request(name)).catch(() => undefined);
+    return reply?.granted ? reply.grant : undefined;
+  });
+}
+
+describe.each(Object.entries(KINDS))('a Cluster (%s) of which one server', (_kind, create) => {
+  it.each(Object.entries(AWAY))('%s keeps all other locks', async (_how, [goAway]) => {
+    const context = recordingContext();
+    const driver = await started(create(cluster, context));
+    const [first, last] = [nameAt(0), nameAt(2)];
+    const held = await Promise.all(
+      [first, last].map(async (name) => granted(await driver.tryAcquire(request(name)))),
+    );
+    const away = granted(await driver.tryAcquire(request(nameAt(1))));
+    const waiter = new SuiteWaiter(driver, first);
+    await waiter.lineUp();
+    await goAway(bad);
+    const lost = driver.tryAcquire(request(nameAt(1)));
+    lost.catch(() => undefined);
+    // While it is not known yet that the server is away, and after that.
+    for (let round = 0; round < 40; round += 1) {
+      for (const master of [0, 2]) {
+        const start = performance.now();
+        expect(await driver.release(granted(await driver.tryAcquire(request(nameAt(master)))))).toBe(true);
+        expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
+      }
+    }
+    await expect(lost).rejects.toThrow(`:${bad.port} of cluster`);
+    for (const grant of held) expect(await renewed(driver, grant, 10_000)).toBe(true);
+    // Leases of both in one batch.
+    const outcomes = await driver.renew([held[0]!, away, held[1]!], 10_000);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['renewed', 'failed', 'renewed']);
+    const start = performance.now();
+    await expect(driver.tryAcquire(request(nameAt(1)))).rejects.toThrow(`:${bad.port} of cluster`);
+    await expect(driver.release(away)).rejects.toThrow(`:${bad.port} of cluster`);
+    expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
+    await driver.release(held[0]!);
+    await eventually(() => waiter.woken, { within: 2000 });
+    await driver.release(await waiter.turn());
+    expect(context.changes.map(({ state }) => state)).toEqual(['up']);
+    const told = context.warnings.filter((line) => line.includes('is down'));
+    expect(told).toEqual([expect.stringContaining(`127.0.0.1:${bad.port} of cluster`)]);
+  });
+
+  it('is back serves its locks again, and frees what was given up meanwhile', async () => {
+    const context = recordingContext();
+    const driver = await started(create(cluster, context));
+    const name = nameAt(1);
+    const grant = granted(await driver.tryAcquire(request(name)));
+    bad.pause();
+    await expect(driver.release(grant)).rejects.toThrow(/no answer/);
+    bad.resume();
+    await driver.release(await take(driver, name));
+    expect(context.warnings.at(-1)).toMatch(
+      new RegExp(`:${bad.port} of cluster .*can be used again|:${bad.port} of cluster can be used again`),
+    );
+    await bad.kill();
+    await bad.restart();
+    await driver.release(await take(driver, nameAt(1)));
+    expect(context.changes.map(({ state }) => state)).toEqual(['up']);
+  });
+
+  it.each(Object.entries(AWAY))(
+    '%s lets a start succeed, also when it has the place of the member',
+    async (_how, [goAway, comeBack]) => {
+      await goAway(bad);
+      const context = recordingContext();
+      const driver = await started(create(cluster, context));
+      for (let member = 0; member < 8; member += 1) await driver.announce(`member-${member}`, 10_000);
+      for (const master of [0, 2])
+        await driver.release(granted(await driver.tryAcquire(request(nameAt(master)))));
+      await expect(driver.tryAcquire(request(nameAt(1)))).rejects.toThrow(`:${bad.port} of cluster`);
+      expect(context.warnings.filter((line) => line.includes(`:${bad.port} of cluster`))).not.toEqual([]);
+      await comeBack(bad);
+      await driver.release(await take(driver, nameAt(1)));
+    },
+  );
+});
+
+describe('a Cluster of which one server fails over to its replica', () => {
+  it.each(Object.entries(AWAY))(
+    'because it %s loses no other lock, and serves its own again',
+    async (_how, [goAway, comeBack]) => {
+      const replica = await startReplica(bad);
+      const context = recordingContext();
+      const driver = await started(driverOn(cluster.url, context, LIMITS));
+      const held = granted(await driver.tryAcquire(request(nameAt(0))));
+      const moved = granted(await driver.tryAcquire(request(nameAt(1), 60_000)));
+      const copy = replica.client({ readOnly: true });
+      await eventually(async () => (await copy.get(`coordination:lock:${moved.name}`)) === moved.id);
+      await goAway(bad);
+      const name = nameAt(1);
+      const grant = await take(driver, name);
+      expect(await replica.client().get(`coordination:lock:${name}`)).toBe(grant.id);
+      expect(await renewed(driver, held, 10_000)).toBe(true);
+      expect(await renewed(driver, moved, 10_000)).toBe(true);
+      const waiter = new SuiteWaiter(driver, name);
+      await waiter.lineUp();
+      await driver.release(grant);
+      await eventually(() => waiter.woken);
+      await driver.release(await waiter.turn());
+      expect(context.changes.map(({ state }) => state)).toEqual(['up']);
+      // The master that was: a replica now.
+      await comeBack(bad);
+      await eventually(async () => (await bad.client().info('replication')).includes('role:slave'));
+      await driver.release(await take(driver, nameAt(1)));
+    },
+  );
+});
+
+describe('a Cluster of which every server is away', () => {
+  it('is a back end that is down, and up with the first that is back', async () => {
+    const context = recordingContext();
+    const driver = await started(driverOn(cluster.url, context, LIMITS));
+    for (const server of cluster.masters) await server.kill();
+    await eventually(() => context.changes.at(-1)?.state === 'down');
+    for (const server of cluster.masters) await server.restart();
+    await eventually(() => context.changes.at(-1)?.state === 'up');
+    for (const master of [0, 1, 2]) await driver.release(await take(driver, nameAt(master)));
+  });
+});
