@@ -92,11 +92,18 @@ export async function startReplica(master: RedisServer): Promise<RedisServer> {
   return server;
 }
 
-/** Moves the slot of a hash tag, with its keys, to another master; returns where it was, and where it is. */
-export async function moveSlot(
-  masters: readonly RedisServer[],
-  tag: string,
-): Promise<[from: RedisServer, to: RedisServer]> {
+/** A slot that is on its way from one master to another. */
+export interface Move {
+  readonly from: RedisServer;
+  readonly to: RedisServer;
+  /** Moves those of its keys that are meant; all of them. */
+  keys(isMeant?: (key: string) => boolean): Promise<void>;
+  /** Moves what is left, and tells everybody. */
+  end(): Promise<void>;
+}
+
+/** Begins to move the slot of a hash tag to another master. */
+export async function beginMove(masters: readonly RedisServer[], tag: string): Promise<Move> {
   const clients = masters.map((server) => server.client());
   const slot = Number(await clients[0]?.cluster('KEYSLOT', tag));
   const at = Math.floor((slot * masters.length) / SLOTS);
@@ -105,8 +112,25 @@ export async function moveSlot(
   const ids = await Promise.all([from, to].map((client) => client.cluster('MYID')));
   await to.cluster('SETSLOT', slot, 'IMPORTING', ids[0]!);
   await from.cluster('SETSLOT', slot, 'MIGRATING', ids[1]!);
-  const keys = await from.cluster('GETKEYSINSLOT', slot, 1000);
-  for (const key of keys) await from.migrate('127.0.0.1', masters[next]!.port, key, 0, 5000);
-  for (const client of [to, from]) await client.cluster('SETSLOT', slot, 'NODE', ids[1]!);
-  return [masters[at]!, masters[next]!];
+  const keys: Move['keys'] = async (isMeant = () => true) => {
+    const there = await from.cluster('GETKEYSINSLOT', slot, 1000);
+    for (const key of there.filter(isMeant))
+      await from.migrate('127.0.0.1', masters[next]!.port, key, 0, 5000);
+  };
+  const end = async (): Promise<void> => {
+    // New ones may be made meanwhile.
+    while (Number(await from.cluster('COUNTKEYSINSLOT', slot)) > 0) await keys();
+    for (const client of [to, from]) await client.cluster('SETSLOT', slot, 'NODE', ids[1]!);
+  };
+  return { from: masters[at]!, to: masters[next]!, keys, end };
+}
+
+/** Moves the slot of a hash tag, with its keys, to another master; returns where it was, and where it is. */
+export async function moveSlot(
+  masters: readonly RedisServer[],
+  tag: string,
+): Promise<[from: RedisServer, to: RedisServer]> {
+  const move = await beginMove(masters, tag);
+  await move.end();
+  return [move.from, move.to];
 }

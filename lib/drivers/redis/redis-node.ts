@@ -13,7 +13,7 @@ import type { ServerPlan } from './node-plans.js';
 import { NodeRecord, OtherListError, type RunScript } from './node-record.js';
 import { Exchange, PendingCommands, Rank } from './pending.js';
 import { rehearse } from './rehearsal.js';
-import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
+import { BY_NAME, runScript, type Script, type ScriptKeys, sendingAfter } from './script.js';
 import { QUEUE_TTL, RELEASE } from './scripts.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
 import { writeTogether } from './write-together.js';
@@ -218,7 +218,7 @@ export class RedisNode implements ConnectionOwner {
     reply.then((value) => this.#pending.settle(exchange) && exchange.onReply(value), failed);
   }
 
-  /** Runs a script by its name, and sends it whole where the node has forgotten it. */
+  /** Runs a script by its name, and otherwise where the node cannot run it so. */
   run(
     script: Script,
     keys: ScriptKeys,
@@ -226,12 +226,14 @@ export class RedisNode implements ConnectionOwner {
     onReply: (reply: unknown, sentAt: number) => void,
     onError: (error: NodeError) => void,
     rank?: Rank,
+    how = BY_NAME,
   ): void {
-    const whole = (error: NodeError): void => {
-      if (!error.message.startsWith('NOSCRIPT')) return onError(error);
-      this.call((client) => sendScript(client, script, keys, args), onReply, onError, rank);
+    const otherwise = (error: NodeError): void => {
+      const next = sendingAfter(how, error);
+      if (next) this.run(script, keys, args, onReply, onError, rank, next);
+      else onError(error);
     };
-    this.call((client) => callScript(client, script, keys, args), onReply, whole, rank);
+    this.call((client) => runScript(client, script, keys, args, how), onReply, otherwise, rank);
   }
 
   /** Why this node must not be asked for a lock now, or that its record has to be read first. */

@@ -6,6 +6,7 @@ import { hashTagOf } from './keys.js';
 import { NodeError } from './node-error.js';
 import type { RedisNode } from './redis-node.js';
 import type { RedisGrant } from './redlock-voting.js';
+import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from './script.js';
 import { RENEW } from './scripts.js';
 import { quoted } from '../../common/quoted.js';
 
@@ -83,7 +84,7 @@ export class RenewalRound {
         }),
       );
       this.#unanswered = commands.length;
-      for (const { node, number, leases } of commands) this.#send(node, number, leases, 'evalsha');
+      for (const { node, number, leases } of commands) this.#send(node, number, leases, BY_NAME);
     });
   }
 
@@ -98,12 +99,11 @@ export class RenewalRound {
     return [...groups.values()];
   }
 
-  #send(node: RedisNode, number: number, leases: readonly number[], how: 'evalsha' | 'eval'): void {
-    const script = how === 'eval' ? RENEW.text : RENEW.sha;
-    const keys = leases.map((lease) => this.#keys[lease]!);
-    const ids = leases.map((lease) => this.#grants[lease]!.id);
+  #send(node: RedisNode, number: number, leases: readonly number[], how: Sending): void {
+    const keys = new ScriptKeys(leases.map((lease) => this.#keys[lease]!));
+    const args = [String(this.#ttl), ...leases.map((lease) => this.#grants[lease]!.id)];
     node.call(
-      (client) => client[how](script, keys.length, ...keys, this.#ttl, ...ids),
+      (client) => runScript(client, RENEW, keys, args, how),
       (reply, sentAt) => {
         const [now, ...answers] = reply as unknown[];
         const jumped = node.observe(Number(now), sentAt);
@@ -111,12 +111,19 @@ export class RenewalRound {
         this.#answered();
       },
       (error) => {
-        if (how === 'evalsha' && error.message.startsWith('NOSCRIPT'))
-          return this.#send(node, number, leases, 'eval');
+        const next = sendingAfter(how, error);
+        if (next) return this.#sendAgain(node, number, leases, next);
         for (const lease of leases) this.#fail(lease, number, error);
         this.#answered();
       },
     );
+  }
+
+  /** Each by itself, where their slot is on its way to another server: some are there already. */
+  #sendAgain(node: RedisNode, number: number, leases: readonly number[], how: Sending): void {
+    if (!how.alone) return this.#send(node, number, leases, how);
+    this.#unanswered += leases.length - 1;
+    for (const lease of leases) this.#send(node, number, [lease], how);
   }
 
   #count(lease: number, node: number, answer: unknown, jumped: NodeError | undefined): void {

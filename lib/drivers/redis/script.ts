@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Command, Redis } from 'ioredis';
 import type { RedisClient } from './clients.js';
+import type { NodeError } from './node-error.js';
 
 const AS_TEXT = { replyEncoding: 'utf8' } as const;
 
@@ -10,7 +11,11 @@ export class Script {
   /** How each call of it begins. */
   readonly encoded: string;
 
-  constructor(readonly text: string) {
+  /** @param alone does what can be done with its first key alone, while the slot of a Cluster is on its way to another server */
+  constructor(
+    readonly text: string,
+    readonly alone?: Script,
+  ) {
     this.sha = createHash('sha1').update(text).digest('hex');
     this.encoded = encoded('evalsha') + encoded(this.sha);
   }
@@ -21,11 +26,18 @@ export class ScriptKeys {
   /** As they stand in a call. */
   readonly args: readonly string[];
   readonly encoded: string;
+  #alone: ScriptKeys | undefined;
 
   constructor(readonly names: readonly string[]) {
     this.args = [String(names.length), ...names];
     // `join` makes one flat text, which need not be put together again for each call.
     this.encoded = this.args.map(encoded).join('');
+  }
+
+  /** The first one. */
+  get alone(): ScriptKeys {
+    this.#alone ??= new ScriptKeys(this.names.slice(0, 1));
+    return this.#alone;
   }
 }
 
@@ -43,6 +55,36 @@ export function callScript(
   if (client instanceof Redis && !client.options.keyPrefix && !client.options.enableAutoPipelining)
     return client.sendCommand(new ScriptCall(script, keys, args)) as Promise<unknown>;
   return client.evalsha(script.sha, keys.names.length, ...keys.names, ...args);
+}
+
+/** How a script is sent. */
+export interface Sending {
+  /** With its text, which the node may have forgotten. */
+  readonly whole: boolean;
+  /** For its first key alone, as the others may be at another server. */
+  readonly alone: boolean;
+}
+
+export const BY_NAME: Sending = { whole: false, alone: false };
+
+/** How to send it after that answer; undefined when that would not help. */
+export function sendingAfter({ whole, alone }: Sending, { message }: NodeError): Sending | undefined {
+  if (!whole && message.startsWith('NOSCRIPT')) return { whole: true, alone };
+  // Before it has begun, or in the midst of it: in each order, what was done by then may be done again.
+  return !alone && /^TRYAGAIN |non local key/.test(message) ? { whole: false, alone: true } : undefined;
+}
+
+export function runScript(
+  client: RedisClient,
+  script: Script,
+  keys: ScriptKeys,
+  args: readonly string[],
+  { whole, alone }: Sending,
+): Promise<unknown> {
+  const send = whole ? sendScript : callScript;
+  return alone && script.alone
+    ? send(client, script.alone, keys.alone, args)
+    : send(client, script, keys, args);
 }
 
 /** The same with the text of the script, which the node may have forgotten. */

@@ -34,6 +34,10 @@ export const QUEUE_TTL = 60_000;
  * one their processes, by the time until which each is believed to be alive, in ms of the node's time. An id begins with
  * its process. The queue only says who is next: whatever happens to it, the key has one holder. Both sets expire.
  *
+ * While a slot of a Cluster is on its way to another server, a script runs where all its keys are, and is refused where some are
+ * missing. It stops in the midst where one goes missing meanwhile, as after DEL. So nothing is deleted that is needed later in the
+ * same script, and each script has another one for its first key alone, which always runs.
+ *
  * A Redis that is full (maxmemory, noeviction) refuses what needs memory, but not in a script that has written already. What a
  * held lease and its waiters need therefore begins with a write that needs none: PEXPIRE, ZREM or DEL.
  */
@@ -72,6 +76,12 @@ redis.call('zremrangebyscore', ${waiters}, '-inf', ms - ${QUEUE_TTL})
 redis.call('pexpire', ${queue}, ${QUEUE_TTL})
 redis.call('pexpire', ${waiters}, ${QUEUE_TTL})`;
 
+/** Needs the locals `now` and `hint`; sets `token`. */
+const nextToken = (counter: string, count: string): string => `
+local last = redis.call('get', ${counter}) or 0
+local token = math.max(last + 1, math.min(hint, now + ${FENCING_CAP_US})) + ${count} - 1
+redis.call('set', ${counter}, string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})`;
+
 /**
  * Takes the key, or renews it when it is ours already. When it is not to be had, and if so asked, lines up for it.
  *
@@ -88,10 +98,12 @@ redis.call('pexpire', ${waiters}, ${QUEUE_TTL})`;
  * node's time or '', what the node record has to say or '', for how many ms we are alive as a waiter or '' when we do not
  * wait; then, if need be, an earlier id of ours that the key may hold or '', hint for the token in µs or '' for no token,
  * how many tokens, channel of turns where it is not the usual one.
+ * Alone, it takes the key without the tokens, and lines nobody up.
  * Reply: now, taken · { 1, now, last token } taken · { 0, now, pttl, holder's id } somebody else holds it · { 2, now } it is
  * too late to do it · { 3, now } the node record says something else.
  */
-export const ACQUIRE = new Script(`
+export const ACQUIRE = new Script(
+  `
 local time = redis.call('time')
 local now = time[1] * 1000000 + time[2]
 if ARGV[3] ~= '' and now > ARGV[3] * 1000 then
@@ -120,10 +132,31 @@ local hint = tonumber(ARGV[7])
 if not hint then
   return now
 end
-local last = redis.call('get', KEYS[5]) or 0
-local token = math.max(last + 1, math.min(hint, now + ${FENCING_CAP_US})) + ARGV[8] - 1
-redis.call('set', KEYS[5], string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})
+${nextToken('KEYS[5]', 'ARGV[8]')}
 return { 1, now, token }
+`,
+  new Script(`
+local time = redis.call('time')
+local now = time[1] * 1000000 + time[2]
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] and holder ~= ARGV[6] then
+  return { 0, now, redis.call('pttl', KEYS[1]), holder }
+end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return now
+`),
+);
+
+/**
+ * Counts the tokens of a lease whose key was taken alone. One that comes late only leaves some of them out.
+ * KEYS: fencing counter. ARGV: hint for the token in µs, how many tokens. Reply: the last of them.
+ */
+export const COUNT = new Script(`
+local time = redis.call('time')
+local now = time[1] * 1000000 + time[2]
+local hint = tonumber(ARGV[1])
+${nextToken('KEYS[1]', 'ARGV[2]')}
+return token
 `);
 
 /**
@@ -158,9 +191,11 @@ return { 1, now, redis.call('pttl', KEYS[1]), holder or '' }
  * KEYS: node record, then for each lock its key, queue and waiters. ARGV: process, for how many ms it is alive, what the
  * node record has to say or '', channel of turns, then for each lock how many ids of the process are looked at, and these ids.
  * Reply: { 3, now } the node record says something else · { 1, now, lock … }, each lock { holder's id or '', pttl, those of
- * the ids that are not in the queue … }.
+ * the ids that are not in the queue … }. Alone, with the lock's key as its first one: { 4, 0, lock }, of whose queue nothing is
+ * known.
  */
-export const REFRESH = new Script(`
+export const REFRESH = new Script(
+  `
 local time = redis.call('time')
 local now = time[1] * 1000000 + time[2]
 if ARGV[3] ~= '' and redis.call('get', KEYS[1]) ~= ARGV[3] then
@@ -184,7 +219,11 @@ for lock = 2, #KEYS, 3 do
   reply[#reply + 1] = seen
 end
 return reply
-`);
+`,
+  new Script(`
+return { 4, 0, { redis.call('get', KEYS[1]) or '', redis.call('pttl', KEYS[1]) } }
+`),
+);
 
 /** As GET, at the master: a Cluster client may be set to send GET to a replica. KEYS: key. Reply: its holder's id, if any. */
 export const HOLDER = new Script("return redis.call('get', KEYS[1])");
@@ -263,9 +302,11 @@ return reply
  * A node that has restarted grants nothing before its time, not to a waiter either: only who knows its record may grant.
  *
  * KEYS: key, node record, queue, waiters. ARGV: id, what the node record has to say or '', channel of turns where it is not
- * the usual one. Reply: 1, or 0 when it was not ours.
+ * the usual one. Reply: 1, or 0 when it was not ours; alone -1, as
+ * it may be in the queue still.
  */
-export const RELEASE = new Script(`
+export const RELEASE = new Script(
+  `
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
   redis.call('zrem', KEYS[3], ARGV[1])
   return 0
@@ -279,7 +320,18 @@ if not holder then
   redis.call('del', KEYS[1])
 end
 return 1
-`);
+`,
+  new Script(`
+if redis.call('get', KEYS[1]) ~= ARGV[1] then
+  return -1
+end
+redis.call('del', KEYS[1])
+return 1
+`),
+);
+
+/** Leaves the queue of a lock, where {@link RELEASE} did so much for the key alone. KEYS: queue. ARGV: id. */
+export const LEAVE = new Script("return redis.call('zrem', KEYS[1], ARGV[1])");
 
 /**
  * Takes the key away from a holder, and keeps everybody else off it while that one may still act on an earlier answer, but for no

@@ -1,11 +1,12 @@
 import type { Answer, Ballot } from './ballot.js';
 import type { RedisClient } from './clients.js';
+import { counterOf, queueOf } from './keys.js';
 import type { ElectedNode } from './electorate.js';
 import { NodeError } from './node-error.js';
 import { Exchange, Rank } from './pending.js';
 import type { RedisNode } from './redis-node.js';
-import { callScript, type Script, type ScriptKeys, sendScript } from './script.js';
-import { ACQUIRE, RELEASE } from './scripts.js';
+import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from './script.js';
+import { ACQUIRE, COUNT, LEAVE, RELEASE } from './scripts.js';
 
 /** Told when the answer is on the ballot: whether it is a vote in favour. */
 export type Done = (inFavour: boolean) => void;
@@ -28,9 +29,8 @@ export class Voter {
 
   /** Gives the vote of an acquisition back, where it was given; never rejects. */
   giveBack(ballot: Ballot): Promise<void> {
-    return this.#mayHold(ballot)
-      ? giveBack(this.node.at(ballot.key), ballot.key, ballot.id)
-      : Promise.resolve();
+    if (!this.#mayHold(ballot)) return Promise.resolve();
+    return giveBack(this.node.at(ballot.key), ballot.key, ballot.id);
   }
 
   #ask(ballot: Ballot, done: Done): Question {
@@ -59,8 +59,7 @@ interface Question {
 abstract class Asking extends Exchange {
   constructor(
     protected readonly question: Question,
-    /** Sent whole, where the node has forgotten it. */
-    protected readonly whole: boolean,
+    protected readonly how: Sending,
   ) {
     super();
   }
@@ -70,15 +69,12 @@ abstract class Asking extends Exchange {
   }
 
   onError(error: NodeError): void {
-    if (!this.whole && error.message.startsWith('NOSCRIPT')) this.sendWhole();
+    const how = sendingAfter(this.how, error);
+    if (how) this.sendAgain(how);
     else this.fail(error);
   }
 
-  protected abstract sendWhole(): void;
-
-  protected run(client: RedisClient, script: Script, keys: ScriptKeys, args: string[]): Promise<unknown> {
-    return (this.whole ? sendScript : callScript)(client, script, keys, args);
-  }
+  protected abstract sendAgain(how: Sending): void;
 
   protected answer(answer: Answer): void {
     const { ballot, index, done } = this.question;
@@ -96,10 +92,10 @@ class Acquisition extends Asking {
   constructor(
     question: Question,
     private readonly ttl: number,
-    whole = false,
+    how = BY_NAME,
     private readonly again = false,
   ) {
-    super(question, whole);
+    super(question, how);
   }
 
   get rank(): Rank {
@@ -138,12 +134,13 @@ class Acquisition extends Asking {
     const args = [ballot.id, String(this.ttl), String(node.notAfter(this.sentAt)), node.mark, String(alive)];
     if (before !== '' || hint !== undefined || node.sharded)
       args.push(before, String(hint ?? ''), String(tokens), node.turnChannel(ballot.key));
-    return this.run(client, ACQUIRE, hint === undefined ? keys.plain : keys.counting, args);
+    return runScript(client, ACQUIRE, hint === undefined ? keys.plain : keys.counting, args, this.how);
   }
 
   onReply(reply: unknown): void {
     const { node } = this.question;
-    if (!Array.isArray(reply)) return this.#taken(Number(reply));
+    if (!Array.isArray(reply))
+      return this.how.alone ? this.#count(Number(reply)) : this.#taken(Number(reply));
     const [status, now, third] = numbers(reply);
     if (status === 1) return this.#taken(now, third);
     node.observe(now, this.sentAt);
@@ -162,23 +159,39 @@ class Acquisition extends Asking {
     this.question.done(true);
   }
 
-  protected sendWhole(): void {
-    new Acquisition(this.question, this.ttl, true).begin();
+  /** The key is ours, and its counter, which may be at another server, has not been asked yet. */
+  #count(now: number): void {
+    const { node, ballot } = this.question;
+    const { hint, tokens = 1 } = ballot.terms;
+    if (hint === undefined) return this.#taken(now);
+    node.run(
+      COUNT,
+      new ScriptKeys([counterOf(ballot.key)]),
+      [String(hint), String(tokens)],
+      (token) => this.#taken(now, Number(token)),
+      // Whatever Redis said, it has the key for us.
+      ({ message, code }) => this.fail(new NodeError(message, { code })),
+      Rank.acquisition,
+    );
+  }
+
+  protected sendAgain(how: Sending): void {
+    new Acquisition(this.question, this.ttl, how, this.again).begin();
   }
 
   /** Reads the node's record and its time, and asks again; the second time it is given up for that reason. */
   #enrol(reason: () => NodeError): void {
     if (this.again) return this.fail(reason());
     this.question.node.enrol(
-      () => new Acquisition(this.question, this.ttl, this.whole, true).begin(),
+      () => new Acquisition(this.question, this.ttl, this.how, true).begin(),
       (error) => this.fail(error),
     );
   }
 }
 
 class Release extends Asking {
-  constructor(question: Question, whole = false) {
-    super(question, whole);
+  constructor(question: Question, how = BY_NAME) {
+    super(question, how);
   }
 
   get rank(): Rank {
@@ -188,15 +201,15 @@ class Release extends Asking {
   send(client: RedisClient): Promise<unknown> {
     const { node, ballot } = this.question;
     const { plain } = node.lockKeys.of(ballot.key);
-    return this.run(client, RELEASE, plain, releaseArgs(node, ballot.key, ballot.id));
+    return runScript(client, RELEASE, plain, releaseArgs(node, ballot.key, ballot.id), this.how);
   }
 
   onReply(reply: unknown): void {
     this.answer(Number(reply) === 1 ? 'yes' : 'gone');
   }
 
-  protected sendWhole(): void {
-    new Release(this.question, true).begin();
+  protected sendAgain(how: Sending): void {
+    new Release(this.question, how).begin();
   }
 
   protected override fail(error: NodeError): void {
@@ -213,7 +226,17 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
       RELEASE,
       node.lockKeys.of(key).plain,
       releaseArgs(node, key, id),
-      () => resolve(),
+      (reply) => {
+        if (Number(reply) !== -1) return resolve();
+        node.run(
+          LEAVE,
+          new ScriptKeys([queueOf(key)]),
+          [id],
+          () => resolve(),
+          () => resolve(),
+          Rank.release,
+        );
+      },
       (error) => {
         if (!error.answered) node.owe(key, id);
         resolve();

@@ -332,7 +332,8 @@ export class WaiterQueue {
             node.record?.forget();
             return enrol();
           }
-          for (const [at, look] of looks.entries()) this.#tell(look, seen[at] ?? ['', 0], since);
+          const moving = Number(status) === 4;
+          for (const [at, look] of looks.entries()) this.#tell(look, seen[at] ?? ['', 0], since, moving);
           resolve();
         },
         // What it means that the node does not answer is told by `suspect`.
@@ -341,11 +342,15 @@ export class WaiterQueue {
     });
   }
 
-  /** What the node said of one lock. */
+  /**
+   * What the node said of one lock.
+   * @param moving nobody is granted it when it is free, as its queue may be at another server
+   */
   #tell(
     { line, waiters }: Look,
     [holder, pttl, ...missing]: readonly [string, unknown, ...string[]],
     since: Moment,
+    moving: boolean,
   ): void {
     const ms = Number(pttl);
     line.looked(since.monotonic, ms);
@@ -356,7 +361,11 @@ export class WaiterQueue {
     let someLost = false;
     for (const waiter of waiters) {
       if (waiter.line !== line || !waiter.queued || waiter === granted) continue;
-      if (gone.has(waiter.id)) {
+      if (moving && holder === '') {
+        void this.leave(waiter);
+        waiter.lost();
+        someLost = true;
+      } else if (gone.has(waiter.id)) {
         this.remove(waiter);
         waiter.lost();
         someLost = true;

@@ -1,0 +1,188 @@
+import type { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import {
+  freshName,
+  granted,
+  recordingContext,
+  renewed,
+  request,
+  SuiteWaiter,
+} from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { beginMove, type Move, startCluster } from '../../support/redis-deployments.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { stopAllRedis } from '../../support/redis-server.js';
+
+const TAG = 'moving';
+
+/** How far a slot has moved while something is done with its locks. */
+const STAGES: Record<string, (move: Move) => unknown> = {
+  'is about to move': () => undefined,
+  'has moved all its keys': (move) => move.keys(),
+  'has moved the key of the lock alone': (move) => move.keys((key) => key.startsWith('coordination:lock:')),
+  'has moved all but the key of the lock': (move) =>
+    move.keys((key) => !key.startsWith('coordination:lock:')),
+};
+
+let drivers: RedisDriver[];
+let url: string;
+let contexts: ReturnType<typeof recordingContext>[];
+let move: () => Promise<Move>;
+let admins: Redis[];
+
+beforeEach(async () => {
+  drivers = [];
+  contexts = [];
+  const cluster = await startCluster();
+  ({ url } = cluster);
+  admins = cluster.masters.map((server) => server.client());
+  move = () => beginMove(cluster.masters, TAG);
+});
+
+afterEach(async () => {
+  // Whatever happens to one slot is no outage, of all or of one server.
+  expect(contexts.flatMap(({ changes }) => changes.map(({ state }) => state))).toEqual(
+    contexts.map(() => 'up'),
+  );
+  expect(contexts.flatMap(({ warnings }) => warnings)).toEqual([]);
+  await Promise.all(drivers.map((driver) => driver.stop()));
+  await stopAllRedis();
+});
+
+async function started(): Promise<RedisDriver> {
+  const context = recordingContext();
+  // Shorter than a slot is on its way.
+  const driver = driverOn(url, context, { commandTimeout: 1000 });
+  drivers.push(driver);
+  contexts.push(context);
+  await driver.start();
+  return driver;
+}
+
+const fresh = (): string => freshName(`{${TAG}}`);
+
+async function holderOf(name: string): Promise<string | null> {
+  for (const admin of admins) {
+    const holder = await admin
+      .multi()
+      .call('asking')
+      .get(`coordination:lock:${name}`)
+      .exec()
+      .catch(() => null);
+    const value = holder?.at(-1)?.[1];
+    if (typeof value === 'string') return value;
+  }
+  return null;
+}
+
+describe.each(Object.entries(STAGES))('while the slot of a lock %s', (_stage, go) => {
+  it('the lock is taken by one, and released', async () => {
+    const [a, b] = [await started(), await started()];
+    const moving = await move();
+    await go(moving);
+    const name = fresh();
+    const grant = granted(await a.tryAcquire(request(name)));
+    expect((await b.tryAcquire(request(name))).granted).toBe(false);
+    expect(await a.isOwner(grant)).toBe(true);
+    expect(await a.release(grant)).toBe(true);
+    const next = granted(await b.tryAcquire(request(name)));
+    expect(await a.release(grant)).toBe(false);
+    await moving.end();
+    expect((await a.tryAcquire(request(name))).granted).toBe(false);
+    expect(await renewed(b, next, 10_000)).toBe(true);
+    expect(await b.release(next)).toBe(true);
+  });
+
+  it('leases from before are renewed, released and broken', async () => {
+    const [a, b] = [await started(), await started()];
+    const names = [fresh(), fresh(), fresh()];
+    const [kept, freed, broken] = (await Promise.all(names.map((name) => a.tryAcquire(request(name))))).map(
+      granted,
+    );
+    const moving = await move();
+    await go(moving);
+    const outcomes = await a.renew([kept!, freed!, broken!], 60_000);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['renewed', 'renewed', 'renewed']);
+    expect(await a.release(freed!)).toBe(true);
+    granted(await b.tryAcquire(request(freed!.name)));
+    expect(await b.break(broken!.name)).toBe(true);
+    await moving.end();
+    expect(await renewed(a, kept!, 60_000)).toBe(true);
+    expect((await b.tryAcquire(request(kept!.name))).granted).toBe(false);
+  });
+
+  it('a waiter from before gets the lock when it is released, and leaves nothing behind', async () => {
+    const [a, b] = [await started(), await started()];
+    const name = fresh();
+    const grant = granted(await a.tryAcquire(request(name)));
+    const waiter = new SuiteWaiter(b, name);
+    await waiter.lineUp();
+    const moving = await move();
+    await go(moving);
+    expect(await a.release(grant)).toBe(true);
+    const next = await waiter.turn();
+    expect(await b.isOwner(next)).toBe(true);
+    await moving.end();
+    expect(await b.release(next)).toBe(true);
+    // Nobody is left in its queue who would be granted it for a moment.
+    granted(await a.tryAcquire(request(name)));
+  });
+
+  it('who begins to wait then gets the lock, during the move or after it', async () => {
+    const [a, b] = [await started(), await started()];
+    const [during, after] = [fresh(), fresh()];
+    const grants = (await Promise.all([during, after].map((name) => a.tryAcquire(request(name))))).map(
+      granted,
+    );
+    const moving = await move();
+    await go(moving);
+    const waiters = [during, after].map((name) => new SuiteWaiter(b, name));
+    for (const waiter of waiters) await waiter.lineUp();
+    await a.release(grants[0]!);
+    await b.release(await waiters[0]!.turn());
+    await moving.end();
+    await a.release(grants[1]!);
+    await b.release(await waiters[1]!.turn());
+  });
+
+  it('tokens grow', async () => {
+    const [a, b] = [await started(), await started()];
+    const name = fresh();
+    const ask = { ...request(name), fencing: true };
+    let last = 0;
+    const grow = async (driver: RedisDriver): Promise<void> => {
+      const grant = granted(await driver.tryAcquire(ask));
+      expect(grant.fencingToken).toBeGreaterThan(last);
+      last = grant.fencingToken ?? 0;
+      await driver.release(grant);
+    };
+    await grow(a);
+    const moving = await move();
+    await go(moving);
+    await grow(b);
+    await grow(a);
+    await moving.end();
+    await grow(b);
+  });
+});
+
+describe('while a slot moves under load', () => {
+  it('no other lock waits for it', async () => {
+    const [a, b] = [await started(), await started()];
+    const held = granted(await a.tryAcquire(request(fresh())));
+    const moving = await move();
+    const end = performance.now() + 2500;
+    while (performance.now() < end) {
+      const start = performance.now();
+      await b.release(granted(await b.tryAcquire(request(freshName()))));
+      expect(performance.now() - start).toBeLessThan(800);
+      await b.release(granted(await b.tryAcquire(request(fresh()))));
+    }
+    await moving.keys();
+    expect(await renewed(a, held, 10_000)).toBe(true);
+    await moving.end();
+    expect(await renewed(a, held, 10_000)).toBe(true);
+    await eventually(async () => (await holderOf(held.name)) === held.id);
+  });
+});
