@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   checkedKeys,
@@ -35,12 +36,15 @@ function texts(pieces: readonly string[], most: number): string[] {
 
 const companions = (key: string): string[] => [queueOf(key), waitersOf(key), counterOf(key)];
 
+const LONG = 'long'.repeat(40);
+
 /** Braces in every order, and what a companion looks like. */
 const KEYS = [
   ...texts(['{', '}', 'x', '0'], 6),
   ...texts(['{', '}', 'é', '\n', ':'], 4),
   ...texts(['coordination:queue:', 'coordination:lock:', '{', '}', 'x'], 4),
   ...texts(['x', '{x}', 'y', '{y}'], 3),
+  ...texts(['{', '}', LONG, `${LONG}é`, 'x'], 4),
 ];
 
 describe('the keys beside a lock', () => {
@@ -48,6 +52,13 @@ describe('the keys beside a lock', () => {
     const keys = [...new Set(KEYS)];
     const all = keys.flatMap(companions);
     expect(new Set(all).size).toBe(all.length);
+  });
+
+  it('are no longer for a key that is', () => {
+    const digest = createHash('sha256').update(LONG).digest('hex');
+    expect(counterOf(LONG)).toMatch(new RegExp(`^coordination:fence:\\{\\d+\\}${digest}$`));
+    for (const key of KEYS)
+      for (const each of [...companions(key), shardedTurnChannel(key)]) expect(each.length).toBeLessThan(250);
   });
 
   it('are in the slot of its key, and so is the channel of its turns', () => {

@@ -4,6 +4,7 @@ import { type SlotRange, slotRanges } from './cluster-map.js';
 import { SLOTS, slotOf } from './cluster-slot.js';
 import { hashTagOf } from './keys.js';
 import { cleanError, NodeError } from './node-error.js';
+import type { Connection } from './connection.js';
 import type { ClusterPlan, ServerPlan } from './node-plans.js';
 import { Exchange, type Rank } from './pending.js';
 import type { RedisClient } from './clients.js';
@@ -62,6 +63,8 @@ export class ClusterNode {
   /** Masters and replicas, as far as they were heard of. */
   #known: readonly HostAndPort[] = [];
   #looking: Promise<void> | undefined;
+  /** Over which the servers are asked for nothing else. */
+  #asking: readonly Connection[] = [];
   #looks = 0;
   #again: Timer | undefined;
   #refusal = new NodeError('is not connected yet', { sent: false });
@@ -111,7 +114,8 @@ export class ClusterNode {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#again?.cancel();
-    await Promise.all([this.#nobody, ...this.#servers.values()].map((server) => server.stop()));
+    const parts = [this.#nobody, ...this.#servers.values(), ...this.#asking];
+    await Promise.all(parts.map((part) => part.stop()));
     await this.#looking?.catch(() => undefined);
   }
 
@@ -242,13 +246,15 @@ export class ClusterNode {
       const connection = this.#plan.serverAt(address).connect({ verify, onUp: idle, onDown: idle });
       return { connection, ranges: connection.start().then(() => slotRanges(reply, address)) };
     });
+    this.#asking = tries.map(({ connection }) => connection);
     try {
       return await Promise.any(tries.map(({ ranges }) => ranges));
     } catch (error) {
       const reasons = error instanceof AggregateError ? error.errors.map((each) => cleanError(each)) : [];
       throw reasons.find(({ answered }) => answered) ?? reasons[0] ?? cleanError(error);
     } finally {
-      await Promise.all(tries.map(({ connection }) => connection.stop()));
+      await Promise.all(this.#asking.map((connection) => connection.stop()));
+      this.#asking = [];
     }
   }
 

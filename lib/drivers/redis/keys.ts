@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { shown } from '../../common/checks.js';
 import { InvalidOptionsError } from '../../errors.js';
 import { digitsInSlotOf } from './cluster-slot.js';
@@ -8,6 +9,12 @@ const OURS = 'coordination:';
 
 /** How the keys of locks begin among them. */
 export const OUR_LOCKS = `${OURS}lock:`;
+
+/**
+ * A key that is longer is not repeated beside itself, where it would stay for as long as a fencing counter does. Whoever makes the
+ * names of locks would fill Redis with it.
+ */
+const LONGEST = 100;
 
 /** Where one process is told that it is its turn; followed by the process. */
 export const TURN_CHANNEL = 'coordination:turn:';
@@ -66,17 +73,23 @@ export function waitersOf(key: string): string {
  * A key of its own for each lock's key, in the same slot of a Cluster.
  *
  * What stands in the first braces gives the slot. The lock's key follows them, unless it is what stands in them: then it has
- * no closing brace, and the key ends with the first one. So the lock's key can be read off, and two locks share no key.
+ * no closing brace, and the key ends with the first one. So the lock's key can be read off, and two locks share no key. For a long
+ * one stands its digest, which has no braces, and so is no lock's key that stands there.
  */
 function beside(what: string, key: string): string {
   const tag = tagFor(key);
+  if (key.length > LONGEST) return `${OURS}${what}:{${digitsInSlotOf(hashTagOf(key))}}${digestOf(key)}`;
   return tag === key ? `${OURS}${what}:{${tag}}` : `${OURS}${what}:{${tag}}${key}`;
+}
+
+function digestOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
 }
 
 /** What stands in the braces of a key in the slot of this one; it has no closing brace. */
 function tagFor(key: string): string {
   const tag = hashTagOf(key);
-  return tag.includes('}') ? digitsInSlotOf(tag) : tag;
+  return tag.includes('}') || tag.length > LONGEST ? digitsInSlotOf(tag) : tag;
 }
 
 /**
