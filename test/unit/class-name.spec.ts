@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { LockScope } from 'nestjs-coordination';
 import { classNameOf } from '../../lib/lock/class-name.js';
@@ -10,7 +11,7 @@ function nameOf(constructor: Function): string {
 
 /** A class as a build leaves it. */
 function built(source: string): Function {
-  return new Function(`${source}; return exported;`)() as Function;
+  return runInThisContext(`(() => { ${source}; return exported; })()`) as Function;
 }
 
 describe('the name of a class in lock names', () => {

@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { parametersOf } from '../../lib/synchronized/parameter-names.js';
 
@@ -146,11 +147,9 @@ describe('the parameters of a method', () => {
   });
 
   it('have literal defaults that a coverage tool has put a counter before', () => {
-    const counter = { b: [0] };
-    const covered = new Function(
-      'counter',
-      'return class { list(page = (counter.b[0]++, 1), size = (counter.b[0]++, Math.max(1, 2))) {} }',
-    )(counter) as { prototype: object };
+    const covered = runInThisContext(
+      '(class { list(page = (counter.b[0]++, 1), size = (counter.b[0]++, Math.max(1, 2))) {} })',
+    ) as { prototype: object };
     const [page, size] = parametersOf(covered.prototype, 'list') ?? [];
     expect([page?.default?.value, size?.default, size?.computedDefault]).toEqual([1, undefined, true]);
   });

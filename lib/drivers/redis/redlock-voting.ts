@@ -118,7 +118,7 @@ export class RedlockVoting {
     }
     try {
       if (!this.#electorate.isSure(ballot.askedAt ?? 0))
-        await this.#electorate.checkList(`take the lock "${name}"`);
+        await this.#electorate.checkList(`take the lock ${quoted(name)}`);
       if (tokens === 0) return this.#granted(candidacy, ballot, start);
       return this.#granted(candidacy, ballot, start, await this.#tokens.agree(name, ballot));
     } catch (error) {

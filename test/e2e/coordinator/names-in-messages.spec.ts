@@ -40,7 +40,7 @@ describe.each(['memory', 'file', 'redis'] as const)('a name that is made to dece
     };
     const refusal = (): string => {
       try {
-        return String(coordinator.getLock(NAME));
+        return coordinator.getLock(NAME).name;
       } catch (error) {
         return (error as Error).message;
       }
