@@ -5,7 +5,10 @@ export default defineConfig({
   // Nest reads parameter and return types from the metadata that legacy decorators emit.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   resolve: {
-    alias: { 'nestjs-coordination': fileURLToPath(new URL('./lib/index.ts', import.meta.url)) },
+    alias: {
+      'nestjs-coordination/config': fileURLToPath(new URL('./lib/config/index.ts', import.meta.url)),
+      'nestjs-coordination': fileURLToPath(new URL('./lib/index.ts', import.meta.url)),
+    },
   },
   test: {
     include: ['test/**/*.spec.ts'],

@@ -1,4 +1,3 @@
-export { coordinationConfig } from './coordination.config.js';
 export { CoordinationModule } from './coordination.module.js';
 export type {
   CoordinationAsyncOptions,

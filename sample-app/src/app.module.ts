@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
 import { ConfigModule, type ConfigType } from '@nestjs/config';
 import { ScheduleModule } from '@nestjs/schedule';
-import { CoordinationModule, coordinationConfig } from 'nestjs-coordination';
+import { CoordinationModule } from 'nestjs-coordination';
+import { coordinationConfig } from 'nestjs-coordination/config';
 import { AccessModule } from './access/access.module.js';
 import { SharesModule } from './shares/shares.module.js';
 import { SnapshotsModule } from './snapshots/snapshots.module.js';

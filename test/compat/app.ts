@@ -4,12 +4,12 @@ import { NestFactory } from '@nestjs/core';
 import { ConfigModule } from '@nestjs/config';
 import {
   CoordinationModule,
-  coordinationConfig,
   CoordinatorService,
   currentLease,
   Lock,
   Synchronized,
 } from 'nestjs-coordination';
+import { coordinationConfig } from 'nestjs-coordination/config';
 
 @Injectable()
 class ShareService {

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { CoordinationModule, coordinationConfig, currentLease, Synchronized } from 'nestjs-coordination';
+import { CoordinationModule, currentLease, Synchronized } from 'nestjs-coordination';
+import { coordinationConfig } from 'nestjs-coordination/config';
 
 // Jest's own types are not those of this project.
 declare const test: (name: string, body: () => Promise<void>) => void;

@@ -6,6 +6,8 @@ import { build } from 'vite';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Below node_modules, so that the compiled files find the same packages as the sources do. A directory per process. */
 const OUTPUT = join(ROOT, 'node_modules', '.cache', 'test-fixtures');
+/** This package's own doors, the longer name first: an alias stands for what begins with it, too. */
+const OWN = { 'nestjs-coordination/config': 'config/index.ts', 'nestjs-coordination': 'index.ts' };
 /** What the compiler itself puts in; everything else without a path is a package. */
 const HELPERS = '@oxc-project/runtime';
 
@@ -36,7 +38,9 @@ async function compile(source: string, outDir: string): Promise<string> {
     logLevel: 'error',
     publicDir: false,
     oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
-    resolve: { alias: { 'nestjs-coordination': join(ROOT, 'lib', 'index.ts') } },
+    resolve: {
+      alias: Object.fromEntries(Object.entries(OWN).map(([name, file]) => [name, join(ROOT, 'lib', file)])),
+    },
     build: {
       ssr: source,
       outDir,
@@ -53,7 +57,7 @@ async function compile(source: string, outDir: string): Promise<string> {
 }
 
 function isPackage(id: string): boolean {
-  return !id.startsWith('.') && !isAbsolute(id) && id !== 'nestjs-coordination' && !id.startsWith(HELPERS);
+  return !id.startsWith('.') && !isAbsolute(id) && !(id in OWN) && !id.startsWith(HELPERS);
 }
 
 /** Test processes are ended from outside, so each one tidies up after those before it. */

@@ -1,10 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  coordinationConfig,
-  CoordinationModule,
-  CoordinatorService,
-  InvalidOptionsError,
-} from 'nestjs-coordination';
+import { CoordinationModule, CoordinatorService, InvalidOptionsError } from 'nestjs-coordination';
+import { coordinationConfig } from 'nestjs-coordination/config';
 import {
   type CoordinationOptions,
   OPTION_VARIABLES,

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { coordinationConfig, CoordinationModule, CoordinatorService } from 'nestjs-coordination';
+import { CoordinationModule, CoordinatorService } from 'nestjs-coordination';
+import { coordinationConfig } from 'nestjs-coordination/config';
 import { boot, bootError } from '../../support/boot.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { RedisServer, stopAllRedis } from '../../support/redis-server.js';

@@ -2,7 +2,6 @@ import { Inject, Injectable, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService, type ConfigType } from '@nestjs/config';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
-  coordinationConfig,
   CoordinationModule,
   type CoordinationOptions,
   type CoordinationOptionsFactory,
@@ -12,6 +11,7 @@ import {
   InvalidOptionsError,
   LockCreationFailedError,
 } from 'nestjs-coordination';
+import { coordinationConfig } from 'nestjs-coordination/config';
 import { boot, bootError } from '../../support/boot.js';
 
 const TOKEN = 'PREFIX';

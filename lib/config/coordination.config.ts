@@ -1,12 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { registerAs } from '@nestjs/config';
-import { logSafely } from './common/log-safely.js';
+import { logSafely } from '../common/log-safely.js';
 import {
   type CoordinationOptions,
   OPTION_VARIABLES,
   QUARANTINE_VARIABLE,
   settingsOf,
-} from './coordination.options.js';
+} from '../coordination.options.js';
 
 const VARIABLE_PREFIX = 'COORDINATION_';
 

@@ -1,0 +1,1 @@
+export { coordinationConfig } from './coordination.config.js';
