@@ -1,5 +1,6 @@
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { coordinationConfig, CoordinatorService, type CoordinationOptions } from 'nestjs-coordination';
+import { CoordinatorService, type CoordinationOptions } from 'nestjs-coordination';
+import { coordinationConfig } from 'nestjs-coordination/config';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { recordingContext } from '../../support/driver-suite.js';
 import { type RedisServer, startRedis, stopAllRedis } from '../../support/redis-server.js';
