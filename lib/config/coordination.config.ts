@@ -36,7 +36,7 @@ export const coordinationConfig = registerAs('coordination', (): CoordinationOpt
 
 /** A misspelt variable would leave its option at the default. */
 function warnOfUnknownVariables(): void {
-  const known: readonly string[] = Object.values(OPTION_VARIABLES);
+  const known: readonly string[] = [...Object.values(OPTION_VARIABLES), QUARANTINE_VARIABLE];
   const unknown = Object.keys(process.env).filter(
     (name) => name.startsWith(VARIABLE_PREFIX) && !known.includes(name),
   );
