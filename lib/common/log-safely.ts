@@ -6,6 +6,10 @@ export function logSafely(write: () => void): void {
   try {
     write();
   } catch (error) {
-    process.emitWarning(`nestjs-coordination: the application's logger failed: ${String(error)}`);
+    reportLogFailure(error);
   }
+}
+
+export function reportLogFailure(error: unknown): void {
+  process.emitWarning(`nestjs-coordination: the application's logger failed: ${String(error)}`);
 }

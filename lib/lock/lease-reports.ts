@@ -1,5 +1,5 @@
 import type { Clock } from '../common/clock.js';
-import { logSafely } from '../common/log-safely.js';
+import { logSafely, reportLogFailure } from '../common/log-safely.js';
 import { outsideCalls } from '../common/own-context.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import type { Driver } from '../drivers/driver.js';
@@ -120,7 +120,11 @@ export class LeaseReports {
   }
 
   #debug(message: () => string): void {
-    logSafely(() => this.context.log.debug(message));
+    try {
+      this.context.log.debug(message);
+    } catch (error) {
+      reportLogFailure(error);
+    }
   }
 
   #about(lock: string): { lock: string; memberId: string; at: number } {

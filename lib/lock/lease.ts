@@ -235,24 +235,33 @@ export class HeldLease implements Lease {
     return `Lease ${inspect(this.toJSON(), options)}`;
   }
 
-  async #finish(): Promise<LeaseEnd> {
+  /** Not `async`: such a function takes much memory each time. */
+  #finish(): Promise<LeaseEnd> {
     const heldUntilNow = this.held;
     // Before the release is sent: nothing may be sent for it afterwards.
     if (heldUntilNow) this.#state = 'releasing';
-    let end: LeaseEnd;
+    let freeing: Promise<boolean>;
     try {
       // A lost lease is given back too, best effort: what is stored for it may outlive it by the drift.
-      const freeing = this.keeper.release(this);
-      // While that is on its way, as it need not wait for this.
-      if (heldUntilNow) this.keeper.onLeft(this);
-      const freed = await freeing;
-      // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
-      const inTime = heldUntilNow && (freed || this.#deadline.over);
-      if (heldUntilNow && !inTime) this.#loseAtRelease();
-      end = { kind: inTime ? 'released' : 'lost' };
+      freeing = this.keeper.release(this);
     } catch (error) {
-      end = heldUntilNow ? { kind: 'unconfirmed', error } : { kind: 'lost' };
+      freeing = Promise.reject(error);
     }
+    // While that is on its way, as it need not wait for this.
+    if (heldUntilNow) this.keeper.onLeft(this);
+    return freeing.then(
+      (freed) => {
+        // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
+        const inTime = heldUntilNow && (freed || this.#deadline.over);
+        if (heldUntilNow && !inTime) this.#loseAtRelease();
+        return this.#ended(heldUntilNow, { kind: inTime ? 'released' : 'lost' });
+      },
+      (error: unknown) =>
+        this.#ended(heldUntilNow, heldUntilNow ? { kind: 'unconfirmed', error } : { kind: 'lost' }),
+    );
+  }
+
+  #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
     if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
     this.keeper.onReleased(this, end);
     this.onGivenBack?.();

@@ -86,6 +86,12 @@ class Chain {
     return first;
   }
 
+  /** Whether that is true of one. */
+  some(isMeant: (exchange: Exchange) => boolean): boolean {
+    for (let each = this.first; each; each = each.next) if (isMeant(each)) return true;
+    return false;
+  }
+
   /** Takes out those of which that is true, at most so many. */
   takeOut(isMeant: (exchange: Exchange) => boolean, most = Infinity): Exchange[] {
     const out: Exchange[] = [];
@@ -308,7 +314,9 @@ export class PendingCommands {
     this.#dropped = now;
     const isUnwanted = ({ unwanted }: Exchange): boolean => unwanted !== undefined;
     // What is told to very many at once keeps the event loop from all else.
-    const dropped = this.#waiting.flatMap((chain) => chain.takeOut(isUnwanted, WINDOW));
+    const dropped = this.#waiting.flatMap((chain) =>
+      chain.some(isUnwanted) ? chain.takeOut(isUnwanted, WINDOW) : [],
+    );
     this.#queued -= dropped.length;
     for (const exchange of dropped) this.#giveUp(exchange, exchange.unwanted as NodeError);
   }

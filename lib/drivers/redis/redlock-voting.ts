@@ -169,7 +169,7 @@ export class RedlockVoting {
     grant.standing?.end();
     const ballot = new Ballot(key, grant.id, 'release', this.#voters.length);
     return this.#redlock
-      .release(held(ballot, grant))
+      .free(ballot)
       .then(confirmed, (error: unknown) =>
         this.#denied(`release the lock ${quoted(grant.name)}`, ballot, error).then((denied) => !denied),
       );
@@ -206,11 +206,6 @@ function confirmed(): true {
 /** Redlock takes whole ms only. */
 function wholeMs(ttl: number): number {
   return Math.max(1, Math.floor(ttl));
-}
-
-/** A lease in Redlock's form. Whether it is over is the caller's to know, on a better clock than Redlock's. */
-function held(ballot: Ballot, grant: Grant): { resources: Ballot[]; value: string; expiration: number } {
-  return { resources: [ballot], value: grant.id, expiration: Number.POSITIVE_INFINITY };
 }
 
 /** Redlock settles at a majority; this waits for the rest, which is bounded by the nodes' command time-outs. */

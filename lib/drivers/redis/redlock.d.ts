@@ -7,11 +7,9 @@ declare module 'redlock' {
     readonly retryCount: number;
   }
 
-  /** How one attempt on all clients ended. */
-  interface Attempt {
-    readonly vote: 'for' | 'against';
-    /** Settles when every vote is in; for the caller, Redlock only passes it on. */
-    readonly stats?: Promise<unknown>;
+  /** What came of an operation that a majority was for. */
+  interface Executed {
+    readonly attempts: readonly Promise<unknown>[];
   }
 
   interface HeldLock<Resource> {
@@ -24,6 +22,7 @@ declare module 'redlock' {
   export class ExecutionError extends Error {
     /** Settle when every vote of the attempt is in. */
     readonly attempts: readonly Promise<unknown>[];
+    constructor(message: string, attempts: readonly Promise<unknown>[]);
   }
 
   export default class Redlock<Resource> {
@@ -32,11 +31,7 @@ declare module 'redlock' {
     release(lock: HeldLock<Resource>): Promise<unknown>;
     /** Draws the id of an acquisition. */
     protected _random(): string;
-    /** Runs a script on all clients, once: resolves as soon as a majority is for it, or against it. */
-    protected _attemptOperation(
-      script: unknown,
-      resources: [Resource],
-      args: [string, number?],
-    ): Promise<Attempt>;
+    /** Runs a script on all clients: resolves as soon as a majority is for it, or rejects with an `ExecutionError`. */
+    protected _execute(script: unknown, resources: [Resource], args: [string, number?]): Promise<Executed>;
   }
 }

@@ -97,23 +97,34 @@ export function sendScript(
   return client.eval(text, names.length, ...names, ...args);
 }
 
-/** As `evalsha` sends it. Its `args` are complete too, for who looks at commands. */
+/** As `evalsha` sends it. */
 class ScriptCall extends Command {
   readonly #script: Script;
   readonly #keys: ScriptKeys;
   readonly #rest: readonly string[];
 
+  static {
+    // Complete, for who looks at commands; nobody else needs them in a list.
+    Object.defineProperty(this.prototype, 'args', {
+      get(this: ScriptCall) {
+        // Not yet while ioredis makes the command.
+        return #rest in this ? [this.#script.sha].concat(this.#keys.args, this.#rest) : [];
+      },
+      set: () => undefined,
+    });
+  }
+
   constructor(script: Script, keys: ScriptKeys, args: readonly string[]) {
     super('evalsha', [], AS_TEXT);
-    // Not spread: V8 needs several times as long for that.
-    this.args = [script.sha].concat(keys.args, args);
     this.#script = script;
     this.#keys = keys;
     this.#rest = args;
   }
 
   override toWritable(): string {
-    let text = `*${this.args.length + 1}\r\n` + this.#script.encoded + this.#keys.encoded;
+    // The name of the command and of the script stand before the keys.
+    const count = 2 + this.#keys.args.length + this.#rest.length;
+    let text = `*${count}${END}` + this.#script.encoded + this.#keys.encoded;
     for (const arg of this.#rest) text = text + beginning(arg) + arg + END;
     return text;
   }

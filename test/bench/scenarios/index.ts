@@ -1,9 +1,11 @@
 import type { Scenario } from '../scenario.js';
+import { manyAtOnce } from './at-once.js';
 import { hugeCrowd, largeCrowd } from './crowd.js';
 import { filePair } from './file-pair.js';
 import { growthWithNames } from './growth-names.js';
 import { growthWithNodes } from './growth-nodes.js';
 import { growthWithWaiters } from './growth-waiters.js';
+import { namesInFlight } from './in-flight.js';
 import { manyKeys } from './keys.js';
 import { killedProcess } from './killed.js';
 import { heldLeases } from './leases.js';
@@ -23,6 +25,10 @@ export const scenarios: readonly Scenario[] = [
   redisUsing,
   manyKeys(1),
   manyKeys(3),
+  manyAtOnce(1, 20_000),
+  manyAtOnce(1, 50_000),
+  manyAtOnce(3, 20_000),
+  namesInFlight,
   localWaiters,
   redisWaiters(1),
   redisWaiters(3),
