@@ -110,7 +110,9 @@ class ScriptCall extends Command {
         // Not yet while ioredis makes the command.
         return #rest in this ? [this.#script.sha].concat(this.#keys.args, this.#rest) : [];
       },
-      set: () => undefined,
+      set() {
+        // What ioredis puts there is empty.
+      },
     });
   }
 
