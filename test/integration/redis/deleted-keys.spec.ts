@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Redis } from 'ioredis';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { type RedisServer, startRedis, stopAllRedis } from '../../support/redis-server.js';
 
@@ -14,8 +15,8 @@ const drivers: RedisDriver[] = [];
 
 afterEach(async () => {
   await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
-  await stopAllRedis();
 });
+afterAll(stopAllRedis);
 
 async function started(
   { url }: RedisServer,
@@ -51,38 +52,60 @@ const DELETIONS: [string, (client: Redis) => Promise<unknown>][] = [
   ['FLUSHALL and CONFIG RESETSTAT', (client) => client.flushall().then(() => client.config('RESETSTAT'))],
 ];
 
-describe.each(['', 'shop:'])('with the prefix "%s", a node whose keys have been deleted', (prefix) => {
+/** So short that a server is soon older than that, s. */
+const OLD = 6;
+
+describe.each(['', 'shop:'])('with the prefix "%s", an old node whose keys have been deleted', (prefix) => {
+  let server: RedisServer | undefined;
+  const settings = { prefix, ttl: (OLD - 2) * 1000 };
+  const beginTo = (): Promise<RedisDriver> => started(server as RedisServer, settings);
+
+  // As if nobody had used it yet: it is then as old as its server, unless somebody or something tells that it was used.
+  beforeEach(async () => {
+    server ??= await startRedis();
+    const client = server.client();
+    await client.flushall();
+    await client.script('FLUSH');
+    await client.config('RESETSTAT');
+    await eventually(async () => {
+      const info = await client.info('server');
+      return Number(/uptime_in_seconds:(\d+)/.exec(info)?.[1]) > OLD;
+    });
+  });
+  afterAll(stopAllRedis);
+
   it.each(DELETIONS)('by %s grants nothing to who was connected', async (_how, remove) => {
-    const server = await startRedis();
-    const [one, two] = [await started(server, { prefix }), await started(server, { prefix })];
+    const [one, two] = [await beginTo(), await beginTo()];
     const name = `${prefix}${freshName()}`;
-    granted(await one.tryAcquire(request(name, TTL)));
-    await remove(server.client());
-    expect(await refusal(two, name)).toMatch(/grants nothing for another \d+ ms: it has lost its keys/);
-    expect(await refusal(one)).toMatch(/grants nothing/);
+    granted(await one.tryAcquire(request(name, settings.ttl)));
+    await remove(server!.client());
+    expect(await refusal(two, name, settings.ttl)).toMatch(
+      /grants nothing for another \d+ ms: it has lost its keys/,
+    );
+    expect(await refusal(one, freshName(), settings.ttl)).toMatch(/grants nothing/);
   });
 
   it.each(DELETIONS)('by %s grants nothing to who comes first and is new', async (_how, remove) => {
-    const server = await startRedis();
-    const one = await started(server, { prefix });
+    const one = await beginTo();
     const name = `${prefix}${freshName()}`;
-    granted(await one.tryAcquire(request(name, TTL)));
-    await remove(server.client());
-    const newer = await started(server, { prefix });
-    expect(await refusal(newer, name)).toMatch(/grants nothing for another \d+ ms: it has lost its keys/);
+    granted(await one.tryAcquire(request(name, settings.ttl)));
+    await remove(server!.client());
+    const newer = await beginTo();
+    expect(await refusal(newer, name, settings.ttl)).toMatch(
+      /grants nothing for another \d+ ms: it has lost its keys/,
+    );
   });
 
   it('grants nothing either when its scripts are gone too and a new one comes first, once it has heard of who knew', async () => {
-    const server = await startRedis();
-    const one = await started(server, { prefix });
+    const one = await beginTo();
     const name = `${prefix}${freshName()}`;
-    granted(await one.tryAcquire(request(name, TTL)));
-    const client = server.client();
+    granted(await one.tryAcquire(request(name, settings.ttl)));
+    const client = server!.client();
     await deleteAll(client);
     await client.script('FLUSH');
-    const newer = await started(server, { prefix });
-    await one.announce('member', TTL);
-    await expect.poll(() => refusal(newer, name).catch(() => '')).toMatch(/grants nothing/);
+    const newer = await beginTo();
+    await one.announce('member', settings.ttl);
+    await expect.poll(() => refusal(newer, name, settings.ttl).catch(() => '')).toMatch(/grants nothing/);
   });
 });
 
