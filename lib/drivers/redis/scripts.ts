@@ -463,6 +463,7 @@ record = string.format('%s %s %.0f %.0f %.0f %.0f', run, ARGV[1], born, longest,
 if ARGV[10] ~= '' then
   return { 1, now * 1000, record }
 end
+redis.call('pexpire', KEYS[2], day)
 for i = 1, #told do
   local it = told[i]
   local itssat = math.max(it[5], born + sat - it[3])
