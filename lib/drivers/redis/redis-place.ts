@@ -172,8 +172,8 @@ export class RedisPlace implements Place, EntryOwner {
     const { electorate, voting, queue } = this.#context;
     const entry = this.#entry as Entry;
     const { name, ttl, tokens } = candidacy;
-    // A clock that jumped may have ended the lease of somebody else.
-    const trusted = this.#nodeOf(entry)?.refusal === undefined;
+    // A clock that jumped may have ended the lease of somebody else, and a young node may have forgotten one that is as long.
+    const trusted = this.#nodeOf(entry)?.refusalFor(ttl) === undefined;
     const ms = Math.min(SHORT_GRANT, ttl);
     if (electorate.nodes.length === 1 && tokens === 0 && trusted && entry.age + entry.trip < FRESH * ms) {
       this.#end();

@@ -222,3 +222,21 @@ describe('a longer ttl on a young node', () => {
     expect(await refusal(short, name, 1000)).toMatch(/grants nothing for another 3[56]\d{5} ms/);
   });
 });
+
+it('grants a long lease to nobody too soon, nor to who lines up behind another one of its process', async () => {
+  const server = await startRedis();
+  const client = server.client();
+  const holder = await started(server, { ttl: 100 });
+  const name = freshName();
+  await pair(holder, 100);
+  await holder.stop();
+  await client.flushall();
+  const driver = await started(server, { ttl: 100 });
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const places = [1, 2].map(() => driver.lineUp(request(name, LONG), () => undefined));
+  const tries = await Promise.allSettled(places.map((place) => place.tryAcquire()));
+  await Promise.all(places.map((place) => place.leave()));
+  // Whoever had it before the node lost its keys may have it still.
+  for (const each of tries) expect(each).not.toMatchObject({ value: { granted: true } });
+  expect(await client.get(driver.keyOf(name))).toBeNull();
+});
