@@ -69,8 +69,11 @@ export class Electorate {
    */
   isSure(at: number): boolean {
     if (at < this.#sureUntil) return true;
-    const up = this.nodes.filter((node) => node.up && node.record);
+    const listed = this.nodes.filter(({ record }) => record);
+    const up = listed.filter((node) => node.up);
     const single = this.nodes.length === 1;
+    // All went down since the lock was granted.
+    if (!single && listed.length > 0 && up.length === 0) return false;
     this.#sureUntil = Math.min(...(single ? [] : up.map(({ record }) => record?.listIsSureUntil ?? 0)));
     return at < this.#sureUntil;
   }
