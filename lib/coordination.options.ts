@@ -35,7 +35,7 @@ export interface CoordinationOptions {
   /** How long a start waits for a back end that is down, ms; default 0: it fails at once. */
   readonly startTimeout?: number | undefined;
   /**
-   * ioredis options for every node, or ready ioredis clients, one per node, instead of a URL; a list, or `{ clients }`. Beside either,
+   * ioredis options for every node, of which `username` and `password` may be functions that are asked at each connect, or ready ioredis clients, one per node, instead of a URL; a list, or `{ clients }`. Beside either,
    * `quarantine: false` lets a node that has restarted grant locks at once: for tests and development only.
    */
   readonly redis?: RedisChoice;

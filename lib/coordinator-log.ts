@@ -60,6 +60,12 @@ export class CoordinatorLog implements LeaserLog {
     else this.error(`Back end is down: ${driver.description}: ${cause?.message ?? 'no reason given'}`);
   }
 
+  backendAway(driver: Driver, ms: number, { cause }: BackendChange): void {
+    this.warn(
+      `Back end was away for ${Math.ceil(ms)} ms and is up again: ${driver.description}: ${cause?.message ?? 'no reason given'}`,
+    );
+  }
+
   debug(message: () => string): void {
     if (this.#writesDebug()) logSafely(() => this.#logger.debug(message()));
   }

@@ -15,6 +15,7 @@ import {
   type CoordinatorEvents,
 } from './common/coordinator.events.js';
 import { CoordinatorLog } from './coordinator-log.js';
+import { OutageLog } from './outage-log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 import { type Engine, startEngine } from './engine.js';
 import { BackendUnavailableError } from './errors.js';
@@ -53,6 +54,7 @@ export class CoordinatorService
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #log: CoordinatorLog;
+  readonly #outages: OutageLog;
   readonly #events = new CoordinatorEmitter((message, error) => this.#log.error(message, error));
   readonly #name?: string;
   #running?: Engine & { readonly unregister: () => void };
@@ -75,6 +77,7 @@ export class CoordinatorService
     this.#log = new CoordinatorLog(this.#options.agentId, this.#options.prefix);
     this.#name = name;
     this.#clock = runtime.clock ?? systemClock;
+    this.#outages = new OutageLog(this.#log, this.#clock);
     this.#random = runtime.random ?? Math.random;
   }
 
@@ -271,6 +274,7 @@ export class CoordinatorService
     const timeLeft = (this.#drainUntil ?? 0) - this.#clock.monotonic();
     await running.leaser.stop(Math.max(0, timeLeft));
     this.#running = undefined;
+    this.#outages.end(running.driver);
     running.unregister();
     await running.driver.stop();
     this.#log.stopped();
@@ -278,7 +282,7 @@ export class CoordinatorService
 
   #onBackendChange(driver: Driver, change: BackendChange): void {
     const event = { memberId: this.memberId, at: this.#clock.wall() };
-    if (this.#running) outsideCalls(() => this.#log.backend(driver, change));
+    if (this.#running) outsideCalls(() => this.#outages.tell(driver, change));
     if (change.state === 'up') this.#events.announce('backend.up', () => event);
     else this.#events.announce('backend.down', () => ({ ...event, error: change.cause }));
   }

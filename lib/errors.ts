@@ -80,7 +80,7 @@ export class LockNameError extends CoordinationError {
 /**
  * Why a lease is over:
  * - `expired`: its deadline passed, and no renewal had failed before (a blocked event loop, a stopped process)
- * - `backend-down`: its deadline passed while no node of the back end answered
+ * - `backend-down`: its deadline passed while no node of the back end answered, or all refused to renew it
  * - `quorum-lost`: its deadline passed while some nodes answered, but fewer than a quorum
  * - `taken-over`: the back end says that somebody else holds the lock
  * - `broken`: the back end does not have the lease any more: it was broken, or its key is gone
@@ -112,20 +112,27 @@ export class LeaseLostError extends CoordinationError {
 export class BackendUnavailableError extends CoordinationError {
   /** True when some nodes answered, but fewer than a quorum. */
   readonly partial: boolean;
+  /** True when the back end answered, and refused. */
+  readonly refused: boolean;
   /** After how many ms the reason will have passed, where that is known. */
   readonly endsIn?: number;
 
   constructor(
     message: string,
-    options: CoordinationErrorOptions & { readonly partial?: boolean; readonly endsIn?: number } = {},
+    options: CoordinationErrorOptions & {
+      readonly partial?: boolean;
+      readonly refused?: boolean;
+      readonly endsIn?: number;
+    } = {},
   ) {
     super(message, HttpStatus.SERVICE_UNAVAILABLE, 'Service Unavailable', {
       retryAfter: Math.max(RETRY_AFTER_OUTAGE, options.endsIn ?? 0),
       ...options,
     });
     this.partial = options.partial ?? false;
+    this.refused = options.refused ?? false;
     this.endsIn = options.endsIn;
-    hide(this, ['partial', 'endsIn']);
+    hide(this, ['partial', 'refused', 'endsIn']);
   }
 }
 

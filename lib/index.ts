@@ -18,6 +18,7 @@ export {
   LockCreationFailedError,
   LockNameError,
 } from './errors.js';
+export type { Credential, ReadyRedisClient, RedisConnectionOptions } from './drivers/redis/index.js';
 export { currentLease } from './lock/lease-context.js';
 export type { Lease } from './lock/lease.js';
 export type { AcquireOptions, LockOptions } from './lock/lock-options.js';

@@ -1,9 +1,14 @@
-import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { parseBackendUrl } from './backend-url.js';
 import type { Driver, DriverContext } from './driver.js';
 import { FileDriver } from './file/file.driver.js';
 import { MemoryDriver } from './memory/memory.driver.js';
-import { RedisDriver, type RedisDriverSettings } from './redis/index.js';
+import {
+  type ReadyRedisClient,
+  type RedisConnectionOptions,
+  RedisDriver,
+  type RedisDriverSettings,
+} from './redis/index.js';
 
 /** What a coordinator adds to the context of its driver. */
 export interface DriverFactoryContext extends DriverContext {
@@ -27,11 +32,11 @@ export interface RedisSafety {
 
 /** Ready ioredis clients, one per node. */
 export interface RedisClients extends RedisSafety {
-  readonly clients: Redis | Cluster | readonly (Redis | Cluster)[];
+  readonly clients: ReadyRedisClient | readonly ReadyRedisClient[];
 }
 
 export type RedisChoice =
-  (RedisOptions & RedisSafety) | RedisClients | Redis | Cluster | readonly (Redis | Cluster)[];
+  (RedisConnectionOptions & RedisSafety) | RedisClients | ReadyRedisClient | readonly ReadyRedisClient[];
 
 export interface BackendChoice {
   readonly url?: string | readonly string[];
@@ -78,7 +83,7 @@ export function driverFactory({ url, redis: choice, lockKey }: BackendChoice): B
   if (parsed.kind === 'file') {
     return { query, create: (context) => new FileDriver(parsed.directory, context) };
   }
-  const redisOptions = redis as RedisOptions | undefined;
+  const redisOptions = redis as RedisConnectionOptions | undefined;
   const source = { ...parsed.nodeOptions, nodes: parsed.nodes };
   return {
     query,
@@ -88,7 +93,7 @@ export function driverFactory({ url, redis: choice, lockKey }: BackendChoice): B
 
 /** What is for ioredis, and what is ours. */
 function takeApart(redis: RedisChoice | undefined): {
-  redis: RedisOptions | RedisClients['clients'] | undefined;
+  redis: RedisConnectionOptions | RedisClients['clients'] | undefined;
   quarantine?: boolean;
 } {
   if (redis === undefined || isList(redis) || isClient(redis)) return { redis };
@@ -109,7 +114,7 @@ function isList<T>(value: T | readonly T[]): value is readonly T[] {
 
 /** ioredis clients are told from options by what they can do: another copy of ioredis has other classes. */
 function readyClients(
-  redis: RedisOptions | RedisClients['clients'] | undefined,
+  redis: RedisConnectionOptions | RedisClients['clients'] | undefined,
 ): readonly (Redis | Cluster)[] | undefined {
   if (redis === undefined) return undefined;
   const list: readonly unknown[] = Array.isArray(redis) ? redis : [redis];

@@ -21,14 +21,22 @@ const STILL_LISTENING = 50;
  * @param overdue how long ago the deadline was, ms
  */
 export function lossAtDeadline({ failure, unanswered }: RenewalsSoFar, overdue: number): Loss {
-  if (failure instanceof BackendUnavailableError && failure.partial) {
-    return {
-      reason: 'quorum-lost',
-      message: 'its deadline passed while fewer nodes than a quorum confirmed a renewal',
-    };
-  }
-  if (failure !== undefined || (unanswered && overdue <= STILL_LISTENING)) {
+  if (failure === undefined && unanswered && overdue <= STILL_LISTENING) {
     return { reason: 'backend-down', message: 'its deadline passed while the back end did not answer' };
+  }
+  if (failure !== undefined) {
+    const why = failure instanceof Error ? `: ${failure.message}` : '';
+    if (failure instanceof BackendUnavailableError && failure.partial) {
+      return {
+        reason: 'quorum-lost',
+        message: `its deadline passed while fewer nodes than a quorum confirmed a renewal${why}`,
+      };
+    }
+    const did =
+      failure instanceof BackendUnavailableError && failure.refused
+        ? 'refused to renew it'
+        : 'did not answer';
+    return { reason: 'backend-down', message: `its deadline passed while the back end ${did}${why}` };
   }
   return {
     reason: 'expired',

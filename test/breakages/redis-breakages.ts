@@ -388,6 +388,30 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     foundBy: spec('test/integration/redis/jumping-clock.spec.ts', 'its votes count for no new lock'),
   },
   {
+    name: 'READONLY taken for a matter of one command',
+    wrong: 'after a failover that keeps connections open, every lock fails until a restart',
+    edits: [
+      {
+        file: 'lib/drivers/redis/failures.ts',
+        find: "give the address of the master',\n    consequence: 'reconnect',\n  },\n  'no-master-link'",
+        replace: "give the address of the master',\n  },\n  'no-master-link'",
+      },
+    ],
+    foundBy: spec('test/integration/redis/refusals.spec.ts', 'is left for the new one, which is told'),
+  },
+  {
+    name: 'a refusing node still counted as up',
+    wrong: 'nobody is told that no lock is to be had, and each call asks it in vain',
+    edits: [
+      {
+        file: 'lib/drivers/redis/backend-health.ts',
+        find: 'nodes.filter(({ well }) => well).length >= quorum;',
+        replace: 'nodes.filter(({ up }) => up).length >= quorum;',
+      },
+    ],
+    foundBy: spec('test/integration/redis/refusals.spec.ts', "with 'OOM' is down meanwhile"),
+  },
+  {
     name: 'partial votes kept',
     wrong: 'the votes of somebody who has lost block the next one for a ttl',
     edits: [

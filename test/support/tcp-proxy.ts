@@ -96,17 +96,17 @@ export class TcpProxy {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: number,
+    private readonly target: () => number,
   ) {
     server.on('connection', (client) => this.#accept(client));
   }
 
-  /** @param target the port of 127.0.0.1 to pass everything on to */
-  static async start(target: number): Promise<TcpProxy> {
+  /** @param target the port of 127.0.0.1 to pass everything on to; a function is asked for each connection */
+  static async start(target: number | (() => number)): Promise<TcpProxy> {
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new TcpProxy(server, target);
+    return new TcpProxy(server, typeof target === 'number' ? () => target : target);
   }
 
   get port(): number {
@@ -139,7 +139,7 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
-    const upstream = connect(this.target, '127.0.0.1');
+    const upstream = connect(this.target(), '127.0.0.1');
     const pipes = { up: new Pipe(upstream, this.#terms.up), down: new Pipe(client, this.#terms.down) };
     const connection = { sockets: [client, upstream], pipes };
     this.#connections.add(connection);

@@ -4,6 +4,7 @@ import type { HeldLease } from '../../lib/lock/lease.js';
 import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
 
 const down = new BackendUnavailableError('no node answers');
+const full = new BackendUnavailableError('it is full (OOM)', { refused: true });
 const partial = new BackendUnavailableError('one of three answers', { partial: true });
 
 function lossOf(lease: HeldLease): Pick<LeaseLostError, 'reason' | 'message' | 'cause'> {
@@ -41,6 +42,11 @@ describe('the reason of a lost lease', () => {
   it.each([
     { error: down, reason: 'backend-down', words: 'while the back end did not answer' },
     { error: partial, reason: 'quorum-lost', words: 'fewer nodes than a quorum' },
+    {
+      error: full,
+      reason: 'backend-down',
+      words: 'while the back end refused to renew it: it is full (OOM)',
+    },
   ])(
     'is "$reason" when the renewals failed like that until the deadline',
     async ({ error, reason, words }) => {

@@ -23,13 +23,14 @@ export class BackendHealth {
   }
 
   look(): void {
-    const { usable, nodes } = this.#electorate;
+    const { nodes, quorum } = this.#electorate;
+    const usable = nodes.filter(({ well }) => well).length >= quorum;
     if (usable && this.#state === 'down') {
       this.#state = 'up';
       this.#tell({ state: 'up' });
     } else if (!usable && this.#state === 'up') {
       this.#state = 'down';
-      const down = nodes.filter((node) => !node.up);
+      const down = nodes.filter((node) => !node.well);
       const list = down.map((node) => `${node.name}: ${node.reason}`).join('; ');
       this.#tell({
         state: 'down',

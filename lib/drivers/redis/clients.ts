@@ -1,6 +1,7 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisNodeOptions } from '../url-query.js';
 import type { HostAndPort, SentinelNodeUrl, SingleNodeUrl } from './redis-url.js';
+import { type Sentinels, SentinelWatch } from './sentinel-watch.js';
 
 export type RedisClient = Redis | Cluster;
 
@@ -22,6 +23,7 @@ export function createClient(
   options: RedisNodeOptions,
   connectTimeout: number,
   extra: RedisOptions = {},
+  purpose: 'commands' | 'messages' = 'commands',
 ): Redis {
   const common: RedisOptions = {
     // RESP2 needs no HELLO: fewer rights for the ACL user, and any version of Redis.
@@ -50,7 +52,12 @@ export function createClient(
   };
   const single: RedisOptions = { ...common, enableOfflineQueue: false, db: url.db || (extra.db ?? 0) };
   if (url.topology === 'single') return new Redis({ ...single, host: url.host, port: url.port });
-  return new Redis({
+  const sentinelOptions = {
+    ...(url.tls && { tls: common.tls }),
+    ...(options.sentinelUsername !== undefined && { username: options.sentinelUsername }),
+    ...(options.sentinelPassword && { password: options.sentinelPassword.reveal() }),
+  };
+  const client = new Redis({
     ...single,
     sentinels: url.sentinels.map(({ host, port }) => ({ host, port })),
     name: url.masterName,
@@ -62,6 +69,15 @@ export function createClient(
     ...(options.sentinelUsername !== undefined && { sentinelUsername: options.sentinelUsername }),
     ...(options.sentinelPassword && { sentinelPassword: options.sentinelPassword.reveal() }),
   });
+  if (purpose === 'messages') return client;
+  const { sentinels: addresses, masterName } = url;
+  const watch = new SentinelWatch({ addresses, masterName, options: sentinelOptions }, () =>
+    client.disconnect(),
+  );
+  // Before it asks where the master is, so that nothing is missed.
+  client.once('connecting', () => watch.start());
+  client.once('end', () => watch.stop());
+  return client;
 }
 
 /** By its own word: the application may use another copy of ioredis, whose classes are not ours. */
@@ -130,4 +146,21 @@ export function serverClient(client: Cluster, told: HostAndPort, extra: RedisOpt
     stringNumbers: false,
     ...extra,
   });
+}
+
+/** The sentinels of the application's client, unless it listens to them by itself. */
+export function sentinelsOf(client: RedisClient): Sentinels | undefined {
+  if (isCluster(client)) return undefined;
+  const { sentinels, name, failoverDetector, sentinelUsername, sentinelPassword, sentinelTLS } =
+    client.options;
+  if (!sentinels || !name || failoverDetector) return undefined;
+  return {
+    addresses: sentinels,
+    masterName: name,
+    options: {
+      ...(sentinelTLS && { tls: sentinelTLS }),
+      ...(sentinelUsername && { username: sentinelUsername }),
+      ...(sentinelPassword && { password: sentinelPassword }),
+    },
+  };
 }

@@ -86,6 +86,12 @@ export class ClusterNode {
     return false;
   }
 
+  /** As {@link up}. */
+  get well(): boolean {
+    for (const server of this.#servers.values()) if (server.well) return true;
+    return false;
+  }
+
   get reason(): string {
     const reasons = [...this.#servers.values()].filter(({ up }) => !up).map(({ reason }) => reason);
     return reasons.length === 0 ? this.#refusal.message : [...new Set(reasons)].join('; ');

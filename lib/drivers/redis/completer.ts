@@ -4,6 +4,7 @@ import type { Electorate } from './electorate.js';
 import { counterOf } from './keys.js';
 import { DRIFT, PRECISION } from './node-clock.js';
 import type { RedisNode } from './redis-node.js';
+import { listOf, wholeNumber } from './replies.js';
 import { COMPLETE } from './scripts.js';
 import type { Standing } from './standing.js';
 import { giveBack } from './voter.js';
@@ -91,7 +92,7 @@ export class Completer {
         );
       },
       (reply, sentAt) => {
-        const [status, now, ...mine] = (reply as unknown[]).map(Number);
+        const [status, now, ...mine] = listOf(reply, 2).map(wholeNumber);
         node.observe(now as number, sentAt);
         if (status === 3) node.record?.forget();
         done(mine.map((each) => each === 1));

@@ -103,8 +103,8 @@ export class Debts {
     let open = 0;
     const done = (id: string, debt: Debt, error?: NodeError): void => {
       open -= 1;
-      // What the node refuses to free is not ours any more; what it did not answer is tried again.
-      const settled = error ? error.answered : debt.since <= over;
+      // What the node refuses to free is not ours any more; what it did not answer, or refuses for a while, is tried again.
+      const settled = error ? error.final : debt.since <= over;
       // It may have been given up for a second time meanwhile.
       if (settled && this.#owed.get(id) === debt) this.#owed.delete(id);
       if (round !== this.#round) return;

@@ -157,6 +157,7 @@ export class Electorate {
     return new BackendUnavailableError(`Redis cannot ${what}${some}: ${list.join('; ')}`, {
       cause,
       partial: failures.size < this.nodes.length,
+      refused: [...failures.values()].some(({ answered }) => answered),
       endsIn: this.#endsIn([...failures.values()]),
     });
   }

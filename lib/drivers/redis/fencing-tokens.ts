@@ -3,6 +3,7 @@ import { BackendUnavailableError } from '../../errors.js';
 import type { Ballot } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import { counterOf } from './keys.js';
+import { wholeNumber } from './replies.js';
 import { CONFIRM } from './scripts.js';
 import { quoted } from '../../common/quoted.js';
 
@@ -53,7 +54,8 @@ export class FencingTokens {
       const replies = await this.#electorate.ask(
         what,
         ballot.key,
-        (client) => client.eval(CONFIRM.text, 2, ballot.key, counterOf(ballot.key), ballot.id, token),
+        (client) =>
+          client.eval(CONFIRM.text, 2, ballot.key, counterOf(ballot.key), ballot.id, token).then(wholeNumber),
         agreed,
         behind,
         missing,

@@ -5,6 +5,7 @@ import { NodeError } from './node-error.js';
 import { Rank } from './pending.js';
 import type { ElectedNode } from './electorate.js';
 import type { RedisNode } from './redis-node.js';
+import { listOf, oneOf, positiveNumber, textOf, wholeNumber } from './replies.js';
 import { callScript, sendScript } from './script.js';
 import { JOIN } from './scripts.js';
 import type { QueuedWaiter } from './waiters.js';
@@ -68,14 +69,16 @@ export class Joining {
       node.enrol(() => this.#send(node, key, comers, true), fail);
     };
     const onReply = (reply: unknown, sentAt: number): void => {
-      const [status, now, pttl, holder] = reply as unknown[];
-      node.observe(Number(now), sentAt);
-      if (Number(status) === 2) return enrol('got the command too late');
-      if (Number(status) === 3) {
+      const [first, now, pttl, holder] = listOf(reply, 2);
+      const status = oneOf(first, 1, 2, 3);
+      const answer = status === 1 ? { holder: textOf(holder ?? ''), pttl: wholeNumber(pttl) } : undefined;
+      node.observe(positiveNumber(now), sentAt);
+      if (status === 2) return enrol('got the command too late');
+      if (status === 3) {
         node.record?.forget();
         return enrol('its record keeps changing');
       }
-      for (const { resolve } of comers) resolve({ holder: String(holder), pttl: Number(pttl) });
+      if (answer) for (const { resolve } of comers) resolve(answer);
     };
     const { refusal } = node;
     if (refusal === 'enrol') return enrol('its record keeps changing');
@@ -87,7 +90,7 @@ export class Joining {
       return how(client, JOIN, node.lockKeys.of(key).plain, args);
     };
     const whole = (error: NodeError): void => {
-      if (!error.message.startsWith('NOSCRIPT')) return fail(error);
+      if (error.kind !== 'no-script') return fail(error);
       node.call(command(sendScript), onReply, fail, Rank.acquisition);
     };
     node.call(command(callScript), onReply, whole, Rank.acquisition);

@@ -1,19 +1,28 @@
+import { type Consequence, failureOf, type FailureKind, kindOf } from './failures.js';
+
+interface NodeErrorOptions {
+  readonly sent?: boolean;
+  readonly answered?: boolean;
+  readonly code?: string;
+  readonly endsIn?: number;
+  readonly kind?: FailureKind;
+}
+
 /** Why one node did not do what it was asked. Built from text alone, so that nothing of the command is kept. */
 export class NodeError extends Error {
   declare readonly code?: string;
   readonly #sent: boolean;
   readonly #answered: boolean;
   readonly #endsIn: number | undefined;
+  readonly #kind: FailureKind;
 
-  constructor(
-    message: string,
-    options: { sent?: boolean; answered?: boolean; code?: string; endsIn?: number } = {},
-  ) {
+  constructor(message: string, options: NodeErrorOptions = {}) {
     super(message);
     Object.defineProperty(this, 'name', { value: 'NodeError', configurable: true });
     this.#sent = options.sent ?? true;
     this.#answered = options.answered ?? false;
     this.#endsIn = options.endsIn;
+    this.#kind = options.kind ?? 'other';
     if (options.code !== undefined) this.code = options.code;
   }
 
@@ -31,6 +40,26 @@ export class NodeError extends Error {
   get endsIn(): number | undefined {
     return this.#endsIn;
   }
+
+  /** What has happened. */
+  get kind(): FailureKind {
+    return this.#kind;
+  }
+
+  /** What its node has to do about it. */
+  get consequence(): Consequence {
+    return failureOf(this.#kind).consequence ?? 'refuse';
+  }
+
+  /** True when Redis answered, and would answer the same again: what was asked for has not been done and will not be. */
+  get final(): boolean {
+    return this.#answered && this.consequence === 'refuse';
+  }
+
+  /** The same reason, for a command that was not sent because of it, or was sent and not answered. */
+  asReason(sent: boolean): NodeError {
+    return new NodeError(this.message, { sent, code: this.code, kind: this.#kind });
+  }
 }
 
 /** ioredis' errors carry the command with its arguments, AUTH's password among them: only their text and code are kept. */
@@ -44,5 +73,10 @@ export function cleanError(error: unknown, secrets: readonly string[] = []): Nod
   for (const secret of secrets) message = message.replaceAll(secret, '[secret]');
   const answered = error.name === 'ReplyError' || /^[A-Z]{2,} /.test(message);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return new NodeError(message, { answered, code });
+  return new NodeError(message, { answered, code, kind: kindOf(code, message) });
+}
+
+/** An error that Redis tells in the midst of another answer. */
+export function toldError(text: string): NodeError {
+  return new NodeError(text, { answered: true, kind: kindOf(undefined, text) });
 }

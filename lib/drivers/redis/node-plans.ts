@@ -11,9 +11,16 @@ import {
   serverClient,
 } from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
+import { asksFor, withCredentials } from './credentials.js';
 import { OwnConnection } from './own-connection.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
-import { formatHost, type HostAndPort, nodeName } from './redis-url.js';
+import {
+  formatHost,
+  type HostAndPort,
+  nodeName,
+  type SentinelNodeUrl,
+  type SingleNodeUrl,
+} from './redis-url.js';
 
 const CONNECT_TIMEOUT = 3000;
 const SHORTEST_COMMAND_TIMEOUT = 50;
@@ -87,15 +94,34 @@ export function nodePlans(
       source.sentinelPassword?.reveal(),
       redisOptions?.password,
       redisOptions?.sentinelPassword,
-    ].filter((each): each is string => Boolean(each));
+    ].filter((each): each is string => typeof each === 'string' && each !== '');
     const options: ConnectionSettings = { connectTimeout, clock, random, tls: url.tls, secrets: passwords };
     const name = nodeName(url);
+    const keepOut = (secret: string): void => {
+      if (!passwords.includes(secret)) passwords.push(secret);
+    };
+    /** With the user and password of this moment, where they are asked for. */
+    const make = (
+      to: SingleNodeUrl | SentinelNodeUrl,
+      extra: RedisOptions = {},
+      purpose: 'commands' | 'messages' = 'commands',
+    ): RedisClient | Promise<RedisClient> => {
+      if (!redisOptions || !asksFor(redisOptions))
+        return createClient(
+          to,
+          source,
+          connectTimeout,
+          { ...(redisOptions as RedisOptions), ...extra },
+          purpose,
+        );
+      return withCredentials(to, redisOptions, keepOut).then((now) =>
+        createClient(now.url, source, connectTimeout, { ...now.options, ...extra }, purpose),
+      );
+    };
     if (url.topology === 'cluster') {
       const { tls, username, password } = url;
-      const create = (address: HostAndPort, extra: RedisOptions): RedisClient => {
-        const server = { topology: 'single', tls, username, password, ...address, db: 0 } as const;
-        return createClient(server, source, connectTimeout, { ...redisOptions, db: 0, ...extra });
-      };
+      const create = (address: HostAndPort, extra: RedisOptions): RedisClient | Promise<RedisClient> =>
+        make({ topology: 'single', tls, username, password, ...address, db: 0 }, { db: 0, ...extra });
       return {
         name,
         secrets: passwords,
@@ -107,14 +133,13 @@ export function nodePlans(
           shardPlan(address, { name, secrets: passwords, commandTimeout }, options, create),
       };
     }
-    const create = (): RedisClient => createClient(url, source, connectTimeout, redisOptions);
     return {
       name,
       secrets: options.secrets,
       commandTimeout,
       topology: url.topology,
-      connect: (owner) => new OwnConnection(create, owner, options),
-      subscribe: (owner) => new OwnConnection(create, owner, options),
+      connect: (owner) => new OwnConnection(() => make(url), owner, options),
+      subscribe: (owner) => new OwnConnection(() => make(url, {}, 'messages'), owner, options),
     };
   });
 }
@@ -124,7 +149,7 @@ function shardPlan(
   address: HostAndPort,
   cluster: CommonPlan,
   options: ConnectionSettings,
-  create: (address: HostAndPort, extra: RedisOptions) => RedisClient,
+  create: (address: HostAndPort, extra: RedisOptions) => RedisClient | Promise<RedisClient>,
 ): ServerPlan {
   return {
     ...cluster,

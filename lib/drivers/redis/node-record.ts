@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
 import { NodeError } from './node-error.js';
+import { listOf, oddAnswer, oneOf, positiveNumber, textOf, wholeNumber } from './replies.js';
 import { ENROL, LOOK } from './scripts.js';
 
 /** How long a record outlives the last client, ms, or three of the longest leases; by then nobody has a lease. */
@@ -136,7 +137,7 @@ export class NodeRecord {
       }),
     );
     const read = readOf(reply[2]);
-    const now = Number(reply[1]);
+    const now = reply[1];
     this.#age = now / 1000 - read.born;
     const at = clock.monotonic();
     this.#bornAt = at - this.#age;
@@ -165,9 +166,10 @@ export class NodeRecord {
     return [list, longest, kept, String(RECORD_TTL), scope, run, String(made), evidence, first, look];
   }
 
-  #check(reply: unknown): readonly [unknown, unknown, string] {
-    const [status, now, text, scope] = reply as [unknown, unknown, string, string];
-    if (Number(status) !== 0) return [status, now, text];
+  #check(reply: unknown): readonly [status: number, now: number, text: string] {
+    const [first, second, third, scope] = listOf(reply, 3);
+    const [status, now, text] = [oneOf(first, 0, 1), positiveNumber(second), textOf(third)];
+    if (status === 1) return [status, now, text];
     const { list, scope: ours } = this.#settings;
     this.forget();
     const theirs =
@@ -181,15 +183,11 @@ export class NodeRecord {
 }
 
 function readOf(text: string): Read {
-  const [run = '', , born, longest, toSitOut, made] = text.split(' ');
-  return {
-    text,
-    run,
-    born: Number(born),
-    longest: Number(longest),
-    toSitOut: Number(toSitOut),
-    made: Number(made),
-  };
+  const [run = '', , ...rest] = text.split(' ');
+  const [born, longest, toSitOut, made] = rest.map(wholeNumber);
+  if (born === undefined || longest === undefined || toSitOut === undefined || made === undefined)
+    throw oddAnswer(text);
+  return { text, run, born, longest, toSitOut, made };
 }
 
 /**

@@ -8,7 +8,7 @@ import { Reasons } from './reasons.js';
 
 /** A connection that is ours: every try makes a new client, and a client that failed once is thrown away. */
 export class OwnConnection implements Connection {
-  readonly #create: () => RedisClient;
+  readonly #create: () => RedisClient | Promise<RedisClient>;
   readonly #owner: ConnectionOwner;
   readonly #settings: ConnectionSettings;
   readonly #backoff: Backoff;
@@ -22,7 +22,11 @@ export class OwnConnection implements Connection {
   /** It has worked once, so the URL is right. */
   #proven = false;
 
-  constructor(create: () => RedisClient, owner: ConnectionOwner, settings: ConnectionSettings) {
+  constructor(
+    create: () => RedisClient | Promise<RedisClient>,
+    owner: ConnectionOwner,
+    settings: ConnectionSettings,
+  ) {
     this.#create = create;
     this.#owner = owner;
     this.#settings = settings;
@@ -31,7 +35,8 @@ export class OwnConnection implements Connection {
 
   async start(): Promise<void> {
     // The first call that waits opens a connection for all that come after it.
-    const client = outsideCalls(this.#create);
+    const made = outsideCalls(this.#create);
+    const client = made instanceof Promise ? await this.#madeInTime(made) : made;
     try {
       await this.#connect(client);
     } catch (error) {
@@ -46,6 +51,30 @@ export class OwnConnection implements Connection {
     this.#backoff.reset();
     this.#live = client;
     this.#owner.onUp(client);
+  }
+
+  /** The application is asked for the password, and may take as long as connecting. */
+  async #madeInTime(made: Promise<RedisClient>): Promise<RedisClient> {
+    const { clock, connectTimeout, secrets } = this.#settings;
+    let watchdog: Timer | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      this.#abandon = reject;
+      const error = new NodeError(
+        `redis.password or redis.username gave nothing within ${connectTimeout} ms`,
+        {
+          sent: false,
+        },
+      );
+      watchdog = clock.setTimer(connectTimeout, () => reject(error));
+    });
+    try {
+      return await Promise.race([made, late]);
+    } catch (error) {
+      this.#retryLater();
+      throw cleanError(error, secrets);
+    } finally {
+      watchdog?.cancel();
+    }
   }
 
   fail(error: NodeError): void {

@@ -1,7 +1,8 @@
+import type { FailureKind } from './failures.js';
 import { cleanError, NodeError } from './node-error.js';
 
 /** What ioredis says when every sentinel or seed failed, each for a reason of its own. */
-const GENERAL = /unreachable|startup nodes|refresh slots/;
+const GENERAL: readonly FailureKind[] = ['no-sentinel-answers', 'no-seed-answers'];
 
 /** Collects from the events of one client why it does not connect. */
 export class Reasons {
@@ -55,6 +56,6 @@ export class Reasons {
   #best(): NodeError | undefined {
     const told = this.#told;
     const detail = this.#detail?.message.startsWith('Connection is closed') ? undefined : this.#detail;
-    return told && detail && GENERAL.test(told.message) ? detail : (told ?? detail);
+    return told && detail && GENERAL.includes(told.kind) ? detail : (told ?? detail);
   }
 }

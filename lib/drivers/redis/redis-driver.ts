@@ -24,6 +24,7 @@ import { RedisNode, type RedisNodeSettings } from './redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './settings.js';
 import { type PlaceContext, RedisPlace } from './redis-place.js';
 import { type Candidacy, RedlockVoting } from './redlock-voting.js';
+import { holderOf, oneOf, wholeNumber } from './replies.js';
 import { RenewalRound } from './renewal-round.js';
 import { BREAK, BROKEN, HOLDER } from './scripts.js';
 import { WaiterIds } from './waiter-id.js';
@@ -90,6 +91,7 @@ export class RedisDriver implements Driver {
       new RedisNode(plan, {
         name: plan.name,
         clock,
+        random,
         commandTimeout,
         secrets: plan.secrets,
         rehearsalKey,
@@ -191,7 +193,7 @@ export class RedisDriver implements Driver {
     const replies = await this.#electorate.ask(
       `tell who holds ${quoted(grant.name)}`,
       key,
-      (client) => client.eval(HOLDER.text, 1, key),
+      async (client) => holderOf(await client.eval(HOLDER.text, 1, key)),
       (replies) => count(replies) >= quorum || replies.length - count(replies) > nodes.length - quorum,
     );
     const mine = count(replies);
@@ -222,7 +224,7 @@ export class RedisDriver implements Driver {
     const key = this.keyOf(name);
     const holders = new Map<ElectedNode, string>();
     const look = async (node: RedisNode, elected: ElectedNode): Promise<void> => {
-      const holder = (await node.send((client) => client.eval(HOLDER.text, 1, key))) as string | null;
+      const holder = holderOf(await node.send((client) => client.eval(HOLDER.text, 1, key)));
       if (holder !== null && holder !== BROKEN) holders.set(elected, holder);
     };
     const found = await this.#electorate.collect(`break the lock ${quoted(name)}`, key, look);
@@ -245,7 +247,7 @@ export class RedisDriver implements Driver {
       key,
       async (node, elected) => {
         const id = holders.get(elected) ?? '';
-        const ms = Number(await node.send((client) => client.eval(BREAK.text, 1, key, id)));
+        const ms = wholeNumber(await node.send((client) => client.eval(BREAK.text, 1, key, id)));
         if (ms > 0) ids.push(id);
         return ms;
       },
@@ -271,8 +273,7 @@ export class RedisDriver implements Driver {
       key,
       async (client) => {
         // A Redis that is full does this for a member that has been there before.
-        const known: unknown = await client.pexpire(key, ms);
-        return Number(known) === 1 || client.set(key, memberId, 'PX', ms);
+        return oneOf(await client.pexpire(key, ms), 0, 1) === 1 || client.set(key, memberId, 'PX', ms);
       },
       (replies) => replies.length >= quorum,
     );

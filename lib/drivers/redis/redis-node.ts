@@ -5,6 +5,7 @@ import type { RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { Debts, MOST_DEBTS } from './debts.js';
 import { explain } from './explain.js';
+import { Illness } from './illness.js';
 import { cleanError, NodeError } from './node-error.js';
 import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
 import { LockKeys, MOST_KEPT } from './lock-keys.js';
@@ -13,6 +14,7 @@ import type { ServerPlan } from './node-plans.js';
 import { NodeRecord, OtherListError, type RunScript } from './node-record.js';
 import { Exchange, PendingCommands, Rank } from './pending.js';
 import { rehearse } from './rehearsal.js';
+import { textOf } from './replies.js';
 import { BY_NAME, runScript, type Script, type ScriptKeys, sendingAfter } from './script.js';
 import { QUEUE_TTL, RELEASE } from './scripts.js';
 import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
@@ -26,6 +28,7 @@ export type Command = (client: RedisClient) => Promise<unknown>;
 export interface RedisNodeSettings {
   readonly name: string;
   readonly clock: Clock;
+  readonly random: () => number;
   /** How long a command may take before the node counts as down, ms. */
   readonly commandTimeout: number;
   readonly secrets: readonly string[];
@@ -89,7 +92,10 @@ export class RedisNode implements ConnectionOwner {
   /** Until then its clock counts as wrong, on our monotonic clock, ms. */
   #distrustedUntil = -Infinity;
   readonly #debts: Debts;
+  readonly #illness: Illness;
   #client: RedisClient | undefined;
+  /** It was up once: from then on a node that refuses for a while keeps its connection. */
+  #proven = false;
   #refusal = new NodeError('is not connected yet', { sent: false });
   #saidDown = false;
   #stopped = false;
@@ -115,6 +121,11 @@ export class RedisNode implements ConnectionOwner {
           `Redis node ${settings.name}: more than ${MOST_DEBTS} locks could not be given back to it; the oldest are not tried again, and end by their ttl`,
         ),
     });
+    this.#illness = new Illness(
+      settings,
+      (client) => this.#examineAgain(client),
+      () => this.#tellHealth(),
+    );
     if (settings.topology === 'single') this.record = this.#newRecord();
     this.#pending = new PendingCommands({
       clock: settings.clock,
@@ -131,8 +142,14 @@ export class RedisNode implements ConnectionOwner {
     });
   }
 
+  /** Whether it may grant locks. One that refuses for a while does not, and still renews and frees them where it can. */
   get up(): boolean {
-    return this.#client !== undefined;
+    return this.#client !== undefined && this.#illness.reason?.consequence !== 'wait';
+  }
+
+  /** Whether it grants new locks, as far as anybody knows. */
+  get well(): boolean {
+    return this.#client !== undefined && this.#illness.reason === undefined;
   }
 
   /** Whether it has some of the slots of a Cluster: what one script touches has to be in one of them. */
@@ -147,14 +164,14 @@ export class RedisNode implements ConnectionOwner {
 
   /** Why the node is down, for people. */
   get reason(): string {
-    return explain(this.#refusal);
+    return explain(this.#illness.reason ?? this.#refusal);
   }
 
   async start(): Promise<void> {
     try {
       await this.#connection.start();
     } catch (error) {
-      this.#refusal = new NodeError(cleanError(error).message, { sent: false, code: cleanError(error).code });
+      this.#refusal = cleanError(error).asReason(false);
       throw error;
     }
   }
@@ -164,6 +181,7 @@ export class RedisNode implements ConnectionOwner {
     this.#client = undefined;
     this.#refusal = new NodeError('the coordinator has been stopped', { sent: false });
     this.#debts.close();
+    this.#illness.end();
     this.#pending.rejectAll(this.#refusal, this.#refusal);
     await this.#connection.stop();
   }
@@ -201,12 +219,15 @@ export class RedisNode implements ConnectionOwner {
   }
 
   #send(exchange: Exchange): void {
+    const over = this.#client;
     const failed = (thrown: unknown): void => {
-      if (!this.#pending.settle(exchange)) return;
       const error = cleanError(thrown, this.#settings.secrets);
+      const wanted = this.#pending.settle(exchange);
       const { cluster } = this.#settings;
-      const refusal = cluster ? cluster.redirect(exchange, error) : error;
-      if (refusal) exchange.onError(refusal);
+      const refusal = cluster && wanted ? cluster.redirect(exchange, error) : error;
+      if (!refusal) return;
+      if (wanted) exchange.onError(refusal);
+      if (this.#client === over) this.doubt(refusal);
     };
     let reply: Promise<unknown>;
     try {
@@ -215,7 +236,17 @@ export class RedisNode implements ConnectionOwner {
       failed(error);
       return;
     }
-    reply.then((value) => this.#pending.settle(exchange) && exchange.onReply(value), failed);
+    reply.then((value) => {
+      if (!this.#pending.settle(exchange)) return;
+      try {
+        exchange.onReply(value);
+      } catch (error) {
+        // It is read before anything is made of it.
+        if (!(error instanceof NodeError)) throw error;
+        exchange.onError(error);
+        if (this.#client === over) this.doubt(error);
+      }
+    }, failed);
   }
 
   /** Runs a script by its name, and otherwise where the node cannot run it so. */
@@ -236,6 +267,15 @@ export class RedisNode implements ConnectionOwner {
     this.call((client) => runScript(client, script, keys, args, how), onReply, otherwise, rank);
   }
 
+  /** Redis has refused something: that may be a matter of this one command, or of the whole node. */
+  doubt(error: NodeError): void {
+    const client = this.#client;
+    // A slot that is elsewhere says nothing of the server.
+    if (!client || (this.sharded && error.kind === 'cluster-part')) return;
+    if (error.consequence === 'reconnect') this.#connection.fail(error);
+    else if (error.consequence !== 'refuse') this.#illness.suspect(client);
+  }
+
   /** Why this node must not be asked for a lock now, or that its record has to be read first. */
   refusalFor(ttl: number): NodeError | 'enrol' | undefined {
     const { refusal, record } = this;
@@ -250,6 +290,7 @@ export class RedisNode implements ConnectionOwner {
 
   /** The same for a lease of any length. */
   get refusal(): NodeError | 'enrol' | undefined {
+    if (this.#illness.reason?.consequence === 'wait') return this.#illness.reason;
     const distrusted = this.#distrusted;
     if (distrusted > 0) {
       return new NodeError('its clock has jumped ahead, and leases of others may have ended there early', {
@@ -355,11 +396,20 @@ export class RedisNode implements ConnectionOwner {
   }
 
   async verify(client: RedisClient): Promise<void> {
-    this.#check(await client.info());
-    const key = this.#settings.rehearsalKey(randomUUID());
-    if (key !== undefined) await rehearse(client, key);
-    this.record?.forget();
-    await this.#enrol((how, script, keys, args) => client[how](script, keys.length, ...keys, ...args));
+    this.#illness.end();
+    try {
+      await this.#examine(client);
+      this.record?.forget();
+      await this.#enrol((how, script, keys, args) => client[how](script, keys.length, ...keys, ...args));
+    } catch (thrown) {
+      const error = cleanError(thrown, this.#settings.secrets);
+      // What it holds for us may still be renewed and freed. The next one who is refused a new lock finds out whether it is well.
+      if (error.consequence !== 'tell') {
+        if (!this.#proven || error.consequence !== 'wait') throw error;
+        this.onRefused(error);
+        this.#illness.begin(client, error);
+      }
+    }
   }
 
   #free(key: string, id: string, onDone: (error?: NodeError) => void): void {
@@ -368,10 +418,29 @@ export class RedisNode implements ConnectionOwner {
     this.run(RELEASE, plain, [id, UNKNOWN_MARK], () => onDone(), onDone, Rank.release);
   }
 
+  /** Whether it can do all that may be asked of it. */
+  async #examine(client: RedisClient): Promise<void> {
+    this.#check(textOf(await client.info()));
+    const key = this.#settings.rehearsalKey(randomUUID());
+    if (key !== undefined) await rehearse(client, key);
+  }
+
+  async #examineAgain(client: RedisClient): Promise<void> {
+    try {
+      await this.#examine(client);
+      // It may have refused to free something.
+      if (this.#client === client) this.#debts.settle();
+    } catch (thrown) {
+      const error = cleanError(thrown, this.#settings.secrets);
+      if (this.#client === client && error.consequence === 'reconnect') this.#connection.fail(error);
+      throw error;
+    }
+  }
+
   /** It answers again, but not so that it could be used. */
   onRefused(error: NodeError): void {
     const was = this.reason;
-    this.#refusal = new NodeError(error.message, { sent: false, code: error.code });
+    this.#refusal = error.asReason(false);
     this.#settings.cluster?.onAway();
     if (this.#stopped || !error.answered || this.reason === was) return;
     this.#settings.warn(`Redis node ${this.name} answers, and still cannot be used: ${this.reason}`);
@@ -379,28 +448,36 @@ export class RedisNode implements ConnectionOwner {
 
   onUp(client: RedisClient): void {
     this.#client = client;
-    if (this.#saidDown) this.#settings.warn(`Redis node ${this.name} can be used again`);
-    this.#saidDown = false;
+    this.#proven = true;
     // Before anybody asks for a lock that we may still have there.
     this.#debts.settle();
-    this.#settings.onChange(this);
+    this.#tellHealth();
   }
 
   onDown(error: NodeError): void {
     this.#client = undefined;
     this.runId = '';
+    this.#illness.end();
     this.#debts.rest();
-    this.#refusal = new NodeError(error.message, { sent: false, code: error.code });
-    this.#pending.rejectAll(error, this.#refusal);
+    this.#refusal = error.asReason(false);
+    this.#pending.rejectAll(error.asReason(true), this.#refusal);
+    this.#tellHealth();
+  }
+
+  #tellHealth(): void {
     if (this.#stopped) return;
-    this.sayDown();
+    if (!this.well) this.sayDown();
+    else if (this.#saidDown) {
+      this.#saidDown = false;
+      this.#settings.warn(`Redis node ${this.name} can be used again`);
+    }
     this.#settings.onChange(this);
     this.#settings.cluster?.onAway();
   }
 
   #check(text: string): void {
     const info = parseInfo(text);
-    checkServer(info);
+    checkServer(info, this.sharded);
     this.#checkPersistence(info);
     const runId = info.get('run_id') ?? '';
     // Another server has another clock: after a failover, or a restart on another machine.
@@ -453,12 +530,14 @@ export class RedisNode implements ConnectionOwner {
 
   /** One line for the operator per change, not per command. */
   sayDown(): void {
-    if (this.#stopped || this.#saidDown || this.up || !this.#settings.tellsHealth) return;
+    if (this.#stopped || this.#saidDown || this.well || !this.#settings.tellsHealth) return;
     this.#saidDown = true;
     const { name, warn } = this.#settings;
     const rest = this.sharded
       ? 'the locks of its slots are refused until it or another server has them again, all others go on'
-      : 'it gets no commands until it answers again';
+      : this.#client
+        ? 'it is asked for no new lock until it can be used again'
+        : 'it gets no commands until it answers again';
     warn(`Redis node ${name} is down: ${this.reason}; ${rest}`);
   }
 }

@@ -38,6 +38,13 @@ export const REDIS_SCHEMES = [
   'rediss+sentinel',
   'redis+cluster',
   'rediss+cluster',
+  // Valkey calls itself so, and is the same to a client.
+  'valkey',
+  'valkeys',
+  'valkey+sentinel',
+  'valkeys+sentinel',
+  'valkey+cluster',
+  'valkeys+cluster',
 ] as const;
 
 const ENCODE_HINT = 'percent-encode the characters : / ? # @ , % in user and password';
@@ -49,7 +56,16 @@ export function parseRedisUrl(scheme: string, rest: string): RedisNodeUrl[] {
   const path = slash < 0 ? '' : rest.slice(slash + 1);
   if (path.includes('@')) throw new Error(`there is an "@" after the first "/"; ${ENCODE_HINT}`);
   const at = authority.lastIndexOf('@');
-  const common = { tls: scheme.startsWith('rediss'), ...credentials(at < 0 ? '' : authority.slice(0, at)) };
+  // In `:p@h1,:p@h2` all up to the last "@" would be taken for one password.
+  if (at >= 0 && /[@,]/.test(authority.slice(0, at))) {
+    throw new Error(
+      `there is an "@" or "," in user or password; ${ENCODE_HINT}. For several nodes give user and password once, before the first host, or a list of whole URLs`,
+    );
+  }
+  const common = {
+    tls: /^(redis|valkey)s/.test(scheme),
+    ...credentials(at < 0 ? '' : authority.slice(0, at)),
+  };
   const topology = scheme.split('+')[1] ?? 'single';
   const hosts = hostList(authority.slice(at + 1), topology === 'sentinel' ? 26379 : 6379);
 

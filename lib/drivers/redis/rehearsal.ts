@@ -2,6 +2,7 @@ import type { RedisClient } from './clients.js';
 import { newProcess, processOf } from './waiter-id.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { LockKeys } from './lock-keys.js';
+import { listOf, oneOf } from './replies.js';
 import type { Script } from './script.js';
 import { ACQUIRE, BREAK, COMPLETE, CONFIRM, JOIN, REFRESH, RELEASE, RENEW } from './scripts.js';
 
@@ -20,7 +21,7 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
   const run = (script: Script, keys: readonly string[], args: (string | number)[]): Promise<unknown> =>
     client.eval(script.text, keys.length, ...keys, ...args);
   try {
-    await run(ACQUIRE, counting.names, [id, TTL, '', '', '', '', 0, 1]);
+    oneOf(listOf(await run(ACQUIRE, counting.names, [id, TTL, '', '', '', '', 0, 1]), 3)[0], 1);
     await Promise.all([
       run(ACQUIRE, keys, [waiter, TTL, '', '', TTL]),
       run(CONFIRM, [key, counter], [id, 1]),
@@ -37,8 +38,6 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
     await client.del(counter);
     await client.del(waitersOf(key));
   } catch (error) {
-    // A Redis that is full still renews and releases what is held; who wants a new lock is told by itself.
-    if (error instanceof Error && /\bOOM\b/.test(error.message)) return;
     await nameTheCommand(client, key);
     throw error;
   }

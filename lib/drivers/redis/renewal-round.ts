@@ -3,7 +3,8 @@ import type { Loss, RenewOutcome } from '../driver.js';
 import type { Completer } from './completer.js';
 import type { Electorate } from './electorate.js';
 import { hashTagOf } from './keys.js';
-import { NodeError } from './node-error.js';
+import { type NodeError, toldError } from './node-error.js';
+import { listOf, oneOf, positiveNumber } from './replies.js';
 import type { RedisNode } from './redis-node.js';
 import type { RedisGrant } from './redlock-voting.js';
 import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from './script.js';
@@ -105,10 +106,13 @@ export class RenewalRound {
     node.call(
       (client) => runScript(client, RENEW, keys, args, how),
       (reply, sentAt) => {
-        const [now, ...answers] = reply as unknown[];
-        const jumped = node.observe(Number(now), sentAt);
-        for (const [index, lease] of leases.entries()) this.#count(lease, number, answers[index], jumped);
+        const [now, ...answers] = listOf(reply, leases.length + 1);
+        const statuses = answers.map(statusOf);
+        const jumped = node.observe(positiveNumber(now), sentAt);
+        for (const [index, lease] of leases.entries()) this.#count(lease, number, statuses[index]!, jumped);
         this.#answered();
+        const refused = statuses.find((status) => typeof status !== 'number');
+        if (refused) node.doubt(refused);
       },
       (error) => {
         const next = sendingAfter(how, error);
@@ -126,11 +130,9 @@ export class RenewalRound {
     for (const lease of leases) this.#send(node, number, [lease], how);
   }
 
-  #count(lease: number, node: number, answer: unknown, jumped: NodeError | undefined): void {
+  #count(lease: number, node: number, status: number | NodeError, jumped: NodeError | undefined): void {
     const votes = this.#votes[lease]!;
     const { quorum } = this.#electorate;
-    // A client may be set to give numbers as text.
-    const status = Number(answer);
     if (status === 0 || status === -1) {
       votes.no += 1;
       votes.taken ||= status === -1;
@@ -138,8 +140,9 @@ export class RenewalRound {
       const lacking = this.#lacking.get(node);
       if (lacking) lacking.push(lease);
       else this.#lacking.set(node, [lease]);
-    } else if (status !== 1) this.#fail(lease, node, new NodeError(String(answer), { answered: true }));
-    else if (jumped) this.#fail(lease, node, jumped);
+    } else if (typeof status !== 'number') {
+      this.#fail(lease, node, status);
+    } else if (jumped) this.#fail(lease, node, jumped);
     else {
       votes.yes += 1;
       if (votes.yes === quorum) this.#undecided -= 1;
@@ -208,4 +211,11 @@ export class RenewalRound {
       this.#keys[first],
     );
   }
+}
+
+/** What the script says of one lease. */
+function statusOf(answer: unknown): number | NodeError {
+  return typeof answer === 'string' && Number.isNaN(Number(answer))
+    ? toldError(answer)
+    : oneOf(answer, 0, 1, -1);
 }

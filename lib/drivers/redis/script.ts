@@ -68,8 +68,8 @@ export interface Sending {
 export const BY_NAME: Sending = { whole: false, alone: false };
 
 /** How to send it after that answer; undefined when that would not help. */
-export function sendingAfter({ whole, alone }: Sending, { message }: NodeError): Sending | undefined {
-  if (!whole && message.startsWith('NOSCRIPT')) return { whole: true, alone };
+export function sendingAfter({ whole, alone }: Sending, { kind, message }: NodeError): Sending | undefined {
+  if (!whole && kind === 'no-script') return { whole: true, alone };
   // Before it has begun, or in the midst of it: in each order, what was done by then may be done again.
   return !alone && /^TRYAGAIN |non local key/.test(message) ? { whole: false, alone: true } : undefined;
 }

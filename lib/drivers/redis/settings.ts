@@ -1,7 +1,7 @@
-import type { RedisOptions } from 'ioredis';
 import type { RedisNodeOptions } from '../url-query.js';
 import type { RedisClient } from './clients.js';
 import type { NodePlan } from './node-plans.js';
+import type { RedisConnectionOptions } from './public-types.js';
 import type { RedisNodeUrl } from './redis-url.js';
 
 /** Where the nodes are, or one ready ioredis client per node. */
@@ -15,7 +15,7 @@ export interface RedisDriverSettings {
   /** The usual ttl of a lease, ms; the default of the command time-out follows from it. */
   readonly ttl: number;
   /** ioredis options for every node that is given by URL. */
-  readonly redisOptions?: RedisOptions;
+  readonly redisOptions?: RedisConnectionOptions;
   /** Maps a prefixed name to its Redis key; default `coordination:lock:` + the name. */
   readonly keyOf?: (name: string) => string;
   /** The coordinator's prefix, for the one key that the driver makes up itself; default ''. */

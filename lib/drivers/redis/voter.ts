@@ -5,6 +5,7 @@ import type { ElectedNode } from './electorate.js';
 import { NodeError } from './node-error.js';
 import { Exchange, Rank } from './pending.js';
 import type { RedisNode } from './redis-node.js';
+import { oneOf, positiveNumber, textOf, wholeNumber } from './replies.js';
 import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from './script.js';
 import { ACQUIRE, COUNT, LEAVE, RELEASE } from './scripts.js';
 
@@ -139,12 +140,16 @@ class Acquisition extends Asking {
 
   onReply(reply: unknown): void {
     const { node } = this.question;
-    if (!Array.isArray(reply))
-      return this.how.alone ? this.#count(Number(reply)) : this.#taken(Number(reply));
-    const [status, now, third] = numbers(reply);
-    if (status === 1) return this.#taken(now, third);
+    if (!Array.isArray(reply)) {
+      const now = positiveNumber(reply);
+      return this.how.alone ? this.#count(now) : this.#taken(now);
+    }
+    const status = oneOf(reply[0], 0, 1, 2, 3);
+    const now = positiveNumber(reply[1]);
+    if (status === 1) return this.#taken(now, positiveNumber(reply[2]));
+    const busy = status === 0 ? { pttl: wholeNumber(reply[2]), holder: textOf(reply[3]) } : undefined;
     node.observe(now, this.sentAt);
-    if (status === 0) return this.answer({ pttl: third, holder: String((reply as unknown[])[3]) });
+    if (busy) return this.answer(busy);
     if (status === 3) node.record?.forget();
     this.#enrol(status === 3 ? changing : tooLate);
   }
@@ -168,7 +173,7 @@ class Acquisition extends Asking {
       COUNT,
       new ScriptKeys([counterOf(ballot.key)]),
       [String(hint), String(tokens)],
-      (token) => this.#taken(now, Number(token)),
+      (token) => this.#taken(now, positiveNumber(token)),
       // Whatever Redis said, it has the key for us.
       ({ message, code }) => this.fail(new NodeError(message, { code })),
       Rank.acquisition,
@@ -205,7 +210,7 @@ class Release extends Asking {
   }
 
   onReply(reply: unknown): void {
-    this.answer(Number(reply) === 1 ? 'yes' : 'gone');
+    this.answer(oneOf(reply, 0, 1, -1) === 1 ? 'yes' : 'gone');
   }
 
   protected sendAgain(how: Sending): void {
@@ -214,7 +219,7 @@ class Release extends Asking {
 
   protected override fail(error: NodeError): void {
     const { node, ballot } = this.question;
-    if (!error.answered) node.owe(ballot.key, ballot.id);
+    if (!error.final) node.owe(ballot.key, ballot.id);
     super.fail(error);
   }
 }
@@ -227,7 +232,7 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
       node.lockKeys.of(key).plain,
       releaseArgs(node, key, id),
       (reply) => {
-        if (Number(reply) !== -1) return resolve();
+        if (oneOf(reply, 0, 1, -1) !== -1) return resolve();
         node.run(
           LEAVE,
           new ScriptKeys([queueOf(key)]),
@@ -238,7 +243,7 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
         );
       },
       (error) => {
-        if (!error.answered) node.owe(key, id);
+        if (!error.final) node.owe(key, id);
         resolve();
       },
       Rank.release,
@@ -249,12 +254,6 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
 /** What {@link RELEASE} takes as its arguments. */
 export function releaseArgs(node: RedisNode, key: string, id: string): string[] {
   return node.sharded ? [id, node.mark, node.turnChannel(key)] : [id, node.mark];
-}
-
-/** A client may be set to give numbers as text. */
-function numbers(reply: unknown): [number, number, number] {
-  const [first, second, third] = reply as unknown[];
-  return [Number(first), Number(second), Number(third)];
 }
 
 function changing(): NodeError {

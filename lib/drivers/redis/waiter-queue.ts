@@ -7,6 +7,7 @@ import { queueOf, waitersOf } from './keys.js';
 import type { NodeLine } from './node-line.js';
 import { NodeSubscriber } from './node-subscriber.js';
 import type { RedisNode } from './redis-node.js';
+import { listOf, oneOf, positiveNumber, textOf, wholeNumber } from './replies.js';
 import { ScriptKeys } from './script.js';
 import { REFRESH } from './scripts.js';
 import { giveBack } from './voter.js';
@@ -326,14 +327,17 @@ export class WaiterQueue {
         new ScriptKeys(keys),
         args,
         (reply, sentAt) => {
-          const [status, now, ...seen] = reply as [unknown, unknown, ...[string, unknown, ...string[]][]];
-          node.observe(Number(now), sentAt);
-          if (Number(status) === 3) {
+          const [status, now, ...answers] = listOf(reply, 2);
+          const kind = oneOf(status, 1, 3, 4);
+          const changed = kind === 3;
+          const moving = kind === 4;
+          const seen = changed ? [] : answers.map(seenOf);
+          node.observe(positiveNumber(now), sentAt);
+          if (changed) {
             node.record?.forget();
             return enrol();
           }
-          const moving = Number(status) === 4;
-          for (const [at, look] of looks.entries()) this.#tell(look, seen[at] ?? ['', 0], since, moving);
+          for (const [at, look] of looks.entries()) this.#tell(look, seen[at] ?? ['', 0, []], since, moving);
           resolve();
         },
         // What it means that the node does not answer is told by `suspect`.
@@ -346,13 +350,7 @@ export class WaiterQueue {
    * What the node said of one lock.
    * @param moving nobody is granted it when it is free, as its queue may be at another server
    */
-  #tell(
-    { line, waiters }: Look,
-    [holder, pttl, ...missing]: readonly [string, unknown, ...string[]],
-    since: Moment,
-    moving: boolean,
-  ): void {
-    const ms = Number(pttl);
+  #tell({ line, waiters }: Look, [holder, ms, missing]: LockSeen, since: Moment, moving: boolean): void {
     line.looked(since.monotonic, ms);
     const granted = this.#waiters.byId(holder);
     // It may have left, got its lease, or be trying for it, meanwhile.
@@ -387,6 +385,14 @@ export class WaiterQueue {
       'background',
     );
   }
+}
+
+/** What a node says of one lock: its holder's id or '', how long its key lasts, and who is not in the queue. */
+type LockSeen = readonly [holder: string, pttl: number, missing: readonly string[]];
+
+function seenOf(reply: unknown): LockSeen {
+  const [holder, pttl, ...missing] = listOf(reply, 2);
+  return [textOf(holder), wholeNumber(pttl), missing.map(textOf)];
 }
 
 /** The first of each line, for so many locks at most in a command; a line where nobody only waits needs none. */

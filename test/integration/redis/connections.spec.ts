@@ -1,3 +1,4 @@
+import { Cluster, Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../lib/common/clock.js';
 import { BorrowedConnection } from '../../../lib/drivers/redis/borrowed-connection.js';
@@ -5,7 +6,11 @@ import type { ConnectionOwner, ConnectionSettings } from '../../../lib/drivers/r
 import { createClient, type RedisClient } from '../../../lib/drivers/redis/clients.js';
 import { NodeError } from '../../../lib/drivers/redis/node-error.js';
 import { OwnConnection } from '../../../lib/drivers/redis/own-connection.js';
+import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { recordingContext } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
+import { startCluster } from '../../support/redis-deployments.js';
+import { freePort } from '../../support/redis-ports.js';
 import { startRedis, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
 
 /** Longer than any of these tests may take. */
@@ -61,6 +66,43 @@ describe('the connection over a ready client', () => {
     await eventually(() => owner.ups > 0);
     expect(owner).toMatchObject({ ups: 1, downs: 0, verified: 2 });
     await connection.stop();
+  });
+});
+
+describe('a ready client that keeps no commands for later', () => {
+  afterEach(stopAllRedis);
+
+  it.each([{}, { lazyConnect: true }])('is waited for until it is ready: %o', async (options) => {
+    const server = await startRedis();
+    const client = server.client({ enableOfflineQueue: false, ...options });
+    expect(client.status).not.toBe('ready');
+    const driver = new RedisDriver([client], { ttl: 1000 }, recordingContext());
+    await driver.start();
+    await driver.stop();
+  });
+
+  it('is waited for as one of a Cluster, too', async () => {
+    const { masters } = await startCluster();
+    const client = new Cluster(
+      masters.map(({ port }) => ({ host: '127.0.0.1', port })),
+      { enableOfflineQueue: false },
+    );
+    client.on('error', () => undefined);
+    const driver = new RedisDriver([client], { ttl: 1000 }, recordingContext());
+    await driver.start();
+    await driver.stop();
+    client.disconnect();
+  });
+
+  it('is not waited for longer than connecting may take', async () => {
+    const client = new Redis({ host: '127.0.0.1', port: await freePort(), enableOfflineQueue: false });
+    client.on('error', () => undefined);
+    const owner = new RecordingOwner((each) => each.ping());
+    const connection = new BorrowedConnection(client, owner, { ...SETTINGS, connectTimeout: 100 });
+    await expect(connection.start()).rejects.toThrow('ECONNREFUSED');
+    await connection.stop();
+    client.disconnect();
+    expect(client.listenerCount('ready')).toBe(0);
   });
 });
 

@@ -10,6 +10,41 @@ const PASSWORD = 'pa55-that-nobody-may-see';
 describe('the password', () => {
   afterEach(stopAllRedis);
 
+  it('may be a function that is asked at each connect, and so be changed without a restart', async () => {
+    const server = await startRedis({ password: PASSWORD });
+    const context = recordingContext();
+    let password = PASSWORD;
+    const driver = driverOn(server.url.replace(/\/\/.*@/, '//old:one@'), context, {
+      redisOptions: { username: () => 'default', password: async () => password },
+    });
+    await driver.start();
+    await server.client().config('SET', 'requirepass', 'another-pa55');
+    const admin = server.client({ password: 'another-pa55' });
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await eventually(() => context.warnings.some((line) => line.includes('WRONGPASS')));
+    password = 'another-pa55';
+    await eventually(() => context.changes.at(-1)?.state === 'up');
+    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    expect(inspect([driver, context.warnings, context.changes], { depth: 10 })).not.toMatch(/pa55/);
+    await driver.stop();
+  });
+
+  it.each([
+    ['throws', () => Promise.reject(new Error(PASSWORD)), /redis\.password failed/],
+    ['gives no text', () => undefined as unknown as string, /redis\.password gave no string/],
+    ['never answers', () => new Promise<string>(() => undefined), /gave nothing within 200 ms/],
+  ])('fails the start in bounded time when its function %s', async (_what, password, words) => {
+    const server = await startRedis();
+    const driver = driverOn(server.url, recordingContext(), {
+      connectTimeout: 200,
+      redisOptions: { password },
+    });
+    const error: unknown = await driver.start().catch((thrown: unknown) => thrown);
+    expect(String(error)).toMatch(words);
+    expect(inspect(error, { depth: 10 })).not.toContain(PASSWORD);
+    await driver.stop();
+  });
+
   it('is nowhere in the driver, its errors or its warnings', async () => {
     const server = await startRedis({ password: PASSWORD });
     const context = recordingContext();
