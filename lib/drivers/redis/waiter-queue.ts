@@ -332,7 +332,7 @@ export class WaiterQueue {
           const changed = kind === 3;
           const moving = kind === 4;
           const seen = changed ? [] : answers.map(seenOf);
-          node.observe(positiveNumber(now), sentAt);
+          if (!moving) node.observe(positiveNumber(now), sentAt);
           if (changed) {
             node.record?.forget();
             return enrol();

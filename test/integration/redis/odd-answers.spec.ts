@@ -19,6 +19,7 @@ class OddProxy {
   ) {
     server.on('connection', (client) => {
       const upstream = connect(target, '127.0.0.1');
+      let messages = false;
       for (const socket of [client, upstream]) {
         this.#sockets.add(socket);
         socket.on('error', () => undefined);
@@ -29,7 +30,9 @@ class OddProxy {
       }
       upstream.on('data', (bytes) => client.write(bytes));
       client.on('data', (bytes) => {
-        if (this.answer === undefined) return upstream.write(bytes);
+        messages ||= /\$9\r\nsubscribe\r\n/.test(String(bytes));
+        // ioredis itself cannot take such a message.
+        if (this.answer === undefined || messages) return upstream.write(bytes);
         const commands = String(bytes).match(/\*\d+\r\n\$\d+\r\n/g)?.length ?? 1;
         return client.write(this.answer.repeat(commands));
       });
