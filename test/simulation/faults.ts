@@ -28,6 +28,8 @@ export interface FaultSettings {
   readonly mayForget: (node: SimulatedNode, at: number) => boolean;
   /** Whether the wall clock of a sleeping machine may hide that it slept. */
   readonly wallMayStop: boolean;
+  /** Whether every node has to be within reach of every process. */
+  readonly keepReach: boolean;
 }
 
 type Kind = (typeof KINDS)[number];
@@ -70,6 +72,7 @@ export class Faults {
   /** Something, to somebody; `member` and `node` where it is known to whom. */
   strike(member = this.#anyMember(), node = this.random.pick(this.victims.nodes), lock?: string): void {
     const kind = this.random.pick(KINDS);
+    if (this.settings.keepReach && CUTS_OFF.has(kind)) return;
     if (member || !NEEDS_MEMBER.has(kind)) this.#strike(kind, member as Member, node, lock);
   }
 
@@ -204,5 +207,14 @@ const NEEDS_MEMBER: ReadonlySet<Kind> = new Set<Kind>([
   'process killed',
   'connections reset',
   'partition',
+  'messages held up',
+]);
+
+const CUTS_OFF: ReadonlySet<Kind> = new Set<Kind>([
+  'node stopped',
+  'node restarted with its data',
+  'connections reset',
+  'partition',
+  'node isolated',
   'messages held up',
 ]);

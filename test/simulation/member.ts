@@ -79,6 +79,8 @@ export class Member extends Actor {
         return leaser;
       } catch (error) {
         if (!(error instanceof BackendUnavailableError)) throw error;
+        if (error.message.includes('another list'))
+          this.place.journal.reached('start refused: another list', this.now);
         await driver.stop();
         await this.sleep(RESTART_PAUSE);
       }

@@ -13,6 +13,7 @@ export interface Scenario {
   /** Nothing goes wrong. */
   readonly calm: boolean;
   readonly nodes: readonly LocalTime[];
+  readonly change: ChangeOfNodes | undefined;
   readonly members: number;
   /** How many calls a process has under way at once. */
   readonly lanes: number;
@@ -43,7 +44,36 @@ export interface Scenario {
   readonly newClock: (random: Random) => LocalTime;
 }
 
+/** Processes with another list of nodes come, while those with the old one run. */
+export interface ChangeOfNodes {
+  /** By their numbers. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** When the first of them come, ms. */
+  readonly at: number;
+  /** When those with the old list are killed, to be replaced by others; Infinity when they stay. */
+  readonly killedAt: number;
+  /** No quorum of either list is without a common node. Otherwise nobody can notice the other list who cannot reach that node. */
+  readonly overlapping: boolean;
+}
+
 const DURATION = 1500;
+
+const LISTS: readonly (readonly [readonly number[], readonly number[]])[] = [
+  [[0], [0, 1, 2]],
+  [
+    [0, 1, 2],
+    [0, 1, 2, 3, 4],
+  ],
+  [
+    [0, 1, 2],
+    [0, 1, 3],
+  ],
+  [
+    [0, 1, 2],
+    [0, 3, 4],
+  ],
+];
 
 /** Rates that differ by less than the drift which a deadline allows for. */
 const FAIR_RATE = 0.004;
@@ -51,7 +81,8 @@ const FAIR_RATE = 0.004;
 const FOUL_RATE = 0.15;
 const DAY = 86_400_000;
 
-export function drawScenario(random: Random, campaign: Campaign): Scenario {
+/** @param other for what has nothing to do with most seeds */
+export function drawScenario(random: Random, campaign: Campaign, other: Random): Scenario {
   const calm = random.chance(0.1);
   const clocks = random.chance(0.5) ? 'close' : 'wild';
   const ttls = random.pick([[300], [300], [200, 500], [150, 300, 900]]);
@@ -60,14 +91,18 @@ export function drawScenario(random: Random, campaign: Campaign): Scenario {
   const clock = (each: Random, offset: number): LocalTime =>
     new LocalTime(1 + each.between(-rate, rate), each.between(-offset, offset));
   const plain = random.chance(0.5);
+  // With quorums that share no node, tokens need clocks that agree.
+  const change = campaign === 1 && clocks === 'close' && other.chance(0.3) ? drawChange(other) : undefined;
+  const nodes = Array.from({ length: random.pick([1, 3, 3, 3, 5]) }, () => {
+    const time = clock(random, clocks === 'close' ? 100 : DAY);
+    if (!calm && random.chance(campaign === 1 ? 0.15 : 0.4)) stepNode(time, random, campaign);
+    return time;
+  });
   return {
-    calm,
+    calm: calm && !change,
     fair: rate === FAIR_RATE,
-    nodes: Array.from({ length: random.pick([1, 3, 3, 3, 5]) }, () => {
-      const time = clock(random, clocks === 'close' ? 100 : DAY);
-      if (!calm && random.chance(campaign === 1 ? 0.15 : 0.4)) stepNode(time, random, campaign);
-      return time;
-    }),
+    nodes: change ? Array.from({ length: 5 }, () => clock(other, 100)) : nodes,
+    change,
     members: 2 + random.below(3),
     lanes: 1 + random.below(2),
     locks: ['a', 'b'].slice(0, 1 + random.below(2)),
@@ -75,7 +110,7 @@ export function drawScenario(random: Random, campaign: Campaign): Scenario {
     maxTtl: declared ? Math.max(...ttls) : undefined,
     fencing: random.chance(0.7),
     ordered: random.pick([0, 0.5, 1]),
-    duration: DURATION,
+    duration: change ? 2 * DURATION : DURATION,
     work: random.skewed(5, 600),
     think: random.skewed(10, 300),
     // Campaign 2 is there to show what fencing is for.
@@ -83,7 +118,7 @@ export function drawScenario(random: Random, campaign: Campaign): Scenario {
     latency: {
       least: 0.1,
       most: random.skewed(0.3, 10),
-      spikes: calm ? 0 : random.pick([0, 0.002, 0.02]),
+      spikes: calm || change?.overlapping === false ? 0 : random.pick([0, 0.002, 0.02]),
       spike: 2 * Math.max(...ttls),
     },
     pauses: { rate: calm ? 0 : random.pick([0, 0.0005, 0.003]), longest: 3 * Math.max(...ttls) },
@@ -97,6 +132,20 @@ export function drawScenario(random: Random, campaign: Campaign): Scenario {
         time.step(each.between(0, DURATION), each.between(-1, 1) * (clocks === 'close' ? 15 : DAY));
       return time;
     },
+  };
+}
+
+function drawChange(random: Random): ChangeOfNodes {
+  const [one, another] = random.pick(LISTS);
+  const [before, after] = random.chance(0.5) ? [one, another] : [another, one];
+  const common = before.filter((node) => after.includes(node)).length;
+  const at = random.between(0, DURATION);
+  return {
+    before,
+    after,
+    at,
+    killedAt: random.chance(0.7) ? at + random.between(0, DURATION / 3) : Infinity,
+    overlapping: [before, after].every(({ length }) => common >= Math.ceil(length / 2)),
   };
 }
 

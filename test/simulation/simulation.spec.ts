@@ -34,6 +34,8 @@ describe('the simulation', { timeout: 300_000 }, () => {
       'lock broken',
       'lease completed',
       'lease counted on all nodes',
+      'start refused: another list',
+      'new list of nodes in use',
       'queue: granted',
       'queue: passed over',
     ])

@@ -75,6 +75,8 @@ export class Simulation {
   readonly #storage = new SimulatedStorage();
   readonly #queues = new QueueWatch(this.journal);
   readonly #links = new Map<Member, readonly Link[]>();
+  /** Those that were told the list of nodes before its change. */
+  readonly #old = new Set<Member>();
   readonly #waiting = new Set<Waiter>();
   /** Ids of the acquisitions that became leases. */
   readonly #used = new Set<string>();
@@ -121,6 +123,7 @@ export class Simulation {
         ttl: Math.max(...scenario.ttls),
         mayForget: (node, at) => this.#mayForget(node, at),
         wallMayStop: scenario.wallMayStop,
+        keepReach: scenario.change?.overlapping === false,
       },
     );
   }
@@ -131,6 +134,7 @@ export class Simulation {
     for (let count = 0; count < members; count += 1) this.#join();
     for (let count = 0; count < faults; count += 1)
       this.world.at(this.random.between(0, duration), undefined, () => this.#faults.strike());
+    this.#changeNodes();
     this.#countStandings();
     const left = await this.world.run(this.end + AFTERMATH);
     if (this.#failure) throw this.#failure.error;
@@ -161,12 +165,36 @@ export class Simulation {
     return Math.max(...this.members.map(({ paused }) => paused));
   }
 
+  /** New processes come, and the old ones may go. */
+  #changeNodes(): void {
+    const { change } = this.scenario;
+    if (!change) return;
+    this.world.at(change.at, undefined, () => {
+      this.journal.add({ type: 'fault', at: this.world.now, kind: 'list of nodes changed' });
+      for (let count = 0; count < 2; count += 1) this.#join();
+    });
+    if (change.killedAt === Infinity) return;
+    this.world.at(change.killedAt, undefined, () => {
+      for (const member of this.#old) this.#kill(member);
+    });
+  }
+
+  /** What a process is told that begins now; one may still come with the old list, as when a roll-out is taken back. */
+  #listNow(): readonly number[] {
+    const { change, nodes } = this.scenario;
+    if (!change) return [...nodes.keys()];
+    const { before, after, at } = change;
+    return this.world.now >= at && this.random.chance(0.8) ? after : before;
+  }
+
   #join(): void {
     const { scenario, world, journal, nodes } = this;
+    const list = this.#listNow();
     const random = this.random.fork();
     const time: LocalTime = scenario.newClock(random);
     const link = (): Link => new Link(world, random.fork(), scenario.latency);
     const links = nodes.map(link);
+    const mine = <T>(all: readonly T[]): T[] => list.map((index) => all[index] as T);
     const settings = {
       name: `process${this.members.length + 1}`,
       ttl: scenario.ttls[0] as number,
@@ -176,8 +204,16 @@ export class Simulation {
       fencing: scenario.fencing,
       pauses: scenario.pauses,
     };
-    const member = new Member(settings, { world, time, random, journal, nodes, links });
+    const member = new Member(settings, {
+      world,
+      time,
+      random,
+      journal,
+      nodes: mine(nodes),
+      links: mine(links),
+    });
     this.members.push(member);
+    if (list === scenario.change?.before) this.#old.add(member);
     this.#links.set(member, links);
     world.at(world.now, member, () => {
       this.#live(member, link()).catch((error: unknown) => {
@@ -190,6 +226,8 @@ export class Simulation {
     const { scenario, end } = this;
     const leaser = await member.start(() => member.now >= end);
     if (!leaser) return;
+    if (scenario.change && !this.#old.has(member))
+      this.journal.reached('new list of nodes in use', member.now);
     const lane = (): Promise<void> =>
       work(
         { ...scenario, until: end },
@@ -231,7 +269,9 @@ export class Simulation {
         // It has been lost, or its process may think so.
         if (young || !lease.renewal || member.place.time.stepped) continue;
         this.journal.reached('lease counted on all nodes', this.world.now);
-        if (!this.nodes.every((node) => holderOn(node, lease.name, this.world.now) === lease.grant.id))
+        if (
+          !member.place.nodes.every((node) => holderOn(node, lease.name, this.world.now) === lease.grant.id)
+        )
           this.journal.reached(STANDS_SHORT, this.world.now);
       }
       this.#countStandings();
@@ -262,8 +302,9 @@ export class Simulation {
   }
 
   #mayForget({ time }: SimulatedNode, at: number): boolean {
-    const { clocks, ttls } = this.scenario;
+    const { change, clocks, ttls } = this.scenario;
     const quarantine = 2 * Math.max(...ttls);
+    if (change) return false;
     return clocks === 'close' && time.stepsAhead(at - quarantine, at + quarantine) === 0;
   }
 
