@@ -85,6 +85,8 @@ export async function startReplica(master: RedisServer): Promise<RedisServer> {
     ),
   );
   await eventually(async () => (await client.info('replication')).includes('master_link_status:up'));
+  // Until it has heard of all slots, it takes part in nothing.
+  await eventually(async () => (await client.cluster('INFO')).includes('cluster_state:ok'));
   await eventually(async () => {
     const ranges = await admin.cluster('SLOTS');
     return ranges.flat(2).includes(server.port);
