@@ -121,7 +121,7 @@ export async function beginMove(masters: readonly RedisServer[], tag: string): P
   };
   const end = async (): Promise<void> => {
     // New ones may be made meanwhile.
-    while (Number(await from.cluster('COUNTKEYSINSLOT', slot)) > 0) await keys();
+    while ((await from.cluster('COUNTKEYSINSLOT', slot)) > 0) await keys();
     for (const client of [to, from]) await client.cluster('SETSLOT', slot, 'NODE', ids[1]!);
   };
   return { from: masters[at]!, to: masters[next]!, keys, end };
