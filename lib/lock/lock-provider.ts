@@ -83,6 +83,6 @@ export function leaserOf(provider: LockProvider, forWhat: string): Leaser {
   const leaser = provider[LEASER];
   if (leaser) return leaser;
   throw new LockCreationFailedError(
-    `${forWhat}: the coordinator of member ${provider.memberId} is not started; it starts in onModuleInit (constructors run before that, and so does compile() of a testing module: call its init()) and stops at shutdown, or call coordinator.start()`,
+    `${forWhat}: the coordinator of member ${provider.memberId} is not started; it starts in onModuleInit (constructors run before that) and stops at shutdown, or call coordinator.start(); a testing module starts it when its init() is called`,
   );
 }

@@ -69,7 +69,7 @@ describe('a synchronized method in a unit test', () => {
       providers: [Shares],
     }).compile();
     await expect(module.get(Shares).extend('7')).rejects.toThrow(
-      /is not started; .*testing module: call its init\(\)/,
+      /is not started; .*a testing module starts it when its init\(\) is called/,
     );
     await module.init();
     expect(await module.get(Shares).extend('7')).toBe('7');
