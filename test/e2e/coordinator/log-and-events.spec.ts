@@ -89,6 +89,8 @@ describe('the log of a coordinator', () => {
     const down = heard('backend.down');
     await server.kill();
     expect(await down).toMatchObject({ error: expect.any(Error) });
+    // One that is back sooner is told of in one warning.
+    await expect.poll(() => log.of('error')).toHaveLength(1);
     const up = heard('backend.up');
     await server.restart();
     await up;
