@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { eventually } from './eventually.js';
 import { RedisServer, startRedis, startRedisNodes, type RedisServerOptions } from './redis-server.js';
 
@@ -91,7 +92,19 @@ export async function startReplica(master: RedisServer): Promise<RedisServer> {
     const ranges = await admin.cluster('SLOTS');
     return ranges.flat(2).includes(server.port);
   });
+  await knownToAll(await client.cluster('MYID'), await client.cluster('NODES'));
   return server;
+}
+
+/** The other masters give no vote to a replica that they have not heard of. */
+async function knownToAll(id: string, nodes: unknown): Promise<void> {
+  for (const [, port] of String(nodes).matchAll(/:(\d+)@/g)) {
+    const node = new Redis({ host: '127.0.0.1', port: Number(port) });
+    await eventually(async () =>
+      new RegExp(`^${id} .* (?:myself,)?slave `, 'm').test(String(await node.cluster('NODES'))),
+    );
+    node.disconnect();
+  }
 }
 
 /** A slot that is on its way from one master to another. */

@@ -149,6 +149,6 @@ describe('a call that waits for a lock that it already holds', () => {
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('Lock "self"');
     expect(warnings[0]).toContain(`${waiter} waits`);
-    expect(warnings[0]).toContain(`that ${holder}, which called it`);
+    expect(warnings[0]).toContain(`that ${holder}, from which it was called`);
   });
 });
