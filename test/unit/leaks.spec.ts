@@ -55,8 +55,8 @@ describe('ten thousand locks later', () => {
     const bench = new LeaserBench();
     const { signal } = new AbortController();
     setMaxListeners(0, signal);
-    await timeOuts(bench, signal, 2000);
-    await churn(bench, signal, 2000);
+    await timeOuts(bench, signal, CYCLES);
+    await churn(bench, signal, CYCLES);
     const before = heapAfterCollection();
     await timeOuts(bench, signal, CYCLES);
     await churn(bench, signal, CYCLES);
