@@ -15,7 +15,7 @@ beforeAll(() => {
 describe('many held leases', () => {
   afterEach(stopAllRedis);
 
-  async function calls(client: Redis): Promise<Record<'evalsha' | 'set', number>> {
+  async function calls(client: Redis): Promise<Record<'evalsha' | 'pexpire', number>> {
     const stats = await client.info('commandstats');
     const of = (name: string): number =>
       Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
