@@ -29,15 +29,42 @@ export interface Refusal {
 export type Acquisition = HeldLease | Refusal;
 
 /** One call of `acquire` under way. */
-export interface AcquireCall extends AcquireTerms {
-  /** When it came, on the monotonic clock, ms. */
-  readonly since: number;
-  /** Told before the call waits for the first time; tells once. */
-  readonly onWaiting: () => void;
+export class AcquireCall implements AcquireTerms {
+  readonly name: string;
+  readonly ttl: number;
+  readonly fencing: boolean;
+  readonly fair: boolean;
+  readonly patience: Patience;
+  readonly label: string;
   /** Of the lock in the back end; made once for each call. */
-  key?: string;
+  key: string | undefined = undefined;
   /** The line of the handle that it was made with, once it is inside. */
-  handleLine?: WaitingLine;
+  handleLine: WaitingLine | undefined = undefined;
+  #waits = false;
+
+  /**
+   * @param since when it came, on the monotonic clock, ms
+   * @param tellWaiting told once, before the call waits for the first time
+   */
+  constructor(
+    { name, ttl, fencing, fair, patience, label }: AcquireTerms,
+    readonly since: number,
+    private readonly tellWaiting: (call: AcquireCall) => void,
+  ) {
+    this.name = name;
+    this.ttl = ttl;
+    this.fencing = fencing;
+    this.fair = fair;
+    this.patience = patience;
+    this.label = label;
+  }
+
+  /** Before each wait. */
+  onWaiting(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.tellWaiting(this);
+  }
 }
 
 /** @throws the reason of the caller's signal when it has aborted, BackendUnavailableError when nobody may wait any more */

@@ -3,7 +3,7 @@ import type { AcquireReply, AcquireRequest, Driver, Place } from '../drivers/dri
 import { BackendUnavailableError } from '../errors.js';
 import { Deadline } from './deadline.js';
 import { HeldLease } from './lease.js';
-import type { Patience } from './patience.js';
+import type { AcquireCall } from './acquire-call.js';
 import type { Tenure } from './tenure.js';
 import type { WaitingLine } from './waiting-line.js';
 
@@ -25,21 +25,30 @@ type Outcome = HeldLease | Busy | BackendUnavailableError | 'gone';
 export interface ContestContext {
   readonly driver: Driver;
   readonly clock: Clock;
-  readonly patience: Patience;
+  readonly call: AcquireCall;
   /** Whose place this contender has; keeps the outage for those behind. */
   readonly line: WaitingLine;
   readonly request: AcquireRequest;
   /** What the grant is for; told of by the request's `onRevoked`. */
   readonly tenure: Tenure;
-  /** Told before the first wait. */
-  readonly onWaiting: () => void;
+  readonly host: ContestHost;
+}
+
+/** Who holds the contest. */
+export interface ContestHost {
   /** Makes the first lease of the grant, with the deadline that was counted from before it was asked for. */
-  readonly take: (tenure: Tenure, deadline: Deadline, now: number) => HeldLease;
+  readonly take: (
+    call: AcquireCall,
+    line: WaitingLine,
+    tenure: Tenure,
+    deadline: Deadline,
+    now: number,
+  ) => HeldLease;
   /**
    * Told at the end when there is no lease. A leftover is what the caller does not wait for: it settles when the last try
    * has been answered, what it got was given back, and the place has been left.
    */
-  readonly onDefeat: (leftover?: Promise<void>) => void;
+  readonly leave: (line: WaitingLine, leftover?: Promise<void>) => void;
 }
 
 /**
@@ -61,7 +70,8 @@ export class Contest {
 
   /** Not `async`: nearly every lock is free, and such a function takes much memory each time. */
   run(): Promise<HeldLease | Defeat> {
-    const { driver, request, patience } = this.context;
+    const { driver, request } = this.context;
+    const { patience } = this.context.call;
     let first: Promise<Outcome>;
     try {
       if (!patience.once) this.#place = driver.lineUp(request, () => this.#ring());
@@ -81,14 +91,14 @@ export class Contest {
 
   /** @param outcome of the first try */
   async #goOn(outcome: Outcome): Promise<HeldLease | Defeat> {
-    const { patience } = this.context;
+    const { patience } = this.context.call;
     try {
       for (;;) {
         if (outcome === 'gone') return {};
         this.#noteOutage(outcome);
         if (outcome instanceof HeldLease) return outcome;
         if (patience.once || patience.end) return this.#giveUp(outcome);
-        this.context.onWaiting();
+        this.context.call.onWaiting();
         if (outcome instanceof BackendUnavailableError) await this.#waitOutOutage(outcome);
         else await this.#waitForRelease(outcome);
         if (patience.end) return this.#giveUp(outcome);
@@ -107,7 +117,7 @@ export class Contest {
 
   #leave(): void {
     const left = this.#leftover ? this.#leftover.then(() => this.#leavePlace()) : this.#leavePlace();
-    if (!this.#lease) this.context.onDefeat(left);
+    if (!this.#lease) this.context.host.leave(this.context.line, left);
   }
 
   /** Those behind must not wait for a driver that fails to leave: what it holds of the place ends by its ttl, or with it. */
@@ -121,12 +131,13 @@ export class Contest {
 
   #giveUp(last: Busy | BackendUnavailableError): Defeat {
     if (!(last instanceof BackendUnavailableError)) return { remaining: last.remaining };
-    if (this.context.patience.gone) return {};
+    if (this.context.call.patience.gone) return {};
     throw last;
   }
 
   #tryOnce(): Promise<Outcome> {
-    const { driver, clock, patience, request } = this.context;
+    const { driver, clock, request } = this.context;
+    const { patience } = this.context.call;
     const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
     this.#rung = false;
     const attempt = this.#place ? this.#place.tryAcquire() : driver.tryAcquire(request);
@@ -143,7 +154,8 @@ export class Contest {
     attempt: Promise<AcquireReply>,
     deadline: Deadline,
   ): Outcome | Promise<Outcome> {
-    const { clock, patience, tenure, take } = this.context;
+    const { clock, call, line, tenure, host } = this.context;
+    const { patience } = call;
     if (!reply) {
       this.#leftover = this.#giveBack(attempt);
       return 'gone';
@@ -153,7 +165,7 @@ export class Contest {
     const end = term ? Deadline.ofLease(clock, term.ms, term.since) : deadline;
     const now = clock.monotonic();
     if (!end.over && !patience.gone && tenure.begin(grant, now)) {
-      this.#lease = take(tenure, end, now);
+      this.#lease = host.take(call, line, tenure, end, now);
       return this.#lease;
     }
     const retryAfter = end.over ? this.#backOffFromLate() : 0;
@@ -215,7 +227,7 @@ export class Contest {
   /** Until a wake-up, which is not slept through when it came during the last try, or until `other` settles. */
   async #sleep(ms: number, other?: Promise<void>): Promise<void> {
     if (this.#rung) return;
-    await this.context.patience.wait((wake) => {
+    await this.context.call.patience.wait((wake) => {
       this.#wake = wake;
       void other?.then(wake);
       return () => (this.#wake = undefined);

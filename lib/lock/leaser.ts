@@ -2,8 +2,8 @@ import { Bag, type Slot } from '../common/bag.js';
 import { Schedule } from '../common/schedule.js';
 import type { Driver } from '../drivers/driver.js';
 import type { LeaseLostError } from '../errors.js';
-import { type AcquireCall, type AcquireTerms, type Acquisition, throwIfGone } from './acquire-call.js';
-import { Contest } from './contest.js';
+import { AcquireCall, type AcquireTerms, type Acquisition, throwIfGone } from './acquire-call.js';
+import { Contest, type ContestHost } from './contest.js';
 import type { Deadline } from './deadline.js';
 import { Drain } from './drain.js';
 import { Heartbeat } from './heartbeat.js';
@@ -58,6 +58,12 @@ export class Leaser implements LeaseKeeper {
   readonly #leftovers = new Set<Promise<void>>();
   /** Told when nothing is held or waited for any more. */
   #onIdle?: () => void;
+  readonly #tellWaiting = ({ name, label }: AcquireCall): void =>
+    this.#reports.waiting(name, label, holderInThisContext(this, name));
+  readonly #host: ContestHost = {
+    take: (...grant) => this.#take(...grant),
+    leave: (line, leftover) => this.#leaveAfter(leftover, line),
+  };
 
   constructor(
     readonly settings: LeaserSettings,
@@ -115,11 +121,8 @@ export class Leaser implements LeaseKeeper {
    * @throws the signal's reason when it aborts; BackendUnavailableError when the back end cannot be asked.
    */
   acquire(terms: AcquireTerms, handleLine?: WaitingLine): Promise<Acquisition> {
-    const { name, ttl, fencing, fair, patience, label } = terms;
-    if (patience.gone) return this.#turnAway(terms);
-    const since = this.context.clock.monotonic();
-    const onWaiting = this.#onFirstWait(terms);
-    const call: AcquireCall = { name, ttl, fencing, fair, patience, label, since, onWaiting };
+    if (terms.patience.gone) return this.#turnAway(terms);
+    const call = new AcquireCall(terms, this.context.clock.monotonic(), this.#tellWaiting);
     this.#pending += 1;
     return this.#begin(call, handleLine).then(
       (result) => (result instanceof HeldLease ? this.#end(call, result) : this.#refuse(call, result)),
@@ -241,9 +244,10 @@ export class Leaser implements LeaseKeeper {
   }
 
   /** Resolves to true when it was this call's turn, and to false when it did not wait so long. */
-  async #standIn(line: WaitingLine, { patience, onWaiting }: AcquireCall): Promise<boolean> {
+  async #standIn(line: WaitingLine, call: AcquireCall): Promise<boolean> {
+    const { patience } = call;
     if (patience.once) return false;
-    onWaiting();
+    call.onWaiting();
     return patience.wait((wake) => line.join(wake));
   }
 
@@ -260,7 +264,7 @@ export class Leaser implements LeaseKeeper {
   }
 
   #contend(call: AcquireCall, line: WaitingLine): Promise<Acquisition> {
-    const { name, key, ttl, fencing, fair, patience, onWaiting } = call;
+    const { name, key, ttl, fencing, fair, patience: asker } = call;
     const { driver, clock } = this.context;
     const tenure = new Tenure(clock, { ttl, fencing }, !fair);
     const request = {
@@ -270,13 +274,10 @@ export class Leaser implements LeaseKeeper {
       fencing,
       tokens: tenure.size,
       memberId: this.memberId,
-      asker: patience,
+      asker,
       onRevoked: tenure.revoke,
     };
-    const take = (granted: Tenure, deadline: Deadline, now: number): HeldLease =>
-      this.#take(call, line, granted, deadline, now);
-    const onDefeat = (leftover?: Promise<void>): void => this.#leaveAfter(leftover, line);
-    return new Contest({ driver, clock, patience, line, request, tenure, onWaiting, take, onDefeat }).run();
+    return new Contest({ driver, clock, call, line, request, tenure, host: this.#host }).run();
   }
 
   /** @param now on the monotonic clock, ms */
@@ -304,15 +305,6 @@ export class Leaser implements LeaseKeeper {
   /** Never rejects: nobody has this lease, and what the back end keeps of it ends by its ttl. */
   async #giveBack({ grant }: Tenure): Promise<void> {
     await this.context.driver.release(grant).catch(() => undefined);
-  }
-
-  #onFirstWait({ name, label }: AcquireTerms): () => void {
-    let told = false;
-    return () => {
-      if (told) return;
-      told = true;
-      this.#reports.waiting(name, label, holderInThisContext(this, name));
-    };
   }
 
   #lineOf(key: string): WaitingLine {

@@ -96,14 +96,11 @@ export class Patience implements Asker {
     const { drain, signal } = this;
     return new Promise((resolve, reject) => {
       let settled = false;
-      const end = (): void => {
+      const settle = <V>(make: (outcome: V) => U | PromiseLike<U>, outcome: V): void => {
+        if (settled) return;
         settled = true;
         drain.forget(atDrain);
         offAbort?.();
-      };
-      const settle = <V>(make: (outcome: V) => U | PromiseLike<U>, outcome: V): void => {
-        if (settled) return;
-        end();
         try {
           resolve(make(outcome) as Awaited<U>);
         } catch (error) {

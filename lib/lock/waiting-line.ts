@@ -12,7 +12,8 @@ interface Waiter {
  */
 export class WaitingLine {
   #occupied = false;
-  readonly #waiters = new Set<Waiter>();
+  /** Made for the first one: for most locks nobody ever waits. */
+  #waiters?: Set<Waiter>;
 
   /** @param key of the lock, where the line is that of a lock */
   constructor(readonly key = '') {}
@@ -33,7 +34,7 @@ export class WaitingLine {
 
   /** How many wait outside. */
   get length(): number {
-    return this.#waiters.size;
+    return this.#waiters?.size ?? 0;
   }
 
   /** Enters if nobody is inside; never waits. */
@@ -49,19 +50,21 @@ export class WaitingLine {
    */
   join(admit: () => void): () => void {
     const waiter: Waiter = { admit };
-    this.#waiters.add(waiter);
+    const waiters = (this.#waiters ??= new Set());
+    waiters.add(waiter);
     return () => {
-      this.#waiters.delete(waiter);
+      waiters.delete(waiter);
     };
   }
 
   /** Goes out and lets the next one in. */
   leave(): void {
-    for (const next of this.#waiters) {
-      this.#waiters.delete(next);
-      next.admit();
-      return;
-    }
+    if (this.#waiters)
+      for (const next of this.#waiters) {
+        this.#waiters.delete(next);
+        next.admit();
+        return;
+      }
     this.#occupied = false;
   }
 }

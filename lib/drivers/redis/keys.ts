@@ -55,18 +55,18 @@ export function memberKeyOf(memberId: string): string {
 }
 
 /** Where a lock's fencing tokens are counted. */
-export function counterOf(key: string): string {
-  return beside('fence', key);
+export function counterOf(key: string, place = besideOf(key)): string {
+  return `${OURS}fence:${place}`;
 }
 
 /** Who waits for a lock: ids by the order of their arrival. */
-export function queueOf(key: string): string {
-  return beside('queue', key);
+export function queueOf(key: string, place = besideOf(key)): string {
+  return `${OURS}queue:${place}`;
 }
 
 /** Until when the processes that wait for a lock are believed to be alive. */
-export function waitersOf(key: string): string {
-  return beside('waiters', key);
+export function waitersOf(key: string, place = besideOf(key)): string {
+  return `${OURS}waiters:${place}`;
 }
 
 /**
@@ -76,10 +76,10 @@ export function waitersOf(key: string): string {
  * no closing brace, and the key ends with the first one. So the lock's key can be read off, and two locks share no key. For a long
  * one stands its digest, which has no braces, and so is no lock's key that stands there.
  */
-function beside(what: string, key: string): string {
+export function besideOf(key: string): string {
+  if (key.length > LONGEST) return `{${digitsInSlotOf(hashTagOf(key))}}${digestOf(key)}`;
   const tag = tagFor(key);
-  if (key.length > LONGEST) return `${OURS}${what}:{${digitsInSlotOf(hashTagOf(key))}}${digestOf(key)}`;
-  return tag === key ? `${OURS}${what}:{${tag}}` : `${OURS}${what}:{${tag}}${key}`;
+  return tag === key ? `{${tag}}` : `{${tag}}${key}`;
 }
 
 function digestOf(key: string): string {

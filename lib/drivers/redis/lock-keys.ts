@@ -1,4 +1,4 @@
-import { counterOf, queueOf, waitersOf } from './keys.js';
+import { besideOf, counterOf, queueOf, waitersOf } from './keys.js';
 import { ScriptKeys } from './script.js';
 
 /** Locks whose keys are kept: a lease is given back soon after it was taken, and many are taken again and again. */
@@ -7,18 +7,20 @@ export const MOST_KEPT = 16_384;
 /** What the scripts of a lock take as their keys. */
 export class LockKeys {
   readonly plain: ScriptKeys;
-  readonly #counter: string;
   #counting: ScriptKeys | undefined;
 
   /** @param record where the node's record is */
-  constructor(key: string, record: string) {
-    this.plain = new ScriptKeys([key, record, queueOf(key), waitersOf(key)]);
-    this.#counter = counterOf(key);
+  constructor(
+    private readonly key: string,
+    record: string,
+  ) {
+    const place = besideOf(key);
+    this.plain = new ScriptKeys([key, record, queueOf(key, place), waitersOf(key, place)]);
   }
 
   /** With the counter of the fencing tokens. */
   get counting(): ScriptKeys {
-    this.#counting ??= new ScriptKeys([...this.plain.names, this.#counter]);
+    this.#counting ??= new ScriptKeys([...this.plain.names, counterOf(this.key)]);
     return this.#counting;
   }
 }

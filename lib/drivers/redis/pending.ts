@@ -262,7 +262,9 @@ export class PendingCommands {
 
   /** The next one that may be sent. */
   #next(): Exchange | undefined {
-    const [upkeep, releases, acquisitions] = this.#waiting;
+    const upkeep = this.#waiting[Rank.upkeep];
+    const releases = this.#waiting[Rank.release];
+    const acquisitions = this.#waiting[Rank.acquisition];
     const { first } = upkeep;
     let from: Chain | undefined;
     if (first) from = this.#underWay < WINDOW_OF_UPKEEP ? upkeep : undefined;

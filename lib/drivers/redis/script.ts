@@ -23,15 +23,17 @@ export class Script {
 
 /** The keys of a script, and how many there are. */
 export class ScriptKeys {
-  /** As they stand in a call. */
-  readonly args: readonly string[];
   readonly encoded: string;
   #alone: ScriptKeys | undefined;
 
   constructor(readonly names: readonly string[]) {
-    this.args = [String(names.length), ...names];
     // `join` makes one flat text, which need not be put together again for each call.
-    this.encoded = this.args.map(encoded).join('');
+    this.encoded = [encoded(String(names.length)), ...names.map(encoded)].join('');
+  }
+
+  /** As they stand in a call. */
+  get args(): readonly string[] {
+    return [String(this.names.length), ...this.names];
   }
 
   /** The first one. */
@@ -124,8 +126,8 @@ class ScriptCall extends Command {
   }
 
   override toWritable(): string {
-    // The name of the command and of the script stand before the keys.
-    const count = 2 + this.#keys.args.length + this.#rest.length;
+    // The names of the command and of the script, and the number of keys, stand before the keys.
+    const count = 3 + this.#keys.names.length + this.#rest.length;
     let text = `*${count}${END}` + this.#script.encoded + this.#keys.encoded;
     for (const arg of this.#rest) text = text + beginning(arg) + arg + END;
     return text;
