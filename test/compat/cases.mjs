@@ -201,6 +201,7 @@ const OPTIONAL = [
   'class-transformer/storage',
   'class-validator',
   '@fastify/static',
+  'file-type',
 ];
 
 /** Bundlers do not write the metadata of decorators, so they are given what TypeScript has compiled. */
