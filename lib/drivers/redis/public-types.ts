@@ -8,9 +8,14 @@ export type Credential = string | (() => string | Promise<string>);
  * restart, and go before those in the URL.
  * @publicApi
  */
-export interface RedisConnectionOptions extends Omit<RedisOptions, 'username' | 'password' | 'Connector'> {
+export interface RedisConnectionOptions extends Omit<
+  RedisOptions,
+  'username' | 'password' | 'Connector' | 'sentinelTLS'
+> {
   /** A class of ioredis', of which each version has its own. */
   readonly Connector?: unknown;
+  /** As `tls`, for the sentinels. */
+  readonly sentinelTLS?: object | undefined;
   readonly username?: Credential | undefined;
   readonly password?: Credential | undefined;
 }
