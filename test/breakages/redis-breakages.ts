@@ -400,6 +400,22 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     foundBy: spec('test/integration/redis/refusals.spec.ts', 'is left for the new one, which is told'),
   },
   {
+    name: 'sentinels not listened to',
+    wrong:
+      'the old master grants what the new one grants, until the sentinel makes it a replica seconds later',
+    edits: [
+      {
+        file: 'lib/drivers/redis/sentinel-watch.ts',
+        find: "const CHANNELS = ['+promoted-slave', '+switch-master'];",
+        replace: "const CHANNELS = ['+nothing'];",
+      },
+    ],
+    foundBy: spec(
+      'test/integration/redis/failover.spec.ts',
+      'follows a failover that Sentinel was told to do, by its URL',
+    ),
+  },
+  {
     name: 'a refusing node still counted as up',
     wrong: 'nobody is told that no lock is to be had, and each call asks it in vain',
     edits: [

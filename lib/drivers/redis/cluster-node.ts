@@ -130,6 +130,10 @@ export class ClusterNode {
     onDone();
   }
 
+  lookAtMemory(): void {
+    for (const server of this.#servers.values()) server.lookAtMemory();
+  }
+
   /** As {@link enrol}. */
   beginToEnrol(): Promise<void> {
     return Promise.resolve();

@@ -15,6 +15,7 @@ import { BackendHealth } from './backend-health.js';
 import { ClusterNode } from './cluster-node.js';
 import { Completer } from './completer.js';
 import { type ElectedNode, Electorate } from './electorate.js';
+import type { RedisClient } from './clients.js';
 import { checkedKeys, lockKeyOf, memberKeyOf } from './keys.js';
 import { MOST_KEPT } from './lock-keys.js';
 import { DRIFT, PRECISION } from './node-clock.js';
@@ -68,6 +69,10 @@ export class RedisDriver implements Driver {
   readonly #sitsOut: boolean;
   /** The longest lease that may be held, as far as this client knows, ms. */
   #longestTtl: number;
+  /** What stands in the key of our member: another process with the same agent id has another one. */
+  readonly #presence = randomUUID();
+  readonly #announcedOver = new WeakSet<RedisClient>();
+  #toldTwin = false;
   #stopping: Promise<void> | undefined;
 
   constructor(source: RedisSource, settings: RedisDriverSettings, context: DriverContext) {
@@ -266,6 +271,7 @@ export class RedisDriver implements Driver {
   async announce(memberId: string, ttl: number): Promise<void> {
     const { nodes, quorum } = this.#electorate;
     void this.#electorate.enrol();
+    for (const node of nodes) node.lookAtMemory();
     const key = memberKeyOf(memberId);
     const ms = Math.max(1, Math.floor(ttl));
     const announced = this.#electorate.ask(
@@ -273,7 +279,13 @@ export class RedisDriver implements Driver {
       key,
       async (client) => {
         // A Redis that is full does this for a member that has been there before.
-        return oneOf(await client.pexpire(key, ms), 0, 1) === 1 || client.set(key, memberId, 'PX', ms);
+        const [found, kept] = await Promise.all([client.get(key), client.pexpire(key, ms)]);
+        if (found === this.#presence && oneOf(kept, 0, 1) === 1) return 1;
+        const answer = await client.set(key, this.#presence, 'PX', ms);
+        // Not the first time: one that was killed a moment ago has left its own.
+        if (found !== null && this.#announcedOver.has(client)) this.#warnOfTwin(memberId);
+        this.#announcedOver.add(client);
+        return answer;
       },
       (replies) => replies.length >= quorum,
     );
@@ -281,6 +293,14 @@ export class RedisDriver implements Driver {
       // The part of a Cluster that has the key is away; the next announcement may find it.
       if (!nodes.some((node) => node.up && !node.at(key).up)) throw error;
     });
+  }
+
+  #warnOfTwin(memberId: string): void {
+    if (this.#toldTwin) return;
+    this.#toldTwin = true;
+    this.#warn(
+      `Member ${quoted(memberId)} is announced by another process too: give every process an agentId (COORDINATION_AGENT_ID) of its own`,
+    );
   }
 
   async withdraw(memberId: string): Promise<void> {

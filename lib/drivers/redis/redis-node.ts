@@ -17,7 +17,7 @@ import { rehearse } from './rehearsal.js';
 import { textOf } from './replies.js';
 import { BY_NAME, runScript, type Script, type ScriptKeys, sendingAfter } from './script.js';
 import { QUEUE_TTL, RELEASE } from './scripts.js';
-import { checkServer, parseInfo, type ServerInfo } from './start-checks.js';
+import { checkServer, evictionOf, parseInfo, type ServerInfo } from './start-checks.js';
 import { writeTogether } from './write-together.js';
 
 /** No node has this for a record. */
@@ -98,6 +98,8 @@ export class RedisNode implements ConnectionOwner {
   #proven = false;
   #refusal = new NodeError('is not connected yet', { sent: false });
   #saidDown = false;
+  /** Why it may throw locks away, when that was told. */
+  #eviction: string | undefined;
   #stopped = false;
   /** Whether the node may be told that it belongs to our list: no other node has objected. */
   #enrols = false;
@@ -383,6 +385,21 @@ export class RedisNode implements ConnectionOwner {
     this.#enrols = true;
     // What is wrong with it is told to whoever wants a lock of it.
     return new Promise((resolve) => this.enrol(resolve, () => resolve()));
+  }
+
+  /** Looks whether it has been told to evict keys since it was connected. Nothing is lost before its memory is full, so it is used on. */
+  lookAtMemory(): void {
+    this.call(
+      (client) => client.info('memory'),
+      (reply) => {
+        const eviction = evictionOf(parseInfo(textOf(reply)));
+        if (eviction !== undefined && eviction !== this.#eviction)
+          this.#settings.warn(`Redis node ${this.name} ${eviction}; the next connection to it is refused`);
+        this.#eviction = eviction;
+      },
+      // What is wrong with it is told otherwise.
+      () => undefined,
+    );
   }
 
   /** The node may hold this lease although we gave it up: free it as soon as the node can be reached. */

@@ -27,12 +27,14 @@ export function checkServer(info: ServerInfo, ofCluster: boolean): void {
   if (!ofCluster && info.get('cluster_enabled') === '1') {
     throw new NodeError('is in cluster mode', { answered: true, kind: 'cluster-part' });
   }
+  const eviction = evictionOf(info);
+  if (eviction !== undefined) throw new NodeError(eviction, { answered: true, kind: 'evicts' });
+}
+
+/** Why a held lock may be thrown away; undefined when none is. */
+export function evictionOf(info: ServerInfo): string | undefined {
   const policy = info.get('maxmemory_policy') ?? 'noeviction';
   const limit = Number(info.get('maxmemory') ?? 0);
-  if (limit > 0 && policy !== 'noeviction') {
-    throw new NodeError(
-      `may evict held locks when its memory is full (maxmemory-policy ${policy}): set maxmemory-policy noeviction`,
-      { answered: true, kind: 'evicts' },
-    );
-  }
+  if (limit === 0 || policy === 'noeviction') return undefined;
+  return `may evict held locks when its memory is full (maxmemory-policy ${policy}): set maxmemory-policy noeviction`;
 }

@@ -68,6 +68,54 @@ describe('a deployment that is one node', () => {
     },
   );
 
+  it('has one holder at a time while Sentinel fails over under load, with replicas that start meanwhile', async () => {
+    const { replica, sentinel, masterName, url } = await startSentinel();
+    const word = sentinel.client();
+    const drivers: RedisDriver[] = [];
+    const name = freshName();
+    let [holders, overlaps, leases, stopping] = [0, 0, 0, false];
+    const work = async (driver: RedisDriver): Promise<void> => {
+      while (!stopping) {
+        const reply = await driver.tryAcquire(request(name, 2000)).catch(() => undefined);
+        if (!reply?.granted) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          continue;
+        }
+        holders += 1;
+        leases += 1;
+        if (holders > 1) overlaps += 1;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        holders -= 1;
+        await driver.release(reply.grant).catch(() => false);
+      }
+    };
+    const working: Promise<void>[] = [];
+    const begin = async (): Promise<void> => {
+      const driver = driverOn(url, recordingContext(), { ttl: 2000 });
+      drivers.push(driver);
+      await driver.start().catch(() => undefined);
+      working.push(work(driver));
+    };
+    for (let number = 0; number < 3; number += 1) await begin();
+    await eventually(() => leases > 50);
+    await eventually(() =>
+      word.call('sentinel', 'failover', masterName).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const admin = replica.client();
+    while (!(await admin.info('replication')).includes('role:master')) await begin();
+    // The old one takes writes until the sentinel makes it a replica, some seconds later.
+    const promoted = leases;
+    for (let number = 0; number < 3; number += 1) await begin();
+    await eventually(() => leases > promoted + 300);
+    stopping = true;
+    await Promise.all(working);
+    await Promise.all(drivers.map((driver) => driver.stop()));
+    expect(overlaps).toBe(0);
+  });
+
   it('as a Cluster needs two more rights of its ACL user, to find the masters', async () => {
     const rights =
       '+eval +evalsha +get +set +del +exists +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore';

@@ -1,0 +1,63 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { recordingContext } from '../../support/driver-suite.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+
+describe('the presence of a member on Redis', () => {
+  afterEach(stopAllRedis);
+
+  it.each([1, 3])('tells of two processes with one agent id, on %i nodes', async (count) => {
+    const servers = await startRedisNodes(count);
+    const urls = servers.map(({ url }) => url);
+    const contexts = [recordingContext(), recordingContext()];
+    const [one, two] = contexts.map((context) => driverOn(urls, context));
+    await one!.start();
+    await two!.start();
+    await one!.announce('member', 5000);
+    await two!.announce('member', 5000);
+    expect(contexts.flatMap(({ warnings }) => warnings)).toEqual([]);
+    await one!.announce('member', 5000);
+    await expect
+      .poll(() => contexts[0]?.warnings)
+      .toEqual([
+        expect.stringMatching(/^Member "member" is announced by another process too: give every process/),
+      ]);
+    await two!.announce('member', 5000);
+    await expect.poll(() => contexts[1]?.warnings).toHaveLength(1);
+    await Promise.all([one!.stop(), two!.stop()]);
+  });
+
+  it('tells nothing of one that comes after a process that was killed, or after a reconnection', async () => {
+    const [server] = await startRedisNodes(1);
+    const context = recordingContext();
+    const killed = driverOn(server!.url);
+    const driver = driverOn(server!.url, context);
+    await killed.start();
+    await killed.announce('member', 60_000);
+    await killed.stop();
+    await driver.start();
+    for (let round = 0; round < 3; round += 1) await driver.announce('member', 60_000);
+    await server!.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect.poll(() => context.changes.length).toBe(3);
+    for (let round = 0; round < 3; round += 1) await driver.announce('member', 60_000);
+    expect(context.warnings).toEqual([]);
+    await driver.stop();
+  });
+
+  it('comes with a look whether the node has been told to evict keys, which is told and ends nothing', async () => {
+    const [server] = await startRedisNodes(1);
+    const admin = server!.client();
+    const context = recordingContext();
+    const driver = driverOn(server!.url, context);
+    await driver.start();
+    await driver.announce('member', 5000);
+    await admin.config('SET', 'maxmemory', '64mb');
+    await admin.config('SET', 'maxmemory-policy', 'volatile-lru');
+    for (let round = 0; round < 3; round += 1) await driver.announce('member', 5000);
+    await expect
+      .poll(() => context.warnings)
+      .toEqual([expect.stringMatching(/may evict held locks .*volatile-lru.*noeviction/)]);
+    expect(context.changes).toEqual([{ state: 'up' }]);
+    await driver.stop();
+  });
+});
