@@ -98,7 +98,7 @@ describe('a ready client that keeps no commands for later', () => {
     const client = new Redis({ host: '127.0.0.1', port: await freePort(), enableOfflineQueue: false });
     client.on('error', () => undefined);
     const owner = new RecordingOwner((each) => each.ping());
-    const connection = new BorrowedConnection(client, owner, { ...SETTINGS, connectTimeout: 100 });
+    const connection = new BorrowedConnection(client, owner, { ...SETTINGS, connectTimeout: 1000 });
     await expect(connection.start()).rejects.toThrow('ECONNREFUSED');
     await connection.stop();
     client.disconnect();
