@@ -95,7 +95,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/lock/waiting-line.ts',
-        find: '      this.#waiters.delete(waiter);\n',
+        find: '      waiters.delete(waiter);\n',
         replace: '',
       },
     ],

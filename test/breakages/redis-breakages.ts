@@ -43,8 +43,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: KEYS,
-        find: 'return tag === key ? `${OURS}${what}:{${tag}}` : `${OURS}${what}:{${tag}}${key}`;',
-        replace: 'return `${OURS}${what}:{${tag}}`;',
+        find: 'return tag === key ? `{${tag}}` : `{${tag}}${key}`;',
+        replace: 'return `{${tag}}`;',
       },
     ],
     foundBy: spec('test/integration/redis/key-twins.spec.ts', 'do not grant one another'),
