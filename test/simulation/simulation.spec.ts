@@ -4,7 +4,7 @@ import { runSeed } from './run-seed.js';
 import type { Campaign } from './scenario.js';
 
 /** Of each campaign; `npm run simulate` runs as many as wanted. */
-const SEEDS = 150;
+const SEEDS = 100;
 
 async function run(campaign: Campaign): Promise<Tally> {
   const tally = new Tally();

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import {
   freshName,
@@ -10,11 +10,19 @@ import {
   SuiteWaiter,
 } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
-import { beginMove, type Move, startCluster } from '../../support/redis-deployments.js';
+import {
+  beginMove,
+  type ClusterDeployment,
+  type Move,
+  startCluster,
+} from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { stopAllRedis } from '../../support/redis-server.js';
 
-const TAG = 'moving';
+/** One cluster for all, which takes two seconds to start: each test moves a slot of its own. */
+let cluster: ClusterDeployment;
+let tag: string;
+let moved = 0;
 
 /** How far a slot has moved while something is done with its locks. */
 const STAGES: Record<string, (move: Move) => unknown> = {
@@ -26,18 +34,23 @@ const STAGES: Record<string, (move: Move) => unknown> = {
 };
 
 let drivers: RedisDriver[];
-let url: string;
 let contexts: ReturnType<typeof recordingContext>[];
 let move: () => Promise<Move>;
 let admins: Redis[];
 
-beforeEach(async () => {
+beforeAll(async () => {
+  cluster = await startCluster();
+  admins = cluster.masters.map((server) => server.client());
+});
+
+afterAll(stopAllRedis);
+
+beforeEach(() => {
   drivers = [];
   contexts = [];
-  const cluster = await startCluster();
-  ({ url } = cluster);
-  admins = cluster.masters.map((server) => server.client());
-  move = () => beginMove(cluster.masters, TAG);
+  moved += 1;
+  tag = `moving-${moved}`;
+  move = () => beginMove(cluster.masters, tag);
 });
 
 afterEach(async () => {
@@ -47,20 +60,19 @@ afterEach(async () => {
   );
   expect(contexts.flatMap(({ warnings }) => warnings)).toEqual([]);
   await Promise.all(drivers.map((driver) => driver.stop()));
-  await stopAllRedis();
 });
 
 async function started(): Promise<RedisDriver> {
   const context = recordingContext();
   // Shorter than a slot is on its way.
-  const driver = driverOn(url, context, { commandTimeout: 1000 });
+  const driver = driverOn(cluster.url, context, { commandTimeout: 1000 });
   drivers.push(driver);
   contexts.push(context);
   await driver.start();
   return driver;
 }
 
-const fresh = (): string => freshName(`{${TAG}}`);
+const fresh = (): string => freshName(`{${tag}}`);
 
 async function holderOf(name: string): Promise<string | null> {
   for (const admin of admins) {
