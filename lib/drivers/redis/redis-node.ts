@@ -415,9 +415,10 @@ export class RedisNode implements ConnectionOwner {
   async verify(client: RedisClient): Promise<void> {
     this.#illness.end();
     try {
-      await this.#examine(client);
+      const run: RunScript = (how, script, keys, args) => client[how](script, keys.length, ...keys, ...args);
+      await this.#examine(client).catch((error: unknown) => this.#lookAtList(run, error));
       this.record?.forget();
-      await this.#enrol((how, script, keys, args) => client[how](script, keys.length, ...keys, ...args));
+      await this.#enrol(run);
     } catch (thrown) {
       const error = cleanError(thrown, this.#settings.secrets);
       // What it holds for us may still be renewed and freed. The next one who is refused a new lock finds out whether it is well.
@@ -534,6 +535,20 @@ export class RedisNode implements ConnectionOwner {
       this.otherList = error;
       throw error;
     }
+  }
+
+  /**
+   * A node that cannot be used may still belong to another list, whose replicas can use it: its word is asked for whatever else it refuses.
+   * @throws OtherListError if so, and otherwise why it cannot be used
+   */
+  async #lookAtList(run: RunScript, reason: unknown): Promise<never> {
+    if (cleanError(reason).answered)
+      await this.record?.look(run).catch((error: unknown) => {
+        if (!(error instanceof OtherListError)) return;
+        this.otherList = error;
+        throw error;
+      });
+    throw reason;
   }
 
   #newRecord(): NodeRecord {

@@ -2,6 +2,7 @@ import type { RedisClient } from './clients.js';
 import { newProcess, processOf } from './waiter-id.js';
 import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from './keys.js';
 import { LockKeys } from './lock-keys.js';
+import { cleanError } from './node-error.js';
 import { listOf, oneOf } from './replies.js';
 import type { Script } from './script.js';
 import { ACQUIRE, BREAK, COMPLETE, CONFIRM, JOIN, REFRESH, RELEASE, RENEW } from './scripts.js';
@@ -33,8 +34,12 @@ export async function rehearse(client: RedisClient, key: string): Promise<void> 
       run(RELEASE, keys, [id, '']),
       run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
     ]);
-    // It was granted to the waiter.
-    await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '');
+    // It was granted to the waiter. By its name, as locks are released, which needs a right of its own.
+    await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '').catch((error: unknown) => {
+      if (cleanError(error).kind !== 'no-script') throw error;
+      // All scripts have been flushed since.
+      return run(RELEASE, keys, [waiter, '']);
+    });
     await client.del(counter);
     await client.del(waitersOf(key));
   } catch (error) {

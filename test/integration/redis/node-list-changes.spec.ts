@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CoordinatorService } from 'nestjs-coordination';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
@@ -83,6 +84,36 @@ describe('a change of the list of nodes', () => {
       });
     },
   );
+
+  it('is refused by a node that they have in common, whatever else that refuses', async () => {
+    const before = coordinator([0, 1, 2]);
+    await before.start();
+    await before.using(freshName(), () => undefined);
+    const user = servers[0]!.client();
+    await user.call('ACL', 'SETUSER', 'default', '-zadd');
+    await expect(coordinator([0, 3, 4]).start()).rejects.toThrow(/belongs to another list of nodes/);
+    await user.call('ACL', 'SETUSER', 'default', '+zadd');
+  });
+
+  it('is refused by such a node whose scripts are flushed just then', async () => {
+    const before = coordinator([0, 1, 2]);
+    await before.start();
+    await before.using(freshName(), () => undefined);
+    const clients = [0, 3, 4].map((index) => new Redis(servers[index]!.url));
+    const [common] = clients as [Redis, ...Redis[]];
+    const { evalsha } = common;
+    let flushed = 0;
+    common.evalsha = (async (...args: Parameters<typeof evalsha>) => {
+      flushed += 1;
+      await common.script('FLUSH');
+      return evalsha.apply(common, args);
+    }) as typeof evalsha;
+    const newer = new CoordinatorService({ redis: clients, ttl: TTL });
+    coordinators.push(newer);
+    await expect(newer.start()).rejects.toThrow(/belongs to another list of nodes/);
+    expect(flushed).toBeGreaterThan(0);
+    for (const client of clients) client.disconnect();
+  });
 
   it('is refused also when both begin at once: only one of them has the lock, or none', async () => {
     const name = freshName();
