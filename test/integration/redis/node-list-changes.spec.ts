@@ -101,13 +101,13 @@ describe('a change of the list of nodes', () => {
     await before.using(freshName(), () => undefined);
     const clients = [0, 3, 4].map((index) => new Redis(servers[index]!.url));
     const [common] = clients as [Redis, ...Redis[]];
-    const { evalsha } = common;
+    const evalsha = common.evalsha.bind(common) as (...args: unknown[]) => Promise<unknown>;
     let flushed = 0;
-    common.evalsha = (async (...args: Parameters<typeof evalsha>) => {
+    common.evalsha = async (...args: unknown[]) => {
       flushed += 1;
       await common.script('FLUSH');
-      return evalsha.apply(common, args);
-    }) as typeof evalsha;
+      return evalsha(...args);
+    };
     const newer = new CoordinatorService({ redis: clients, ttl: TTL });
     coordinators.push(newer);
     await expect(newer.start()).rejects.toThrow(/belongs to another list of nodes/);
