@@ -84,6 +84,11 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
         replace:
           "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nlocal hint",
       },
+      {
+        file: SCRIPTS,
+        find: "    redis.call('pexpire', KEYS[1], ARGV[2])\n  end\nend\n",
+        replace: '  end\nend\n',
+      },
     ],
     foundBy: spec('test/integration/redis/late-commands.spec.ts', 'may be sent twice'),
   },
