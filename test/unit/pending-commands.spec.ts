@@ -32,8 +32,9 @@ function pendingCommands() {
     onReply = () => undefined;
     onError = (error: NodeError) => void rejected.push(error.message);
   }
-  const add = (rank: Rank = Rank.acquisition) => {
-    const exchange = new Sent(rank);
+  const make = (rank: Rank = Rank.acquisition) => new Sent(rank);
+  const add = (rank?: Rank) => {
+    const exchange = make(rank);
     pending.submit(exchange);
     return exchange;
   };
@@ -44,7 +45,7 @@ function pendingCommands() {
     for (const exchange of open) pending.settle(exchange);
     return settled();
   };
-  return { clock, pending, timeOuts, rejected, sent, add, addMany, answer };
+  return { clock, pending, timeOuts, rejected, sent, make, add, addMany, answer };
 }
 
 describe('commands that a node has not answered', () => {
@@ -220,5 +221,14 @@ describe('commands that a node has not answered', () => {
     await answer(WINDOW);
     expect(rejected).toHaveLength(10);
     expect(sent).toHaveLength(WINDOW);
+  });
+
+  it('are not sent at once either when nobody wants them', () => {
+    const { clock, sent, rejected, pending, make } = pendingCommands();
+    const exchange = make();
+    exchange.unwantedNow = true;
+    pending.submit(exchange);
+    expect(rejected).toEqual(['nobody wants it']);
+    expect([sent.length, pending.underWay, clock.timers]).toEqual([0, 0, 0]);
   });
 });

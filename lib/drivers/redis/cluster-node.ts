@@ -239,6 +239,8 @@ export class ClusterNode {
         continue;
       }
     }
+    // A stop lets the servers fail too, and has stopped the connections that it knew of.
+    if (this.#stopped) throw new NodeError('the coordinator has been stopped', { sent: false });
     return this.#readAnew();
   }
 

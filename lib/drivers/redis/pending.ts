@@ -172,6 +172,9 @@ export class PendingCommands {
   /** Sends a command, at once or when there is room for it. */
   submit(exchange: Exchange): void {
     if (this.#underWay < FEW && this.#queued === 0) {
+      // Its caller may have gone while a node was connected or enrolled for it.
+      const { unwanted } = exchange;
+      if (unwanted) return this.#giveUp(exchange, unwanted);
       exchange.sentAt = this.#settings.clock.monotonic();
       this.#send(exchange);
       return;

@@ -7,16 +7,16 @@ import { Debts, MOST_DEBTS } from './debts.js';
 import { explain } from './explain.js';
 import { Illness } from './illness.js';
 import { cleanError, NodeError } from './node-error.js';
-import { shardedTurnChannel, TURN_CHANNEL } from './keys.js';
+import { queueOf, shardedTurnChannel, TURN_CHANNEL } from './keys.js';
 import { LockKeys, MOST_KEPT } from './lock-keys.js';
 import { NodeClock } from './node-clock.js';
 import type { ServerPlan } from './node-plans.js';
 import { NodeRecord, OtherListError, type RunScript } from './node-record.js';
 import { Exchange, PendingCommands, Rank } from './pending.js';
 import { rehearse } from './rehearsal.js';
-import { textOf } from './replies.js';
-import { BY_NAME, runScript, type Script, type ScriptKeys, sendingAfter } from './script.js';
-import { QUEUE_TTL, RELEASE } from './scripts.js';
+import { oneOf, textOf } from './replies.js';
+import { BY_NAME, runScript, type Script, ScriptKeys, sendingAfter } from './script.js';
+import { LEAVE, QUEUE_TTL, RELEASE } from './scripts.js';
 import { checkServer, evictionOf, parseInfo, type ServerInfo } from './start-checks.js';
 import { writeTogether } from './write-together.js';
 
@@ -433,7 +433,18 @@ export class RedisNode implements ConnectionOwner {
   #free(key: string, id: string, onDone: (error?: NodeError) => void): void {
     const { plain } = new LockKeys(key, this.recordKey(key));
     // The next waiter is granted the lock when somebody looks, which knows the record of the node.
-    this.run(RELEASE, plain, [id, UNKNOWN_MARK], () => onDone(), onDone, Rank.release);
+    this.run(
+      RELEASE,
+      plain,
+      [id, UNKNOWN_MARK],
+      (reply) => {
+        if (oneOf(reply, 0, 1, -1) !== -1) return onDone();
+        // Done for the key alone, while its slot moves.
+        this.run(LEAVE, new ScriptKeys([queueOf(key)]), [id], () => onDone(), onDone, Rank.release);
+      },
+      onDone,
+      Rank.release,
+    );
   }
 
   /** Whether it can do all that may be asked of it. */

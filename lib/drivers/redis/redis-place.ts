@@ -4,6 +4,7 @@ import type { Waiter } from './ballot.js';
 import type { Electorate } from './electorate.js';
 import { NodeError } from './node-error.js';
 import type { Candidacy, RedlockVoting, Verdict } from './redlock-voting.js';
+import { isHalfDone } from './script.js';
 import { SHORT_GRANT } from './scripts.js';
 import type { RedisNode } from './redis-node.js';
 import type { WaiterQueue } from './waiter-queue.js';
@@ -146,6 +147,8 @@ export class RedisPlace implements Place, EntryOwner {
     } catch (error) {
       this.#end();
       if (!(error instanceof NodeError)) throw error;
+      // It has lined us up by half, where a key went missing while its slot moves.
+      if (isHalfDone(error)) void queue.giveBack(entry.key, entry.node, entry.id);
       if (error.sent && !error.answered) this.#nodeOf(entry)?.owe(entry.key, entry.id);
       return (await voting.acquire(candidacy)).reply;
     }

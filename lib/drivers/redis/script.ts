@@ -76,6 +76,11 @@ export function sendingAfter({ whole, alone }: Sending, { kind, message }: NodeE
   return !alone && /^TRYAGAIN |non local key/.test(message) ? { whole: false, alone: true } : undefined;
 }
 
+/** Whether Redis has stopped in the midst of a script, as one of its keys went missing while its slot moves. */
+export function isHalfDone({ message }: NodeError): boolean {
+  return message.includes('non local key');
+}
+
 export function runScript(
   client: RedisClient,
   script: Script,

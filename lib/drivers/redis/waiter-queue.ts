@@ -117,6 +117,7 @@ export class WaiterQueue {
 
   /** A waiter has been queued: from now on its node is told that it is there. */
   keepAlive(waiter: QueuedWaiter): void {
+    if (this.#stopped) return;
     this.#waiters.enter(waiter);
     this.#resting?.cancel();
     this.#resting = undefined;
@@ -125,6 +126,8 @@ export class WaiterQueue {
 
   remove(waiter: QueuedWaiter): void {
     if (!this.#waiters.remove(waiter) || this.#waiters.queued > 0 || !this.#refreshing) return;
+    // A stop has cancelled the timers, and nothing may start one after it.
+    if (this.#stopped) return;
     this.#refreshing.cancel();
     this.#refreshing = undefined;
     this.#resting ??= this.#context.clock.setTimer(CONNECTION_LINGER, () => this.#rest(), 'background');
@@ -371,7 +374,7 @@ export class WaiterQueue {
     }
     // So may those behind them be.
     if (someLost && !line.empty && !this.#stopped) void this.#refresh([line]);
-    if (ms >= 0 && ms < this.#period) this.#lookIn(ms + 1);
+    if (ms >= 0 && ms < this.#period && !this.#stopped) this.#lookIn(ms + 1);
   }
 
   /** The lock runs out before the next refreshment: its holder may be dead. */

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { Electorate } from '../../lib/drivers/redis/electorate.js';
+import { WaiterIds } from '../../lib/drivers/redis/waiter-id.js';
+import { WaiterQueue } from '../../lib/drivers/redis/waiter-queue.js';
+import type { QueuedWaiter } from '../../lib/drivers/redis/waiters.js';
+import { momentOf } from '../../lib/common/clock.js';
+import { FakeClock } from '../support/fake-clock.js';
+
+function waiting() {
+  const clock = new FakeClock();
+  const context = { clock, random: () => 0, onBackendChange: () => undefined, warn: () => undefined };
+  const queue = new WaiterQueue(new Electorate([]), new WaiterIds(), 100, context);
+  const told = { granted: () => undefined, waited: () => undefined, lost: () => undefined };
+  const waiter: QueuedWaiter = {
+    id: queue.newId(),
+    key: 'lock',
+    node: 0,
+    queued: true,
+    since: momentOf(clock),
+    ...told,
+  };
+  return { clock, queue, waiter };
+}
+
+it('sets no timer when a waiter leaves after the stop', async () => {
+  const { clock, queue, waiter } = waiting();
+  const other = { ...waiter, id: queue.newId() };
+  for (const each of [waiter, other]) queue.keepAlive(each);
+  await queue.stop();
+  for (const each of [waiter, other]) queue.remove(each);
+  expect(clock.timers).toBe(0);
+});
+
+it('sets no timer when a waiter is queued after the stop', async () => {
+  const { clock, queue, waiter } = waiting();
+  await queue.stop();
+  queue.keepAlive(waiter);
+  expect(clock.timers).toBe(0);
+});
