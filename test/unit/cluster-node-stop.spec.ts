@@ -38,7 +38,7 @@ function silentCluster() {
     keyPrefix: '',
     seeds: () => [ADDRESS],
     serverAt: () => ({ ...serverPlan, connect, subscribe: connect }),
-  } satisfies ClusterPlan as ClusterPlan;
+  } satisfies ClusterPlan;
   const nodeFor = (of: ServerPlan, { cluster }: Partial<RedisNodeSettings>): RedisNode => {
     let fail = (_error: NodeError): void => undefined;
     if (cluster) away = () => cluster.onAway();

@@ -423,7 +423,8 @@ export class RedisNode implements ConnectionOwner {
       const error = cleanError(thrown, this.#settings.secrets);
       // What it holds for us may still be renewed and freed. The next one who is refused a new lock finds out whether it is well.
       if (error.consequence !== 'tell') {
-        if (!this.#proven || error.consequence !== 'wait') throw error;
+        // After a stop, which a client of the application outlives, nobody would end the examinations.
+        if (this.#stopped || !this.#proven || error.consequence !== 'wait') throw error;
         this.onRefused(error);
         this.#illness.begin(client, error);
       }
