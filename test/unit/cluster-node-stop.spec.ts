@@ -27,10 +27,10 @@ function silentCluster() {
     name: 'server',
     secrets: [],
     commandTimeout: 100,
-    topology: 'shard',
+    topology: 'shard' as const,
     address: ADDRESS,
   };
-  const plan = {
+  const plan: ClusterPlan = {
     name: 'cluster',
     secrets: [],
     commandTimeout: 100,
@@ -38,7 +38,7 @@ function silentCluster() {
     keyPrefix: '',
     seeds: () => [ADDRESS],
     serverAt: () => ({ ...serverPlan, connect, subscribe: connect }),
-  } satisfies ClusterPlan;
+  };
   const nodeFor = (of: ServerPlan, { cluster }: Partial<RedisNodeSettings>): RedisNode => {
     let fail = (_error: NodeError): void => undefined;
     if (cluster) away = () => cluster.onAway();
