@@ -301,7 +301,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     ],
     foundBy: spec(
       'test/integration/redis/restarted-node.spec.ts',
-      'sits out the longest ttl that any client has told it of',
+      'sits out the longest ttl that whoever comes first has ever read in its record',
     ),
   },
   {
