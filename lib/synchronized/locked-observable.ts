@@ -4,6 +4,7 @@ import { ownContext } from '../common/own-context.js';
 import { LockAcquireFailedError } from '../errors.js';
 import { runBodyUnder } from '../lock/lease-context.js';
 import type { SynchronizedDefinition } from './definition.js';
+import { refusals } from './refusals.js';
 
 export type Take = (signal: AbortSignal) => Promise<HeldLease | undefined>;
 
@@ -96,7 +97,9 @@ function endWith(
   const end = (): void => {
     if (subscriber.closed) return;
     const left = `${label}: its client has left, so the Observable that it returned was ended`;
-    context(() => subscriber.error(new LockAcquireFailedError(left)));
+    const error = new LockAcquireFailedError(left);
+    refusals.overlook(error);
+    context(() => subscriber.error(error));
   };
   // Nest, told in the same turn of the event loop, goes first.
   const endSoon = (): void => void setImmediate(end);

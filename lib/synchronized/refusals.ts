@@ -41,6 +41,11 @@ export class Refusals {
     else this.#count(error);
   }
 
+  /** Tells nothing of a call that nobody waits for any more: it was not refused, its client has left. */
+  overlook(error: CoordinationError): void {
+    this.#told.add(error);
+  }
+
   /** Tells of the calls that were counted so far. */
   flush(): void {
     this.#timer?.cancel();

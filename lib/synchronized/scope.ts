@@ -137,6 +137,11 @@ export class Scope implements LeaseContext {
     this.#ended.abort(this.#notRun('the call ended'));
   }
 
+  /** True for the error of a call whose client left before its lock was to be had. */
+  wasLeft(error: unknown): error is LockAcquireFailedError {
+    return error instanceof LockAcquireFailedError && error === this.#ended.signal.reason;
+  }
+
   /** A client may have left without any event having told so yet. */
   #throwIfOver(): void {
     if (this.client?.gone && !this.client.answered) this.abandon();

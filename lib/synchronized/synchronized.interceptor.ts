@@ -42,7 +42,8 @@ export class SynchronizedInterceptor implements NestInterceptor {
     next: CallHandler,
   ): Observable<unknown> {
     return new Observable((subscriber) => {
-      const client = clientOf(context);
+      // The sender of an event waits for no answer: the event is to be handled also when its sender has left.
+      const client = eventOf(context) === undefined ? clientOf(context) : undefined;
       const scope = new Scope(definition, this.provider, client);
       const onGone = (): void => void (client?.answered || scope.abandon());
       const forget = client?.onGone(onGone);
@@ -148,6 +149,7 @@ async function complete(
 }
 
 async function fail({ scope, subscriber }: HandlerCall, error: unknown): Promise<void> {
+  if (scope.wasLeft(error)) refusals.overlook(error);
   await scope.end();
   subscriber.error(error);
 }

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Synchronized } from 'nestjs-coordination';
+import { refusals } from '../../../lib/synchronized/refusals.js';
 import { eventually } from '../../support/eventually.js';
 import { Gate } from './fixtures/gate.js';
 import {
@@ -112,6 +113,9 @@ describe.each(PLATFORMS)('on %s, a client that leaves', (platform) => {
     expect(await next.reply).toBe(200);
     expect(ran).toEqual(['running']);
     expect(log.of('error', 'fatal')).toEqual([]);
+    // It was not refused.
+    refusals.flush();
+    expect(log.of('warn')).toEqual([]);
     expect(unhandled).toEqual([]);
   });
 

@@ -27,8 +27,10 @@ import { firstValueFrom, NEVER, Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Synchronized } from 'nestjs-coordination';
 import { WebSocket } from 'ws';
+import { refusals } from '../../../lib/synchronized/refusals.js';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/redis-ports.js';
+import type { LogRecorder } from './fixtures/log-recorder.js';
 import {
   afterTest,
   ownSpace,
@@ -159,6 +161,13 @@ async function expectPlaceGivenUp(
   await coordinator.using('x', () => undefined);
   expect(ran).toEqual([]);
   expect(warnings).toEqual([]);
+  expectNobodyRefused(log);
+}
+
+/** Who has left was not refused, and is in no line that tells of calls that were. */
+function expectNobodyRefused(log: LogRecorder): void {
+  refusals.flush();
+  expect(log.of('warn').filter((line) => line.includes('refused in the last minute'))).toEqual([]);
 }
 
 async function startGraphql(platform: Platform, options: GraphqlOptions) {
@@ -278,6 +287,7 @@ describe.each(['tcp', 'grpc'] as const)('a client over %s that leaves', (transpo
     await coordinator.using('x', () => undefined);
     expect(ran).toEqual(['begun', 'ended']);
     expect(log.of('error')).toEqual([]);
+    expectNobodyRefused(log);
   });
 });
 

@@ -8,6 +8,8 @@ import {
   Payload,
   Transport,
 } from '@nestjs/microservices';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { CoordinationModule, Synchronized } from 'nestjs-coordination';
@@ -19,6 +21,9 @@ import { afterTest, ownSpace, startApp, startPeer } from './fixtures/test-app.js
 interface Share {
   readonly id?: string;
 }
+
+/** The shares of events that were handled. */
+const handled: (string | undefined)[] = [];
 
 @Injectable()
 class Shares {
@@ -33,6 +38,12 @@ class Handlers {
   @EventPattern('decorated')
   @Synchronized('share-<share.id>', { blocking: 1 })
   async decorated(@Payload() share: Share): Promise<void> {}
+
+  @EventPattern('patient')
+  @Synchronized('share-<share.id>')
+  async patient(@Payload() share: Share): Promise<void> {
+    handled.push(share.id);
+  }
 
   @EventPattern('by a service')
   async byService(@Payload() share: Share): Promise<void> {
@@ -77,9 +88,11 @@ async function start(how: How) {
   await client.connect();
   afterTest(async () => void client.close());
   const peer = await startPeer({ backendUrl });
-  await peer.getLock('share-7').acquire();
+  const lock = peer.getLock('share-7');
+  await lock.acquire();
   log.lines.length = 0;
-  return { client, log };
+  handled.length = 0;
+  return { client, log, lock, port: options.port };
 }
 
 describe.each<How>(['hybrid', 'hybrid with inheritAppConfig', 'microservice'])(
@@ -112,6 +125,21 @@ describe.each<How>(['hybrid', 'hybrid with inheritAppConfig', 'microservice'])(
         expect.stringContaining('Handlers.decorated'),
         expect.stringContaining('Shares.extend'),
       ]);
+    });
+
+    it('an event is handled also when its sender has left meanwhile', async () => {
+      const { log, lock, port } = await start(how);
+      const event = JSON.stringify({ pattern: 'patient', data: { id: '7' } });
+      const sender = connect(port, '127.0.0.1').setEncoding('utf8').resume();
+      sender.write(`${event.length}#${event}`);
+      await eventually(() => log.of('debug').some((line) => line.includes('waits')));
+      sender.end();
+      // The server closes its side when it has seen the other one go.
+      await once(sender, 'close');
+      await lock.release();
+      await eventually(() => handled.length > 0);
+      expect(handled).toEqual(['7']);
+      expect(log.of('warn', 'error')).toEqual([]);
     });
   },
 );
