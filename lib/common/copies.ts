@@ -7,18 +7,22 @@ const COPIES = Symbol.for('nestjs-coordination:copies');
 interface Copies {
   /** Where the code of each copy stands. */
   readonly places: Set<string>;
+  /** Whether a module was made, so that a copy that is loaded later has to be told of when it is loaded. */
+  inUse: boolean;
   told: boolean;
 }
 
 const shared = globalThis as { [COPIES]?: Copies };
-const copies = (shared[COPIES] ??= { places: new Set(), told: false });
+const copies = (shared[COPIES] ??= { places: new Set(), inUse: false, told: false });
 copies.places.add(here());
+if (copies.inUse) warnOfCopies();
 
 /**
  * Warns, once in a process, when the package was loaded from several places: a class that was decorated by one copy does not find
  * the coordinator of another one, and Nest then says that it cannot resolve a dependency.
  */
 export function warnOfCopies(): void {
+  copies.inUse = true;
   if (copies.places.size < 2 || copies.told) return;
   copies.told = true;
   logSafely(() =>
