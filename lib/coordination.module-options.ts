@@ -23,7 +23,8 @@ export interface CoordinationOptionsFactory {
 }
 
 /** @publicApi */
-export interface CoordinationAsyncOptions extends ModuleExtras, Pick<DynamicModule, 'imports'> {
+export interface CoordinationAsyncOptions extends ModuleExtras {
+  readonly imports?: DynamicModule['imports'] | undefined;
   readonly inject?: FactoryProvider['inject'] | undefined;
   // oxlint-disable-next-line typescript/no-explicit-any -- as Nest types it: the arguments are what `inject` names
   readonly useFactory?:

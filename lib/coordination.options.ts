@@ -38,7 +38,7 @@ export interface CoordinationOptions {
    * ioredis options for every node, of which `username` and `password` may be functions that are asked at each connect, or ready ioredis clients, one per node, instead of a URL; a list, or `{ clients }`. Beside either,
    * `quarantine: false` lets a node that has restarted grant locks at once: for tests and development only.
    */
-  readonly redis?: RedisChoice;
+  readonly redis?: RedisChoice | undefined;
   /**
    * Redis: no lease may be longer, ms, and so long a node that has restarted grants nothing. Default: the longest ttl
    * that this replica has asked for; give it on every replica where some lock has a ttl above `ttl`.

@@ -17,7 +17,7 @@ function hide(error: object, properties: readonly string[]): void {
 export interface CoordinationErrorOptions {
   readonly cause?: unknown;
   /** After how many ms a client may try again; becomes the Retry-After header. */
-  readonly retryAfter?: number;
+  readonly retryAfter?: number | undefined;
 }
 
 /**

@@ -27,7 +27,7 @@ export interface RedisSafety {
    * false: a node that has restarted, was emptied, or is new grants locks at once, so that two holders of a lock are possible after a
    * restart. For tests and development, where a Redis has just been started. Default: true.
    */
-  readonly quarantine?: boolean;
+  readonly quarantine?: boolean | undefined;
 }
 
 /** Ready ioredis clients, one per node. */
@@ -94,7 +94,7 @@ export function driverFactory({ url, redis: choice, lockKey }: BackendChoice): B
 /** What is for ioredis, and what is ours. */
 function takeApart(redis: RedisChoice | undefined): {
   redis: RedisConnectionOptions | RedisClients['clients'] | undefined;
-  quarantine?: boolean;
+  quarantine?: boolean | undefined;
 } {
   if (redis === undefined || isList(redis) || isClient(redis)) return { redis };
   if (!('quarantine' in redis) && !('clients' in redis)) return { redis };
