@@ -391,6 +391,11 @@ export const CASES = [
     run: (project) => jest(project, 'pnpm'),
   },
   {
+    name: 'nest-11-jest-yarn',
+    what: 'ts-jest, istanbul coverage',
+    run: (project) => jest(project, 'yarn'),
+  },
+  {
     name: 'nest-12-tsc',
     what: 'ESM and CommonJS',
     run: (project) => tsc(project, { ...NEST_12, ...CONFIG_12 }),

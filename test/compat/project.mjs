@@ -9,6 +9,7 @@ export const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 const LONGEST_COMMAND_MS = 300_000;
 const LINES_OF_A_FAILURE = 40;
 const PNPM = 'pnpm@10';
+const YARN = 'yarn@1';
 const NPM_FLAGS = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'];
 
 const exec = promisify(execFile);
@@ -67,6 +68,9 @@ export class Project {
     const dependencies = { ...packages, ...(ours && { 'nestjs-coordination': `file:${this.tarball}` }) };
     this.write({ 'package.json': { private: true, ...manifest, dependencies } });
     if (manager === 'pnpm') await this.run('npx', ['-y', PNPM, 'install', '--prefer-offline']);
+    // Its cache takes a tarball of the same name for the same one.
+    else if (manager === 'yarn')
+      await this.run('npx', ['-y', YARN, 'install', '--cache-folder', join(this.folder, 'yarn-cache')]);
     else await this.run('npm', ['install', ...NPM_FLAGS]);
   }
 
