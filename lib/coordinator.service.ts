@@ -128,7 +128,8 @@ export class CoordinatorService
 
   /**
    * Cuts a start short, refuses who waits, gives running work up to `stopTimeout` ms to end, and disconnects; does nothing when stopped.
-   * A lease whose work still runs then is not released under it: its signal aborts, and it ends by its ttl.
+   * A lease whose work still runs then is not released under it: its signal aborts, and it ends by its ttl (on files and
+   * in memory: with its work, or the process).
    * Bounded also when the back end is down.
    */
   stop(): Promise<void> {
