@@ -54,6 +54,14 @@ describe('a lease', () => {
     expect(await lease.release()).toBe(false);
   });
 
+  it('says that it ends with the process, and nothing of a ttl, where leases do not expire', async () => {
+    const bench = new LeaserBench({}, false);
+    const lease = await bench.take();
+    bench.driver.goDown();
+    await expect(lease.release()).rejects.toBeInstanceOf(BackendUnavailableError);
+    expect(bench.warnings).toEqual([expect.stringMatching(/it ends with this process(?!.*ttl)/)]);
+  });
+
   it('counts as lost when the back end no longer had it at the release', async () => {
     const bench = new LeaserBench();
     const lease = await bench.take();

@@ -3,6 +3,7 @@ import { REQUEST } from '@nestjs/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type CoordinationAsyncOptions,
+  type CoordinationModuleOptions,
   CoordinationModule,
   type CoordinationOptions,
   CoordinatorService,
@@ -77,6 +78,27 @@ describe('the module, used wrongly, says in one line what to do', () => {
     expect(error.message).toContain(
       "unknown option 'isGlobal', it belongs to the module: forRoot({ isGlobal, … }), or beside useFactory in forRootAsync; known are backendUrl, ",
     );
+    // All that the types have: one that is left out here does not compile.
+    const all: Record<keyof CoordinationModuleOptions, true> = {
+      backendUrl: true,
+      agentId: true,
+      prefix: true,
+      ttl: true,
+      heartbeat: true,
+      blocking: true,
+      stopTimeout: true,
+      startTimeout: true,
+      fencing: true,
+      maxTtl: true,
+      persistent: true,
+      nodeList: true,
+      redis: true,
+      lockKey: true,
+      name: true,
+      isGlobal: true,
+    };
+    const known = error.message.split('known are ')[1]?.replace(' and for the module', '');
+    expect(known?.split(', ')).toEqual(Object.keys(all));
   });
 
   it.each(['useClass', 'useExisting'])('when what is given as %s makes no options', async (way) => {
