@@ -34,6 +34,6 @@ export default function setup(): void {
     if (works(command)) return;
   }
   throw new Error(
-    `${command} cannot be run, and the tests need it: install Redis 6.2 or newer (apt-get install redis-server, brew install redis), or name its path in REDIS_SERVER`,
+    `${command} cannot be run, and the tests need it: install Redis 6 or newer (apt-get install redis-server, brew install redis), or name its path in REDIS_SERVER`,
   );
 }

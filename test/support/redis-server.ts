@@ -8,6 +8,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { createCertificate, type Certificate } from './redis-certificate.js';
 import { freePort } from './redis-ports.js';
 import { reap } from './redis-reaper.js';
+import { REDIS_COMMAND, redisVersion } from './redis-version.js';
 
 export interface RedisServerOptions {
   /** Of the default user. */
@@ -107,7 +108,7 @@ export class RedisServer {
     await this.#run();
   }
 
-  /** The same as a server that has been in service for long: nobody who waits for it sees it before that is written. */
+  /** The same as a server that has been in service for long: nobody who waits for it sees it before that is written. From Redis 7 on. */
   async restartSettled(): Promise<void> {
     await this.#end('SIGKILL');
     const aside = await freePort();
@@ -152,16 +153,17 @@ export class RedisServer {
     } else {
       lines.push(`port ${this.port}`);
     }
-    lines.push(...aclUsers.map((user) => `user ${user}`), ...args);
+    lines.push(...aclUsers.map((user) => `user ${redisVersion() < 6.2 ? withoutChannels(user) : user}`));
+    // Redis 6 lets everybody debug, and knows no such line.
+    lines.push(...args.filter((line) => redisVersion() >= 7 || line !== 'enable-debug-command yes'));
     await writeFile(file('redis.conf'), `${lines.join('\n')}\n`);
   }
 
   async #run(more: readonly string[] = []): Promise<void> {
-    const command = process.env['REDIS_SERVER'] ?? 'redis-server';
     const args = [join(this.#directory, 'redis.conf'), ...more];
     if (this.#options.sentinel === true) args.push('--sentinel');
     const env = { ...process.env, ...this.#options.env };
-    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(REDIS_COMMAND, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     await once(child, 'spawn');
     reap.started(this.pid);
@@ -190,6 +192,11 @@ export async function settle(client: Redis): Promise<void> {
     // A shard of a Cluster, or a replica: these keep no record.
     if (!/MOVED|CLUSTERDOWN|READONLY/.test(String(error))) throw error;
   });
+}
+
+/** Redis 6.0 knows no rights for channels: everybody may use all. */
+function withoutChannels(user: string): string {
+  return user.replaceAll(/ &\S+/g, '');
 }
 
 function untilReady(child: ChildProcess): Promise<void> {

@@ -32,6 +32,12 @@ describe('what a node did not do', () => {
     [reply('LOADING Redis is loading the dataset in memory'), 'wait'],
     [reply('CLUSTERDOWN Hash slot not served'), 'wait'],
     [reply("NOPERM User app has no permissions to run the 'set' command"), 'wait'],
+    [
+      reply(
+        "ERR ACL failure in script: User app has no permissions to run the 'set' command script: f_1, on @user_script:47.",
+      ),
+      'wait',
+    ],
     [reply('WRONGTYPE Operation against a key holding the wrong kind of value'), 'refuse'],
     [reply('NOSCRIPT No matching script. Please use EVAL.'), 'refuse'],
     [reply('BUSYKEY Target key name already exists.'), 'refuse'],

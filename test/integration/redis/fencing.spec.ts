@@ -6,6 +6,7 @@ import { describeFencing, fencedRequest, tokenOf } from '../../support/fencing-s
 import { startCluster } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
+import { redisVersion } from '../../support/redis-version.js';
 import { clockOffBy } from '../../support/wrong-clock.js';
 
 const counterOf = (name: string): string => `coordination:fence:{coordination:lock:${name}}`;
@@ -86,7 +87,8 @@ describe('on real Redis servers,', () => {
       expect(await Promise.all(told)).toEqual([String(ahead + 2), String(ahead + 2)]);
     });
 
-    it('keeps the order when a node loses its counters', async () => {
+    // A server moves to another port, see `restartSettled`, from Redis 7 on.
+    it.runIf(redisVersion() >= 7)('keeps the order when a node loses its counters', async () => {
       servers = await startRedisNodes(3);
       const list = servers.map(({ url }) => url);
       // Its clock is ahead, so that only the counters know how far the tokens have got.

@@ -92,8 +92,10 @@ describe('the list of nodes', () => {
     drivers.push(driver);
     await driver.start();
     expect(context.warnings.join()).toMatch(/is the same server as (127\.0\.0\.1|localhost):\d+/);
+    // One that belongs to no list yet.
+    const { url, port } = await startRedis();
     await expect(
-      started([server.url, `redis://localhost:${server.port}`, `redis://[::ffff:127.0.0.1]:${server.port}`]),
+      started([url, `redis://localhost:${port}`, `redis://[::ffff:127.0.0.1]:${port}`]),
     ).rejects.toThrow(/is the same server as/);
   });
 
