@@ -7,12 +7,15 @@ import { io, type Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { CoordinatorService, currentLease, LockAcquireFailedError, Synchronized } from 'nestjs-coordination';
 import { WebSocket } from 'ws';
+import { refusals } from '../../../lib/synchronized/refusals.js';
+import { eventually } from '../../support/eventually.js';
 import { Overlap } from './fixtures/overlap.js';
-import { afterTest, ownSpace, startApp, startPeer } from './fixtures/test-app.js';
+import { afterTest, ownSpace, someoneWaits, startApp, startPeer } from './fixtures/test-app.js';
 
 @WebSocketGateway()
 class ShareGateway {
   readonly overlap = new Overlap();
+  ranBelow = 0;
 
   constructor(@Inject(CoordinatorService) readonly coordinator: CoordinatorService) {}
 
@@ -29,6 +32,7 @@ class ShareGateway {
   @Synchronized('share-<share.id>')
   @SubscribeMessage('below')
   async below(@MessageBody() share: { id: string }): Promise<{ event: string; data: string }> {
+    this.ranBelow += 1;
     return { event: 'extended', data: `${share.id} ${currentLease()?.name}` };
   }
 }
@@ -56,6 +60,7 @@ interface Client {
   send(event: string, data: unknown): void;
   /** The next message with that event. */
   next(event: string): Promise<unknown>;
+  leave(): void;
 }
 
 async function socketIo(url: string): Promise<Client> {
@@ -65,6 +70,7 @@ async function socketIo(url: string): Promise<Client> {
   return {
     send: (event, data) => void socket.emit(event, data),
     next: (event) => new Promise((resolve) => socket.once(event, resolve)),
+    leave: () => void socket.close(),
   };
 }
 
@@ -81,6 +87,7 @@ async function plainWebSocket(url: string): Promise<Client> {
           if (message.event === event) resolve(message.data);
         });
       }),
+    leave: () => socket.terminate(),
   };
 }
 
@@ -124,6 +131,22 @@ describe.each([
     client?.send('extend', { id: '7' });
     expect(await exception).toEqual({ status: 'error', statusCode: 423, message: 'Locked' });
     expect(gateway.overlap.total).toBe(0);
+  });
+
+  it('gives up its place when the client leaves, which is not counted as refused', async () => {
+    const { clients, coordinator, gateway, log, peer } = await start();
+    const lock = peer.getLock('share-7');
+    await lock.acquire();
+    const waits = someoneWaits(coordinator);
+    clients[0]?.send('below', { id: '7' });
+    await waits;
+    clients[0]?.leave();
+    await eventually(() => log.of('debug').some((line) => line.includes('not acquired')));
+    await lock.release();
+    await coordinator.using('share-7', () => undefined);
+    expect(gateway.ranBelow).toBe(0);
+    refusals.flush();
+    expect(log.of('warn', 'error')).toEqual([]);
   });
 
   it('leaves the error to a filter of the gateway', async () => {

@@ -5,7 +5,7 @@ import { GrpcMethod, Payload, Transport } from '@nestjs/microservices';
 import { fileURLToPath } from 'node:url';
 import { NEVER, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { BackendUnavailableError, Synchronized } from 'nestjs-coordination';
+import { BackendUnavailableError, LeaseLostError, LockNameError, Synchronized } from 'nestjs-coordination';
 import { freePort } from '../../support/redis-ports.js';
 import { afterTest, ownSpace, someoneWaits, startApp, startPeer } from './fixtures/test-app.js';
 
@@ -50,8 +50,10 @@ class Plain {
 
   @GrpcMethod('ShareService', 'Extend')
   async extend(@Payload() share: Share): Promise<Share> {
-    // As a lock throws it while its back end is away.
+    // As a lock throws them.
     if (share.id === 'away') throw new BackendUnavailableError('Redis node 10.0.0.1 does not answer');
+    if (share.id === 'lost') throw new LeaseLostError('Lock "share-7": its lease was lost', 'expired');
+    if (share.id === 'mistaken') throw new LockNameError('share.id is missing');
     return this.shares.extend(share);
   }
 }
@@ -121,12 +123,13 @@ describe.each([true, false])('a gRPC client, where inheritAppConfig is %s,', (in
     expect(await statusOf(client, name)).toEqual({ code: grpc.status.UNAVAILABLE, details: 'Locked' });
   });
 
-  it('may send a call again when the back end is away', async () => {
+  it.each([
+    ['away', grpc.status.UNAVAILABLE, 'Service Unavailable'],
+    ['lost', grpc.status.ABORTED, 'Conflict'],
+    ['mistaken', grpc.status.INTERNAL, 'Internal Server Error'],
+  ])('is told what to do, and no more, of what is %s', async (id, code, details) => {
     const { client } = await start(Plain, inheritAppConfig);
-    expect(await statusOf(client, 'Extend', 'away')).toEqual({
-      code: grpc.status.UNAVAILABLE,
-      details: 'Service Unavailable',
-    });
+    expect(await statusOf(client, 'Extend', id)).toEqual({ code, details });
   });
 });
 
