@@ -1,5 +1,5 @@
-import { forwardRef, Inject, Injectable, Module, Scope } from '@nestjs/common';
-import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { forwardRef, Inject, Injectable, Module, type Provider, Scope } from '@nestjs/common';
+import { ContextIdFactory, LazyModuleLoader, ModuleRef } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { CoordinationModule, CoordinatorService, currentLease, Synchronized } from 'nestjs-coordination';
@@ -130,6 +130,42 @@ describe('a synchronized method of a provider', () => {
     // Without being bound they would ask for the only coordinator of the process; a second one shows that they are.
     await startApp({});
     await expectOneAtATime([app.get<Shares>(FACTORY), app.get<Shares>(VALUE)]);
+  });
+
+  it('takes its lock in providers of a module that is loaded later', async () => {
+    const { app } = await startApp({ providers });
+    const lazy = async (...loaded: Provider[]) => {
+      class LazyModule {}
+      Module({ providers: loaded })(LazyModule);
+      return app.get(LazyModuleLoader).load(() => LazyModule);
+    };
+    // Nest injects nothing into what a factory makes; the only coordinator of the process is found.
+    const made = await lazy({ provide: FACTORY, useFactory: () => new Shares() });
+    await expectOneAtATime([made.get<Shares>(FACTORY)]);
+    const { app: other } = await startApp({});
+    const injected = await lazy(Service);
+    await expectOneAtATime([injected.get(Service, { strict: true })]);
+    // With a second one, it has to be said which is meant.
+    await expect(made.get<Shares>(FACTORY).extend('7')).rejects.toThrow(
+      /^Shares\.extend: 2 coordinators run in this process \(.*\); say which one to use$/,
+    );
+    expect(other.get(CoordinatorService).started).toBe(true);
+  });
+
+  it('calls its key function with itself as this', async () => {
+    @Injectable()
+    class Tenants {
+      readonly tenant = 'acme';
+
+      @Synchronized(function (this: Tenants, id: string) {
+        return `${this.tenant}-${id}`;
+      })
+      async extend(_id: string): Promise<string | undefined> {
+        return currentLease()?.name;
+      }
+    }
+    const { app } = await startApp({ providers: [Tenants] });
+    expect(await app.get(Tenants).extend('7')).toBe('acme-7');
   });
 
   it('takes its lock in what ModuleRef.create made', async () => {
