@@ -89,6 +89,18 @@ describe('a back-end URL', () => {
     expect(redis(list).nodes.map(({ topology }) => topology)).toEqual(['single', 'single', 'cluster']);
   });
 
+  it.each([
+    ['valkey://h', { topology: 'single', tls: false }],
+    ['valkeys://h', { topology: 'single', tls: true }],
+    ['valkey+sentinel://h/main', { topology: 'sentinel', tls: false }],
+    ['valkeys+sentinel://h/main', { topology: 'sentinel', tls: true }],
+    ['valkey+cluster://h', { topology: 'cluster', tls: false }],
+    ['valkeys+cluster://h', { topology: 'cluster', tls: true }],
+  ])('reads %s as that of a Redis', (text, node) => {
+    expect(redis(text).nodes).toEqual([expect.objectContaining(node)]);
+    expect(redis(text.replace('valkey', 'redis')).nodes).toEqual(redis(text).nodes);
+  });
+
   it('splits the query into options of the module and of the nodes', () => {
     const { moduleQuery, nodeOptions } = redis(
       'redis://h?ttl=5000&prefix=app-&commandTimeout=200&family=6&connectionName=me&sentinelPassword=s3cret',
@@ -117,6 +129,9 @@ describe('a back-end URL', () => {
     ['redis://h/one', /database "one" has to be a number/],
     ['redis://h/-1', /database "-1"/],
     ['redis://h#x', /"#".*%23/],
+    ['redis://:p@h1,:p@h2', /"@" or "," in user or password.*once, before the first host/],
+    ['redis://:p@q@h', /"@" or "," in user or password.*percent-encode/],
+    ['redis://:p,q@h', /"@" or "," in user or password.*percent-encode/],
     ['redis+cluster://h/1', /only database 0/],
     ['redis+sentinel://h', /master's name is missing/],
     ['redis+sentinel://h/main/0/x', /master's name/],

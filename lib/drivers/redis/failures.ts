@@ -112,7 +112,7 @@ const TABLE = {
   'unknown-command': {
     words: /unknown command|unsupported command/i,
     advice:
-      'does not know a command that is needed: it has to be Redis 6 or later, or Valkey, and no proxy that passes only some commands on',
+      'does not know a command that is needed: it has to be Redis 6 or later, Valkey or Redict, and no proxy that passes only some commands on',
     quoted: true,
   },
   'several-slots': {

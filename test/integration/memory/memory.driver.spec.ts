@@ -1,9 +1,27 @@
+import { expect, it } from 'vitest';
 import type { DriverContext } from '../../../lib/drivers/driver.js';
 import { MemoryDriver } from '../../../lib/drivers/memory/memory.driver.js';
-import { describeDriver } from '../../support/driver-suite.js';
+import { describeDriver, freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { describeFencing } from '../../support/fencing-suite.js';
 
 const create = (context: DriverContext) => new MemoryDriver('driver-suite', context);
 
 describeDriver('memory', { create });
 describeFencing('memory', { create });
+
+it('the memory driver wakes nobody in vain: not when the one before takes the lock, but when it is free again', async () => {
+  const driver = create(recordingContext());
+  const name = freshName();
+  const held = granted(await driver.tryAcquire(request(name)));
+  const woken: string[] = [];
+  const first = driver.lineUp(request(name), () => woken.push('first'));
+  const second = driver.lineUp(request(name), () => woken.push('second'));
+  for (const place of [first, second]) expect((await place.tryAcquire()).granted).toBe(false);
+  await driver.release(held);
+  const next = granted(await first.tryAcquire());
+  await first.leave();
+  expect(woken).toEqual(['first']);
+  await driver.release(next);
+  await second.tryAcquire();
+  expect(woken).toEqual(['first', 'second']);
+});

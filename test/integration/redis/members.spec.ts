@@ -44,6 +44,25 @@ describe('the presence of a member on Redis', () => {
     await driver.stop();
   });
 
+  it('costs the node no text of a script', async () => {
+    const [server] = await startRedisNodes(1);
+    const admin = server!.client();
+    const driver = driverOn(server!.url);
+    await driver.start();
+    await driver.announce('member', 5000);
+    const figures = async (): Promise<[scripts: number, texts: number]> => {
+      const stats = await admin.info('commandstats');
+      const calls = (name: string): number =>
+        Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+      return [calls('evalsha'), calls('eval')];
+    };
+    const [scripts, texts] = await figures();
+    for (let round = 0; round < 5; round += 1) await driver.announce('member', 5000);
+    await expect.poll(async () => (await figures())[0]).toBeGreaterThanOrEqual(scripts + 5);
+    expect((await figures())[1]).toBe(texts);
+    await driver.stop();
+  });
+
   it('comes with a look whether the node has been told to evict keys, which is told and ends nothing', async () => {
     const [server] = await startRedisNodes(1);
     const admin = server!.client();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Grant } from '../../../lib/drivers/driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
@@ -74,6 +75,26 @@ describe('a master that becomes a replica and keeps its connections', () => {
     await untilUsable(driver);
     expect(states(context)).toEqual(['up', 'down', 'up']);
     expect(await client.info('server')).toContain(`tcp_port:${next.port}`);
+    await driver.stop();
+    await proxy.stop();
+  });
+
+  it.each([
+    ['a renewal', (driver: RedisDriver, held: Grant) => renewed(driver, held, TTL)],
+    ['the heartbeat', (driver: RedisDriver) => driver.announce('member', TTL)],
+  ])('is left for the new one when %s shows it', async (_what, show) => {
+    const { next, proxy, failOver } = await startEndpoint();
+    const context = recordingContext();
+    const driver = driverOn(`redis://127.0.0.1:${proxy.port}`, context, { ttl: TTL });
+    await driver.start();
+    const held = granted(await driver.tryAcquire(request(freshName(), 60_000)));
+    await driver.announce('member', TTL);
+    await failOver();
+    await expect(show(driver, held)).rejects.toThrow(/READONLY/);
+    await eventually(() => states(context).length === 3);
+    expect(states(context)).toEqual(['up', 'down', 'up']);
+    await driver.announce('other', TTL);
+    expect(await next.client().exists('coordination:member:other')).toBe(1);
     await driver.stop();
     await proxy.stop();
   });

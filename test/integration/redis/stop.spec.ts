@@ -52,6 +52,23 @@ describe('after stop,', () => {
     await eventually(async () => (await connections(client)) === 1);
   });
 
+  it('nothing is left of a ready client that its application has quit before, and the stop takes no longer', async () => {
+    const server = await startRedis();
+    const client = server.client();
+    const context = recordingContext();
+    const driver = new RedisDriver([client], { ttl: 60_000, commandTimeout: 60_000 }, context);
+    await driver.start();
+    const held = granted(await driver.tryAcquire(request(freshName())));
+    await client.quit();
+    await expect(driver.release(held)).rejects.toThrow(/cannot release the lock/);
+    await expect(driver.withdraw('member')).rejects.toThrow(/cannot withdraw/);
+    await driver.stop();
+    expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down']);
+    expect(client.status).toBe('end');
+    const admin = server.client();
+    await eventually(async () => (await connections(admin)) === 1);
+  });
+
   it('no key without a ttl is left', async () => {
     const server = await startRedis();
     const driver = driverOn(server.url);

@@ -58,6 +58,28 @@ describe('the subscriber connection', () => {
     await Promise.all([waiter, ...same, ...others.map(([each]) => each)].map((each) => each.leave()));
   });
 
+  it('leaves nothing that lives on after a stop, not even a wait for the subscription', async () => {
+    const server = await startRedis();
+    const holder = await started(server.url);
+    const clock = new FakeClock();
+    const driver = await started(server.url, { ...recordingContext(), clock });
+    const { name } = granted(await holder.tryAcquire(request(freshName())));
+    const place = driver.lineUp(request(name), () => undefined);
+    expect((await place.tryAcquire()).granted).toBe(false);
+    // The clock stands still: nothing but the stop ends the wait.
+    server.pause();
+    const ready = place.ready();
+    expect(ready).toBeInstanceOf(Promise);
+    const stopping = driver.stop();
+    await ready;
+    // What is left of it is told to the node in bounded time.
+    await clock.advance(60_000);
+    await stopping;
+    await place.leave();
+    expect(clock.timers).toBe(0);
+    server.resume();
+  });
+
   it('is closed when nobody has waited for ten seconds', async () => {
     const server = await startRedis();
     const admin = server.client();
