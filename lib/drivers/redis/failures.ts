@@ -51,7 +51,7 @@ const TABLE = {
       'takes connections from its own machine only (DENIED, protected mode): set a password there and give it in the URL, or turn protected-mode off in a network that nobody else reaches',
   },
   'no-permission': {
-    // Within a script each server says it in another way: Redis 6, 7, and 8 as Valkey does.
+    // Within a script each server says it in another way: Redis 6, 7, and 8 as Valkey and Redict do.
     words: /\bNOPERM |executing (the )?script can't|ACL failure in script/,
     advice:
       'the ACL user may not do what is needed (NOPERM): give it all of the ACL SETUSER line of README, "What it needs from Redis"',

@@ -10,7 +10,7 @@ it('a place that a hung server was not told of any more is left, also when the s
   const cluster = await startCluster({
     args: ['cluster-require-full-coverage no', 'cluster-node-timeout 60000'],
   });
-  const limits = { commandTimeout: 400, connectTimeout: 1000 };
+  const limits = { commandTimeout: 400, connectTimeout: 5000 };
   const [a, b] = [driverOn(cluster.url), driverOn(cluster.url, recordingContext(), limits)];
   await Promise.all([a.start(), b.start()]);
   try {
