@@ -269,10 +269,13 @@ export class Simulation {
         // It has been lost, or its process may think so.
         if (young || !lease.renewal || member.place.time.stepped) continue;
         this.journal.reached('lease counted on all nodes', this.world.now);
-        if (
-          !member.place.nodes.every((node) => holderOn(node, lease.name, this.world.now) === lease.grant.id)
-        )
-          this.journal.reached(STANDS_SHORT, this.world.now);
+        const holders = member.place.nodes.map((node) => holderOn(node, lease.name, this.world.now));
+        const others = holders.filter((id) => id !== lease.grant.id);
+        if (others.length === 0) continue;
+        // A waiter keeps the node whose queue it is the first of, where the holder waited in the queue of another node.
+        if (others.every((id) => typeof id === 'string' && !this.#used.has(id)))
+          this.journal.reached('node kept by the first of its queue', this.world.now);
+        else this.journal.reached(STANDS_SHORT, this.world.now);
       }
       this.#countStandings();
     });
