@@ -1,5 +1,19 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+/** Tests that may share one copy of the library in a worker, which spares a second for each file. */
+const SHARED = ['test/{checker,unit,integration}/**/*.spec.ts'];
+/** Those of them that mock a module, and so need a copy of their own. */
+const MOCKING = ['test/integration/file/{directory,failing-calls,long-lines}.spec.ts'];
+
+const tests: ViteUserConfig['test'] = {
+  pool: 'forks',
+  setupFiles: ['reflect-metadata'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // vitest's own second is too short for a machine that is busy with other tests.
+  expect: { poll: { timeout: 30_000 } },
+};
 
 export default defineConfig({
   // Nest reads parameter and return types from the metadata that legacy decorators emit.
@@ -11,15 +25,25 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['test/**/*.spec.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    setupFiles: ['reflect-metadata'],
-    pool: 'forks',
     // Most tests wait for servers and processes, and leave a processor idle that the default would not use.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // vitest's own second is too short for a machine that is busy with other tests.
-    expect: { poll: { timeout: 30_000 } },
+    projects: [
+      {
+        extends: true,
+        test: { ...tests, name: 'shared', include: SHARED, exclude: MOCKING, isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          ...tests,
+          name: 'isolated',
+          include: [
+            'test/{bench,breakages,compat,e2e,faults,simulation,soak,types}/**/*.spec.ts',
+            ...MOCKING,
+          ],
+        },
+      },
+    ],
   },
 });

@@ -39,7 +39,7 @@ const { values } = parseArgs({
 });
 
 const SIZE = values.short
-  ? { seconds: 3, clients: 60, locks: 10, cuts: 150 }
+  ? { seconds: 2, clients: 60, locks: 10, cuts: 100 }
   : {
       seconds: Number(values.seconds),
       clients: Number(values.clients),

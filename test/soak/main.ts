@@ -19,7 +19,7 @@ import { soak, type SoakOptions, type SoakReport } from './soak.js';
 import { TimerLedger } from './timer-ledger.js';
 
 const BACKENDS = ['memory:', 'file:', 'redis 1', 'redis 3'];
-const SHORT = { cycles: 1500, laps: 2 };
+const SHORT = { cycles: 700, laps: 2 };
 const PLANTED = { cycles: 100, laps: 1 };
 
 const { values } = parseArgs({
