@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 /** Tests that may share one copy of the library in a worker, which spares a second for each file. */
-const SHARED = ['test/{checker,unit,integration}/**/*.spec.ts'];
+const SHARED = ['test/{unit,integration,verify/checker}/**/*.spec.ts'];
 /** Those of them that mock a module, and so need a copy of their own. */
 const MOCKING = ['test/integration/file/{directory,failing-calls,long-lines}.spec.ts'];
 
@@ -38,10 +38,8 @@ export default defineConfig({
         test: {
           ...tests,
           name: 'isolated',
-          include: [
-            'test/{bench,breakages,compat,e2e,faults,simulation,soak,types}/**/*.spec.ts',
-            ...MOCKING,
-          ],
+          include: ['test/{bench,e2e,types,verify}/**/*.spec.ts', ...MOCKING],
+          exclude: ['test/verify/checker/**'],
         },
       },
     ],

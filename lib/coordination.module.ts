@@ -19,14 +19,14 @@ import { warnOfCopies } from './common/copies.js';
 import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
-import { ModuleBoot } from './module-boot.js';
-import { bindAllHosts, checkClassNames } from './synchronized/host-explorer.js';
-import { CoordinationExceptionFilter } from './synchronized/coordination-exception.filter.js';
-import { addGatewayFilters } from './synchronized/gateway-exception.filter.js';
-import { addGraphqlBoundaries } from './synchronized/graphql-boundary.js';
-import { addMessageBoundaries } from './synchronized/message-boundary.interceptor.js';
-import { refusals } from './synchronized/refusals.js';
-import { SynchronizedInterceptor } from './synchronized/synchronized.interceptor.js';
+import { ModuleBoot } from './coordination.boot.js';
+import { bindAllHosts, checkClassNames } from './synchronized/injection/host-explorer.js';
+import { CoordinationExceptionFilter } from './synchronized/filters/coordination-exception.filter.js';
+import { addGatewayFilters } from './synchronized/filters/gateway-exception.filter.js';
+import { addGraphqlBoundaries } from './synchronized/filters/graphql-boundary.js';
+import { addMessageBoundaries } from './synchronized/filters/message-boundary.interceptor.js';
+import { refusals } from './synchronized/filters/refusals.js';
+import { SynchronizedInterceptor } from './synchronized/scope/synchronized.interceptor.js';
 
 /** The names of the coordinators of each application. */
 const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();

@@ -7,9 +7,9 @@ import {
   checkTtl,
   shown,
 } from './common/checks.js';
-import { type DriverFactory, driverFactory, type RedisChoice } from './drivers/index.js';
+import { type DriverFactory, driverFactory, type RedisChoice } from './drivers/driver.registry.js';
 import { InvalidOptionsError } from './errors.js';
-import { usableTime } from './lock/deadline.js';
+import { usableTime } from './lock/lease/deadline.js';
 
 /** @publicApi */
 export interface CoordinationOptions {

@@ -14,16 +14,16 @@ import {
   type CoordinatorEventName,
   type CoordinatorEvents,
 } from './common/coordinator.events.js';
-import { CoordinatorLog } from './coordinator-log.js';
-import { OutageLog } from './outage-log.js';
+import { CoordinatorLog } from './coordinator.log.js';
+import { OutageLog } from './coordinator.outage-log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
-import { type Engine, startEngine } from './engine.js';
+import { type Engine, startEngine } from './coordinator.engine.js';
 import { BackendUnavailableError } from './errors.js';
-import type { Lease } from './lock/lease.js';
-import { Leaser } from './lock/leaser.js';
-import { literalLockName } from './lock/literal-lock-name.js';
-import type { AcquireOptions, LockOptions } from './lock/lock-options.js';
-import { LEASER, leaserOf, type LockProvider, registerRunning } from './lock/lock-provider.js';
+import type { Lease } from './lock/lease/lease.js';
+import { LockManager } from './lock/lock-manager.js';
+import { literalLockName } from './lock/name/literal.js';
+import type { AcquireOptions, LockOptions } from './lock/lock.options.js';
+import { LOCK_MANAGER, lockManagerOf, type LockProvider, registerRunning } from './lock/lock-registry.js';
 import { Lock, type UsingArguments } from './lock/lock.js';
 import { shown } from './common/checks.js';
 import { quoted } from './common/quoted.js';
@@ -102,8 +102,8 @@ export class CoordinatorService
   }
 
   /** @internal */
-  get [LEASER](): Leaser | undefined {
-    return this.#running?.leaser;
+  get [LOCK_MANAGER](): LockManager | undefined {
+    return this.#running?.manager;
   }
 
   /**
@@ -147,7 +147,7 @@ export class CoordinatorService
    * @throws LockNameError when the name is not a non-empty string
    */
   getLock(name: string, options: LockOptions = {}): Lock {
-    leaserOf(this, `getLock(${typeof name === 'string' ? quoted(name) : shown(name)})`);
+    lockManagerOf(this, `getLock(${typeof name === 'string' ? quoted(name) : shown(name)})`);
     return new Lock(literalLockName(name), {}, this, options);
   }
 
@@ -192,8 +192,8 @@ export class CoordinatorService
   beforeApplicationShutdown(): void {
     if (!this.#running || this.#drainUntil !== undefined) return;
     this.#drainUntil = this.#clock.monotonic() + this.#options.stopTimeout;
-    this.#log.stopping(this.#running.leaser.usage, this.#options.stopTimeout);
-    this.#running.leaser.drain.begin(this.#options.stopTimeout);
+    this.#log.stopping(this.#running.manager.usage, this.#options.stopTimeout);
+    this.#running.manager.drain.begin(this.#options.stopTimeout);
   }
 
   onApplicationShutdown(): Promise<void> {
@@ -218,9 +218,9 @@ export class CoordinatorService
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { driver, leaser } = await this.#connect(signal);
+    const { driver, manager } = await this.#connect(signal);
     this.#drainUntil = undefined;
-    this.#running = { driver, leaser, unregister: registerRunning(this, this.#name) };
+    this.#running = { driver, manager, unregister: registerRunning(this, this.#name) };
     this.#log.started(driver);
   }
 
@@ -260,11 +260,11 @@ export class CoordinatorService
       onBackendChange: (change) => this.#onBackendChange(driver, change),
       warn: (message) => outsideCalls(() => this.#log.warn(message)),
     });
-    const leaser = new Leaser(
+    const manager = new LockManager(
       { ...settings, memberId: this.memberId },
       { driver, clock: this.#clock, events: this.#events, log: this.#log },
     );
-    return { driver, leaser };
+    return { driver, manager };
   }
 
   async #stop(): Promise<void> {
@@ -273,7 +273,7 @@ export class CoordinatorService
     // A coordinator that is stopped by hand.
     this.beforeApplicationShutdown();
     const timeLeft = (this.#drainUntil ?? 0) - this.#clock.monotonic();
-    await running.leaser.stop(Math.max(0, timeLeft));
+    await running.manager.stop(Math.max(0, timeLeft));
     this.#running = undefined;
     this.#outages.end(running.driver);
     running.unregister();

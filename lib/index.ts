@@ -19,11 +19,11 @@ export {
   LockNameError,
 } from './errors.js';
 export type { Credential, ReadyRedisClient, RedisConnectionOptions } from './drivers/redis/index.js';
-export { currentLease } from './lock/lease-context.js';
-export type { Lease } from './lock/lease.js';
-export type { AcquireOptions, LockOptions } from './lock/lock-options.js';
+export { currentLease } from './lock/lease/lease-context.js';
+export type { Lease } from './lock/lease/lease.js';
+export type { AcquireOptions, LockOptions } from './lock/lock.options.js';
 export { Lock } from './lock/lock.js';
-export { LockParam } from './synchronized/lock-param.decorator.js';
-export { LockScope } from './synchronized/lock-scope.decorator.js';
+export { LockParam } from './synchronized/naming/lock-param.decorator.js';
+export { LockScope } from './synchronized/naming/lock-scope.decorator.js';
 export { Synchronized, type SynchronizedDecorator } from './synchronized/synchronized.decorator.js';
 export type { LockNameFunction, SynchronizedOptions } from './synchronized/synchronized.options.js';

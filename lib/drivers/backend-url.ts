@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { nodeName, parseRedisUrl, REDIS_SCHEMES, type RedisNodeUrl } from './redis/redis-url.js';
+import { nodeName, parseRedisUrl, REDIS_SCHEMES, type RedisNodeUrl } from './redis/connection/redis-url.js';
 import { parseQueries, type RedisNodeOptions } from './url-query.js';
 
-export type { RedisNodeUrl } from './redis/redis-url.js';
+export type { RedisNodeUrl } from './redis/connection/redis-url.js';
 export type { RedisNodeOptions } from './url-query.js';
 
 interface WithModuleQuery {

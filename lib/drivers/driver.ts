@@ -48,7 +48,7 @@ export interface Driver {
    * @param wake called whenever a try from this place may succeed, until it is left. Spurious calls are allowed; lost
    * ones are not the norm, but the caller looks by itself at least every second.
    */
-  lineUp(request: AcquireRequest, wake: () => void): Place;
+  enqueue(request: AcquireRequest, wake: () => void): QueuedWaiter;
 
   /**
    * Moves the end of each lease to `ttl` ms from now; never creates a lease. Not called when leases do not expire.
@@ -88,7 +88,7 @@ export interface AcquireRequest {
   readonly tokens?: number;
   /** Who asks, to be shown to others. */
   readonly memberId: string;
-  readonly asker?: Asker;
+  readonly caller?: Caller;
   /**
    * Called at most once, after the grant, if the driver learns by itself that the lease has been taken away
    * (a `break` on the memory and file drivers). Never called after `release`.
@@ -97,9 +97,9 @@ export interface AcquireRequest {
 }
 
 /** Who waits for the reply. */
-export interface Asker {
+export interface Caller {
   /** Nobody does any more: a try that has not begun need not. */
-  readonly hasGone: boolean;
+  readonly hasCancelled: boolean;
 }
 
 /** How a lease was lost: the kind, and the same as a clause for people, after "lost its lease:". */
@@ -152,7 +152,7 @@ export interface Term {
 }
 
 /** Where one contender waits for a lock: first come, first served, as far as the back end can tell. */
-export interface Place {
+export interface QueuedWaiter {
   /** One try from here, one at a time. The first one that finds the lock taken keeps the place. */
   tryAcquire(): Promise<AcquireReply>;
 

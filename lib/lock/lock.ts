@@ -1,15 +1,15 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
-import type { AcquireTerms, Acquisition } from './acquire-call.js';
-import { checkAcquireOptions, checkLockOptions } from './lock-options.js';
-import type { AcquireOptions, LockOptions } from './lock-options.js';
-import { HeldLease, type Lease } from './lease.js';
-import type { Leaser } from './leaser.js';
-import { LockNameTemplate } from './lock-name.js';
-import { LEASER, type LockProvider, leaserOf, theRunningProvider } from './lock-provider.js';
-import { notAcquired, runAndFinish } from './under-lease.js';
-import { WaitingLine } from './waiting-line.js';
+import type { AcquireTerms, AcquireResult } from './acquire/acquire-call.js';
+import { checkAcquireOptions, checkLockOptions } from './lock.options.js';
+import type { AcquireOptions, LockOptions } from './lock.options.js';
+import { HeldLease, type Lease } from './lease/lease.js';
+import type { LockManager } from './lock-manager.js';
+import { LockNameTemplate } from './name/template.js';
+import { LOCK_MANAGER, type LockProvider, lockManagerOf, theRunningProvider } from './lock-registry.js';
+import { notAcquired, runAndFinish } from './lease/run-under-lease.js';
+import { LocalQueue } from './acquire/local-queue.js';
 import { quoted } from '../common/quoted.js';
 
 const NO_OPTIONS: AcquireOptions = {};
@@ -37,7 +37,7 @@ export class Lock {
   readonly #provider: LockProvider;
   readonly #options: LockOptions;
   /** Those who want this handle while it carries a lease. */
-  readonly #line = new WaitingLine();
+  readonly #queue = new LocalQueue();
   #lease?: HeldLease;
 
   /**
@@ -55,7 +55,7 @@ export class Lock {
     this.name = LockNameTemplate.parse(name).render((root) => data[root], 'new Lock');
     const where = `Lock ${quoted(this.name)}`;
     this.#provider = coordinator ?? theRunningProvider(where);
-    leaserOf(this.#provider, where);
+    lockManagerOf(this.#provider, where);
     checkLockOptions(options, where);
     this.#options = options;
   }
@@ -80,8 +80,8 @@ export class Lock {
    */
   async acquire(blocking: boolean | number | AcquireOptions = NO_OPTIONS): Promise<boolean> {
     const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
-    const leaser = this.#leaser;
-    return this.#carry(await leaser.acquire(this.#terms(leaser, options, ''), this.#line));
+    const manager = this.#manager;
+    return this.#carry(await manager.acquire(this.#terms(manager, options, ''), this.#queue));
   }
 
   /**
@@ -100,7 +100,7 @@ export class Lock {
    */
   async isStillOwner(): Promise<boolean> {
     const lease = this.#lease;
-    return lease?.held === true && (await this.#leaser.isStillOwner(lease)) && lease.held;
+    return lease?.held === true && (await this.#manager.isStillOwner(lease)) && lease.held;
   }
 
   /**
@@ -109,7 +109,7 @@ export class Lock {
    * @throws BackendUnavailableError when the back end, or the owner of a file lock, does not answer
    */
   async break(): Promise<boolean> {
-    return this.#leaser.break(this.name);
+    return this.#manager.break(this.name);
   }
 
   /**
@@ -153,37 +153,37 @@ export class Lock {
     return `Lock ${inspect(this.toJSON(), options)}`;
   }
 
-  get #leaser(): Leaser {
-    return this.#provider[LEASER] ?? leaserOf(this.#provider, `Lock ${quoted(this.name)}`);
+  get #manager(): LockManager {
+    return this.#provider[LOCK_MANAGER] ?? lockManagerOf(this.#provider, `Lock ${quoted(this.name)}`);
   }
 
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
-    const leaser = this.#leaser;
-    const terms = this.#terms(leaser, options, label);
-    const acquisition = await leaser.acquire(terms, this.#line);
+    const manager = this.#manager;
+    const terms = this.#terms(manager, options, label);
+    const acquisition = await manager.acquire(terms, this.#queue);
     if (this.#carry(acquisition)) return acquisition;
-    throw notAcquired(leaser, this.name, terms.patience.blocking, acquisition.remaining);
+    throw notAcquired(manager, this.name, terms.waitLimit.blocking, acquisition.remaining);
   }
 
-  #terms(leaser: Leaser, options: AcquireOptions, label: string): AcquireTerms {
+  #terms(manager: LockManager, options: AcquireOptions, label: string): AcquireTerms {
     if (options !== NO_OPTIONS) checkAcquireOptions(options, `Lock ${quoted(this.name)}`);
-    const blocking = options.blocking ?? this.#options.blocking ?? leaser.settings.blocking;
+    const blocking = options.blocking ?? this.#options.blocking ?? manager.settings.blocking;
     return {
       name: this.name,
-      ttl: options.ttl ?? this.#options.ttl ?? leaser.settings.ttl,
-      fencing: options.fencing ?? this.#options.fencing ?? leaser.settings.fencing,
+      ttl: options.ttl ?? this.#options.ttl ?? manager.settings.ttl,
+      fencing: options.fencing ?? this.#options.fencing ?? manager.settings.fencing,
       fair: options.fair ?? this.#options.fair ?? false,
-      patience: leaser.patience(blocking, options.signal),
+      waitLimit: manager.waitLimit(blocking, options.signal),
       label,
     };
   }
 
-  #carry(acquisition: Acquisition): acquisition is HeldLease {
+  #carry(acquisition: AcquireResult): acquisition is HeldLease {
     if (!(acquisition instanceof HeldLease)) return false;
     this.#lease = acquisition;
     acquisition.onGivenBack = () => {
       this.#lease = undefined;
-      this.#line.leave();
+      this.#queue.leave();
     };
     return true;
   }

@@ -1,7 +1,7 @@
 import { isObservable, Observable } from 'rxjs';
-import type { LockProvider } from '../lock/lock-provider.js';
-import { theRunningProviderNamed } from '../lock/lock-provider.js';
-import { boundProvider } from './host-binding.js';
+import type { LockProvider } from '../lock/lock-registry.js';
+import { theRunningProviderNamed } from '../lock/lock-registry.js';
+import { boundProvider } from './injection/host-binding.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
 
 export type ReturnKind = 'promise' | 'observable' | 'async-iterable';

@@ -1,11 +1,11 @@
 import { HttpException } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import { InvalidOptionsError, LockNameError } from '../errors.js';
-import type { HeldLease } from '../lock/lease.js';
-import { LockNameTemplate } from '../lock/lock-name.js';
-import { runAndFinish } from '../lock/under-lease.js';
-import { laterPartOf, readTooLate } from './call-extent.js';
-import { copyFace } from './copy-face.js';
+import type { HeldLease } from '../lock/lease/lease.js';
+import { LockNameTemplate } from '../lock/name/template.js';
+import { runAndFinish } from '../lock/lease/run-under-lease.js';
+import { laterPartOf, readTooLate } from './scope/call-extent.js';
+import { copyFace } from './injection/copy-face.js';
 import {
   defineSynchronized,
   definitionOf,
@@ -13,14 +13,14 @@ import {
   returnKindOf,
   type SynchronizedDefinition,
 } from './definition.js';
-import { injectCoordinator } from './host-binding.js';
-import { lockedIterable } from './locked-iterable.js';
-import { lockedObservable } from './locked-observable.js';
-import { placeOf } from './method-place.js';
-import { bindTemplate } from './parameter-lookup.js';
-import { takesResponse } from './response-parameter.js';
-import { Scope } from './scope.js';
-import { isStandardDecorator, standardDecorators } from './standard-decorators.js';
+import { injectCoordinator } from './injection/host-binding.js';
+import { lockedIterable } from './scope/locked-iterable.js';
+import { lockedObservable } from './scope/locked-observable.js';
+import { labelOf } from './naming/method-label.js';
+import { bindTemplate } from './naming/parameter-lookup.js';
+import { takesResponse } from './scope/response-parameter.js';
+import { Scope } from './scope/scope.js';
+import { isStandardDecorator, standardDecorators } from './injection/standard-decorators.js';
 import {
   checkSynchronizedOptions,
   type LockNameFunction,
@@ -88,12 +88,12 @@ export function Synchronized(
     descriptor: PropertyDescriptor | undefined,
   ): void => {
     if (isStandardDecorator(propertyKey)) throw standardDecorators('@Synchronized');
-    const where = `@Synchronized on ${placeOf(target, propertyKey)}`;
+    const where = `@Synchronized on ${labelOf(target, propertyKey)}`;
     const method = methodOf(target, descriptor, where);
     checkSynchronizedOptions(options, where);
     const returnType: unknown = Reflect.getMetadata('design:returntype', target, propertyKey);
     const definition: SynchronizedDefinition = {
-      label: placeOf(target, propertyKey),
+      label: labelOf(target, propertyKey),
       options,
       returns: options.returns ?? returnKindOf(method, returnType),
       takesResponse: takesResponse(target, propertyKey),
@@ -151,14 +151,14 @@ function namingOf(
   propertyKey: string | symbol,
 ): Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter'> {
   if (typeof lockName === 'function') {
-    const where = placeOf(target, propertyKey);
+    const where = labelOf(target, propertyKey);
     return {
       constant: false,
       nameOf: (self, args) => nameFrom(() => lockName.apply(self, args as never[]), where),
     };
   }
   const template = bindTemplate(
-    LockNameTemplate.parse(lockName, placeOf(target, propertyKey)),
+    LockNameTemplate.parse(lockName, labelOf(target, propertyKey)),
     target,
     propertyKey,
   );

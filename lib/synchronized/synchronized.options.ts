@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { type LockOptions, lockOptionProblems, unknownOption } from '../lock/lock-options.js';
+import { type LockOptions, lockOptionProblems, unknownOption } from '../lock/lock.options.js';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 

@@ -1,6 +1,6 @@
-import { HeldLease } from '../lock/lease.js';
-import { leaserOf, type LockProvider } from '../lock/lock-provider.js';
-import { notAcquired } from '../lock/under-lease.js';
+import { HeldLease } from '../lock/lease/lease.js';
+import { lockManagerOf, type LockProvider } from '../lock/lock-registry.js';
+import { notAcquired } from '../lock/lease/run-under-lease.js';
 import type { SynchronizedDefinition } from './definition.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
 import { quoted } from '../common/quoted.js';
@@ -18,22 +18,22 @@ export async function takeLease(
   signal?: AbortSignal,
 ): Promise<HeldLease | undefined> {
   const { label, options } = definition;
-  const leaser = leaserOf(provider, `${label}: lock ${quoted(name)}`);
-  const blocking = options.blocking ?? patienceOf(options, leaser.settings.blocking);
-  const ttl = options.ttl ?? leaser.settings.ttl;
-  const fencing = options.fencing ?? leaser.settings.fencing;
-  const patience = leaser.patience(blocking, signal);
-  const acquisition = await leaser.acquire({
+  const manager = lockManagerOf(provider, `${label}: lock ${quoted(name)}`);
+  const blocking = options.blocking ?? patienceOf(options, manager.settings.blocking);
+  const ttl = options.ttl ?? manager.settings.ttl;
+  const fencing = options.fencing ?? manager.settings.fencing;
+  const waitLimit = manager.waitLimit(blocking, signal);
+  const acquisition = await manager.acquire({
     name,
     ttl,
     fencing,
     fair: options.fair ?? false,
     label,
-    patience,
+    waitLimit,
   });
   if (acquisition instanceof HeldLease) return acquisition;
   if (options.onNotAcquired === 'skip') return undefined;
-  throw notAcquired(leaser, name, blocking, acquisition.remaining);
+  throw notAcquired(manager, name, blocking, acquisition.remaining);
 }
 
 /** Who skips what another replica does would never skip if it waited for ever. */

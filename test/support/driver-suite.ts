@@ -7,7 +7,7 @@ import type {
   DriverContext,
   Grant,
   Loss,
-  Place,
+  QueuedWaiter,
 } from '../../lib/drivers/driver.js';
 import { eventually } from './eventually.js';
 
@@ -55,7 +55,7 @@ export function granted(reply: AcquireReply): Grant {
 
 /** Waits at a place as a contender does: tries when it is woken, or after a second. */
 export class SuiteWaiter {
-  readonly #place: Place;
+  readonly #place: QueuedWaiter;
   #wake: () => void = () => undefined;
   #woken = false;
   #granted: Grant | undefined;
@@ -64,7 +64,7 @@ export class SuiteWaiter {
     readonly driver: Driver,
     lock: string,
   ) {
-    this.#place = driver.lineUp(request(lock), () => {
+    this.#place = driver.enqueue(request(lock), () => {
       this.#woken = true;
       this.#wake();
     });
@@ -80,7 +80,7 @@ export class SuiteWaiter {
   }
 
   /** Tries a taken lock, so that it waits from now on. */
-  async lineUp(): Promise<void> {
+  async enqueue(): Promise<void> {
     expect((await this.#place.tryAcquire()).granted).toBe(false);
     const ready = this.#place.ready();
     if (!ready) return;
@@ -303,7 +303,7 @@ export function describeDriver(name: string, harness: DriverHarness): void {
       const lock = freshName();
       const grant = granted(await a.tryAcquire(request(lock)));
       const waiter = new SuiteWaiter(b, lock);
-      await waiter.lineUp();
+      await waiter.enqueue();
       await a.release(grant);
       await b.release(await waiter.turn());
     });
@@ -312,7 +312,7 @@ export function describeDriver(name: string, harness: DriverHarness): void {
       const lock = freshName();
       const grant = granted(await a.tryAcquire(request(lock)));
       const waiters = [b, a, b, a, a, b].map((driver) => new SuiteWaiter(driver, lock));
-      for (const waiter of waiters) await waiter.lineUp();
+      for (const waiter of waiters) await waiter.enqueue();
       let last: [Driver, Grant] = [a, grant];
       for (const [index, waiter] of waiters.entries()) {
         const [holder, held] = last;
@@ -327,7 +327,7 @@ export function describeDriver(name: string, harness: DriverHarness): void {
       const lock = freshName();
       const grant = granted(await a.tryAcquire(request(lock)));
       const waiter = new SuiteWaiter(b, lock);
-      await waiter.lineUp();
+      await waiter.enqueue();
       await a.release(grant);
       expect((await a.tryAcquire(request(lock))).granted).toBe(false);
       await b.release(await waiter.turn());
@@ -337,7 +337,7 @@ export function describeDriver(name: string, harness: DriverHarness): void {
       const lock = freshName();
       const grant = granted(await a.tryAcquire(request(lock)));
       const waiters = [b, a, b].map((driver) => new SuiteWaiter(driver, lock));
-      for (const waiter of waiters) await waiter.lineUp();
+      for (const waiter of waiters) await waiter.enqueue();
       await waiters[1]?.leave();
       await a.release(grant);
       // It may be its turn by now, and nobody takes it.

@@ -1,4 +1,4 @@
-import type { Driver, Grant, Loss, Place } from '../../lib/drivers/driver.js';
+import type { Driver, Grant, Loss, QueuedWaiter } from '../../lib/drivers/driver.js';
 
 export interface Waiting {
   readonly fencing?: boolean;
@@ -21,7 +21,7 @@ export async function acquireWaiting(
     rang = true;
     wake();
   };
-  const place = driver.lineUp({ name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked }, ring);
+  const place = driver.enqueue({ name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked }, ring);
   signal?.addEventListener('abort', ring);
   try {
     for (;;) {
@@ -52,8 +52,8 @@ export async function waitAt(
   driver: Driver,
   name: string,
   wake: () => void = () => undefined,
-): Promise<Place> {
-  const place = driver.lineUp({ name, ttl: 10_000, fencing: false, memberId: 'member', onRevoked }, wake);
+): Promise<QueuedWaiter> {
+  const place = driver.enqueue({ name, ttl: 10_000, fencing: false, memberId: 'member', onRevoked }, wake);
   const reply = await place.tryAcquire();
   if (reply.granted) throw new Error(`${name} is free`);
   await place.ready();

@@ -1,10 +1,10 @@
 import { Lock } from '../../lib/lock/lock.js';
-import type { LeaserSettings } from '../../lib/lock/leaser.js';
-import { LeaserBench } from './leaser-bench.js';
+import type { LockManagerSettings } from '../../lib/lock/lock-manager.js';
+import { LockManagerBench } from './lock-manager-bench.js';
 
 /** Two handles on the lock `lock`, and what is behind them. */
-export function lockBench(settings: Partial<LeaserSettings> = {}) {
-  const made = new LeaserBench(settings);
+export function lockBench(settings: Partial<LockManagerSettings> = {}) {
+  const made = new LockManagerBench(settings);
   const { clock, driver, events, warnings, debug } = made;
   return {
     made,

@@ -1,6 +1,6 @@
 // Compiles a TypeScript program of the tests as they compile their fixtures, and runs it in a plain Node process.
 //
-//   node [flags of Node] test/support/run.mjs test/soak/main.ts [arguments of the program]
+//   node [flags of Node] test/support/run.mjs test/verify/soak/main.ts [arguments of the program]
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

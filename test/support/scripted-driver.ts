@@ -3,10 +3,10 @@ import type {
   AcquireRequest,
   Driver,
   Grant,
-  Place,
+  QueuedWaiter,
   RenewOutcome,
 } from '../../lib/drivers/driver.js';
-import { type Watch, WatchedPlace } from '../../lib/drivers/watched-place.js';
+import { type Watch, UnorderedWaiter } from '../../lib/drivers/unordered-waiter.js';
 import { BackendUnavailableError } from '../../lib/errors.js';
 
 type Operation =
@@ -130,8 +130,8 @@ export class ScriptedDriver implements Driver {
     });
   }
 
-  lineUp(request: AcquireRequest, wake: () => void): Place {
-    return new WatchedPlace(
+  enqueue(request: AcquireRequest, wake: () => void): QueuedWaiter {
+    return new UnorderedWaiter(
       () => this.tryAcquire(request),
       () => this.watch(request.name, wake),
     );

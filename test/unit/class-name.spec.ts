@@ -1,7 +1,7 @@
 import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { LockScope } from 'nestjs-coordination';
-import { classNameOf } from '../../lib/lock/class-name.js';
+import { classNameOf } from '../../lib/lock/name/class-name.js';
 
 function nameOf(constructor: Function): string {
   return classNameOf(constructor, (problem) => {

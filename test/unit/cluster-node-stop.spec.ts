@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { ClusterNode, type ClusterNodeSettings } from '../../lib/drivers/redis/cluster-node.js';
-import type { Connection, ConnectionOwner } from '../../lib/drivers/redis/connection.js';
-import { NodeError } from '../../lib/drivers/redis/node-error.js';
-import type { ClusterPlan, ServerPlan } from '../../lib/drivers/redis/node-plans.js';
-import type { RedisNode, RedisNodeSettings } from '../../lib/drivers/redis/redis-node.js';
+import { ClusterNode, type ClusterNodeSettings } from '../../lib/drivers/redis/node/cluster-node.js';
+import type { Connection, ConnectionOwner } from '../../lib/drivers/redis/connection/connection.js';
+import { NodeError } from '../../lib/drivers/redis/node/node-error.js';
+import type { ClusterPlan, ServerPlan } from '../../lib/drivers/redis/connection/node-plans.js';
+import type { RedisNode, RedisNodeSettings } from '../../lib/drivers/redis/node/redis-node.js';
 import { FakeClock, settled } from '../support/fake-clock.js';
 
 const ADDRESS = { host: '127.0.0.1', port: 7000 };
@@ -65,7 +65,7 @@ function silentCluster() {
     clock,
     random: () => 0,
     warn: () => undefined,
-    rehearsalKey: (random) => random,
+    preflightKey: (random) => random,
     nodeFor,
     onGone: () => undefined,
   };

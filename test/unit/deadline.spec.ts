@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Deadline } from '../../lib/lock/deadline.js';
+import { Deadline } from '../../lib/lock/lease/deadline.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { LeaserBench } from '../support/leaser-bench.js';
+import { LockManagerBench } from '../support/lock-manager-bench.js';
 
 describe('a deadline', () => {
   it('leaves 1 % of the ttl and 2 ms for the drift of clocks', async () => {
@@ -67,7 +67,7 @@ describe('a deadline', () => {
 
 describe('the deadline of a lease', () => {
   it('counts from before the request was sent', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const late = bench.driver.delay('tryAcquire');
     const taking = bench.take();
     await bench.clock.advance(300);
@@ -78,7 +78,7 @@ describe('the deadline of a lease', () => {
   });
 
   it('counts from before the try that was granted, not from the first', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     bench.driver.takeAway('lock');
     const taking = bench.take();
     await bench.clock.advance(600);
@@ -87,7 +87,7 @@ describe('the deadline of a lease', () => {
   });
 
   it('counts from before the renewal was sent', async () => {
-    const bench = new LeaserBench({ ttl: 900, heartbeat: 250 });
+    const bench = new LockManagerBench({ ttl: 900, heartbeat: 250 });
     const lease = await bench.take();
     const late = bench.driver.delay('renew');
     await bench.clock.advance(250);
@@ -98,7 +98,7 @@ describe('the deadline of a lease', () => {
   });
 
   it('is never handed out when it has passed before the grant arrived', async () => {
-    const bench = new LeaserBench({ ttl: 100 });
+    const bench = new LockManagerBench({ ttl: 100 });
     const late = bench.driver.delay('tryAcquire');
     const taking = bench.take();
     await bench.clock.advance(120);
@@ -115,7 +115,7 @@ describe('the deadline of a lease', () => {
   });
 
   it('makes a single try that was answered too late fail', async () => {
-    const bench = new LeaserBench({ ttl: 100 });
+    const bench = new LockManagerBench({ ttl: 100 });
     const late = bench.driver.delay('tryAcquire');
     const trying = bench.acquire({ blocking: false });
     await bench.clock.advance(120);

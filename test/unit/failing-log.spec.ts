@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
+import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 /** A bench whose log throws at every line. */
-function benchWithFailingLog(): LeaserBench {
-  const bench = new LeaserBench();
+function benchWithFailingLog(): LockManagerBench {
+  const bench = new LockManagerBench();
   const fail = (): never => {
     throw new Error('the log is full');
   };
@@ -41,7 +41,7 @@ describe('a log that throws', () => {
     bench.driver.answer('renew', new Error('no answer'));
     await bench.clock.advance(30_000);
     expect(lease.held).toBe(true);
-    const stopping = outcomeOf(bench.leaser.stop(0));
+    const stopping = outcomeOf(bench.manager.stop(0));
     await bench.clock.advance(0);
     expect(stopping.state).toBe('resolved');
   });

@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Health } from '../../lib/drivers/file/health.js';
+import { FileHealth } from '../../lib/drivers/file/file-health.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 describe('what the log is told of a file back end', () => {
   let clock: FakeClock;
   let told: string[];
-  let health: Health;
+  let health: FileHealth;
 
   beforeEach(() => {
     clock = new FakeClock();
     told = [];
-    health = new Health(({ state }) => told.push(state), clock);
+    health = new FileHealth(({ state }) => told.push(state), clock);
     health.stored();
   });
 
@@ -62,7 +62,7 @@ describe('what the log is told of a file back end', () => {
 
   it('is nothing of a start that fails', () => {
     told = [];
-    const starting = new Health(({ state }) => told.push(state), clock);
+    const starting = new FileHealth(({ state }) => told.push(state), clock);
     starting.unreachable(new Error('EIO'));
     expect(told).toEqual([]);
   });

@@ -1,12 +1,12 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
-import { HeldLease } from '../../lib/lock/lease.js';
-import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
+import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 describe('giving up to wait for a lock', () => {
   it('gives up after n ms, not before and not later', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const inFront = outcomeOf(bench.acquire({ blocking: 500 }));
     const behind = outcomeOf(bench.acquire({ blocking: 700 }));
@@ -23,7 +23,7 @@ describe('giving up to wait for a lock', () => {
   });
 
   it('leaves the line at the time-out at once, and the line goes on', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const holder = await bench.take();
     const impatient = outcomeOf(bench.acquire({ blocking: 100 }));
     const patient = outcomeOf(bench.acquire());
@@ -35,7 +35,7 @@ describe('giving up to wait for a lock', () => {
   });
 
   it('does not cut a try short at the time-out: a grant that comes is kept', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const late = bench.driver.delay('tryAcquire');
     const taking = bench.acquire({ blocking: 100 });
     await bench.clock.advance(300);
@@ -46,7 +46,7 @@ describe('giving up to wait for a lock', () => {
   it.each(['in front', 'behind', 'before a release'])(
     'ends with the reason of the signal when it aborts (%s)',
     async (where) => {
-      const bench = new LeaserBench();
+      const bench = new LockManagerBench();
       if (where === 'behind') await bench.take();
       else bench.driver.takeAway('lock');
       const controller = new AbortController();
@@ -61,14 +61,14 @@ describe('giving up to wait for a lock', () => {
   );
 
   it('does not ask the back end at all for a signal that has aborted before', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const reason = { any: 'value' };
     await expect(bench.acquire({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(bench.driver.calls).toEqual([]);
   });
 
   it('leaves at once in the middle of a try, whose grant is given back before the next one tries', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const late = bench.driver.delay('tryAcquire');
     const controller = new AbortController();
     const leaving = outcomeOf(bench.acquire({ signal: controller.signal }));
@@ -89,7 +89,7 @@ describe('giving up to wait for a lock', () => {
   });
 
   it('goes on for the next one also when the try that was left behind fails', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const late = bench.driver.delay('tryAcquire');
     const controller = new AbortController();
     const leaving = outcomeOf(bench.acquire({ signal: controller.signal }));
@@ -102,7 +102,7 @@ describe('giving up to wait for a lock', () => {
   });
 
   it('gives a grant back that comes in the very turn of the abort', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const controller = new AbortController();
     const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
     bench.driver.tryAcquire = async (request) => {
@@ -118,7 +118,7 @@ describe('giving up to wait for a lock', () => {
   it('begins no lease once the signal has aborted, in whatever turn that was', async () => {
     let aborts = 0;
     for (let turns = 0; turns < 12; turns += 1) {
-      const bench = new LeaserBench();
+      const bench = new LockManagerBench();
       const controller = new AbortController();
       const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
       let begunBefore = 0;
@@ -143,10 +143,10 @@ describe('giving up to wait for a lock', () => {
   });
 
   it('ends when the coordinator drains, also for those who come then', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const waiting = [outcomeOf(bench.acquire()), outcomeOf(bench.acquire())];
-    bench.leaser.drain.begin(1000);
+    bench.manager.drain.begin(1000);
     const newcomer = outcomeOf(bench.acquire());
     await bench.clock.advance(999);
     expect([...waiting, newcomer].map(({ state }) => state)).toEqual(['pending', 'pending', 'pending']);
@@ -160,10 +160,10 @@ describe('giving up to wait for a lock', () => {
   });
 
   it('gives a grant back that crosses the end of the drain', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const late = bench.driver.delay('tryAcquire');
     const outcome = outcomeOf(bench.acquire());
-    bench.leaser.drain.begin(100);
+    bench.manager.drain.begin(100);
     await bench.clock.advance(100);
     expect(outcome.state).toBe('rejected');
     late.answer();
@@ -174,7 +174,7 @@ describe('giving up to wait for a lock', () => {
 
 describe('one signal of many waiters', () => {
   it('has one listener for all of them, and none when they have gone', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     bench.driver.takeAway('other');
     const controller = new AbortController();
@@ -191,7 +191,7 @@ describe('one signal of many waiters', () => {
   });
 
   it('of a lease may be given to many without a warning', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { signal } = await bench.take();
     const warnings: Error[] = [];
     const note = (warning: Error): void => void warnings.push(warning);
@@ -204,10 +204,10 @@ describe('one signal of many waiters', () => {
 });
 
 describe('a driver that throws', () => {
-  it.each(['lineUp', 'tryAcquire'] as const)(
+  it.each(['enqueue', 'tryAcquire'] as const)(
     'at once in %s fails the call, and keeps nobody behind',
     async (what) => {
-      const bench = new LeaserBench();
+      const bench = new LockManagerBench();
       const works = bench.driver[what];
       bench.driver[what] = () => {
         throw new Error('a fault of the driver');
@@ -215,7 +215,7 @@ describe('a driver that throws', () => {
       await expect(bench.acquire()).rejects.toThrow('a fault of the driver');
       Object.assign(bench.driver, { [what]: works });
       await (await bench.take()).release();
-      await bench.leaser.stop(0);
+      await bench.manager.stop(0);
     },
   );
 
@@ -228,22 +228,22 @@ describe('a driver that throws', () => {
     ],
     ['rejects', () => Promise.reject(new Error('a fault of the driver'))],
   ])('when a place is left (%s) keeps nobody behind', async (_how, leave) => {
-    const bench = new LeaserBench();
-    const lineUp = bench.driver.lineUp.bind(bench.driver);
-    bench.driver.lineUp = (request, wake) => Object.assign(lineUp(request, wake), { leave });
+    const bench = new LockManagerBench();
+    const enqueue = bench.driver.enqueue.bind(bench.driver);
+    bench.driver.enqueue = (request, wake) => Object.assign(enqueue(request, wake), { leave });
     bench.driver.takeAway('lock');
     const tooLong = outcomeOf(bench.acquire({ blocking: 10 }));
     await bench.clock.advance(20);
     expect(tooLong.state).toBe('resolved');
     bench.driver.free('lock');
     await (await bench.take()).release();
-    await bench.leaser.stop(0);
+    await bench.manager.stop(0);
   });
 });
 
 describe('a ttl that is shorter than a round trip', () => {
   it('is tried for less and less often', async () => {
-    const bench = new LeaserBench({ ttl: 20 });
+    const bench = new LockManagerBench({ ttl: 20 });
     const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
     bench.driver.tryAcquire = async (request) => {
       await new Promise<void>((resolve) => bench.clock.setTimer(25, resolve));

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { NodeError } from '../../lib/drivers/redis/node-error.js';
-import { type PlaceContext, RedisPlace } from '../../lib/drivers/redis/redis-place.js';
+import { NodeError } from '../../lib/drivers/redis/node/node-error.js';
+import { type RedisWaiterContext, RedisWaiter } from '../../lib/drivers/redis/queue/redis-waiter.js';
 import { request } from '../support/driver-suite.js';
 import { FakeClock } from '../support/fake-clock.js';
 
@@ -25,12 +25,12 @@ async function joined(error: NodeError) {
   };
   const context = {
     clock: new FakeClock(),
-    electorate: { nodes: [node], queueNodeOf: () => 0 },
+    nodeSet: { nodes: [node], queueNodeOf: () => 0 },
     voting: { acquire: () => Promise.resolve({ reply: { granted: false } }) },
     queue,
     candidacyOf: () => ({ name: 'lock', key: 'lock', ttl: 1000, tokens: 0 }),
   };
-  const place = new RedisPlace(request('lock'), () => undefined, context as unknown as PlaceContext);
+  const place = new RedisWaiter(request('lock'), () => undefined, context as unknown as RedisWaiterContext);
   expect(await place.tryAcquire()).toEqual({ granted: false });
   return { left, owed };
 }

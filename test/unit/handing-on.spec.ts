@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { HeldLease } from '../../lib/lock/lease.js';
-import { MOST_LEASES } from '../../lib/lock/tenure.js';
-import { LeaserBench, outcomeOf, type Terms } from '../support/leaser-bench.js';
+import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { MOST_LEASES } from '../../lib/lock/acquire/grant-hand-off.js';
+import { LockManagerBench, outcomeOf, type Terms } from '../support/lock-manager-bench.js';
 
 /** Leases of calls that wait behind a first one, in the order in which they come. */
-async function line(bench: LeaserBench, count: number, terms: Terms = {}) {
+async function line(bench: LockManagerBench, count: number, terms: Terms = {}) {
   const first = await bench.take(terms);
   const others = Array.from({ length: count }, () => outcomeOf(bench.acquire(terms)));
   await bench.clock.advance(0);
   return { first, others };
 }
 
-async function next(bench: LeaserBench, outcome: { value?: unknown }): Promise<HeldLease> {
+async function next(bench: LockManagerBench, outcome: { value?: unknown }): Promise<HeldLease> {
   await bench.clock.advance(0);
   if (!(outcome.value instanceof HeldLease)) throw new Error('it has no lease');
   return outcome.value;
@@ -19,7 +19,7 @@ async function next(bench: LeaserBench, outcome: { value?: unknown }): Promise<H
 
 describe('handing a lock on to the next waiter of the process', () => {
   it('asks the back end for nothing', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 3);
     let lease = first;
     for (const other of others) {
@@ -35,7 +35,7 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('makes a lease of its own, with a signal of its own and the deadline that was confirmed', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 1);
     const { deadline, signal } = first;
     await bench.clock.advance(20);
@@ -53,7 +53,7 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('gives each a fencing token out of those that were reserved', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 2 * MOST_LEASES, { fencing: true });
     const tokens = [first.fencingToken];
     let lease = first;
@@ -68,7 +68,7 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it(`ends after ${MOST_LEASES} leases, so that other processes get their turn`, async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, MOST_LEASES);
     let lease = first;
     for (const other of others) {
@@ -81,7 +81,7 @@ describe('handing a lock on to the next waiter of the process', () => {
 
   it('is not done when the lock may be somebody else’s by now, had it been broken since it was asked for', async () => {
     for (const took of [490, 495]) {
-      const bench = new LeaserBench();
+      const bench = new LockManagerBench();
       const reply = bench.driver.delay('tryAcquire');
       const first = bench.take();
       await bench.clock.advance(took);
@@ -95,7 +95,7 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('does not begin when the process was stopped before it does', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 1);
     const released = first.release();
     bench.clock.block(495);
@@ -109,10 +109,10 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('ends with a break of this process, whichever of its leases has the lock by then', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 1);
     const reply = bench.driver.delay('break');
-    const broken = bench.leaser.break('lock');
+    const broken = bench.manager.break('lock');
     await first.release();
     const second = await next(bench, others[0] ?? {});
     reply.answer();
@@ -121,7 +121,7 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('ends after 50 ms', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 2);
     await bench.clock.advance(49);
     await first.release();
@@ -137,7 +137,7 @@ describe('handing a lock on to the next waiter of the process', () => {
     ['another ttl', { ttl: 5000 }],
     ['a fencing token', { fencing: true }],
   ])('does not suit who wants %s', async (_what, terms) => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const first = await bench.take();
     const other = outcomeOf(bench.acquire(terms));
     await bench.clock.advance(0);
@@ -152,7 +152,7 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('is not done for fair calls, each of which waits in the order of all processes', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const first = await bench.take({ fair: true });
     const others = [outcomeOf(bench.acquire({ fair: true })), outcomeOf(bench.acquire())];
     await bench.clock.advance(0);
@@ -165,7 +165,7 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('is not done with a lease that was lost, or is over', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 1);
     bench.driver.takeAway('lock');
     await bench.clock.advance(3400);
@@ -179,7 +179,7 @@ describe('handing a lock on to the next waiter of the process', () => {
 
   it('gives the lock back when the one who was to have it leaves in that moment', async () => {
     for (let turns = 0; turns < 12; turns += 1) {
-      const bench = new LeaserBench();
+      const bench = new LockManagerBench();
       const first = await bench.take();
       const controller = new AbortController();
       const leaving = outcomeOf(bench.acquire({ signal: controller.signal }));
@@ -197,7 +197,7 @@ describe('handing a lock on to the next waiter of the process', () => {
 
   it('ends when the back end takes the lock away, with a lease under it and without', async () => {
     for (const turns of [0, 1, 2, 3, 50]) {
-      const bench = new LeaserBench({}, false);
+      const bench = new LockManagerBench({}, false);
       const { first, others } = await line(bench, 1);
       const released = first.release();
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
@@ -211,9 +211,9 @@ describe('handing a lock on to the next waiter of the process', () => {
   });
 
   it('is over when the coordinator shuts down', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { first, others } = await line(bench, 1);
-    bench.leaser.drain.finish();
+    bench.manager.drain.finish();
     await first.release();
     await bench.clock.advance(0);
     expect(bench.driver.count('release')).toBe(1);

@@ -2,9 +2,9 @@ import { getEventListeners, setMaxListeners } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { HeldLease } from '../../lib/lock/lease.js';
+import { HeldLease } from '../../lib/lock/lease/lease.js';
 import { Lock } from '../../lib/lock/lock.js';
-import { LeaserBench } from '../support/leaser-bench.js';
+import { LockManagerBench } from '../support/lock-manager-bench.js';
 
 const CYCLES = 10_000;
 
@@ -18,7 +18,7 @@ function heapAfterCollection(): number {
 }
 
 /** As often as there are cycles: taken and released, tried in vain, timed out, aborted. */
-async function churn(bench: LeaserBench, signal: AbortSignal, cycles: number): Promise<void> {
+async function churn(bench: LockManagerBench, signal: AbortSignal, cycles: number): Promise<void> {
   const handle = new Lock('handle', {}, bench);
   for (let cycle = 0; cycle < cycles; cycle += 1) {
     const name = `lock-${cycle}`;
@@ -41,7 +41,7 @@ async function churn(bench: LeaserBench, signal: AbortSignal, cycles: number): P
   }
 }
 
-async function timeOuts(bench: LeaserBench, signal: AbortSignal, cycles: number): Promise<void> {
+async function timeOuts(bench: LockManagerBench, signal: AbortSignal, cycles: number): Promise<void> {
   bench.driver.takeAway('taken');
   await Promise.all(
     Array.from({ length: cycles }, () => bench.acquire({ name: 'taken', blocking: 5, signal })).concat(
@@ -52,7 +52,7 @@ async function timeOuts(bench: LeaserBench, signal: AbortSignal, cycles: number)
 
 describe('ten thousand locks later', () => {
   it('no listener, timer, watch or memory is left', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const { signal } = new AbortController();
     setMaxListeners(0, signal);
     await timeOuts(bench, signal, CYCLES);
@@ -67,7 +67,7 @@ describe('ten thousand locks later', () => {
     expect([...bench.driver.holders.keys()]).toEqual(['taken']);
     // One entry or closure kept per cycle would be more.
     expect(grown).toBeLessThan(500_000);
-    await bench.leaser.stop(0);
+    await bench.manager.stop(0);
     expect(bench.clock.timers).toBe(0);
   });
 });

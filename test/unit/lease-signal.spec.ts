@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/common/clock.js';
 import { CoordinatorEmitter } from '../../lib/common/coordinator.events.js';
 import { LeaseLostError } from '../../lib/errors.js';
-import { Deadline } from '../../lib/lock/deadline.js';
-import { HeldLease, type LeaseKeeper } from '../../lib/lock/lease.js';
-import { Leaser } from '../../lib/lock/leaser.js';
-import { LeaserBench } from '../support/leaser-bench.js';
+import { Deadline } from '../../lib/lock/lease/deadline.js';
+import { HeldLease, type LeaseKeeper } from '../../lib/lock/lease/lease.js';
+import { LockManager } from '../../lib/lock/lock-manager.js';
+import { LockManagerBench } from '../support/lock-manager-bench.js';
 import { ScriptedDriver } from '../support/scripted-driver.js';
 
 const keeper: LeaseKeeper = {
@@ -31,7 +31,7 @@ function afterBlock(): { lease: HeldLease; signal: AbortSignal } {
 
 describe('the signal of a lease', () => {
   it('is a real AbortSignal', async () => {
-    const { signal } = await new LeaserBench().take();
+    const { signal } = await new LockManagerBench().take();
     expect(signal).toBeInstanceOf(AbortSignal);
     await expect(fetch('http://127.0.0.1:1', { signal: AbortSignal.any([signal]) })).rejects.toThrow();
   });
@@ -62,7 +62,7 @@ describe('the signal of a lease', () => {
   });
 
   it('tells listeners and derived signals at the deadline, to the millisecond', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const { signal } = await bench.take();
     const derived = AbortSignal.any([signal]);
     const told: number[] = [];
@@ -79,7 +79,7 @@ describe('the signal of a lease', () => {
 
   it('aborts by itself in real time, not before the deadline and soon after it', async () => {
     const driver = new ScriptedDriver();
-    const leaser = new Leaser(
+    const manager = new LockManager(
       { agentId: '1', prefix: '', memberId: '1', ttl: 60, heartbeat: 20, blocking: true, fencing: false },
       {
         driver,
@@ -88,14 +88,14 @@ describe('the signal of a lease', () => {
         log: { debug: () => undefined, warn: () => undefined },
       },
     );
-    const patience = leaser.patience(true);
-    const lease = await leaser.acquire({
+    const waitLimit = manager.waitLimit(true);
+    const lease = await manager.acquire({
       name: 'a',
       ttl: 60,
       fencing: false,
       fair: false,
       label: '',
-      patience,
+      waitLimit,
     });
     if (!(lease instanceof HeldLease)) throw new Error('not acquired');
     driver.goDown();
@@ -110,13 +110,13 @@ describe('the signal of a lease', () => {
   });
 
   it('is aborted before those are told who listen for lost leases', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     const { signal } = lease;
     let seen: boolean | undefined;
-    const leaser = bench.leaser;
-    const onLost = leaser.onLost.bind(leaser);
-    leaser.onLost = (...args) => {
+    const manager = bench.manager;
+    const onLost = manager.onLost.bind(manager);
+    manager.onLost = (...args) => {
       seen = signal.aborted;
       onLost(...args);
     };
@@ -125,14 +125,14 @@ describe('the signal of a lease', () => {
   });
 
   it('is aborted when it is asked for after the loss', async () => {
-    const lease = await new LeaserBench().take();
+    const lease = await new LockManagerBench().take();
     lease.lose({ reason: 'broken', message: 'for a test' });
     expect(lease.signal.aborted).toBe(true);
     expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
   });
 
   it.each(['asked for before', 'asked for after'])('is frozen by the release, when %s it', async (when) => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const lease = await bench.take();
     const early = when === 'asked for before' ? lease.signal : undefined;
     await lease.release();
@@ -144,7 +144,7 @@ describe('the signal of a lease', () => {
   });
 
   it('is frozen while the release is under way', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const lease = await bench.take();
     const late = bench.driver.delay('release');
     const releasing = lease.release();
@@ -155,7 +155,7 @@ describe('the signal of a lease', () => {
   });
 
   it('aborts at the first look after the machine was suspended', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const { signal } = await bench.take();
     bench.clock.stepWall(60_000);
     expect(signal.aborted).toBe(true);

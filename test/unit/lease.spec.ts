@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError, LeaseLostError } from '../../lib/errors.js';
-import { LeaserBench } from '../support/leaser-bench.js';
+import { LockManagerBench } from '../support/lock-manager-bench.js';
 
 describe('a lease', () => {
   it('says until when it lasts', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const lease = await bench.take();
     expect(lease.name).toBe('lock');
     expect(lease.deadline).toBe(Date.UTC(2020, 0, 1) + 988);
@@ -18,7 +18,7 @@ describe('a lease', () => {
   });
 
   it('has no deadline where leases end with their process', async () => {
-    const bench = new LeaserBench({}, false);
+    const bench = new LockManagerBench({}, false);
     const lease = await bench.take();
     await bench.clock.advance(10 ** 9);
     expect([lease.deadline, lease.remaining()]).toEqual([Infinity, Infinity]);
@@ -27,7 +27,7 @@ describe('a lease', () => {
   });
 
   it('is given back once', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     const [first, second] = await Promise.all([lease.release(), lease.release()]);
     expect([first, second, await lease.release()]).toEqual([true, false, false]);
@@ -37,7 +37,7 @@ describe('a lease', () => {
   });
 
   it('is given back by disposal, which never throws', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     bench.driver.goDown();
     await lease[Symbol.asyncDispose]();
@@ -45,7 +45,7 @@ describe('a lease', () => {
   });
 
   it('rejects its release, and says when the lock is free, when the back end does not confirm it', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     bench.driver.goDown();
     await expect(lease.release()).rejects.toBeInstanceOf(BackendUnavailableError);
@@ -55,7 +55,7 @@ describe('a lease', () => {
   });
 
   it('says that it ends with the process, and nothing of a ttl, where leases do not expire', async () => {
-    const bench = new LeaserBench({}, false);
+    const bench = new LockManagerBench({}, false);
     const lease = await bench.take();
     bench.driver.goDown();
     await expect(lease.release()).rejects.toBeInstanceOf(BackendUnavailableError);
@@ -63,7 +63,7 @@ describe('a lease', () => {
   });
 
   it('counts as lost when the back end no longer had it at the release', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     bench.driver.takeAway('lock');
     expect(await lease.release()).toBe(false);
@@ -73,7 +73,7 @@ describe('a lease', () => {
   });
 
   it('is given back, best effort, after it was lost', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     lease.lose({ reason: 'broken', message: 'for a test' });
     expect(await lease.release()).toBe(false);
@@ -82,7 +82,7 @@ describe('a lease', () => {
   });
 
   it('is lost once, with one warning and one event', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     lease.lose({ reason: 'broken', message: 'first' });
     lease.lose({ reason: 'broken', message: 'second' });
@@ -92,7 +92,7 @@ describe('a lease', () => {
   });
 
   it('lets the next one of this process try as soon as it is lost', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     const lease = await bench.take();
     const next = bench.take();
     await bench.clock.advance(0);
@@ -104,7 +104,7 @@ describe('a lease', () => {
   });
 
   it('tells when it was waited for, acquired and released', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const taking = bench.take();
     await bench.clock.advance(400);

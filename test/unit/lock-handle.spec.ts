@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError, InvalidOptionsError, LeaseLostError } from '../../lib/errors.js';
 import { Lock } from '../../lib/lock/lock.js';
-import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
+import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 import { lockBench } from '../support/lock-bench.js';
 
 describe('a lock', () => {
@@ -165,7 +165,7 @@ describe('a lock', () => {
   });
 
   it('breaks the lease that held the lock, and not the one that came after it', async () => {
-    const made = new LeaserBench({}, false);
+    const made = new LockManagerBench({}, false);
     const [first, second] = [new Lock('lock', {}, made), new Lock('lock', {}, made)];
     await first.acquire();
     const waiting = second.acquire();

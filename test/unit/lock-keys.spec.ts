@@ -8,7 +8,7 @@ import {
   queueOf,
   shardedTurnChannel,
   waitersOf,
-} from '../../lib/drivers/redis/keys.js';
+} from '../../lib/drivers/redis/scripts/keys.js';
 
 /** CRC-16/XMODEM bit by bit, and the hash tag character by character, as the Cluster specification has them. */
 function slot(key: string): number {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
-import { LockNameTemplate } from '../../lib/lock/lock-name.js';
-import { bindTemplate } from '../../lib/synchronized/parameter-lookup.js';
+import { LockNameTemplate } from '../../lib/lock/name/template.js';
+import { bindTemplate } from '../../lib/synchronized/naming/parameter-lookup.js';
 
 interface Vectors {
   readonly args: Readonly<Record<string, unknown>>;

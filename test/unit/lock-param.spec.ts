@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidOptionsError } from '../../lib/errors.js';
-import { explicitNamesOf, LockParam } from '../../lib/synchronized/lock-param.decorator.js';
+import { explicitNamesOf, LockParam } from '../../lib/synchronized/naming/lock-param.decorator.js';
 
 class Shares {
   update(@LockParam('share') share: unknown, size: unknown, @LockParam('tag') tag: unknown): unknown {

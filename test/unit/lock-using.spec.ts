@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { LeaseLostError, LockAcquireFailedError } from '../../lib/errors.js';
-import { currentLease } from '../../lib/lock/lease-context.js';
+import { currentLease } from '../../lib/lock/lease/lease-context.js';
 import { Lock } from '../../lib/lock/lock.js';
-import { runAndFinish } from '../../lib/lock/under-lease.js';
-import { LeaserBench } from '../support/leaser-bench.js';
+import { runAndFinish } from '../../lib/lock/lease/run-under-lease.js';
+import { LockManagerBench } from '../support/lock-manager-bench.js';
 import { lockBench } from '../support/lock-bench.js';
 
 describe('hold', () => {
@@ -64,9 +64,9 @@ describe('using', () => {
   const failure = new Error("the body's own");
   it.each([
     ['when all is well', () => undefined],
-    ['when the lease was lost', (made: LeaserBench) => made.clock.block(20_000)],
-    ['when somebody else has the lock', (made: LeaserBench) => made.driver.takeAway('lock')],
-    ['when the back end is down', (made: LeaserBench) => made.driver.goDown()],
+    ['when the lease was lost', (made: LockManagerBench) => made.clock.block(20_000)],
+    ['when somebody else has the lock', (made: LockManagerBench) => made.driver.takeAway('lock')],
+    ['when the back end is down', (made: LockManagerBench) => made.driver.goDown()],
   ])('never masks an error of the body: %s', async (_, happens) => {
     const { lock, made } = lockBench();
     const throwing = (): void => {

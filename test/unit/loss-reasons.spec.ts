@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError, LeaseLostError } from '../../lib/errors.js';
-import type { HeldLease } from '../../lib/lock/lease.js';
-import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
+import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 const down = new BackendUnavailableError('no node answers');
 const full = new BackendUnavailableError('it is full (OOM)', { refused: true });
@@ -17,7 +17,7 @@ function lossOf(lease: HeldLease): Pick<LeaseLostError, 'reason' | 'message' | '
 }
 
 async function benchWithLease() {
-  const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+  const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
   return { bench, lease: await bench.take() };
 }
 
@@ -118,13 +118,13 @@ describe('the reason of a lost lease', () => {
 
   it('is "broken" for a lock that was broken here', async () => {
     const { bench, lease } = await benchWithLease();
-    await bench.leaser.break('lock');
+    await bench.manager.break('lock');
     expect(lossOf(lease).reason).toBe('broken');
   });
 
   it('is "stopped" when the coordinator stopped under the work', async () => {
     const { bench, lease } = await benchWithLease();
-    void bench.leaser.stop(0);
+    void bench.manager.stop(0);
     await bench.clock.advance(0);
     expect(lossOf(lease).reason).toBe('stopped');
   });
@@ -132,7 +132,7 @@ describe('the reason of a lost lease', () => {
   it('is not "stopped" for a lease that was over before the stop', async () => {
     const { bench, lease } = await benchWithLease();
     bench.clock.block(5000);
-    await bench.leaser.stop(0);
+    await bench.manager.stop(0);
     expect(lossOf(lease).reason).toBe('expired');
   });
 

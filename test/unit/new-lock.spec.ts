@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { InvalidOptionsError, LockCreationFailedError, LockNameError } from '../../lib/errors.js';
-import { registerRunning } from '../../lib/lock/lock-provider.js';
+import { registerRunning } from '../../lib/lock/lock-registry.js';
 import { Lock } from '../../lib/lock/lock.js';
-import { LeaserBench } from '../support/leaser-bench.js';
+import { LockManagerBench } from '../support/lock-manager-bench.js';
 import { lockBench } from '../support/lock-bench.js';
 
 describe('new Lock', () => {
@@ -37,7 +37,7 @@ describe('new Lock', () => {
   });
 
   it('puts the prefix in front of what the back end sees, not of its name', async () => {
-    const made = new LeaserBench({ prefix: 'app:' });
+    const made = new LockManagerBench({ prefix: 'app:' });
     const lock = new Lock('a', {}, made);
     await lock.acquire();
     expect([lock.name, lock.lease?.name, [...made.driver.holders.keys()]]).toEqual(['a', 'a', ['app:a']]);
@@ -57,7 +57,10 @@ describe('new Lock', () => {
   });
 
   it('asks for one when several run', () => {
-    unregister.push(registerRunning(new LeaserBench()), registerRunning(new LeaserBench(), 'reports'));
+    unregister.push(
+      registerRunning(new LockManagerBench()),
+      registerRunning(new LockManagerBench(), 'reports'),
+    );
     expect(() => new Lock('a')).toThrow(LockCreationFailedError);
     expect(() => new Lock('a')).toThrow(/^Lock "a": 2 coordinators run in this process \([^\n]+; say which/);
   });

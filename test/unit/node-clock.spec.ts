@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NodeClock } from '../../lib/drivers/redis/node-clock.js';
+import { NodeClock } from '../../lib/drivers/redis/node/node-clock.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const START = 1_600_000_000_000;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { CoordinatorLog } from '../../lib/coordinator-log.js';
+import { CoordinatorLog } from '../../lib/coordinator.log.js';
 import type { Driver } from '../../lib/drivers/driver.js';
-import { OutageLog } from '../../lib/outage-log.js';
+import { OutageLog } from '../../lib/coordinator.outage-log.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { RecordedLog } from '../support/recorded-log.js';
 

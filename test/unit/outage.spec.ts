@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
-import { HeldLease } from '../../lib/lock/lease.js';
-import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
+import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 describe('a back end that is down', () => {
   it.each([false, 0])('fails a single try at once (blocking %s)', async (blocking) => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.goDown();
     await expect(bench.acquire({ blocking })).rejects.toBeInstanceOf(BackendUnavailableError);
     expect(bench.driver.count('tryAcquire')).toBe(1);
   });
 
   it('fails a call that waits n ms after n ms', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.goDown();
     const outcome = outcomeOf(bench.acquire({ blocking: 500 }));
     await bench.clock.advance(499);
@@ -22,7 +22,7 @@ describe('a back end that is down', () => {
   });
 
   it('fails a call that waits for ever after one ttl', async () => {
-    const bench = new LeaserBench({ ttl: 5000 });
+    const bench = new LockManagerBench({ ttl: 5000 });
     bench.driver.goDown();
     const outcome = outcomeOf(bench.acquire());
     await bench.clock.advance(4999);
@@ -33,7 +33,7 @@ describe('a back end that is down', () => {
   });
 
   it('is counted anew for who comes when nobody has waited any more', async () => {
-    const bench = new LeaserBench({ ttl: 5000 });
+    const bench = new LockManagerBench({ ttl: 5000 });
     bench.driver.goDown();
     const before = outcomeOf(bench.acquire());
     await bench.clock.advance(6000);
@@ -47,7 +47,7 @@ describe('a back end that is down', () => {
   });
 
   it('is waited for beyond one ttl when it tells when it will grant again', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     bench.driver.outage = new BackendUnavailableError('sits out a restart', { endsIn: 5000 });
     const outcome = outcomeOf(bench.acquire());
     await bench.clock.advance(4000);
@@ -61,7 +61,7 @@ describe('a back end that is down', () => {
   });
 
   it('is tried again at most once a second, and soon at first', async () => {
-    const bench = new LeaserBench({ ttl: 60_000 });
+    const bench = new LockManagerBench({ ttl: 60_000 });
     bench.driver.goDown();
     const outcome = outcomeOf(bench.acquire());
     await bench.clock.advance(50);
@@ -74,7 +74,7 @@ describe('a back end that is down', () => {
   });
 
   it('is waited out when it is up again within one ttl, again and again', async () => {
-    const bench = new LeaserBench({ ttl: 5000 });
+    const bench = new LockManagerBench({ ttl: 5000 });
     bench.driver.takeAway('lock');
     const outcome = outcomeOf(bench.acquire());
     for (let round = 0; round < 5; round += 1) {
@@ -90,7 +90,7 @@ describe('a back end that is down', () => {
   });
 
   it('fails all of a long line after one ttl, not one after the other', async () => {
-    const bench = new LeaserBench({ ttl: 5000 });
+    const bench = new LockManagerBench({ ttl: 5000 });
     bench.driver.goDown();
     const outcomes = Array.from({ length: 20 }, () => outcomeOf(bench.acquire()));
     await bench.clock.advance(6000);
@@ -100,7 +100,7 @@ describe('a back end that is down', () => {
   });
 
   it('is also the reason of those who gave up in line, or found the line occupied', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.goDown();
     const front = outcomeOf(bench.acquire());
     const behind = outcomeOf(bench.acquire({ blocking: 300 }));
@@ -115,7 +115,7 @@ describe('a back end that is down', () => {
   });
 
   it('is no reason any more once the lock was taken', async () => {
-    const bench = new LeaserBench({ ttl: 5000 });
+    const bench = new LockManagerBench({ ttl: 5000 });
     bench.driver.goDown();
     const taking = outcomeOf(bench.take());
     await bench.clock.advance(0);
@@ -133,7 +133,7 @@ describe('a back end that is down', () => {
   });
 
   it('gives way to the reason of a signal that aborts', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.goDown();
     const controller = new AbortController();
     const outcome = outcomeOf(bench.acquire({ signal: controller.signal }));
@@ -144,11 +144,11 @@ describe('a back end that is down', () => {
   });
 
   it('does not keep a stop from ending', async () => {
-    const bench = new LeaserBench();
-    await bench.leaser.start();
+    const bench = new LockManagerBench();
+    await bench.manager.start();
     await bench.take();
     bench.driver.goDown();
-    const stopping = outcomeOf(bench.leaser.stop(1000));
+    const stopping = outcomeOf(bench.manager.stop(1000));
     await bench.clock.advance(1000);
     expect(stopping.state).toBe('resolved');
     expect(bench.warnings.join()).toContain('presence of member member-1 was not withdrawn');

@@ -1,9 +1,9 @@
 import { minifySync } from 'vite';
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
-import { LockNameTemplate } from '../../lib/lock/lock-name.js';
-import { LockParam } from '../../lib/synchronized/lock-param.decorator.js';
-import { bindTemplate, type BoundTemplate } from '../../lib/synchronized/parameter-lookup.js';
+import { LockNameTemplate } from '../../lib/lock/name/template.js';
+import { LockParam } from '../../lib/synchronized/naming/lock-param.decorator.js';
+import { bindTemplate, type BoundTemplate } from '../../lib/synchronized/naming/parameter-lookup.js';
 
 const LATER = 5;
 const key = Symbol('purge');

@@ -1,7 +1,7 @@
 import ts from 'typescript';
 import { minifySync } from 'vite';
 import { describe, expect, it } from 'vitest';
-import { parametersOf } from '../../lib/synchronized/parameter-names.js';
+import { parametersOf } from '../../lib/synchronized/naming/parameter-names.js';
 
 /** Runs the source of a module and gives the first target that its `decorate` was called with, as a decorator gets it. */
 function targetOf(source: string): object {

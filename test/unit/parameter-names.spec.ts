@@ -1,6 +1,6 @@
 import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { parametersOf } from '../../lib/synchronized/parameter-names.js';
+import { parametersOf } from '../../lib/synchronized/naming/parameter-names.js';
 
 /** Real classes, as the test's own compiler leaves them. */
 class Base {

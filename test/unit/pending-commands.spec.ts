@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { NodeError } from '../../lib/drivers/redis/node-error.js';
-import { Exchange, PendingCommands, Rank, WINDOW } from '../../lib/drivers/redis/pending.js';
+import { NodeError } from '../../lib/drivers/redis/node/node-error.js';
+import { Exchange, PendingCommands, Rank, WINDOW } from '../../lib/drivers/redis/node/pending-commands.js';
 import { FakeClock, settled } from '../support/fake-clock.js';
 
 const TIMEOUT = 100;

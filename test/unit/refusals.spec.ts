@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BackendUnavailableError, LockAcquireFailedError, LockNameError } from '../../lib/errors.js';
-import { Refusals } from '../../lib/synchronized/refusals.js';
+import { Refusals } from '../../lib/synchronized/filters/refusals.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { RecordedLog } from '../support/recorded-log.js';
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
 import type { AcquireRequest } from '../../lib/drivers/driver.js';
-import type { HeldLease } from '../../lib/lock/lease.js';
-import { LeaserBench } from '../support/leaser-bench.js';
+import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import { LockManagerBench } from '../support/lock-manager-bench.js';
 
 const down = new BackendUnavailableError('down');
 
 describe('the renewal of a lease', () => {
   it('comes once per heartbeat, for as long as the lease is held', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     await bench.clock.advance(399);
     expect(bench.driver.count('renew')).toBe(0);
@@ -29,7 +29,7 @@ describe('the renewal of a lease', () => {
     { ttl: 300, period: 100, why: 'at a third of a shorter ttl of its own' },
     { ttl: 60_000, period: 500, why: 'at the heartbeat when a third of its own ttl is longer' },
   ])('comes $why', async ({ ttl, period }) => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 500 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 500 });
     await bench.take({ ttl });
     await bench.clock.advance(period - 1);
     expect(bench.driver.count('renew')).toBe(0);
@@ -38,7 +38,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('is one at a time', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 100 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 100 });
     await bench.take();
     const late = bench.driver.delay('renew');
     await bench.clock.advance(900);
@@ -49,7 +49,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('does not revive a lease when its reply comes after the deadline', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     const late = bench.driver.delay('renew');
     await bench.clock.advance(1000);
@@ -62,7 +62,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('does not revive a lease whose deadline nobody has looked at yet', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     const late = bench.driver.delay('renew');
     await bench.clock.advance(400);
@@ -73,7 +73,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('ends the lease at once when the back end says that it is not ours', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     const { signal } = lease;
     bench.driver.takeAway('lock');
@@ -86,7 +86,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('is repeated when it fails, until it succeeds', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     bench.driver.answer('renew', down);
     bench.driver.answer('renew', new Error('something else'));
@@ -98,7 +98,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('is repeated until the deadline, and then the lease is lost with one warning', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     const { signal } = lease;
     bench.driver.goDown();
@@ -118,7 +118,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('warns again of a second outage', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     await bench.take();
     bench.driver.answer('renew', down);
     await bench.clock.advance(1000);
@@ -128,7 +128,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('does not happen after the release', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const lease = await bench.take();
     await lease.release();
     await bench.clock.advance(100_000);
@@ -138,7 +138,7 @@ describe('the renewal of a lease', () => {
   it.each(['answer', 'fail'] as const)(
     'does not go on after a release while one was in flight (%s)',
     async (how) => {
-      const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+      const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
       const lease = await bench.take();
       const late = bench.driver.delay('renew');
       await bench.clock.advance(400);
@@ -155,7 +155,7 @@ describe('the renewal of a lease', () => {
   );
 
   it('does not happen while a release is under way', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     const late = bench.driver.delay('release');
     const releasing = lease.release();
@@ -166,7 +166,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('finds out that the machine was suspended instead of renewing what is over', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     bench.clock.stepWall(60_000);
     await bench.clock.advance(400);
@@ -175,7 +175,7 @@ describe('the renewal of a lease', () => {
   });
 
   it('needs one timer for a thousand leases', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     await Promise.all(Array.from({ length: 1000 }, (_, index) => bench.take({ name: `lock-${index}` })));
     expect(bench.clock.timers).toBe(1);
   });
@@ -183,20 +183,20 @@ describe('the renewal of a lease', () => {
 
 describe('the presence of the member', () => {
   it('is announced at the start and once per heartbeat, and withdrawn at the stop', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
-    await bench.leaser.start();
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
+    await bench.manager.start();
     expect(bench.driver.calls).toEqual([{ operation: 'announce', name: 'member-1', ttl: 1000 }]);
     await bench.clock.advance(1200);
     expect(bench.driver.count('announce')).toBe(4);
-    await bench.leaser.stop(0);
+    await bench.manager.stop(0);
     expect(bench.driver.members.size).toBe(0);
     await bench.clock.advance(5000);
     expect(bench.driver.count('announce')).toBe(4);
   });
 
   it('is announced again after an outage', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
-    await bench.leaser.start();
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
+    await bench.manager.start();
     bench.driver.goDown();
     await bench.clock.advance(4000);
     bench.driver.comeUp();
@@ -206,11 +206,11 @@ describe('the presence of the member', () => {
   });
 
   it('is withdrawn after an announcement in flight, never before it', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
-    await bench.leaser.start();
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
+    await bench.manager.start();
     const late = bench.driver.delay('announce');
     await bench.clock.advance(400);
-    const stopping = bench.leaser.stop(0);
+    const stopping = bench.manager.stop(0);
     await bench.clock.advance(0);
     expect(bench.driver.count('withdraw')).toBe(0);
     late.answer();
@@ -222,7 +222,7 @@ describe('the presence of the member', () => {
 describe('the renewal of a lease of which the back end has granted a part', () => {
   const SETTINGS = { ttl: 10_000, heartbeat: 3000 };
 
-  async function briefly(bench: LeaserBench, name: string, ms = 700): Promise<HeldLease> {
+  async function briefly(bench: LockManagerBench, name: string, ms = 700): Promise<HeldLease> {
     const since = { monotonic: bench.clock.monotonic(), wall: bench.clock.wall() };
     const grant = { name, id: `grant-of-${name}` };
     bench.driver.holders.set(name, { id: grant.id, request: {} as AcquireRequest });
@@ -231,7 +231,7 @@ describe('the renewal of a lease of which the back end has granted a part', () =
   }
 
   it('comes at once, and then as of any other', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const lease = await briefly(bench, 'lock');
     await bench.clock.advance(5);
     expect(bench.driver.count('renew')).toBe(1);
@@ -243,7 +243,7 @@ describe('the renewal of a lease of which the back end has granted a part', () =
   });
 
   it('does not come when the work is done by then', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     for (let round = 0; round < 10; round += 1) {
       const lease = await briefly(bench, 'lock');
       await bench.clock.advance(4);
@@ -254,7 +254,7 @@ describe('the renewal of a lease of which the back end has granted a part', () =
   });
 
   it('is one call for all of them', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     await briefly(bench, 'first');
     await bench.clock.advance(3);
     await briefly(bench, 'second');
@@ -266,7 +266,7 @@ describe('the renewal of a lease of which the back end has granted a part', () =
   });
 
   it('is repeated when it fails, and counts as an outage when the time is over', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const lease = await briefly(bench, 'lock');
     bench.driver.goDown();
     await bench.clock.advance(300);

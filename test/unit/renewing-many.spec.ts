@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
-import type { HeldLease } from '../../lib/lock/lease.js';
-import { LeaserBench, type Terms } from '../support/leaser-bench.js';
+import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import { LockManagerBench, type Terms } from '../support/lock-manager-bench.js';
 
 const down = new BackendUnavailableError('down');
 const RENEWED = { kind: 'renewed' };
@@ -11,7 +11,7 @@ const lost = { kind: 'lost', loss: { reason: 'broken', message: 'it is gone' } }
 /** A heartbeat of 3200 ms is cut into slots of 100 ms, and a bench begins with a new one. */
 const SETTINGS = { ttl: 9600, heartbeat: 3200 };
 
-async function takeMany(bench: LeaserBench, count: number, terms: Terms = {}): Promise<HeldLease[]> {
+async function takeMany(bench: LockManagerBench, count: number, terms: Terms = {}): Promise<HeldLease[]> {
   const from = bench.driver.holders.size;
   return Promise.all(
     Array.from({ length: count }, (_, index) => bench.take({ ...terms, name: `lock-${from + index}` })),
@@ -20,19 +20,19 @@ async function takeMany(bench: LeaserBench, count: number, terms: Terms = {}): P
 
 /** The locks of each renewal so far. */
 /** Which leases were renewed together; their order means nothing. */
-function renewals(bench: LeaserBench): string[][] {
+function renewals(bench: LockManagerBench): string[][] {
   return bench.driver.calls
     .filter(({ operation }) => operation === 'renew')
     .map(({ name }) => name.split(' ').toSorted());
 }
 
-function sizes(bench: LeaserBench): number[] {
+function sizes(bench: LockManagerBench): number[] {
   return renewals(bench).map(({ length }) => length);
 }
 
 describe('many leases', () => {
   it('are renewed together when they were taken at about the same time', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     await takeMany(bench, 2);
     await bench.clock.advance(99);
     await takeMany(bench, 1);
@@ -49,7 +49,7 @@ describe('many leases', () => {
   });
 
   it('are renewed together by ttl: those of another one are renewed apart', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     await takeMany(bench, 2);
     await takeMany(bench, 2, { ttl: 20_000 });
     await bench.clock.advance(3200);
@@ -62,7 +62,7 @@ describe('many leases', () => {
   it.each([10_000, 17_000])(
     'are renewed in few calls, spread over the heartbeat (%i of them)',
     async (count) => {
-      const bench = new LeaserBench(SETTINGS);
+      const bench = new LockManagerBench(SETTINGS);
       const leases = await takeMany(bench, count);
       // Each was renewed once, earlier than it would have to be alone.
       await bench.clock.advance(3200);
@@ -86,7 +86,7 @@ describe('many leases', () => {
   );
 
   it('are renewed in few calls when they were taken at any time', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     for (let slot = 0; slot < 320; slot += 1) {
       await takeMany(bench, 31);
       await bench.clock.advance(10);
@@ -98,13 +98,13 @@ describe('many leases', () => {
   });
 
   it('have one timer, and no appointment each', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     await takeMany(bench, 1000);
     expect(bench.clock.timers).toBe(1);
   });
 
   it('are renewed no more after their release, while those beside them are', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const leases = await takeMany(bench, 4);
     await leases[1]!.release();
     await bench.clock.advance(3200);
@@ -119,7 +119,7 @@ describe('many leases', () => {
   });
 
   it('leave nothing behind when all are released', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const leases = await takeMany(bench, 100);
     await bench.clock.advance(4000);
     await Promise.all(leases.map((lease) => lease.release()));
@@ -128,7 +128,7 @@ describe('many leases', () => {
   });
 
   it('have one deadline after a renewal, counted from before it was sent', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const [first, second] = await takeMany(bench, 2);
     await bench.clock.advance(50);
     const [third] = await takeMany(bench, 1);
@@ -141,7 +141,7 @@ describe('many leases', () => {
   });
 
   it('end apart when a renewal hangs: each at its own deadline', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const aborted: number[] = [];
     const start = bench.clock.monotonic();
     for (let index = 0; index < 3; index += 1) {
@@ -156,7 +156,7 @@ describe('many leases', () => {
   });
 
   it('have an outcome each: one that is lost, or fails, changes nothing for the others', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const leases = await takeMany(bench, 5);
     bench.driver.answer('renew', [RENEWED, lost, failed(down), RENEWED, failed(down)]);
     await bench.clock.advance(3200);
@@ -179,7 +179,7 @@ describe('many leases', () => {
   });
 
   it('fail with one line for each batch, and once for each outage', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const leases = await takeMany(bench, 1000);
     bench.driver.outage = down;
     await bench.clock.advance(6000);
@@ -204,7 +204,7 @@ describe('many leases', () => {
   });
 
   it('are not renewed when their deadline has passed in a blocked process, and the others are', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const old = await takeMany(bench, 2);
     await bench.clock.advance(2000);
     const young = await takeMany(bench, 2);
@@ -216,7 +216,7 @@ describe('many leases', () => {
   });
 
   it('may be released by whoever is told that another one of them is lost', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const [first, second, third] = await takeMany(bench, 3);
     second!.signal.addEventListener('abort', () => {
       void first!.release();
@@ -229,7 +229,7 @@ describe('many leases', () => {
   });
 
   it('of a ttl of their own are renewed together also while earlier ones of them are being renewed', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const first = await bench.take({ name: 'first', ttl: 20_000 });
     const late = bench.driver.delay('renew');
     await bench.clock.advance(3200);
@@ -242,7 +242,7 @@ describe('many leases', () => {
   });
 
   it('with a ttl of their own each are renewed each by itself, and leave nothing behind', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const leases = await Promise.all(
       Array.from({ length: 50 }, (_, index) => bench.take({ name: `lock-${index}`, ttl: 9600 + index })),
     );
@@ -258,7 +258,7 @@ describe('a lease alone', () => {
   it.each([3200, 3333, 100, 7.7])(
     'is renewed at the heartbeat or a little earlier (%d ms)',
     async (heartbeat) => {
-      const bench = new LeaserBench({ ttl: 9600, heartbeat });
+      const bench = new LockManagerBench({ ttl: 9600, heartbeat });
       await bench.clock.advance(123.45);
       await bench.take();
       await bench.clock.advance(heartbeat * (31 / 32) - 0.001);
@@ -271,7 +271,7 @@ describe('a lease alone', () => {
   );
 
   it('is renewed sooner when its last renewal was slow, and its event comes in time when that fails', async () => {
-    const bench = new LeaserBench({ ttl: 1000, heartbeat: 400 });
+    const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     const lease = await bench.take();
     const late = bench.driver.delay('renew');
     await bench.clock.advance(400 + 500);
@@ -288,7 +288,7 @@ describe('a lease alone', () => {
   });
 
   it('is renewed sooner when its grant was slow to come', async () => {
-    const bench = new LeaserBench(SETTINGS);
+    const bench = new LockManagerBench(SETTINGS);
     const late = bench.driver.delay('tryAcquire');
     const taking = bench.take();
     await bench.clock.advance(6502);

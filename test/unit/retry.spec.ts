@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { retry } from '../../lib/common/retry.js';
 import { BackendUnavailableError } from '../../lib/errors.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { outcomeOf } from '../support/leaser-bench.js';
+import { outcomeOf } from '../support/lock-manager-bench.js';
 
 const down = new BackendUnavailableError('down');
 

@@ -1,6 +1,6 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { callScript, Script, ScriptKeys } from '../../lib/drivers/redis/script.js';
+import { callScript, Script, ScriptKeys } from '../../lib/drivers/redis/scripts/script.js';
 
 /** Keeps what it would send. */
 class Recorder extends Redis {

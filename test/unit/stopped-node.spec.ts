@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { RedisClient } from '../../lib/drivers/redis/clients.js';
-import type { ServerPlan } from '../../lib/drivers/redis/node-plans.js';
-import { RedisNode } from '../../lib/drivers/redis/redis-node.js';
+import type { RedisClient } from '../../lib/drivers/redis/connection/clients.js';
+import type { ServerPlan } from '../../lib/drivers/redis/connection/node-plans.js';
+import { RedisNode } from '../../lib/drivers/redis/node/redis-node.js';
 import { FakeClock, settled } from '../support/fake-clock.js';
 
 const REFUSAL = 'MISCONF Redis is configured to save RDB snapshots, but cannot.';
@@ -27,7 +27,7 @@ it('a node that is stopped while it is examined is not examined again', async ()
     quarantine: true,
     persistent: false,
     twinOf: () => undefined,
-    rehearsalKey: () => undefined,
+    preflightKey: () => undefined,
     warn: () => undefined,
     tellsHealth: false,
     onChange: () => undefined,

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { WatchListener } from '../../lib/drivers/file/peer.js';
-import { TicketWatch } from '../../lib/drivers/file/ticket-watch.js';
+import type { WatchListener } from '../../lib/drivers/file/peers/peer.js';
+import { TicketWatch } from '../../lib/drivers/file/queue/ticket-watch.js';
 import { FakeClock } from '../support/fake-clock.js';
 
-const TICKET = { path: '/queues/l.1.3', id: 'l.1.3', sequence: 1, seat: 3 };
+const TICKET = { path: '/queues/l.1.3', id: 'l.1.3', sequence: 1, instance: 3 };
 
 describe('somebody who waits before us', () => {
   let clock: FakeClock;
@@ -25,7 +25,7 @@ describe('somebody who waits before us', () => {
       {
         clock,
         peers: { watch: (_path, _id, listener) => (asked.push(listener), () => told.push('left alone')) },
-        seats: { isTaken: () => seatTaken, socketOf: () => '/3.sock' },
+        instances: { isTaken: () => seatTaken, socketOf: () => '/3.sock' },
         tickets: { discard: () => told.push('discarded'), passOver: () => told.push('passed over') },
       },
       { onAlive: () => told.push('alive'), onEnd: () => told.push('look again') },

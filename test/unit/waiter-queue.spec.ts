@@ -1,17 +1,17 @@
 import { expect, it } from 'vitest';
-import { Electorate } from '../../lib/drivers/redis/electorate.js';
-import { WaiterIds } from '../../lib/drivers/redis/waiter-id.js';
-import { WaiterQueue } from '../../lib/drivers/redis/waiter-queue.js';
-import type { QueuedWaiter } from '../../lib/drivers/redis/waiters.js';
+import { NodeSet } from '../../lib/drivers/redis/quorum/node-set.js';
+import { HolderIds } from '../../lib/drivers/redis/queue/holder-id.js';
+import { WaiterQueue } from '../../lib/drivers/redis/queue/waiter-queue.js';
+import type { QueueEntry } from '../../lib/drivers/redis/queue/waiters.js';
 import { momentOf } from '../../lib/common/clock.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 function waiting() {
   const clock = new FakeClock();
   const context = { clock, random: () => 0, onBackendChange: () => undefined, warn: () => undefined };
-  const queue = new WaiterQueue(new Electorate([]), new WaiterIds(), 100, context);
+  const queue = new WaiterQueue(new NodeSet([]), new HolderIds(), 100, context);
   const told = { granted: () => undefined, waited: () => undefined, lost: () => undefined };
-  const waiter: QueuedWaiter = {
+  const waiter: QueueEntry = {
     id: queue.newId(),
     key: 'lock',
     node: 0,

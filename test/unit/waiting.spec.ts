@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { HeldLease } from '../../lib/lock/lease.js';
-import { LeaserBench, outcomeOf } from '../support/leaser-bench.js';
+import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 describe('waiting for a lock', () => {
   it('is first come, first served in one process, with one contender towards the back end', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const order: number[] = [];
     const all = Array.from({ length: 50 }, async (_, index) => {
@@ -28,7 +28,7 @@ describe('waiting for a lock', () => {
   });
 
   it('never has two tries for one name under way, whoever leaves or comes', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     let underWay = 0;
     const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
     bench.driver.tryAcquire = async (request) => {
@@ -52,14 +52,14 @@ describe('waiting for a lock', () => {
   });
 
   it('keeps names apart', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     await bench.take({ name: 'a' });
     await bench.take({ name: 'b' });
     expect(bench.driver.count('watch')).toBe(0);
   });
 
   it('tries again once wake-ups can no longer be missed', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     let ready = (): void => undefined;
     bench.driver.watchReady = new Promise((resolve) => (ready = resolve));
     bench.driver.takeAway('lock');
@@ -74,7 +74,7 @@ describe('waiting for a lock', () => {
   });
 
   it('does not wait for ever until wake-ups can no longer be missed', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.watchReady = new Promise(() => undefined);
     bench.driver.takeAway('lock');
     const taking = outcomeOf(bench.take());
@@ -85,7 +85,7 @@ describe('waiting for a lock', () => {
   });
 
   it('ends with a wake-up', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const taking = outcomeOf(bench.take());
     await bench.clock.advance(100);
@@ -99,7 +99,7 @@ describe('waiting for a lock', () => {
   });
 
   it('does not sleep through a wake-up that came while it tried', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const taking = outcomeOf(bench.take());
     await bench.clock.advance(100);
@@ -114,7 +114,7 @@ describe('waiting for a lock', () => {
   });
 
   it('takes at most a second longer when a wake-up is lost', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const taking = outcomeOf(bench.take());
     await bench.clock.advance(12_345);
@@ -124,7 +124,7 @@ describe('waiting for a lock', () => {
   });
 
   it('looks again when the back end said that the present lease ends', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     for (let round = 0; round < 2; round += 1) {
       bench.driver.answer('tryAcquire', { granted: false, retryAfter: 70, remaining: 70 });
@@ -137,7 +137,7 @@ describe('waiting for a lock', () => {
   });
 
   it.each([false, 0])('is not done for blocking %s: it is one try', async (blocking) => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     expect(await bench.acquire({ blocking })).toEqual({});
     expect(bench.driver.calls).toHaveLength(1);
@@ -149,7 +149,7 @@ describe('waiting for a lock', () => {
   });
 
   it('takes no lease that was taken away before it was one', async () => {
-    const bench = new LeaserBench({}, false);
+    const bench = new LockManagerBench({}, false);
     const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
     bench.driver.tryAcquire = async (request) => {
       const reply = await tryAcquire(request);
@@ -163,14 +163,14 @@ describe('waiting for a lock', () => {
   });
 
   it('passes on an error that is no outage', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.answer('tryAcquire', new TypeError('a bug'));
     await expect(bench.acquire()).rejects.toThrow(TypeError);
     expect(await bench.acquire()).toBeInstanceOf(HeldLease);
   });
 
   it('tells once that it waits', async () => {
-    const bench = new LeaserBench();
+    const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     const taking = bench.take();
     await bench.clock.advance(5000);

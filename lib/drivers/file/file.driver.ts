@@ -6,44 +6,44 @@ import type {
   Driver,
   DriverContext,
   Grant,
-  Place,
+  QueuedWaiter,
   RenewOutcome,
 } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
-import { breakLock } from './break-lock.js';
+import { breakLock } from './holder/break-lock.js';
 import { failedOn, notRunning, shorten } from './file.messages.js';
 import { finishAll } from './finish-all.js';
-import { Ground } from './ground.js';
-import { Health } from './health.js';
-import { Holdings } from './holdings.js';
-import { Housekeeping } from './housekeeping.js';
-import type { Waiter } from './line.js';
-import { Lines } from './lines.js';
-import { LockFile } from './lock-file.js';
-import { Members } from './members.js';
-import { loadNativeLock, type NativeLock } from './native-lock.js';
-import { Peers } from './peers.js';
-import { Seat, Seats } from './seat.js';
-import { SocketFolder } from './socket-folder.js';
-import { StateDirectory } from './state-directory.js';
-import { Tickets } from './tickets.js';
-import { TokenFloor } from './token-floor.js';
-import { Turnstile } from './turnstile.js';
-import { WakeServer } from './wake-server.js';
+import { DirectoryGuard } from './directory/directory-guard.js';
+import { FileHealth } from './file-health.js';
+import { HeldLocks } from './holder/held-locks.js';
+import { Housekeeping } from './directory/housekeeping.js';
+import type { FileWaiter } from './queue/file-queue.js';
+import { FileQueues } from './queue/file-queues.js';
+import { LockFile } from './kernel/lock-file.js';
+import { Members } from './directory/members.js';
+import { loadNativeLock, type NativeLock } from './kernel/native-lock.js';
+import { Peers } from './peers/peers.js';
+import { Instance, Instances } from './directory/instance.js';
+import { SocketFolder } from './directory/socket-folder.js';
+import { StateDirectory } from './directory/state-directory.js';
+import { Tickets } from './queue/tickets.js';
+import { TokenFloor } from './directory/token-floor.js';
+import { Turnstile } from './queue/turnstile.js';
+import { WakeServer } from './peers/wake-server.js';
 
 const STORE = 'store who holds';
-/** Of leases that are held, and of those that line up, so many are seen to in one turn of the event loop: about a ms of work. */
+/** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
 const AT_ONCE = 100;
 const TAKEN: AcquireReply = { granted: false };
 
 /** What exists between start and stop only. */
 interface Running {
   readonly native: NativeLock;
-  readonly seat: Seat;
+  readonly instance: Instance;
   readonly server: WakeServer;
   readonly members: Members;
-  readonly lines: Lines;
-  readonly ground: Ground;
+  readonly queues: FileQueues;
+  readonly guard: DirectoryGuard;
   readonly housekeeping: Housekeeping;
 }
 
@@ -60,14 +60,14 @@ export class FileDriver implements Driver {
   readonly renewsAtOnce = Infinity;
 
   #directory: StateDirectory;
-  #health: Health;
+  #health: FileHealth;
   #sockets: SocketFolder;
   #peers: Peers;
   #joins: Turnstile;
   #floor?: TokenFloor;
-  #holdings = new Holdings(({ id, name }) => {
+  #heldLocks = new HeldLocks(({ id, name }) => {
     this.#running?.server.freed(id);
-    this.#running?.lines.freed(name);
+    this.#running?.queues.freed(name);
   });
   #running?: Running;
   #stopping?: Promise<void>;
@@ -81,8 +81,8 @@ export class FileDriver implements Driver {
   ) {
     this.#directory = new StateDirectory(directory);
     this.description = `file ${this.#directory.path}`;
-    this.#health = new Health(context.onBackendChange, context.clock);
-    this.#sockets = new SocketFolder(this.#directory.instances);
+    this.#health = new FileHealth(context.onBackendChange, context.clock);
+    this.#sockets = new SocketFolder(this.#directory.instancesFolder);
     this.#peers = new Peers(context.clock, (socket) => this.#sockets.addressOf(socket));
     this.#joins = new Turnstile(context.clock, AT_ONCE);
   }
@@ -90,55 +90,61 @@ export class FileDriver implements Driver {
   async start(): Promise<void> {
     const native = await loadNativeLock();
     await this.#directory.prepare(native, this.context.warn);
-    const { instances, members: memberFiles, queues } = this.#directory;
-    const seats = new Seats(instances, native);
-    // A seat says when it was taken last, and none is old enough to be removed here.
+    const { instancesFolder, members: memberFiles, queuesFolder } = this.#directory;
+    const instances = new Instances(instancesFolder, native);
+    // An instance says when it was taken last, and none is old enough to be removed here.
     const sweeps: [string, Generator<void>][] = [
       [memberFiles, Members.sweep(memberFiles, native)],
-      [queues, Tickets.sweep(queues, seats)],
-      [instances, Seat.sweep(instances, native, -Infinity)],
+      [queuesFolder, Tickets.sweep(queuesFolder, instances)],
+      [instancesFolder, Instance.sweep(instancesFolder, native, -Infinity)],
     ];
     for (const [path, sweep] of sweeps) this.#attempt('tidy up', undefined, path, () => [...sweep]);
     const { place } = this.#directory;
-    const seat = this.#attempt('take a seat', undefined, instances, () =>
-      Seat.take(instances, native, place),
+    const instance = this.#attempt('take an instance', undefined, instancesFolder, () =>
+      Instance.take(instancesFolder, native, place),
     );
-    const tickets = new Tickets(this.#directory, seat.number, seats, (id) => server.freed(id));
+    const tickets = new Tickets(this.#directory, instance.number, instances, (id) => server.freed(id));
     const server = new WakeServer(
       {
-        holds: (id) => this.#holdings.holds(id) || tickets.holds(id),
-        revoke: (grantId, pid) => this.#holdings.revoke(grantId, pid),
+        holds: (id) => this.#heldLocks.holds(id) || tickets.holds(id),
+        revoke: (grantId, pid) => this.#heldLocks.revoke(grantId, pid),
       },
       this.context.clock,
     );
     try {
-      await server.listen(seat.address);
+      await server.listen(instance.address);
     } catch (error) {
-      finishAll([() => seat.leave(), () => this.#sockets.close()]);
-      throw failedOn(instances, 'listen for its neighbours', error);
+      finishAll([() => instance.leave(), () => this.#sockets.close()]);
+      throw failedOn(instancesFolder, 'listen for its neighbours', error);
     }
     if (this.#stopping) {
       await server.close();
-      finishAll([() => seat.leave(), () => this.#sockets.close()]);
+      finishAll([() => instance.leave(), () => this.#sockets.close()]);
       throw notRunning(this.description);
     }
     const { clock, random } = this.context;
     const directory = this.#directory;
-    const members = new Members(native, seat.socket, this.context.warn);
-    const lines = new Lines({
+    const members = new Members(native, instance.socket, this.context.warn);
+    const queues = new FileQueues({
       clock,
       peers: this.#peers,
-      seats,
+      instances,
       tickets,
       readOwner: (name) => this.#readOwner(name),
-      heldHere: (name) => this.#holdings.has(name),
-      isSeated: () => seat.isInPlace(),
+      heldHere: (name) => this.#heldLocks.has(name),
+      isSeated: () => instance.isInPlace(),
     });
-    const ground = new Ground({ directory, seat, seats, clock, onMoved: () => this.#loseAllGone() });
+    const guard = new DirectoryGuard({
+      directory,
+      instance,
+      instances,
+      clock,
+      onMoved: () => this.#loseAllGone(),
+    });
     const floor = new TokenFloor(directory.tokens, native);
-    const housekeeping = new Housekeeping({ directory, native, seats, floor, clock, random });
+    const housekeeping = new Housekeeping({ directory, native, instances, floor, clock, random });
     this.#floor = floor;
-    this.#running = { native, seat, server, members, lines, ground, housekeeping };
+    this.#running = { native, instance, server, members, queues, guard, housekeeping };
     housekeeping.start();
     this.#health.stored();
   }
@@ -149,59 +155,59 @@ export class FileDriver implements Driver {
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
-    const { lines } = this.#get();
-    return this.#tryAsNewcomer(request, () => lines.inspect(request.name));
+    const { queues } = this.#get();
+    return this.#tryAsNewcomer(request, () => queues.inspect(request.name));
   }
 
-  lineUp(request: AcquireRequest, wake: () => void): Place {
-    const waiter: Waiter = { wake };
+  enqueue(request: AcquireRequest, wake: () => void): QueuedWaiter {
+    const waiter: FileWaiter = { wake };
     return {
       tryAcquire: async () => this.#tryInLine(request, waiter),
       ready: () => undefined,
-      leave: () => this.#running?.lines.leave(request.name, waiter) as undefined,
+      leave: () => this.#running?.queues.leave(request.name, waiter) as undefined,
     };
   }
 
-  #tryInLine(request: AcquireRequest, waiter: Waiter): AcquireReply | Promise<AcquireReply> {
+  #tryInLine(request: AcquireRequest, waiter: FileWaiter): AcquireReply | Promise<AcquireReply> {
     if (waiter.ticket) return this.#tryInTurn(request, waiter);
     // Those who wait here already go first.
-    const reply = this.#get().lines.has(request.name) ? TAKEN : this.#tryAsNewcomer(request);
+    const reply = this.#get().queues.has(request.name) ? TAKEN : this.#tryAsNewcomer(request);
     if (reply.granted) return reply;
     const entered = this.#joins.enter();
     return entered ? entered.then(() => this.#join(request, waiter)) : this.#join(request, waiter);
   }
 
-  #join(request: AcquireRequest, waiter: Waiter): AcquireReply {
+  #join(request: AcquireRequest, waiter: FileWaiter): AcquireReply {
     const { name } = request;
-    this.#attempt('line up for', name, undefined, () => this.#get().lines.join(name, waiter));
+    this.#attempt('queue up for', name, undefined, () => this.#get().queues.join(name, waiter));
     return this.#tryInTurn(request, waiter);
   }
 
-  #tryInTurn(request: AcquireRequest, waiter: Waiter): AcquireReply {
+  #tryInTurn(request: AcquireRequest, waiter: FileWaiter): AcquireReply {
     const { name } = request;
-    const { lines } = this.#get();
+    const { queues } = this.#get();
     // Also just after lining up: the lock may have been freed in between.
-    if (!this.#attempt('line up for', name, undefined, () => lines.isTurnOf(name, waiter))) return TAKEN;
+    if (!this.#attempt('queue up for', name, undefined, () => queues.isTurnOf(name, waiter))) return TAKEN;
     let reply: AcquireReply;
     try {
       reply = this.#take(request);
     } catch (error) {
       // Who cannot take it does not keep off those who can.
-      lines.leave(name, waiter);
+      queues.leave(name, waiter);
       throw error;
     }
-    if (reply.granted) lines.serve(name, waiter);
-    else lines.foundTaken(name);
+    if (reply.granted) queues.serve(name, waiter);
+    else queues.foundTaken(name);
     return reply;
   }
 
   /** Those who wait go first, though the lock be free for the moment. */
   #tryAsNewcomer(request: AcquireRequest, onBehind?: () => void): AcquireReply {
-    const { lines } = this.#get();
+    const { queues } = this.#get();
     let behind = false;
     // Each ticket is a link to the lock's file, beside its own.
     const reply = this.#take(request, (links) => {
-      behind = links > 1 && lines.isWaitedFor(request.name);
+      behind = links > 1 && queues.isWaitedFor(request.name);
       return !behind;
     });
     if (behind) onBehind?.();
@@ -212,7 +218,7 @@ export class FileDriver implements Driver {
   #take(request: AcquireRequest, admits?: (links: number) => boolean): AcquireReply {
     const { native } = this.#get();
     const { name } = request;
-    if (this.#holdings.has(name)) return TAKEN;
+    if (this.#heldLocks.has(name)) return TAKEN;
     const path = this.#directory.lock(name);
     const file = this.#attempt('lock', name, path, () => LockFile.take(path, native, admits));
     if (!file) {
@@ -229,17 +235,17 @@ export class FileDriver implements Driver {
 
   /** Makes a lease of a file that is locked; where it throws there is none. */
   #hold(file: LockFile, request: AcquireRequest): AcquireReply {
-    const { seat, ground } = this.#get();
+    const { instance, guard } = this.#get();
     const { name, fencing, tokens = 1 } = request;
     const { path } = file;
-    this.#attempt('lock', name, path, () => ground.confirm(file));
+    this.#attempt('lock', name, path, () => guard.confirm(file));
     this.#health.reached();
     const id = randomUUID();
     const owner = {
       pid: process.pid,
       memberId: request.memberId,
       grantId: id,
-      socket: seat.socket,
+      socket: instance.socket,
       name,
     };
     // The counter is the last token of those that are reserved. A file without one may be that of a name that had another.
@@ -252,14 +258,14 @@ export class FileDriver implements Driver {
     const counter = this.#attempt(STORE, name, path, () => file.store(owner, count));
     this.#health.stored();
     const grant: Grant = { name, id, ...(fencing && { fencingToken: counter - tokens + 1 }) };
-    this.#holdings.add(grant, file, request.onRevoked);
+    this.#heldLocks.add(grant, file, request.onRevoked);
     return { granted: true, grant };
   }
 
   /** A lease here lasts as long as its process: there is nothing to renew, and nobody asks. */
   async renew(grants: readonly Grant[]): Promise<readonly RenewOutcome[]> {
     return grants.map((grant) =>
-      this.#holdings.isHeld(grant)
+      this.#heldLocks.isHeld(grant)
         ? { kind: 'renewed' }
         : {
             kind: 'lost',
@@ -269,16 +275,16 @@ export class FileDriver implements Driver {
   }
 
   async release(grant: Grant): Promise<boolean> {
-    return this.#attempt('free', grant.name, undefined, () => this.#holdings.free(grant));
+    return this.#attempt('free', grant.name, undefined, () => this.#heldLocks.free(grant));
   }
 
   async isOwner(grant: Grant): Promise<boolean> {
-    return this.#attempt('look at', grant.name, undefined, () => this.#holdings.isHeld(grant));
+    return this.#attempt('look at', grant.name, undefined, () => this.#heldLocks.isHeld(grant));
   }
 
   async break(name: string): Promise<boolean> {
     const { native } = this.#get();
-    if (this.#holdings.revokeName(name, process.pid)) return true;
+    if (this.#heldLocks.revokeName(name, process.pid)) return true;
     const path = this.#directory.lock(name);
     try {
       return await breakLock(name, path, native, this.#peers, this.context.clock);
@@ -291,12 +297,12 @@ export class FileDriver implements Driver {
 
   /** Called with each heartbeat, which is also when it is looked whether the files of leases are still there. */
   async announce(memberId: string, ttl = 0): Promise<void> {
-    const { ground } = this.#get();
+    const { guard } = this.#get();
     const { path } = this.#directory;
     const problems: unknown[] = [];
     const note = (error: unknown): void => void problems.push(error);
     try {
-      this.#attempt('look after the directory', undefined, path, () => ground.look(ttl));
+      this.#attempt('look after the directory', undefined, path, () => guard.look(ttl));
     } catch (error) {
       note(error);
     }
@@ -348,20 +354,20 @@ export class FileDriver implements Driver {
   /** A little at a time: there may be many. */
   async #lookAfterLeases(): Promise<void> {
     const { clock } = this.context;
-    for (const [index, grant] of this.#holdings.grants().entries()) {
+    for (const [index, grant] of this.#heldLocks.grants().entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await new Promise<void>((resolve) => clock.afterInput(resolve));
-      this.#attempt('look at', grant.name, undefined, () => this.#holdings.loseIfGone(grant));
+      this.#attempt('look at', grant.name, undefined, () => this.#heldLocks.loseIfGone(grant));
     }
   }
 
   #loseAllGone(): void {
-    finishAll(this.#holdings.grants().map((grant) => () => this.#holdings.loseIfGone(grant)));
+    finishAll(this.#heldLocks.grants().map((grant) => () => this.#heldLocks.loseIfGone(grant)));
   }
 
   async #stop(): Promise<void> {
     const running = this.#running;
     running?.housekeeping.close();
-    running?.lines.close();
+    running?.queues.close();
     this.#running = undefined;
     this.#peers.close();
     if (!running) return;
@@ -369,13 +375,13 @@ export class FileDriver implements Driver {
     try {
       finishAll([
         () => running.members.close(),
-        () => running.seat.leave(),
+        () => running.instance.leave(),
         // After the socket was unlinked.
         () => this.#sockets.close(),
       ]);
     } catch (error) {
       // The files are closed all the same; the socket that may be left is removed by whoever starts next.
-      this.context.warn(failedOn(this.#directory.instances, 'tidy up', error).message);
+      this.context.warn(failedOn(this.#directory.instancesFolder, 'tidy up', error).message);
     }
   }
 }

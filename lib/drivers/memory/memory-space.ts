@@ -4,7 +4,7 @@ import { nextFencingToken } from '../fencing-token.js';
 type Revoke = (loss: Loss) => void;
 
 /** Told when it may be its turn. */
-export interface Waiter {
+export interface MemoryWaiter {
   readonly wake: () => void;
 }
 
@@ -15,7 +15,7 @@ export class MemorySpace {
   readonly members = new Set<string>();
   readonly #holders = new Map<string, { readonly id: string; readonly revoke: Revoke }>();
   /** Who waits for a name, in the order of arrival. */
-  readonly #lines = new Map<string, Set<Waiter>>();
+  readonly #lines = new Map<string, Set<MemoryWaiter>>();
   /** One for all names: each then skips some numbers, and nothing is kept of names that nobody holds. */
   #lastToken = 0;
 
@@ -27,9 +27,9 @@ export class MemorySpace {
 
   /**
    * True when the name was free, nobody waits for it before `waiter`, and it now belongs to the grant of that id. A waiter that
-   * fails is lined up.
+   * fails is queued.
    */
-  take(name: string, id: string, revoke: Revoke, waiter?: Waiter): boolean {
+  take(name: string, id: string, revoke: Revoke, waiter?: MemoryWaiter): boolean {
     const line = this.#lines.get(name);
     const first = firstOf(line);
     if (this.#holders.has(name) || (first !== undefined && first !== waiter)) {
@@ -42,7 +42,7 @@ export class MemorySpace {
     return true;
   }
 
-  leave(name: string, waiter: Waiter): void {
+  leave(name: string, waiter: MemoryWaiter): void {
     const line = this.#lines.get(name);
     const wasFirst = firstOf(line) === waiter;
     if (!line?.delete(waiter)) return;
@@ -73,7 +73,7 @@ export class MemorySpace {
     return holder.revoke;
   }
 
-  #join(name: string, line: Set<Waiter> | undefined, waiter: Waiter): void {
+  #join(name: string, line: Set<MemoryWaiter> | undefined, waiter: MemoryWaiter): void {
     if (line) line.add(waiter);
     else this.#lines.set(name, new Set([waiter]));
   }
@@ -84,6 +84,6 @@ export class MemorySpace {
   }
 }
 
-function firstOf(line: Set<Waiter> | undefined): Waiter | undefined {
+function firstOf(line: Set<MemoryWaiter> | undefined): MemoryWaiter | undefined {
   return line?.values().next().value;
 }

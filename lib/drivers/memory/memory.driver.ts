@@ -4,10 +4,10 @@ import type {
   Driver,
   DriverContext,
   Grant,
-  Place,
+  QueuedWaiter,
   RenewOutcome,
 } from '../driver.js';
-import { MemorySpace, type Waiter } from './memory-space.js';
+import { MemorySpace, type MemoryWaiter } from './memory-space.js';
 
 /** Unique in this process, which is all that this driver serves. */
 let grants = 0;
@@ -40,8 +40,8 @@ export class MemoryDriver implements Driver {
     return this.#take(request);
   }
 
-  lineUp(request: AcquireRequest, wake: () => void): Place {
-    const waiter: Waiter = { wake };
+  enqueue(request: AcquireRequest, wake: () => void): QueuedWaiter {
+    const waiter: MemoryWaiter = { wake };
     return {
       tryAcquire: async () => this.#take(request, waiter),
       ready: () => undefined,
@@ -81,7 +81,7 @@ export class MemoryDriver implements Driver {
     this.#space.members.delete(memberId);
   }
 
-  #take({ name, fencing, tokens = 1, onRevoked }: AcquireRequest, waiter?: Waiter): AcquireReply {
+  #take({ name, fencing, tokens = 1, onRevoked }: AcquireRequest, waiter?: MemoryWaiter): AcquireReply {
     grants += 1;
     const id = String(grants);
     if (!this.#space.take(name, id, onRevoked, waiter)) return { granted: false };

@@ -1,4 +1,4 @@
-export { RedisDriver } from './redis-driver.js';
-export type { RedisDriverSettings, RedisSource } from './settings.js';
-export type { Credential, ReadyRedisClient, RedisConnectionOptions } from './public-types.js';
-export type { RedisClient } from './clients.js';
+export { RedisDriver } from './redis.driver.js';
+export type { RedisDriverSettings, RedisSource } from './redis.settings.js';
+export type { Credential, ReadyRedisClient, RedisConnectionOptions } from './redis.public-types.js';
+export type { RedisClient } from './connection/clients.js';

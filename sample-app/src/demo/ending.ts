@@ -19,7 +19,7 @@ export class Ended extends Error {
 
 /**
  * Aborts, with {@link Ended}, at the first Ctrl-C, SIGTERM or SIGHUP, or when nobody reads the output any more.
- * @param onSecond called when somebody has lost patience
+ * @param onSecond called when somebody has lost waitLimit
  */
 export function endingSignal(onSecond: () => void): AbortSignal {
   const ending = new AbortController();

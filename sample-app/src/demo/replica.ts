@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('./replica.main.js', import.meta.url));
 /** How long a replica may take to end by itself, ms. */
-const PATIENCE = 8000;
+const LONGEST_WAIT = 8000;
 
 /** What a replica tells its parent once: where it listens, or why it does not. */
 export type News = { readonly url: string } | { readonly problem: string };
@@ -65,7 +65,7 @@ export class Replica {
     this.#stopping = true;
     if (!this.alive) return;
     if (this.#url === undefined) this.kill();
-    const timer = setTimeout(() => this.kill(), PATIENCE);
+    const timer = setTimeout(() => this.kill(), LONGEST_WAIT);
     if (this.#child.connected) this.#child.disconnect();
     await this.exited;
     clearTimeout(timer);

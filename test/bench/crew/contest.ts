@@ -10,7 +10,7 @@ const LEAD = 30;
 const OVERTIME = 25_000;
 
 /** Has so many processes contend for one lock. When they come to no end, new ones take their place. */
-export async function contest(
+export async function loop(
   crew: Crew,
   processes: number,
   terms: Omit<ContendTerms, 'from'>,

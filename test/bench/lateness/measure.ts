@@ -1,8 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { systemClock } from '../../../lib/common/clock.js';
 import { CoordinatorEmitter } from '../../../lib/common/coordinator.events.js';
-import { HeldLease } from '../../../lib/lock/lease.js';
-import { Leaser } from '../../../lib/lock/leaser.js';
+import { HeldLease } from '../../../lib/lock/lease/lease.js';
+import { LockManager } from '../../../lib/lock/lock-manager.js';
 import { ScriptedDriver } from '../../support/scripted-driver.js';
 
 /** Leases that are held at the same time. */
@@ -34,7 +34,7 @@ export interface Lateness {
 export async function measureLateness(leases: number, busy?: BusyLoop): Promise<Lateness> {
   const driver = new MuteDriver();
   const settings = { agentId: '1', prefix: '', memberId: '1', blocking: true, fencing: false };
-  const leaser = new Leaser(
+  const manager = new LockManager(
     { ...settings, ttl: TTL.shortest, heartbeat: TTL.shortest / 3 },
     {
       driver,
@@ -47,8 +47,8 @@ export async function measureLateness(leases: number, busy?: BusyLoop): Promise<
   const lateness: Lateness = { events: [], timers: [] };
   const runOut = async (name: string): Promise<void> => {
     const ttl = Math.round(TTL.shortest + Math.random() * TTL.spread);
-    const patience = leaser.patience(true);
-    const lease = await leaser.acquire({ name, ttl, fencing: false, fair: false, label: '', patience });
+    const waitLimit = manager.waitLimit(true);
+    const lease = await manager.acquire({ name, ttl, fencing: false, fair: false, label: '', waitLimit });
     if (!(lease instanceof HeldLease)) throw new Error('the lock was not to be had');
     // Taken once: to take it is a look at the clock, too, which may end the lease before anybody listens.
     const { signal } = lease;
@@ -77,7 +77,7 @@ export async function measureLateness(leases: number, busy?: BusyLoop): Promise<
     clearInterval(alive);
     stopWork();
   }
-  await leaser.stop(0);
+  await manager.stop(0);
   await after(0);
   return lateness;
 }

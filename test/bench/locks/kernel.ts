@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import type { LockKind } from './locks.js';
 import { poll } from './polling.js';
 

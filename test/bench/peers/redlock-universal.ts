@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { connect, disconnect } from '../locks/clients.js';
 import type { LockKind } from '../locks/locks.js';
-import { PATIENCE, POLL } from '../locks/polling.js';
+import { LONGEST_WAIT, POLL } from '../locks/polling.js';
 import { loadPeer } from './load-peer.js';
 
 interface Polling {
@@ -64,5 +64,5 @@ export const shippedRedlockUniversal = redlockUniversal('redlock-universal', 're
 export const tunedRedlockUniversal = redlockUniversal(
   'redlock-universal-tuned',
   'redlock-universal 0.8, tuned to poll every 10 ms',
-  { retryAttempts: PATIENCE / POLL.delay, retryDelay: POLL.delay },
+  { retryAttempts: LONGEST_WAIT / POLL.delay, retryDelay: POLL.delay },
 );

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadNativeLock, type NativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { loadNativeLock, type NativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { contendersHere, merged } from '../contenders.js';
 import { pairOf } from '../locks/index.js';
 import type { Contender, Scenario, Setup } from '../scenario.js';

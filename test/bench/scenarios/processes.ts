@@ -1,4 +1,4 @@
-import { CONTEST_LIMIT, contest } from '../crew/contest.js';
+import { CONTEST_LIMIT, loop } from '../crew/contest.js';
 import type { Contention } from '../crew/contention.js';
 import type { Crew } from '../crew/crew.js';
 import { lockKind } from '../locks/index.js';
@@ -101,7 +101,7 @@ export function fileProcesses(count: number): Scenario {
 
 function contestants(crew: Crew, processes: number, kind: string, think: number) {
   return (ms: number): Promise<Contention> =>
-    contest(crew, processes, { kind, key: `wanted-${kind}`, ms, hold: HOLD, think, loops: 1 });
+    loop(crew, processes, { kind, key: `wanted-${kind}`, ms, hold: HOLD, think, loops: 1 });
 }
 
 function counted(traffic: Traffic, run: (ms: number) => Promise<Contention>) {

@@ -9,7 +9,7 @@ import {
   Synchronized,
 } from 'nestjs-coordination';
 import { boot } from '../../support/boot.js';
-import { LeaserBench } from '../../support/leaser-bench.js';
+import { LockManagerBench } from '../../support/lock-manager-bench.js';
 
 type Token = number | undefined;
 
@@ -94,7 +94,7 @@ describe('a fencing token', () => {
   });
 
   it('is asked for in the try itself, and stays when the lease is renewed', async () => {
-    const bench = new LeaserBench({ ttl: 1000 });
+    const bench = new LockManagerBench({ ttl: 1000 });
     const lease = await bench.take({ fencing: true });
     expect(bench.driver.calls).toEqual([{ operation: 'tryAcquire', name: 'lock', ttl: 1000, fencing: true }]);
     await bench.clock.advance(5000);

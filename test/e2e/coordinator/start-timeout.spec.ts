@@ -5,7 +5,7 @@ import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BackendUnavailableError, CoordinationModule, CoordinatorService } from 'nestjs-coordination';
 import { boot } from '../../support/boot.js';
 import { eventually } from '../../support/eventually.js';
-import { outcomeOf } from '../../support/leaser-bench.js';
+import { outcomeOf } from '../../support/lock-manager-bench.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { RedisServer, stopAllRedis } from '../../support/redis-server.js';
 

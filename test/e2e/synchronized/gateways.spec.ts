@@ -7,7 +7,7 @@ import { io, type Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { CoordinatorService, currentLease, LockAcquireFailedError, Synchronized } from 'nestjs-coordination';
 import { WebSocket } from 'ws';
-import { refusals } from '../../../lib/synchronized/refusals.js';
+import { refusals } from '../../../lib/synchronized/filters/refusals.js';
 import { eventually } from '../../support/eventually.js';
 import { Overlap } from './fixtures/overlap.js';
 import { afterTest, ownSpace, someoneWaits, startApp, startPeer } from './fixtures/test-app.js';

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Synchronized } from 'nestjs-coordination';
-import { refusals } from '../../../lib/synchronized/refusals.js';
+import { refusals } from '../../../lib/synchronized/filters/refusals.js';
 import { eventually } from '../../support/eventually.js';
 import { Gate } from './fixtures/gate.js';
 import {

@@ -27,7 +27,7 @@ import { firstValueFrom, NEVER, Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Synchronized } from 'nestjs-coordination';
 import { WebSocket } from 'ws';
-import { refusals } from '../../../lib/synchronized/refusals.js';
+import { refusals } from '../../../lib/synchronized/filters/refusals.js';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/redis-ports.js';
 import type { LogRecorder } from './fixtures/log-recorder.js';

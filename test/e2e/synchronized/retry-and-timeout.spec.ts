@@ -16,7 +16,7 @@ import { Gate } from './fixtures/gate.js';
 import { ownSpace, startApp, startPeer } from './fixtures/test-app.js';
 
 /** Far longer than a handler takes to reach its body on a busy machine, ms. */
-const PATIENCE = 500;
+const LONGEST_WAIT = 500;
 
 const journal: string[] = [];
 let gate: Gate;
@@ -34,7 +34,7 @@ class TwoTries implements NestInterceptor {
 class Impatient implements NestInterceptor {
   intercept(...[, next]: [unknown, CallHandler]): Observable<unknown> {
     return next.handle().pipe(
-      timeout(PATIENCE),
+      timeout(LONGEST_WAIT),
       catchError(() => throwError(() => new RequestTimeoutException())),
     );
   }
@@ -46,7 +46,7 @@ class ImpatientTwice implements NestInterceptor {
     let tries = 0;
     return defer(() => {
       tries += 1;
-      return tries === 1 ? next.handle().pipe(timeout(PATIENCE)) : next.handle();
+      return tries === 1 ? next.handle().pipe(timeout(LONGEST_WAIT)) : next.handle();
     }).pipe(retry(1));
   }
 }
@@ -54,7 +54,7 @@ class ImpatientTwice implements NestInterceptor {
 /** Gives up what takes too long, and tries again. */
 class ImpatientThrice implements NestInterceptor {
   intercept(...[, next]: [unknown, CallHandler]): Observable<unknown> {
-    return next.handle().pipe(timeout(2 * PATIENCE), retry(2));
+    return next.handle().pipe(timeout(2 * LONGEST_WAIT), retry(2));
   }
 }
 
@@ -161,7 +161,7 @@ describe('a handler that a retry interceptor enters again', () => {
     await gate.reached;
     await eventually(() => journal.includes('begin 1'));
     // Long enough for the second try to begin, if it could.
-    expect(await lock.acquire(2 * PATIENCE)).toBe(false);
+    expect(await lock.acquire(2 * LONGEST_WAIT)).toBe(false);
     gate.open();
     expect(await (await call).text()).toBe('7');
     expect(journal).toEqual(['LOCK', 'begin 1', 'end 1', 'begin 2', 'end 2', 'UNLOCK']);
@@ -178,7 +178,7 @@ describe('a handler that is tried again while it waits for its lock', () => {
     const call = fetch(`${url}/insisted/7`);
     await eventually(() => waiting === 1);
     // Into the second try, or the third.
-    await eventually(() => performance.now() - started > 3 * PATIENCE);
+    await eventually(() => performance.now() - started > 3 * LONGEST_WAIT);
     await lock.release();
     expect((await call).status).toBe(200);
     await coordinator.using('share-7', () => undefined);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../../lib/common/clock.js';
-import { breakLock } from '../../../lib/drivers/file/break-lock.js';
-import { LockFile } from '../../../lib/drivers/file/lock-file.js';
-import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
-import { Peers } from '../../../lib/drivers/file/peers.js';
+import { breakLock } from '../../../lib/drivers/file/holder/break-lock.js';
+import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
+import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
+import { Peers } from '../../../lib/drivers/file/peers/peers.js';
 import { useScratch } from '../../support/file-scratch.js';
 
 const scratch = useScratch();

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { AcquireReply } from '../../../lib/drivers/driver.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
-import { LockFile } from '../../../lib/drivers/file/lock-file.js';
-import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
+import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
+import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { fencedRequest } from '../../support/fencing-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
@@ -53,8 +53,8 @@ vi.mock('node:fs', async (original) => {
   };
 });
 
-vi.mock('../../../lib/drivers/file/native-lock.js', async (original) => {
-  const module = await original<typeof import('../../../lib/drivers/file/native-lock.js')>();
+vi.mock('../../../lib/drivers/file/kernel/native-lock.js', async (original) => {
+  const module = await original<typeof import('../../../lib/drivers/file/kernel/native-lock.js')>();
   return {
     ...module,
     async loadNativeLock() {
@@ -86,7 +86,7 @@ describe('a call of the system that fails', () => {
     await attempt(driver.announce('member', 1000));
     const one = await attempt(driver.tryAcquire(fencedRequest('one')));
     const two = await attempt(driver.tryAcquire(request('two')));
-    const place = driver.lineUp(request('one'), () => undefined);
+    const place = driver.enqueue(request('one'), () => undefined);
     const early = await attempt(place.tryAcquire());
     if (one?.granted) await attempt(driver.isOwner(one.grant));
     await attempt(driver.break('two'));
@@ -152,7 +152,7 @@ describe('a call of the system that fails', () => {
     granted(await driver.tryAcquire(request('l')));
   });
 
-  it('does not keep up the seat and the members that can be left', async () => {
+  it('does not keep up the instance and the members that can be left', async () => {
     const directory = await scratch.directory();
     const { driver, context } = scratch.driver(directory);
     await driver.start();

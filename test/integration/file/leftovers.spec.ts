@@ -66,7 +66,7 @@ describe('what the file driver leaves', () => {
     const before = connections();
     const breaking = driver.break('frozen').catch((error: unknown) => error);
     await driver.stop();
-    const late = driver.lineUp(request('frozen'), () => undefined);
+    const late = driver.enqueue(request('frozen'), () => undefined);
     await expect(late.tryAcquire()).rejects.toThrow('stopped already');
     await late.leave();
     await eventually(() => connections() <= before, { within: 900 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CoordinatorService } from '../../../lib/coordinator.service.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
-import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
+import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';

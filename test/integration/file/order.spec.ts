@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs';
 import { link, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { Place } from '../../../lib/drivers/driver.js';
-import { LockFile } from '../../../lib/drivers/file/lock-file.js';
-import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
+import type { QueuedWaiter } from '../../../lib/drivers/driver.js';
+import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
+import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { eventually } from '../../support/eventually.js';
 import { granted, request } from '../../support/driver-suite.js';
 import type { FileProcess } from '../../support/file-process.js';
@@ -223,7 +223,7 @@ describe('the order of those who wait for a file', () => {
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
     const grant = granted(await a.tryAcquire(request(LOCK)));
     const wakes: string[] = [];
-    const places: Place[] = [];
+    const places: QueuedWaiter[] = [];
     for (const [name, driver] of [...Array.from({ length: 5 }, () => ['a', a] as const), ['b', b] as const]) {
       places.push(await waitAt(driver, LOCK, () => wakes.push(`${name}${places.length}`)));
     }
@@ -245,8 +245,8 @@ describe('the order of those who wait for a file', () => {
     await a.release(granted(await a.tryAcquire(request(LOCK))));
     const { folder, stem } = new StateDirectory(directory).queue(LOCK);
     await mkdir(folder, { recursive: true });
-    for (const seat of [0, 1, 7]) {
-      await link(new StateDirectory(directory).lock(LOCK), join(folder, `${stem}.1.${seat}`));
+    for (const instance of [0, 1, 7]) {
+      await link(new StateDirectory(directory).lock(LOCK), join(folder, `${stem}.1.${instance}`));
     }
     expect((await a.tryAcquire(request(LOCK))).granted).toBe(false);
     await Promise.all([a, b].map(async (driver) => driver.release(await acquireWaiting(driver, LOCK))));
@@ -297,7 +297,7 @@ describe('the order of those who wait for a file', () => {
     processes[1]!.process.freeze();
     await Promise.all([processes[0]!.process.kill(), processes[1]!.process.kill()]);
     expect(await tickets(directory)).toHaveLength(2);
-    // Who starts takes a seat of theirs, and is not taken for them.
+    // Who starts takes an instance of theirs, and is not taken for them.
     await scratch.started(directory);
     expect(await tickets(directory)).toEqual([]);
     await driver.release(grant);

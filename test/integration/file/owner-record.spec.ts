@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRecord, encodeSlot, RECORD_SIZE, SLOT_SIZE } from '../../../lib/drivers/file/owner-record.js';
+import {
+  decodeRecord,
+  encodeSlot,
+  RECORD_SIZE,
+  SLOT_SIZE,
+} from '../../../lib/drivers/file/holder/owner-record.js';
 
 const RECORD = { pid: 42, memberId: 'member', grantId: 'grant', socket: '/run/0.sock', name: 'share-1' };
 

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LockFile } from '../../../lib/drivers/file/lock-file.js';
-import { loadNativeLock } from '../../../lib/drivers/file/native-lock.js';
-import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
+import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
+import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
+import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { eventually } from '../../support/eventually.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { useScratch } from '../../support/file-scratch.js';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../lib/common/clock.js';
-import { Housekeeping, round } from '../../../lib/drivers/file/housekeeping.js';
-import { LockFile } from '../../../lib/drivers/file/lock-file.js';
-import { loadNativeLock, type NativeLock } from '../../../lib/drivers/file/native-lock.js';
-import { Seats } from '../../../lib/drivers/file/seat.js';
-import { StateDirectory } from '../../../lib/drivers/file/state-directory.js';
-import { TokenFloor } from '../../../lib/drivers/file/token-floor.js';
+import { Housekeeping, round } from '../../../lib/drivers/file/directory/housekeeping.js';
+import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
+import { loadNativeLock, type NativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
+import { Instances } from '../../../lib/drivers/file/directory/instance.js';
+import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
+import { TokenFloor } from '../../../lib/drivers/file/directory/token-floor.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
@@ -42,7 +42,7 @@ describe('the file of a lock that nobody has used for a day', () => {
     return {
       directory: state,
       native,
-      seats: new Seats(state.instances, native),
+      instances: new Instances(state.instancesFolder, native),
       floor: new TokenFloor(state.tokens, native),
       clock,
       random: () => 0,
@@ -240,7 +240,7 @@ describe('the file of a lock that nobody has used for a day', () => {
     }
   }, 180_000);
 
-  it('goes with what dead processes have left: members, tickets, sockets, and seats of old', async () => {
+  it('goes with what dead processes have left: members, tickets, sockets, and instances of old', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
     const grant = granted(await driver.tryAcquire(request('l')));

@@ -14,8 +14,8 @@ it('the memory driver wakes nobody in vain: not when the one before takes the lo
   const name = freshName();
   const held = granted(await driver.tryAcquire(request(name)));
   const woken: string[] = [];
-  const first = driver.lineUp(request(name), () => woken.push('first'));
-  const second = driver.lineUp(request(name), () => woken.push('second'));
+  const first = driver.enqueue(request(name), () => woken.push('first'));
+  const second = driver.enqueue(request(name), () => woken.push('second'));
   for (const place of [first, second]) expect((await place.tryAcquire()).granted).toBe(false);
   await driver.release(held);
   const next = granted(await first.tryAcquire());

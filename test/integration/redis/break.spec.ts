@@ -8,7 +8,7 @@ import { driverOn } from '../../support/redis-drivers.js';
 import { startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
 
 /** Long enough that a start on a busy machine is content with no less than all nodes, ms. */
-const PATIENCE = 10_000;
+const LONGEST_WAIT = 10_000;
 
 describe('break', () => {
   const drivers: RedisDriver[] = [];
@@ -48,7 +48,7 @@ describe('break', () => {
     const driver = await started(
       servers.map(({ url }) => url),
       recordingContext(),
-      { commandTimeout: PATIENCE },
+      { commandTimeout: LONGEST_WAIT },
     );
     const name = freshName();
     const client = servers[1]?.client();
@@ -93,7 +93,7 @@ describe('break', () => {
     const driver = await started(
       servers.map(({ url }) => url),
       recordingContext(),
-      { commandTimeout: PATIENCE },
+      { commandTimeout: LONGEST_WAIT },
     );
     const name = freshName();
     const lease = granted(await driver.tryAcquire(request(name)));
@@ -163,7 +163,7 @@ describe('break', () => {
     if (!holder || !waiter || !breaker) throw new Error('unreachable');
     const name = freshName();
     granted(await holder.tryAcquire(request(name, 60_000)));
-    const place = waiter.lineUp(request(name), () => undefined);
+    const place = waiter.enqueue(request(name), () => undefined);
     expect((await place.tryAcquire()).granted).toBe(false);
     expect(await breaker.break(name)).toBe(true);
     expect((await breaker.tryAcquire(request(name))).granted).toBe(false);

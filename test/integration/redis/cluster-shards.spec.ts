@@ -2,7 +2,7 @@ import { Cluster } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { slotOf } from '../../../lib/drivers/redis/cluster-slot.js';
+import { slotOf } from '../../../lib/drivers/redis/node/cluster-slot.js';
 import {
   freshName,
   granted,
@@ -93,7 +93,7 @@ describe.each(Object.entries(KINDS))('a Cluster (%s) of which one server', (_kin
     );
     const away = granted(await driver.tryAcquire(request(nameAt(1))));
     const waiter = new SuiteWaiter(driver, first);
-    await waiter.lineUp();
+    await waiter.enqueue();
     await goAway(bad);
     const lost = driver.tryAcquire(request(nameAt(1)));
     lost.catch(() => undefined);
@@ -175,7 +175,7 @@ describe('a Cluster of which one server fails over to its replica', () => {
       expect(await renewed(driver, held, 10_000)).toBe(true);
       expect(await renewed(driver, moved, 10_000)).toBe(true);
       const waiter = new SuiteWaiter(driver, name);
-      await waiter.lineUp();
+      await waiter.enqueue();
       await driver.release(grant);
       await eventually(() => waiter.woken);
       await driver.release(await waiter.turn());

@@ -71,7 +71,7 @@ async function waiting(
 ): Promise<[SuiteWaiter, Grant]> {
   const grant = granted(await holder.tryAcquire(request(name)));
   const waiter = new SuiteWaiter(driver, grant.name);
-  await waiter.lineUp();
+  await waiter.enqueue();
   return [waiter, grant];
 }
 

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TRUSTED_MS } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { counterOf } from '../../../lib/drivers/redis/keys.js';
+import { counterOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
@@ -10,7 +10,7 @@ import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/r
 import { TcpProxy } from '../../support/tcp-proxy.js';
 
 /** Long enough that no node is late with an answer on a busy machine, ms. */
-const PATIENCE = 5000;
+const LONGEST_WAIT = 5000;
 
 describe('a lease that not every node has granted', () => {
   let servers: RedisServer[];
@@ -37,7 +37,10 @@ describe('a lease that not every node has granted', () => {
   async function started(far = false): Promise<RedisDriver> {
     const urls = servers.map(({ url }) => url);
     if (far) urls[2] = `redis://127.0.0.1:${link.port}`;
-    const driver = driverOn(urls, recordingContext(), { commandTimeout: PATIENCE, nodeList: 'completion' });
+    const driver = driverOn(urls, recordingContext(), {
+      commandTimeout: LONGEST_WAIT,
+      nodeList: 'completion',
+    });
     drivers.push(driver);
     await driver.start();
     return driver;
@@ -53,7 +56,7 @@ describe('a lease that not every node has granted', () => {
     const before = granted(await far.tryAcquire(request(name)));
     await everywhere(before.id);
     let woken = false;
-    const place = near.lineUp(request(name), () => (woken = true));
+    const place = near.enqueue(request(name), () => (woken = true));
     expect((await place.tryAcquire()).granted).toBe(false);
     await place.ready();
     link.set('up', { cut: 'hold' });

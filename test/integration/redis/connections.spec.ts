@@ -1,11 +1,14 @@
 import { Cluster, Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../lib/common/clock.js';
-import { BorrowedConnection } from '../../../lib/drivers/redis/borrowed-connection.js';
-import type { ConnectionOwner, ConnectionSettings } from '../../../lib/drivers/redis/connection.js';
-import { createClient, type RedisClient } from '../../../lib/drivers/redis/clients.js';
-import { NodeError } from '../../../lib/drivers/redis/node-error.js';
-import { OwnConnection } from '../../../lib/drivers/redis/own-connection.js';
+import { BorrowedConnection } from '../../../lib/drivers/redis/connection/borrowed-connection.js';
+import type {
+  ConnectionOwner,
+  ConnectionSettings,
+} from '../../../lib/drivers/redis/connection/connection.js';
+import { createClient, type RedisClient } from '../../../lib/drivers/redis/connection/clients.js';
+import { NodeError } from '../../../lib/drivers/redis/node/node-error.js';
+import { OwnConnection } from '../../../lib/drivers/redis/connection/own-connection.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { recordingContext } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';

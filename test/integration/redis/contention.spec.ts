@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { queueOf } from '../../../lib/drivers/redis/keys.js';
+import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import {
   freshName,
   granted,
@@ -26,7 +26,7 @@ async function started(urls: readonly string[]): Promise<RedisDriver> {
 async function take(driver: RedisDriver, name: string, ttl: number): Promise<() => Promise<boolean>> {
   let woken = false;
   let wake = (): void => undefined;
-  const place = driver.lineUp(request(name, ttl), () => {
+  const place = driver.enqueue(request(name, ttl), () => {
     woken = true;
     wake();
   });
@@ -154,7 +154,7 @@ describe('contenders on several nodes', () => {
     for (const key of keys) await key.del(`coordination:lock:${name}`);
     const grant = granted(await holder.tryAcquire(request(name)));
     const waiters = drivers.map((driver) => new SuiteWaiter(driver, name));
-    for (const waiter of waiters) await waiter.lineUp();
+    for (const waiter of waiters) await waiter.enqueue();
     await holder.release(grant);
     for (const waiter of waiters) await waiter.driver.release(await waiter.turn());
     const told = await turns();

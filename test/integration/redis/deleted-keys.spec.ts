@@ -233,7 +233,7 @@ it('grants a long lease to nobody too soon, nor to who lines up behind another o
   await client.flushall();
   const driver = await started(server, { ttl: 100 });
   await new Promise((resolve) => setTimeout(resolve, 150));
-  const places = [1, 2].map(() => driver.lineUp(request(name, LONG), () => undefined));
+  const places = [1, 2].map(() => driver.enqueue(request(name, LONG), () => undefined));
   const tries = await Promise.allSettled(places.map((place) => place.tryAcquire()));
   for (const place of places) await place.leave();
   // Whoever had it before the node lost its keys may have it still.

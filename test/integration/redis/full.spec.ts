@@ -82,7 +82,7 @@ describe('on a Redis that is full', () => {
     const ask = { ...request(name), fencing };
     const grant = granted(await holder.tryAcquire(ask));
     let woken = false;
-    const place = driver.lineUp(ask, () => (woken = true));
+    const place = driver.enqueue(ask, () => (woken = true));
     expect((await place.tryAcquire()).granted).toBe(false);
     await fill(servers[0]!);
     // For longer than a waiter is believed to be alive without a sign.
@@ -105,7 +105,7 @@ describe('on a Redis that is full', () => {
     const name = freshName();
     const grant = granted(await driver.tryAcquire(request(name)));
     const dying = await started([server]);
-    await new SuiteWaiter(dying, name).lineUp();
+    await new SuiteWaiter(dying, name).enqueue();
     await dying.stop();
     await eventually(async () => (await aliveFor(server)) < 0);
     await fill(server);

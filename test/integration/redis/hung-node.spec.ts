@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { queueOf } from '../../../lib/drivers/redis/keys.js';
+import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import {
   freshName,
   granted,
@@ -109,7 +109,7 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
     hung.pause();
     const grant = granted(await driver.tryAcquire(request(name)));
     const waiter = new SuiteWaiter(driver, name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     await driver.release(grant);
     await eventually(() => waiter.woken);
     await driver.release(await waiter.turn());
@@ -139,7 +139,7 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
     const name = freshName();
     granted(await driver.tryAcquire(request(name)));
     const waiter = new SuiteWaiter(driver, name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     for (const server of servers) server.pause();
     const pending = driver.tryAcquire(request(freshName()));
     const outcome = expect(pending).rejects.toThrow(/stopped|no answer/);
@@ -180,7 +180,7 @@ describe('with that node stopped by SIGSTOP in whose queue one waits,', () => {
     await takenOnAll(other, freshName());
     const grant = await takenOnAll(holder, name);
     const waiter = new SuiteWaiter(other, name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     expect(await first?.zcard(queueOf(key))).toBe(1);
     expect(await second?.zcard(queueOf(key))).toBe(0);
     servers[0]?.pause();

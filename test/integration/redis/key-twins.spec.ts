@@ -1,6 +1,11 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
-import { counterOf, queueOf, shardedTurnChannel, waitersOf } from '../../../lib/drivers/redis/keys.js';
+import {
+  counterOf,
+  queueOf,
+  shardedTurnChannel,
+  waitersOf,
+} from '../../../lib/drivers/redis/scripts/keys.js';
 import { freshName, granted, recordingContext, request, SuiteWaiter } from '../../support/driver-suite.js';
 import { startCluster } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
@@ -34,7 +39,7 @@ describe('locks whose keys are alike', () => {
     const held = granted(await first!.tryAcquire(request(one)));
     const twin = granted(await second!.tryAcquire(request(other)));
     const waiter = new SuiteWaiter(third!, one);
-    await waiter.lineUp();
+    await waiter.enqueue();
     await second!.release(twin);
     const client = server.client();
     // Nobody waits for it.
@@ -66,7 +71,7 @@ describe('on a Cluster', () => {
         const grant = granted(await holder.tryAcquire({ ...request(name), fencing: true }));
         expect(grant.fencingToken).toBeGreaterThan(0);
         const waiter = new SuiteWaiter(other, name);
-        await waiter.lineUp();
+        await waiter.enqueue();
         await holder.release(grant);
         await other.release(await waiter.turn());
       }

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CoordinatorService, type Lease } from 'nestjs-coordination';
 import type { AcquireReply } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { WINDOW } from '../../../lib/drivers/redis/pending.js';
+import { WINDOW } from '../../../lib/drivers/redis/node/pending-commands.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
@@ -174,10 +174,10 @@ describe('what waits behind a full window', () => {
     await startDriver(1);
     fillWindow();
     const name = freshName();
-    const asker = { hasGone: false };
-    const asked = driver.tryAcquire({ ...request(name), asker });
+    const caller = { hasCancelled: false };
+    const asked = driver.tryAcquire({ ...request(name), caller });
     const outcome = expect(asked).rejects.toThrow(/was not asked within the time allowed/);
-    asker.hasGone = true;
+    caller.hasCancelled = true;
     // The node still answers nobody.
     await outcome;
     servers[0]?.resume();

@@ -17,7 +17,7 @@ it('a place that a hung server was not told of any more is left, also when the s
     const name = freshName('{moving}');
     granted(await a.tryAcquire(request(name, 60_000)));
     const waiter = new SuiteWaiter(b, name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     const moving = await beginMove(cluster.masters, 'moving');
     await moving.keys((key) => key.startsWith('coordination:lock:'));
     const admin = moving.from.client();

@@ -129,7 +129,7 @@ describe.each(Object.entries(STAGES))('while the slot of a lock %s', (_stage, go
     const name = fresh();
     const grant = granted(await a.tryAcquire(request(name)));
     const waiter = new SuiteWaiter(b, name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     const moving = await move();
     await go(moving);
     expect(await a.release(grant)).toBe(true);
@@ -150,7 +150,7 @@ describe.each(Object.entries(STAGES))('while the slot of a lock %s', (_stage, go
     const moving = await move();
     await go(moving);
     const waiters = [during, after].map((name) => new SuiteWaiter(b, name));
-    for (const waiter of waiters) await waiter.lineUp();
+    for (const waiter of waiters) await waiter.enqueue();
     await a.release(grants[0]!);
     await b.release(await waiters[0]!.turn());
     await moving.end();

@@ -90,7 +90,7 @@ describe('a node that answers what Redis does not', () => {
     await driver.start();
     const held = granted(await driver.tryAcquire({ ...request(freshName()), fencing: true }));
     const waiter = new SuiteWaiter(driver, held.name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     const again = async (call: (driver: RedisDriver) => Promise<unknown>): Promise<unknown> => {
       proxy.answer = undefined;
       await eventually(() => context.changes.at(-1)?.state === 'up');

@@ -53,7 +53,7 @@ describe('the password', () => {
     await driver.start();
     const grant = granted(await driver.tryAcquire(request(freshName())));
     const waiter = new SuiteWaiter(driver, grant.name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     await server.client().config('SET', 'requirepass', 'changed');
     const admin = server.client({ password: 'changed' });
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');

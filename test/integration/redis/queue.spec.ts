@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { AcquireRequest, Grant, Place } from '../../../lib/drivers/driver.js';
+import type { AcquireRequest, Grant, QueuedWaiter } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { queueOf, waitersOf } from '../../../lib/drivers/redis/keys.js';
+import { queueOf, waitersOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { driverOn } from '../../support/redis-drivers.js';
@@ -27,7 +27,7 @@ async function started(): Promise<RedisDriver> {
 
 /** One who waits until it has the lock, or leaves. */
 class Contender {
-  readonly #place: Place;
+  readonly #place: QueuedWaiter;
   #wake: () => void = () => undefined;
   #woken = false;
 
@@ -35,7 +35,7 @@ class Contender {
     readonly driver: RedisDriver,
     terms: AcquireRequest,
   ) {
-    this.#place = driver.lineUp(terms, () => {
+    this.#place = driver.enqueue(terms, () => {
       this.#woken = true;
       this.#wake();
     });

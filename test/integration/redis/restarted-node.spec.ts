@@ -247,7 +247,7 @@ describe('a node that has forgotten its keys', () => {
     await driver.release(granted(await driver.tryAcquire(request(freshName()))));
     const tooLong = request('too-long', TTL + 1);
     await expect(driver.tryAcquire(tooLong)).rejects.toThrow(/ttl of 20001 ms is above maxTtl \(20000 ms\)/);
-    await expect(driver.lineUp(tooLong, () => undefined).tryAcquire()).rejects.toThrow(/above maxTtl/);
+    await expect(driver.enqueue(tooLong, () => undefined).tryAcquire()).rejects.toThrow(/above maxTtl/);
   });
 
   it('is told of longer leases as they come, and the log warns once of each, without maxTtl', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { CoordinatorService } from '../../../lib/coordinator.service.js';
-import { queueOf } from '../../../lib/drivers/redis/keys.js';
+import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import { freshName } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { type RedisServer, startRedis, stopAllRedis } from '../../support/redis-server.js';

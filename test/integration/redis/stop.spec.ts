@@ -19,7 +19,7 @@ function listenersOf(client: Redis): number {
 /** Somebody holds a lock, and somebody waits for it. */
 async function waitingOn(driver: RedisDriver): Promise<void> {
   const { name } = granted(await driver.tryAcquire(request(freshName())));
-  await new SuiteWaiter(driver, name).lineUp();
+  await new SuiteWaiter(driver, name).enqueue();
 }
 
 describe('after stop,', () => {

@@ -38,7 +38,7 @@ describe('the subscriber connection', () => {
   async function waiting(holder: RedisDriver, driver: RedisDriver): Promise<[SuiteWaiter, Grant]> {
     const grant = granted(await holder.tryAcquire(request(freshName())));
     const waiter = new SuiteWaiter(driver, grant.name);
-    await waiter.lineUp();
+    await waiter.enqueue();
     return [waiter, grant];
   }
 
@@ -46,13 +46,13 @@ describe('the subscriber connection', () => {
     const server = await startRedis();
     const admin = server.client();
     const [holder, driver] = [await started(server.url), await started(server.url)];
-    const free = driver.lineUp(request(freshName()), () => undefined);
+    const free = driver.enqueue(request(freshName()), () => undefined);
     granted(await free.tryAcquire());
     expect(await connections(admin)).toBe(3);
     const [waiter, grant] = await waiting(holder, driver);
     const others = await Promise.all(Array.from({ length: 20 }, () => waiting(holder, driver)));
     const same = Array.from({ length: 20 }, () => new SuiteWaiter(driver, grant.name));
-    await Promise.all(same.map((each) => each.lineUp()));
+    await Promise.all(same.map((each) => each.enqueue()));
     expect(await connections(admin)).toBe(4);
     expect(await channels(admin)).toEqual([expect.stringMatching(/^coordination:turn:\w+$/)]);
     await Promise.all([waiter, ...same, ...others.map(([each]) => each)].map((each) => each.leave()));
@@ -64,7 +64,7 @@ describe('the subscriber connection', () => {
     const clock = new FakeClock();
     const driver = await started(server.url, { ...recordingContext(), clock });
     const { name } = granted(await holder.tryAcquire(request(freshName())));
-    const place = driver.lineUp(request(name), () => undefined);
+    const place = driver.enqueue(request(name), () => undefined);
     expect((await place.tryAcquire()).granted).toBe(false);
     // The clock stands still: nothing but the stop ends the wait.
     server.pause();

@@ -16,7 +16,7 @@ describe('a ready client that throws instead of rejecting', () => {
     const sending = vi.spyOn(client, 'sendCommand').mockImplementation(() => {
       throw new Error('not while it is patched');
     });
-    const place = driver.lineUp(wanted, () => undefined);
+    const place = driver.enqueue(wanted, () => undefined);
     await expect(driver.tryAcquire(wanted)).rejects.toThrow(BackendUnavailableError);
     await expect(place.tryAcquire()).rejects.toThrow('not while it is patched');
     sending.mockRestore();

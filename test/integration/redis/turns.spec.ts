@@ -1,8 +1,8 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { AcquireReply } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { queueOf } from '../../../lib/drivers/redis/keys.js';
-import { NODE_RECORD } from '../../../lib/drivers/redis/node-record.js';
+import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
+import { NODE_RECORD } from '../../../lib/drivers/redis/node/node-epoch.js';
 import { ClockShims } from '../../support/clock-shim.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
@@ -41,7 +41,7 @@ async function taken(commandTimeout: number, behindProxy = 2) {
   const driver = await started(urls, recordingContext(), { ttl: TTL, commandTimeout });
   const [first, ...others] = servers;
   let woken = false;
-  const place = driver.lineUp(request(name, TTL), () => (woken = true));
+  const place = driver.enqueue(request(name, TTL), () => (woken = true));
   return { first, others, proxy, name, driver, place, client: first.client(), isWoken: () => woken };
 }
 
@@ -139,7 +139,7 @@ describe('whose turn it is on several nodes', () => {
     expect(isGranted).toBe(false);
     // Nobody tells it when they are.
     expect(retryAfter).toBeLessThanOrEqual(100);
-    const next = driver.lineUp(request(name, TTL), () => undefined);
+    const next = driver.enqueue(request(name, TTL), () => undefined);
     expect((await next.tryAcquire()).granted).toBe(false);
     expect(await client.zcard(queueOf(keyOf(name)))).toBe(1);
     await freed(others, name);
@@ -157,7 +157,7 @@ describe('the lease of whose turn it is on one node', () => {
       const name = freshName();
       await server.client().set(keyOf(name), 'foreign', 'PX', TTL);
       let woken = false;
-      const place = driver.lineUp(request(name, TTL), () => (woken = true));
+      const place = driver.enqueue(request(name, TTL), () => (woken = true));
       expect((await place.tryAcquire()).granted).toBe(false);
       await place.ready();
       await server.client().del(keyOf(name));
@@ -184,7 +184,7 @@ describe.runIf(shims !== undefined)('whose turn it is on a node whose clock jump
     const driver = await started(server.url, context, settings);
     const name = freshName();
     granted(await holder.tryAcquire(request(name)));
-    const place = driver.lineUp(request(name), () => undefined);
+    const place = driver.enqueue(request(name), () => undefined);
     expect((await place.tryAcquire()).granted).toBe(false);
     await place.ready();
     nodeClock.set(30_000);

@@ -1,0 +1,114 @@
+import { type Dir, lstatSync, opendirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock, Timer } from '../../../common/clock.js';
+import { LockFile } from '../kernel/lock-file.js';
+import { Members } from './members.js';
+import type { NativeLock } from '../kernel/native-lock.js';
+import { Instance, type Instances } from './instance.js';
+import type { StateDirectory } from './state-directory.js';
+import { Tickets } from '../queue/tickets.js';
+import type { TokenFloor } from './token-floor.js';
+
+/** A lock file that nobody has used for so long is removed, ms. */
+const UNUSED = 24 * 3_600_000;
+/** From the end of a round to the next one, ms: half of it at least. */
+const REST = 3_600_000;
+/** A round is done in parts of so many files, ms apart: about a ms of work each. */
+const PART = 32;
+const PAUSE = 10;
+
+/** The name of a lock's file. */
+const LOCK = /^[0-9a-f]{64}$/;
+
+export interface HousekeepingContext {
+  readonly directory: StateDirectory;
+  readonly native: NativeLock;
+  readonly instances: Instances;
+  readonly floor: TokenFloor;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/**
+ * Removes what is of no use any more: files of locks that nobody has used for a day, and what dead processes have left.
+ *
+ * Every driver does so by itself, from its start on and then every hour, a little at a time. Several may be at it at once, and
+ * each may be killed or stopped at any point: a file is removed under its lock, see {@link LockFile}.
+ */
+export class Housekeeping {
+  #timer?: Timer;
+  #round?: Generator<void>;
+
+  constructor(private readonly context: HousekeepingContext) {}
+
+  start(): void {
+    this.#in(PAUSE);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    try {
+      this.#round?.return(undefined);
+    } catch {
+      // The system complained while it closed the folder, which is closed all the same.
+    }
+  }
+
+  #in(ms: number): void {
+    this.#timer = this.context.clock.setTimer(ms, () => this.#part(), 'background');
+  }
+
+  #part(): void {
+    this.#round ??= round(this.context);
+    let done: boolean | undefined = false;
+    try {
+      for (let files = 0; files < PART && !done; files += 1) done = this.#round.next().done;
+    } catch {
+      // A folder that cannot be read now. Who needs it says so; the next round tries again.
+      done = true;
+    }
+    if (done) this.#round = undefined;
+    this.#in(done ? REST * (0.5 + this.context.random()) : PAUSE);
+  }
+}
+
+/** One round; it may stand still, or end, after each file. */
+export function* round(context: HousekeepingContext): Generator<void> {
+  const { directory, native, instances, clock } = context;
+  const before = clock.wall() - UNUSED;
+  yield* Members.sweep(directory.members, native);
+  yield* Tickets.sweep(directory.queuesFolder, instances);
+  yield* Instance.sweep(directory.instancesFolder, native, before);
+  const folder = opendirSync(directory.locks);
+  try {
+    for (let name = nextName(folder); name !== undefined; name = nextName(folder)) {
+      if (LOCK.test(name)) removeUnused(join(directory.locks, name), before, context);
+      yield;
+    }
+  } finally {
+    folder.closeSync();
+  }
+}
+
+function nextName(folder: Dir): string | undefined {
+  return folder.readSync()?.name;
+}
+
+function removeUnused(path: string, before: number, { native, floor }: HousekeepingContext): void {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (!found?.isFile() || found.nlink > 1 || found.mtimeMs >= before) return;
+    const file = LockFile.takeExisting(path, native);
+    if (!file) return;
+    let unused = false;
+    try {
+      // Again, now that nobody else can use it.
+      unused = file.isUnusedSince(before) && floor.raise(file.counter());
+    } finally {
+      if (unused) file.remove();
+      else file.free();
+    }
+  } catch {
+    // It stays, which is safe, and the next round comes by again.
+  }
+}

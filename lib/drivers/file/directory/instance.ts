@@ -1,0 +1,142 @@
+import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { LockFile } from '../kernel/lock-file.js';
+import type { NativeLock } from '../kernel/native-lock.js';
+import type { OwnerRecord } from '../holder/owner-record.js';
+import { removePrivateFolder, SocketFolder } from './socket-folder.js';
+
+/** The name of an instance's file. */
+const NUMBER = /^\d+$/;
+
+/**
+ * The place of one running driver: a number, a file that is locked as long as it runs, and a socket path of its own.
+ *
+ * Numbers are used again, so there are never more files than there were drivers at the same time, and whoever takes
+ * an instance finds, and removes, what a dead process left there.
+ */
+export class Instance {
+  private constructor(
+    readonly number: number,
+    /** As others find it written down; see {@link SocketFolder}. */
+    readonly socket: string,
+    private readonly file: LockFile,
+    private readonly folder: SocketFolder,
+  ) {}
+
+  /** @param place of the locks that its driver uses; see `Ground` */
+  static take(directory: string, native: NativeLock, place: string): Instance {
+    const folder = new SocketFolder(directory);
+    for (let number = 0; ; number += 1) {
+      const file = LockFile.take(seatFile(directory, number), native);
+      if (!file) continue;
+      try {
+        clean(file, folder);
+        const socket = folder.nameFor(number);
+        const instance = new Instance(number, socket, file, folder);
+        instance.store(place);
+        return instance;
+      } catch (error) {
+        file.free();
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * Removes the sockets of processes that have died, which are those whose instance can be locked.
+   *
+   * @param before removes the instances too which nobody has taken since then, Unix ms
+   */
+  static *sweep(directory: string, native: NativeLock, before: number): Generator<void> {
+    const folder = new SocketFolder(directory);
+    for (const entry of readdirSync(directory)) {
+      if (!NUMBER.test(entry)) continue;
+      const file = LockFile.takeExisting(join(directory, entry), native);
+      if (!file) continue;
+      let unused = false;
+      try {
+        clean(file, folder);
+        unused = file.isUnusedSince(before);
+      } finally {
+        if (unused) file.remove();
+        else file.free();
+      }
+      yield;
+    }
+  }
+
+  /** Where to listen. */
+  get address(): string {
+    return this.folder.addressOf(this.socket);
+  }
+
+  /** Writes down who sits here, and where the locks lie that its driver uses. */
+  store(place: string): void {
+    this.file.store({
+      pid: process.pid,
+      memberId: '',
+      grantId: '',
+      socket: this.socket,
+      name: '',
+      place,
+    });
+  }
+
+  /** False in a directory that was removed and made again: others take this driver for dead there, or for another. */
+  isInPlace(): boolean {
+    return this.file.isInPlace();
+  }
+
+  leave(): void {
+    try {
+      if (this.isInPlace()) clean(this.file, this.folder);
+    } finally {
+      try {
+        this.folder.close();
+      } finally {
+        this.file.free();
+      }
+    }
+  }
+}
+
+/** The instances of all drivers, as they look from outside. */
+export class Instances {
+  constructor(
+    private readonly directory: string,
+    private readonly native: NativeLock,
+  ) {}
+
+  /** Whether the driver of that instance runs, be its process stopped or not. */
+  isTaken(number: number): boolean {
+    return LockFile.isTaken(seatFile(this.directory, number), this.native);
+  }
+
+  /** Where the driver of that instance can be asked. */
+  socketOf(number: number): string | undefined {
+    return LockFile.read(seatFile(this.directory, number))?.socket;
+  }
+
+  /** A driver that runs, other than that of `own`, and uses locks in another place. */
+  elsewhere(place: string, own: number): OwnerRecord | undefined {
+    for (const entry of readdirSync(this.directory)) {
+      if (!NUMBER.test(entry) || Number(entry) === own) continue;
+      const record = LockFile.read(join(this.directory, entry));
+      if (record?.place !== undefined && record.place !== place && this.isTaken(Number(entry))) return record;
+    }
+    return undefined;
+  }
+}
+
+function seatFile(directory: string, number: number): string {
+  return join(directory, String(number));
+}
+
+function clean(file: LockFile, folder: SocketFolder): void {
+  const socket = file.record()?.socket;
+  if (socket === undefined || socket === '') return;
+  const path = folder.pathOf(socket);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isSocket() && found.uid === process.geteuid?.()) unlinkSync(path);
+  removePrivateFolder(path);
+}

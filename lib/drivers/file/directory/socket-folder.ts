@@ -1,0 +1,75 @@
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { unusableDirectory } from '../file.messages.js';
+
+/** sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a 0 at the end; Node cuts a longer path silently. */
+const LONGEST_SOCKET_PATH = 103;
+const PRIVATE_PREFIX = 'coordination-socket-';
+/** What leads to an open directory in few bytes, where there is such a thing. */
+const OPEN_FILES = '/proc/self/fd';
+
+/**
+ * Where the sockets of the drivers lie. A driver writes down its socket by its name in this folder: another container may have
+ * the same volume at another path.
+ */
+export class SocketFolder {
+  /** Of the folder, where its path is too long for a socket. */
+  #fd?: number;
+
+  constructor(private readonly directory: string) {}
+
+  /** A name for the socket of an instance, as it is written down. */
+  nameFor(instance: number): string {
+    const name = `${instance}.sock`;
+    return fits(join(this.directory, name)) || existsSync(OPEN_FILES) ? name : privateSocket(this.directory);
+  }
+
+  /** What to listen at, or to connect to. */
+  addressOf(socket: string): string {
+    const near = this.pathOf(socket);
+    return fits(near) ? near : `${OPEN_FILES}/${this.#open()}/${socket}`;
+  }
+
+  /** Where its file is, however long that path. */
+  pathOf(socket: string): string {
+    return isAbsolute(socket) ? socket : join(this.directory, socket);
+  }
+
+  close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
+  }
+
+  #open(): number {
+    this.#fd ??= openSync(this.directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    return this.#fd;
+  }
+}
+
+/** Removes the directory of a socket that had to be made elsewhere. */
+export function removePrivateFolder(socketPath: string): void {
+  const parent = dirname(socketPath);
+  if (!basename(parent).startsWith(PRIVATE_PREFIX)) return;
+  try {
+    rmdirSync(parent);
+  } catch {
+    // Gone already, or not empty and so not only ours: an empty directory left behind harms nobody.
+  }
+}
+
+function fits(path: string): boolean {
+  return Buffer.byteLength(path) <= LONGEST_SOCKET_PATH;
+}
+
+function privateSocket(directory: string): string {
+  // mkdtemp makes it 0700.
+  const path = join(mkdtempSync(join(tmpdir(), PRIVATE_PREFIX)), 's');
+  if (fits(path)) return path;
+  rmdirSync(dirname(path));
+  throw unusableDirectory(dirname(directory), {
+    reason: `its path is too long for a socket (${LONGEST_SOCKET_PATH} bytes at most), and so is that of ${tmpdir()} (TMPDIR)`,
+    advice: 'set TMPDIR to a shorter one',
+  });
+}

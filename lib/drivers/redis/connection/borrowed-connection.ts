@@ -1,0 +1,165 @@
+import type { Timer } from '../../../common/clock.js';
+import { Backoff } from './backoff.js';
+import { isCluster, type RedisClient, sentinelsOf } from './clients.js';
+import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
+import { cleanError, NodeError } from '../node/node-error.js';
+import { SentinelWatch } from './sentinel-watch.js';
+
+/**
+ * A ready client of the application: connected if nobody did it yet, watched and probed, but never closed. When it leads to
+ * a server that is the master no more, a client that reconnects by itself is told to, as by its own `reconnectOnError`.
+ * At most one probe is under way, however long the client keeps it in its queue.
+ */
+export class BorrowedConnection implements Connection {
+  readonly #client: RedisClient;
+  readonly #owner: ConnectionOwner;
+  readonly #settings: ConnectionSettings;
+  readonly #backoff: Backoff;
+  #state: 'idle' | 'probing' | 'up' | 'down' | 'stopped' = 'idle';
+  #retry: Timer | undefined;
+  #reason: NodeError | undefined;
+  #interrupted = false;
+  readonly #watch: SentinelWatch | undefined;
+  /** Ends a wait for the client to be ready. */
+  #given: (() => void) | undefined;
+  /** Ends the start that is under way. */
+  #abandon: ((error: NodeError) => void) | undefined;
+
+  constructor(client: RedisClient, owner: ConnectionOwner, settings: ConnectionSettings) {
+    this.#client = client;
+    this.#owner = owner;
+    this.#settings = settings;
+    this.#backoff = new Backoff(settings.random);
+    const sentinels = sentinelsOf(client);
+    if (sentinels) this.#watch = new SentinelWatch(sentinels, () => reconnect(client));
+  }
+
+  async start(): Promise<void> {
+    this.#client.on('close', this.#onClose);
+    this.#client.on('end', this.#onClose);
+    this.#client.on('ready', this.#onReady);
+    this.#client.on('error', this.#onError);
+    this.#watch?.start();
+    if (this.#client.status === 'wait') {
+      this.#client.connect().catch(this.#onError);
+    }
+    const probe = this.#probe();
+    const { clock, connectTimeout } = this.#settings;
+    let watchdog: Timer | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      this.#abandon = reject;
+      watchdog = clock.setTimer(connectTimeout, () => {
+        reject(this.#reason ?? new NodeError(`no answer within ${connectTimeout} ms`, { code: 'ETIMEDOUT' }));
+      });
+    });
+    try {
+      await Promise.race([probe, late]);
+    } finally {
+      watchdog?.cancel();
+    }
+  }
+
+  fail(error: NodeError): void {
+    if (this.#state !== 'up') return;
+    this.#state = 'down';
+    this.#owner.onDown(error);
+    this.#tryLater(error);
+  }
+
+  stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#abandon?.(new NodeError('stopped', { sent: false }));
+    this.#given?.();
+    this.#retry?.cancel();
+    this.#watch?.stop();
+    this.#client.off('close', this.#onClose);
+    this.#client.off('end', this.#onClose);
+    this.#client.off('ready', this.#onReady);
+    this.#client.off('error', this.#onError);
+    return Promise.resolve();
+  }
+
+  readonly #onClose = (): void => {
+    this.#interrupted = true;
+    this.fail(this.#reason ?? new NodeError('the connection was closed'));
+  };
+
+  readonly #onReady = (): void => {
+    this.#reason = undefined;
+    if (this.#state === 'down') this.#probeNow();
+  };
+
+  readonly #onError = (error: unknown): void => {
+    this.#reason = cleanError(error, this.#settings.secrets);
+  };
+
+  async #probe(): Promise<void> {
+    this.#state = 'probing';
+    try {
+      await this.#connected();
+      // PING first: it says whether anybody answers, and costs nothing if the client keeps it for later.
+      await this.#client.ping();
+      if (!this.#is('probing')) return;
+      this.#interrupted = false;
+      await this.#owner.verify(this.#client);
+      if (this.#interrupted) throw new NodeError('the connection was closed');
+    } catch (thrown) {
+      const error = cleanError(thrown, this.#settings.secrets);
+      if (this.#is('probing')) {
+        this.#state = 'down';
+        this.#tryLater(error);
+      }
+      throw error;
+    }
+    if (!this.#is('probing')) return;
+    this.#backoff.reset();
+    this.#state = 'up';
+    this.#owner.onUp(this.#client);
+  }
+
+  /** A client without an offline queue takes no command before it is ready. */
+  async #connected(): Promise<void> {
+    const { options, status } = this.#client;
+    if (options.enableOfflineQueue !== false || status === 'ready' || status === 'end') return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#client.off('ready', done);
+        this.#client.off('end', done);
+        this.#given = undefined;
+        resolve();
+      };
+      // A stop does not wait for it.
+      this.#given = done;
+      this.#client.on('ready', done);
+      this.#client.on('end', done);
+    });
+  }
+
+  /** The state changes while a probe waits; the compiler cannot know. */
+  #is(state: string): boolean {
+    return this.#state === state;
+  }
+
+  #probeNow(): void {
+    this.#retry?.cancel();
+    this.#probe().catch((error: unknown) => {
+      if (!this.#is('stopped')) this.#owner.onRefused?.(cleanError(error));
+    });
+  }
+
+  /** @param why the last try has failed */
+  #tryLater(why: NodeError): void {
+    this.#retry?.cancel();
+    const again = (): void => {
+      if (why.consequence === 'reconnect') reconnect(this.#client);
+      this.#probeNow();
+    };
+    this.#retry = this.#settings.clock.setTimer(this.#backoff.next(), again, 'background');
+  }
+}
+
+/** A client that does not reconnect by itself would be closed by that, and is the application's to care for. */
+function reconnect(client: RedisClient): void {
+  if (client.status !== 'ready' || isCluster(client)) return;
+  if (typeof client.options.retryStrategy === 'function') client.disconnect(true);
+}

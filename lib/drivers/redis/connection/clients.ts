@@ -1,0 +1,166 @@
+import { type Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { RedisNodeOptions } from '../../url-query.js';
+import type { HostAndPort, SentinelNodeUrl, SingleNodeUrl } from './redis-url.js';
+import { type Sentinels, SentinelWatch } from './sentinel-watch.js';
+
+export type RedisClient = Redis | Cluster;
+
+/** What a Sentinel client may ask first; each step gets this share of the time to connect. */
+const DISCOVERY_STEPS = 3;
+
+const LOCAL = '127.0.0.1';
+const PORT = 6379;
+
+/** How long a socket may take to close before it is destroyed, ms: a stopped server never closes its end. */
+export const DISCONNECT_TIMEOUT = 50;
+
+/**
+ * Makes a client that connects once, when told to, and never again by itself: no retries, no resending. Who uses it
+ * makes a new one after a failure, so that nothing of a dead connection lives on.
+ */
+export function createClient(
+  url: SingleNodeUrl | SentinelNodeUrl,
+  options: RedisNodeOptions,
+  connectTimeout: number,
+  extra: RedisOptions = {},
+  purpose: 'commands' | 'messages' = 'commands',
+): Redis {
+  const common: RedisOptions = {
+    // RESP2 needs no HELLO: fewer rights for the ACL user, and any version of Redis.
+    protocol: 2,
+    disableClientInfo: true,
+    ...(url.tls && { tls: {} }),
+    ...extra,
+    ...(url.username !== undefined && { username: url.username }),
+    ...(url.password && { password: url.password.reveal() }),
+    ...(options.keepAlive !== undefined && { keepAlive: options.keepAlive }),
+    ...(options.family !== undefined && { family: options.family }),
+    ...(options.connectionName !== undefined && { connectionName: options.connectionName }),
+    // Ours covers ready clients too, and is watched without a timer per command.
+    commandTimeout: undefined,
+    connectTimeout,
+    disconnectTimeout: DISCONNECT_TIMEOUT,
+    retryStrategy: () => null,
+    lazyConnect: true,
+    // The scripts are tried on every new connection, which checks more than INFO does.
+    enableReadyCheck: false,
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    enableAutoPipelining: false,
+    stringNumbers: false,
+  };
+  const single: RedisOptions = { ...common, enableOfflineQueue: false, db: url.db || (extra.db ?? 0) };
+  if (url.topology === 'single') return new Redis({ ...single, host: url.host, port: url.port });
+  const sentinelOptions = {
+    ...(url.tls && { tls: common.tls }),
+    ...(options.sentinelUsername !== undefined && { username: options.sentinelUsername }),
+    ...(options.sentinelPassword && { password: options.sentinelPassword.reveal() }),
+  };
+  const client = new Redis({
+    ...single,
+    sentinels: url.sentinels.map(({ host, port }) => ({ host, port })),
+    name: url.masterName,
+    sentinelRetryStrategy: () => null,
+    sentinelCommandTimeout: connectTimeout / DISCOVERY_STEPS,
+    connectTimeout: connectTimeout / DISCOVERY_STEPS,
+    enableTLSForSentinelMode: url.tls,
+    ...(url.tls && { sentinelTLS: common.tls }),
+    ...(options.sentinelUsername !== undefined && { sentinelUsername: options.sentinelUsername }),
+    ...(options.sentinelPassword && { sentinelPassword: options.sentinelPassword.reveal() }),
+  });
+  if (purpose === 'messages') return client;
+  const { sentinels: addresses, masterName } = url;
+  const watch = new SentinelWatch({ addresses, masterName, options: sentinelOptions }, () =>
+    client.disconnect(),
+  );
+  // Before it asks where the master is, so that nothing is missed.
+  client.once('connecting', () => watch.start());
+  client.once('end', () => watch.stop());
+  return client;
+}
+
+/** By its own word: the application may use another copy of ioredis, whose classes are not ours. */
+export function isCluster(client: RedisClient): client is Cluster {
+  return client.isCluster;
+}
+
+/** A second connection like the caller's own client, for subscribing; ours to close. */
+export function duplicateClient(client: Redis): RedisClient {
+  return client.duplicate({
+    lazyConnect: true,
+    disconnectTimeout: DISCONNECT_TIMEOUT,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: null,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+  });
+}
+
+/** Who a Cluster client knows, or was told of. */
+export function seedsOf(client: Cluster): HostAndPort[] {
+  const known = client.nodes().map(({ options: { host = '', port = 0 } }) => ({ host, port }));
+  const seeds: unknown = client['startupNodes'];
+  return [...known, ...(Array.isArray(seeds) ? seeds.flatMap(seedOf) : [])];
+}
+
+/** As ioredis reads it: a port, a URL, or host and port. */
+function seedOf(seed: unknown): HostAndPort[] {
+  if (typeof seed === 'number') return [{ host: LOCAL, port: seed }];
+  if (typeof seed === 'string') {
+    if (/^\d+$/.test(seed)) return [{ host: LOCAL, port: Number(seed) }];
+    const { hostname, port } = new URL(seed.includes('://') ? seed : `redis://${seed}`);
+    return [{ host: hostname, port: Number(port) || PORT }];
+  }
+  if (typeof seed !== 'object' || seed === null) return [];
+  const { host, port } = seed as { host?: unknown; port?: unknown };
+  return [{ host: typeof host === 'string' ? host : LOCAL, port: Number(port) || PORT }];
+}
+
+/** A connection to one server of a Cluster as that client would make it; ours to close. */
+export function serverClient(client: Cluster, told: HostAndPort, extra: RedisOptions): Redis {
+  const { natMap, redisOptions, keyPrefix } = client.options;
+  const id = `${told.host}:${told.port}`;
+  const { host, port } = (typeof natMap === 'function' ? natMap(id) : natMap?.[id]) ?? told;
+  const known = client.nodes().find(({ options }) => options.host === host && options.port === port);
+  return new Redis({
+    ...redisOptions,
+    ...known?.options,
+    keyPrefix,
+    host,
+    port,
+    db: 0,
+    readOnly: false,
+    protocol: 2,
+    commandTimeout: undefined,
+    disconnectTimeout: DISCONNECT_TIMEOUT,
+    retryStrategy: () => null,
+    reconnectOnError: null,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    enableAutoPipelining: false,
+    stringNumbers: false,
+    ...extra,
+  });
+}
+
+/** The sentinels of the application's client, unless it listens to them by itself. */
+export function sentinelsOf(client: RedisClient): Sentinels | undefined {
+  if (isCluster(client)) return undefined;
+  const { sentinels, name, failoverDetector, sentinelUsername, sentinelPassword, sentinelTLS } =
+    client.options;
+  if (!sentinels || !name || failoverDetector) return undefined;
+  return {
+    addresses: sentinels,
+    masterName: name,
+    options: {
+      ...(sentinelTLS && { tls: sentinelTLS }),
+      ...(sentinelUsername && { username: sentinelUsername }),
+      ...(sentinelPassword && { password: sentinelPassword }),
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { FailureKind } from '../node/failures.js';
+import { cleanError, NodeError } from '../node/node-error.js';
+
+/** What ioredis says when every sentinel or seed failed, each for a reason of its own. */
+const GENERAL: readonly FailureKind[] = ['no-sentinel-answers', 'no-seed-answers'];
+
+/** Collects from the events of one client why it does not connect. */
+export class ConnectFailure {
+  readonly #secrets: readonly string[];
+  #tls: boolean | undefined;
+  #told: NodeError | undefined;
+  #detail: NodeError | undefined;
+
+  /** @param tls whether the connection speaks TLS; undefined when that is right for certain */
+  constructor(secrets: readonly string[], tls: boolean | undefined) {
+    this.#secrets = secrets;
+    this.#tls = tls;
+  }
+
+  readonly told = (error: unknown): void => {
+    this.#told = cleanError(error, this.#secrets);
+  };
+
+  /** What a single sentinel or seed said. */
+  readonly detail = (error: unknown): void => {
+    this.#detail = cleanError(error, this.#secrets);
+  };
+
+  /** Throws what ioredis told and went on in spite of: without this, a refused SELECT means database 0. */
+  check(): void {
+    if (this.#told?.answered) throw this.#told;
+  }
+
+  /** The node has answered: whatever ends the connection, it is not a matter of TLS. */
+  proven(): void {
+    this.#tls = undefined;
+  }
+
+  silence(ms: number): NodeError {
+    const doubt = this.#tls === true ? '; if this is a plain port, use redis:// instead of rediss://' : '';
+    return this.#best() ?? new NodeError(`no answer within ${ms} ms${doubt}`, { code: 'ETIMEDOUT' });
+  }
+
+  ending(): NodeError {
+    const best = this.#best();
+    if (best && best.code !== 'ECONNRESET' && best.code !== 'EPIPE') return best;
+    const doubt = this.#tls === false ? '; if this is a TLS port, use rediss:// instead of redis://' : '';
+    return new NodeError(`the connection was closed${doubt}`, { code: best?.code });
+  }
+
+  failure(error: unknown): NodeError {
+    const failure = cleanError(error, this.#secrets);
+    return failure.answered ? failure : this.ending();
+  }
+
+  #best(): NodeError | undefined {
+    const told = this.#told;
+    const detail = this.#detail?.message.startsWith('Connection is closed') ? undefined : this.#detail;
+    return told && detail && GENERAL.includes(told.kind) ? detail : (told ?? detail);
+  }
+}

@@ -1,0 +1,198 @@
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import type { DriverContext } from '../../driver.js';
+import type { RedisNodeOptions } from '../../url-query.js';
+import { BorrowedConnection } from './borrowed-connection.js';
+import {
+  createClient,
+  duplicateClient,
+  isCluster,
+  type RedisClient,
+  seedsOf,
+  serverClient,
+} from './clients.js';
+import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
+import { asksFor, withCredentials } from './credentials.js';
+import { OwnConnection } from './own-connection.js';
+import type { RedisDriverSettings, RedisSource } from '../redis.settings.js';
+import {
+  formatHost,
+  type HostAndPort,
+  nodeName,
+  type SentinelNodeUrl,
+  type SingleNodeUrl,
+} from './redis-url.js';
+
+const CONNECT_TIMEOUT = 3000;
+const SHORTEST_COMMAND_TIMEOUT = 50;
+const LONGEST_COMMAND_TIMEOUT = 1000;
+
+/** How to reach one node, whoever its connections belong to. */
+export type NodePlan = ServerPlan | ClusterPlan;
+
+interface CommonPlan {
+  readonly name: string;
+  /** What must not be in any message. */
+  readonly secrets: readonly string[];
+  readonly commandTimeout: number;
+}
+
+/** Of one server at a time. */
+export interface ServerPlan extends CommonPlan {
+  /** A server for itself, the master that sentinels name, or one of the servers of a Cluster. */
+  readonly topology: 'single' | 'sentinel' | 'shard';
+  /** Of a server of a Cluster. */
+  readonly address?: HostAndPort;
+  /** The connection for commands. */
+  readonly connect: (owner: ConnectionOwner) => Connection;
+  /** The connection for subscriptions; always ours. */
+  readonly subscribe: (owner: ConnectionOwner) => Connection;
+}
+
+export interface ClusterPlan extends CommonPlan {
+  readonly topology: 'cluster';
+  /** Who may know the servers of the Cluster. */
+  readonly seeds: () => readonly HostAndPort[];
+  /** What the client puts before each key. */
+  readonly keyPrefix: string;
+  readonly serverAt: (address: HostAndPort) => ServerPlan;
+}
+
+export function nodePlans(
+  source: RedisSource,
+  settings: RedisDriverSettings,
+  context: DriverContext,
+): readonly NodePlan[] {
+  if ('plans' in source) return source.plans;
+  const given: RedisNodeOptions = 'nodes' in source ? source : {};
+  const { redisOptions } = settings;
+  const usual = Math.min(LONGEST_COMMAND_TIMEOUT, Math.floor(settings.ttl / 5));
+  const commandTimeout =
+    given.commandTimeout ??
+    settings.commandTimeout ??
+    redisOptions?.commandTimeout ??
+    Math.max(SHORTEST_COMMAND_TIMEOUT, usual);
+  const connectTimeout = given.connectTimeout ?? redisOptions?.connectTimeout ?? CONNECT_TIMEOUT;
+  const { clock, random } = context;
+
+  if (!('nodes' in source)) {
+    return source.map((client, index) => {
+      if (isCluster(client)) return borrowedCluster(client, commandTimeout, connectTimeout, context);
+      const options: ConnectionSettings = { connectTimeout, clock, random, secrets: [] };
+      return {
+        name: clientName(client, index),
+        secrets: options.secrets,
+        commandTimeout,
+        topology: topologyOf(client),
+        connect: (owner) => new BorrowedConnection(client, owner, options),
+        subscribe: (owner) => new OwnConnection(() => duplicateClient(client), owner, options),
+      };
+    });
+  }
+  return source.nodes.map((url) => {
+    const passwords = [
+      url.password?.reveal(),
+      source.sentinelPassword?.reveal(),
+      redisOptions?.password,
+      redisOptions?.sentinelPassword,
+    ].filter((each): each is string => typeof each === 'string' && each !== '');
+    const options: ConnectionSettings = { connectTimeout, clock, random, tls: url.tls, secrets: passwords };
+    const name = nodeName(url);
+    const keepOut = (secret: string): void => {
+      if (!passwords.includes(secret)) passwords.push(secret);
+    };
+    /** With the user and password of this moment, where they are asked for. */
+    const make = (
+      to: SingleNodeUrl | SentinelNodeUrl,
+      extra: RedisOptions = {},
+      purpose: 'commands' | 'messages' = 'commands',
+    ): RedisClient | Promise<RedisClient> => {
+      if (!redisOptions || !asksFor(redisOptions))
+        return createClient(
+          to,
+          source,
+          connectTimeout,
+          { ...(redisOptions as RedisOptions), ...extra },
+          purpose,
+        );
+      return withCredentials(to, redisOptions, keepOut).then((now) =>
+        createClient(now.url, source, connectTimeout, { ...now.options, ...extra }, purpose),
+      );
+    };
+    if (url.topology === 'cluster') {
+      const { tls, username, password } = url;
+      const create = (address: HostAndPort, extra: RedisOptions): RedisClient | Promise<RedisClient> =>
+        make({ topology: 'single', tls, username, password, ...address, db: 0 }, { db: 0, ...extra });
+      return {
+        name,
+        secrets: passwords,
+        commandTimeout,
+        topology: 'cluster',
+        seeds: () => url.seeds,
+        keyPrefix: redisOptions?.keyPrefix ?? '',
+        serverAt: (address) =>
+          shardPlan(address, { name, secrets: passwords, commandTimeout }, options, create),
+      };
+    }
+    return {
+      name,
+      secrets: options.secrets,
+      commandTimeout,
+      topology: url.topology,
+      connect: (owner) => new OwnConnection(() => make(url), owner, options),
+      subscribe: (owner) => new OwnConnection(() => make(url, {}, 'messages'), owner, options),
+    };
+  });
+}
+
+/** A server of a Cluster. The scripts take the names of channels as they are, so nothing is put before those. */
+function shardPlan(
+  address: HostAndPort,
+  cluster: CommonPlan,
+  options: ConnectionSettings,
+  create: (address: HostAndPort, extra: RedisOptions) => RedisClient | Promise<RedisClient>,
+): ServerPlan {
+  return {
+    ...cluster,
+    name: `${formatHost(address)} of ${cluster.name}`,
+    topology: 'shard',
+    address,
+    connect: (owner) => new OwnConnection(() => create(address, {}), owner, options),
+    subscribe: (owner) => new OwnConnection(() => create(address, { keyPrefix: '' }), owner, options),
+  };
+}
+
+/**
+ * Of a ready Cluster client its addresses and options are used, for a connection to each server that is ours: the client itself
+ * sends a command on or again as it sees fit, and keeps what a server that hangs has not answered.
+ */
+function borrowedCluster(
+  client: Cluster,
+  commandTimeout: number,
+  connectTimeout: number,
+  { clock, random }: DriverContext,
+): ClusterPlan {
+  const { redisOptions, keyPrefix = '' } = client.options;
+  const secrets = redisOptions?.password ? [redisOptions.password] : [];
+  const options: ConnectionSettings = { connectTimeout, clock, random, secrets };
+  const common = { name: 'cluster', secrets, commandTimeout };
+  const create = (address: HostAndPort, extra: RedisOptions): RedisClient =>
+    serverClient(client, address, { connectTimeout, ...extra });
+  return {
+    ...common,
+    topology: 'cluster',
+    seeds: () => seedsOf(client),
+    keyPrefix,
+    serverAt: (address) => shardPlan(address, common, options, create),
+  };
+}
+
+function topologyOf(client: Redis): ServerPlan['topology'] {
+  return client.options.sentinels ? 'sentinel' : 'single';
+}
+
+/** Only the address is read of the application's client, whose options hold its password. */
+function clientName({ options }: Redis, index: number): string {
+  if (options.sentinels) return `sentinel ${options.name}`;
+  if (options.path) return options.path;
+  return options.host ? `${options.host}:${options.port}` : `client ${index + 1}`;
+}

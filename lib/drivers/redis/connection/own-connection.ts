@@ -1,0 +1,161 @@
+import type { Timer } from '../../../common/clock.js';
+import { outsideCalls } from '../../../common/own-context.js';
+import { Backoff } from './backoff.js';
+import { DISCONNECT_TIMEOUT, type RedisClient } from './clients.js';
+import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
+import { cleanError, NodeError } from '../node/node-error.js';
+import { ConnectFailure } from './connect-failure.js';
+
+/** A connection that is ours: every try makes a new client, and a client that failed once is thrown away. */
+export class OwnConnection implements Connection {
+  readonly #create: () => RedisClient | Promise<RedisClient>;
+  readonly #owner: ConnectionOwner;
+  readonly #settings: ConnectionSettings;
+  readonly #backoff: Backoff;
+  /** Clients whose sockets are not closed yet. */
+  readonly #closing = new Set<Promise<void>>();
+  #live: RedisClient | undefined;
+  /** Ends the try that is under way. */
+  #abandon: ((error: NodeError) => void) | undefined;
+  #retry: Timer | undefined;
+  #stopped = false;
+  /** It has worked once, so the URL is right. */
+  #proven = false;
+
+  constructor(
+    create: () => RedisClient | Promise<RedisClient>,
+    owner: ConnectionOwner,
+    settings: ConnectionSettings,
+  ) {
+    this.#create = create;
+    this.#owner = owner;
+    this.#settings = settings;
+    this.#backoff = new Backoff(settings.random);
+  }
+
+  async start(): Promise<void> {
+    // The first call that waits opens a connection for all that come after it.
+    const made = outsideCalls(this.#create);
+    const client = made instanceof Promise ? await this.#madeInTime(made) : made;
+    try {
+      await this.#connect(client);
+    } catch (error) {
+      this.#discard(client);
+      this.#retryLater();
+      throw error;
+    }
+    if (this.#stopped) {
+      this.#discard(client);
+      throw new NodeError('stopped', { sent: false });
+    }
+    this.#backoff.reset();
+    this.#live = client;
+    this.#owner.onUp(client);
+  }
+
+  /** The application is asked for the password, and may take as long as connecting. */
+  async #madeInTime(made: Promise<RedisClient>): Promise<RedisClient> {
+    const { clock, connectTimeout, secrets } = this.#settings;
+    let watchdog: Timer | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      this.#abandon = reject;
+      const error = new NodeError(
+        `redis.password or redis.username gave nothing within ${connectTimeout} ms`,
+        {
+          sent: false,
+        },
+      );
+      watchdog = clock.setTimer(connectTimeout, () => reject(error));
+    });
+    try {
+      return await Promise.race([made, late]);
+    } catch (error) {
+      this.#retryLater();
+      throw cleanError(error, secrets);
+    } finally {
+      watchdog?.cancel();
+    }
+  }
+
+  fail(error: NodeError): void {
+    const client = this.#live;
+    if (!client) return;
+    this.#live = undefined;
+    this.#discard(client);
+    this.#owner.onDown(error);
+    this.#retryLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    this.#abandon?.(new NodeError('stopped', { sent: false }));
+    if (this.#live) this.#discard(this.#live);
+    this.#live = undefined;
+    await Promise.all(this.#closing);
+  }
+
+  /** Connects and verifies, in bounded time: a stopped server accepts connections and never answers. */
+  #connect(client: RedisClient): Promise<void> {
+    const { clock, connectTimeout, secrets, tls } = this.#settings;
+    return new Promise<void>((resolve, reject) => {
+      const reasons = new ConnectFailure(secrets, this.#proven ? undefined : tls);
+      const settle = (error?: NodeError): void => {
+        watchdog.cancel();
+        if (this.#abandon === settle) this.#abandon = undefined;
+        if (error) reject(error);
+        else resolve();
+      };
+      const watchdog = clock.setTimer(connectTimeout, () => settle(reasons.silence(connectTimeout)));
+      this.#abandon = settle;
+      // ioredis tells the reason in events, and then rejects with 'Connection is closed.' alone.
+      client.on('error', reasons.told);
+      client.on('sentinelError', reasons.detail);
+      client.on('node error', reasons.detail);
+      client.once('end', () => {
+        const error = reasons.ending();
+        settle(error);
+        if (this.#live === client) this.fail(error);
+      });
+      outsideCalls(() => client.connect())
+        .then(() => {
+          reasons.check();
+          return this.#owner.verify(client);
+        })
+        .then(
+          () => {
+            this.#proven = true;
+            reasons.proven();
+            settle();
+          },
+          (error: unknown) => settle(reasons.failure(error)),
+        );
+    });
+  }
+
+  #discard(client: RedisClient): void {
+    if (client.status === 'end') return;
+    const closed = new Promise<void>((resolve) => {
+      const giveUp = this.#settings.clock.setTimer(4 * DISCONNECT_TIMEOUT, resolve);
+      client.once('end', () => {
+        giveUp.cancel();
+        resolve();
+      });
+    }).then(() => void this.#closing.delete(closed));
+    this.#closing.add(closed);
+    client.disconnect();
+  }
+
+  #retryLater(): void {
+    if (this.#stopped) return;
+    this.#retry?.cancel();
+    this.#retry = this.#settings.clock.setTimer(
+      this.#backoff.next(),
+      () => {
+        if (!this.#stopped)
+          this.start().catch((error: unknown) => this.#owner.onRefused?.(cleanError(error)));
+      },
+      'background',
+    );
+  }
+}

@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../../common/clock.js';
+import { NodeError } from './node-error.js';
+import { listOf, oddAnswer, oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
+import { SYNC, LOOK } from '../scripts/scripts.js';
+
+/** How long a record outlives the last client, ms, or three of the longest leases; by then nobody has a lease. */
+const RECORD_TTL = 86_400_000;
+
+/** Where every node keeps its record; one per database. Those of the scopes have the scope behind it. */
+export const NODE_RECORD = 'coordination:node';
+
+/** Which scopes have been heard of, other than that of all keys. */
+const SCOPES = 'coordination:nodes';
+
+/** How much of the time is counted for which a list is known to be recorded: clocks of bounded rate. */
+const CERTAIN = 0.98;
+
+export interface NodeEpochSettings {
+  readonly clock: Clock;
+  /** Stands for our list of nodes; see {@link listOfNodes}. */
+  readonly list: string;
+  /** With what the keys of our locks begin; '' when nobody knows. */
+  readonly scope: string;
+  /** The longest lease that this client has asked for or may ask for, ms. */
+  readonly longestTtl: () => number;
+  /** What this client sits out whatever others have told the node, ms. */
+  readonly ownTtl: number;
+  /** The node has been declared to keep every write. */
+  readonly persistent: boolean;
+  /** Whether what the node may have forgotten is sat out. */
+  readonly quarantine: boolean;
+  /** Told once for each time that it has to wait, ms, for leases of up to `longest` ms. */
+  readonly onWait: (ms: number, longest: number) => void;
+}
+
+/** A record that was read. */
+interface Read {
+  readonly text: string;
+  readonly run: string;
+  /** ms of the node's time. */
+  readonly born: number;
+  readonly longest: number;
+  readonly toSitOut: number;
+  readonly made: number;
+}
+
+/** As EVAL, or EVALSHA, takes it. */
+export type RunScript = (
+  how: 'eval' | 'evalsha',
+  script: string,
+  keys: readonly string[],
+  args: readonly string[],
+) => Promise<unknown>;
+
+/** The node belongs to another list of nodes, so that nobody may be granted anything by ours. */
+export class OtherListError extends NodeError {
+  constructor(message: string) {
+    super(message, { answered: true });
+  }
+}
+
+/**
+ * What one node says about itself: since when it remembers every lease, and which list of nodes it belongs to. The
+ * node decides whether it grants anything; this only keeps what an acquisition must find there, and tells the node what we have
+ * known of it before.
+ */
+export class NodeEpoch {
+  readonly #settings: NodeEpochSettings;
+  readonly key: string;
+  #read: Read | undefined;
+  /** From when the node grants, on our monotonic clock, ms. */
+  #from = Infinity;
+  /** When the node was born, on our monotonic clock, ms, and how old it was when that was read, at least. */
+  #bornAt = Infinity;
+  #age = 0;
+  /** Until when the node cannot belong to another list, on our monotonic clock, ms. */
+  listIsSureUntil = -Infinity;
+
+  constructor(settings: NodeEpochSettings) {
+    this.#settings = settings;
+    this.key = settings.scope === '' ? NODE_RECORD : `${NODE_RECORD}:${settings.scope}`;
+  }
+
+  /** The longest lease that the node knows of, ms. */
+  get longest(): number {
+    return this.#read?.longest ?? 0;
+  }
+
+  /**
+   * What an acquisition must find; undefined as long as the node grants nothing, or does not know of a lease as long
+   * as ours may be.
+   */
+  get text(): string | undefined {
+    const read = this.#read;
+    return this.#from <= 0 && read && read.longest >= this.#settings.longestTtl() ? read.text : undefined;
+  }
+
+  /** How long the node still refuses to grant, ms; asking it again earlier tells nothing new. */
+  get wait(): number {
+    return this.#from === Infinity ? 0 : Math.max(0, this.#from - this.#settings.clock.monotonic());
+  }
+
+  /** How long it is still too young for a lease of so many ms, ms. */
+  waitFor(ttl: number): number {
+    if (ttl <= this.#age || !this.#settings.quarantine) return 0;
+    return Math.max(0, this.#bornAt + ttl - this.#settings.clock.monotonic());
+  }
+
+  /** The node's record is not what it was. */
+  forget(): void {
+    this.#from = Infinity;
+  }
+
+  /**
+   * Whether the node would take us, without telling it anything.
+   * @throws OtherListError
+   */
+  async look(run: RunScript): Promise<void> {
+    this.#check(await run('eval', LOOK.text, this.#keys, this.#args('', '1')));
+  }
+
+  /**
+   * Reads the record, and writes it where something has changed.
+   *
+   * @returns the node's time, µs
+   * @throws OtherListError
+   */
+  async sync(run: RunScript): Promise<number> {
+    const { clock, ownTtl, quarantine, onWait } = this.#settings;
+    const sentAt = clock.monotonic();
+    const reply = this.#check(
+      await run('evalsha', SYNC.sha, this.#keys, this.#args('', '')).catch((error: unknown) => {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        // Nobody has used it since its server was started.
+        return run('eval', SYNC.text, this.#keys, this.#args('1', ''));
+      }),
+    );
+    const read = readOf(reply[2]);
+    const now = reply[1];
+    this.#age = now / 1000 - read.born;
+    const at = clock.monotonic();
+    this.#bornAt = at - this.#age;
+    this.listIsSureUntil = sentAt + CERTAIN * read.longest;
+    const longest = Math.max(read.toSitOut, ownTtl);
+    const wait = quarantine ? longest - this.#age : 0;
+    const before = this.#read;
+    const news = read.run !== before?.run || read.born !== before.born || read.toSitOut > before.toSitOut;
+    this.#read = read;
+    this.#from = wait > 0 ? at + wait : 0;
+    if (wait > 0 && news) onWait(wait, longest);
+    return now;
+  }
+
+  get #keys(): readonly string[] {
+    return [NODE_RECORD, this.key, SCOPES];
+  }
+
+  #args(first: string, look: string): readonly string[] {
+    const { list, scope, longestTtl, persistent } = this.#settings;
+    const longest = String(Math.ceil(longestTtl()));
+    const { run = '', made = 0, longest: known = 0, toSitOut = 0 } = this.#read ?? {};
+    // What it had to sit out may not be over.
+    const evidence = String(Math.ceil(this.#age < toSitOut ? Math.max(known, toSitOut) : known));
+    const kept = persistent ? '1' : '';
+    return [list, longest, kept, String(RECORD_TTL), scope, run, String(made), evidence, first, look];
+  }
+
+  #check(reply: unknown): readonly [status: number, now: number, text: string] {
+    const [first, second, third, scope] = listOf(reply, 3);
+    const [status, now, text] = [oneOf(first, 0, 1), positiveNumber(second), textOf(third)];
+    if (status === 1) return [status, now, text];
+    const { list, scope: ours } = this.#settings;
+    this.forget();
+    const theirs =
+      scope === ours
+        ? 'give every replica the same nodes, written in the same way, or one nodeList; after a change, stop all replicas for two ttls'
+        : `it is used with the prefix ${JSON.stringify(scope)}, ours is ${JSON.stringify(ours)}, and their locks can be the same where one prefix begins with the other, or where lockKey makes the keys: give each application a prefix of its own, or the same nodes`;
+    throw new OtherListError(
+      `belongs to another list of nodes (its mark is ${text}, ours is ${list}): ${theirs}`,
+    );
+  }
+}
+
+function readOf(text: string): Read {
+  const [run = '', , ...rest] = text.split(' ');
+  const [born, longest, toSitOut, made] = rest.map(wholeNumber);
+  if (born === undefined || longest === undefined || toSitOut === undefined || made === undefined)
+    throw oddAnswer(text);
+  return { text, run, born, longest, toSitOut, made };
+}
+
+/**
+ * A short mark for a list of nodes. Two lists with different marks can have quorums without a common node, so that
+ * both grant the same lock; any two lists of this one node agree.
+ *
+ * @param name names the list where its nodes are reached under different addresses
+ */
+export function listOfNodes(names: readonly string[], name = ''): string {
+  if (names.length === 1) return '1';
+  const text = name === '' ? names.toSorted().join(' ') : `list ${name}`;
+  return `${names.length}-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+}

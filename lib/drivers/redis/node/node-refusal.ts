@@ -1,0 +1,82 @@
+import type { Clock, Timer } from '../../../common/clock.js';
+import { Backoff } from '../connection/backoff.js';
+import type { RedisClient } from '../connection/clients.js';
+import { cleanError, type NodeError } from './node-error.js';
+
+export interface NodeRefusalSettings {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly secrets: readonly string[];
+}
+
+/**
+ * A server that is there and refuses for a while: it is full, cannot save, lacks replicas, or takes rights away.
+ *
+ *     well ──suspect──▶ (examined) ──fails──▶ ill ──examined again and again──▶ well
+ *
+ * It is judged by what an examination finds, not by one refusal: that may be a matter of one key.
+ */
+export class NodeRefusal {
+  /** Why nothing new may be asked of the server; undefined when it is well. */
+  reason: NodeError | undefined;
+  #backoff: Backoff;
+  #examined: RedisClient | undefined;
+  #timer: Timer | undefined;
+
+  /**
+   * @param examine rejects when the server still refuses
+   * @param onChange told when it becomes ill or well; not of `begin` and `end`
+   */
+  constructor(
+    private readonly settings: NodeRefusalSettings,
+    private readonly examine: (client: RedisClient) => Promise<void>,
+    private readonly onChange: () => void,
+  ) {
+    this.#backoff = new Backoff(settings.random);
+  }
+
+  /** Something was refused over this connection: looks whether the server is ill. One look at a time. */
+  suspect(client: RedisClient): void {
+    if (this.#examined === undefined && this.#timer === undefined) void this.#look(client);
+  }
+
+  /** The server is ill, as its owner found out by itself. */
+  begin(client: RedisClient, error: NodeError): void {
+    this.reason = error.asReason(false);
+    this.#lookLater(client);
+  }
+
+  /** The connection is over, and all that is known of the server with it. */
+  end(): void {
+    this.reason = undefined;
+    this.#examined = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#backoff.reset();
+  }
+
+  async #look(client: RedisClient): Promise<void> {
+    this.#timer = undefined;
+    this.#examined = client;
+    const error = await this.examine(client).then(
+      () => undefined,
+      (thrown: unknown) => cleanError(thrown, this.settings.secrets),
+    );
+    // The connection was given up meanwhile.
+    if (this.#examined !== client) return;
+    this.#examined = undefined;
+    const was = this.reason;
+    this.reason = error?.asReason(false);
+    if (error) this.#lookLater(client);
+    else this.#backoff.reset();
+    if ((was === undefined) !== (error === undefined)) this.onChange();
+  }
+
+  #lookLater(client: RedisClient): void {
+    this.#timer = this.settings.clock.setTimer(
+      this.#backoff.next(),
+      () => void this.#look(client),
+      'background',
+    );
+  }
+}

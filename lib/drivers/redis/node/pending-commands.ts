@@ -1,0 +1,328 @@
+import { type Clock, type Moment, momentOf, type Timer } from '../../../common/clock.js';
+import type { RedisClient } from '../connection/clients.js';
+import type { NodeError } from './node-error.js';
+
+/**
+ * From how many commands without an answer the next ones wait for the end of this turn of the event loop, and go out together:
+ * fewer belong to one lock, of which a quorum has answered.
+ */
+const FEW = 4;
+
+/**
+ * The most commands that are under way at once. It keeps a server busy for some ten round trips on one machine. Beyond it they
+ * only grow old in buffers.
+ */
+export const WINDOW = 1000;
+
+/** As many are under way at a server that is very slow. */
+const SMALLEST_WINDOW = 50;
+
+/** How much the window grows again with each time that something is sent. */
+const GROWTH = 10;
+
+/** What holds the leases alive may go past a full window, and has a bound of its own. */
+const WINDOW_OF_UPKEEP = 2 * WINDOW;
+
+/**
+ * The window is made smaller when a command is under way for longer than this share of a time-out: what a server does later
+ * than a time-out after it was sent is done in vain.
+ */
+const LONGEST_UNDER_WAY = 1 / 4;
+
+/** A time-out is watched in so many steps. */
+const STEPS = 8;
+
+/** After so many time-outs a command counts as lost, although the server has answered later ones. */
+const MOST_TIMEOUTS = 4;
+
+/** How often those are looked for that wait in vain, ms. */
+const BETWEEN_DROPS = 50;
+
+/** Which command goes out first where several wait: the lowest. */
+export const Rank = { upkeep: 0, release: 1, acquisition: 2 } as const;
+export type Rank = (typeof Rank)[keyof typeof Rank];
+
+/** Kept, as tests of an application may put clocks of theirs in its place that stand still. */
+const nextTick = process.nextTick.bind(process);
+
+/** One command to a node, and what becomes of it; sent once. */
+export abstract class Exchange {
+  /** When it was sent, on the monotonic clock, ms. */
+  sentAt = 0;
+  /** The same on both clocks, where it had to wait until it was sent. */
+  departure?: Moment;
+  settled = false;
+  /** The one after it in its chain. */
+  next?: Exchange;
+
+  abstract readonly rank: Rank;
+  abstract send(client: RedisClient): Promise<unknown>;
+  abstract onReply(reply: unknown): void;
+  abstract onError(error: NodeError): void;
+
+  /** Why nobody wants it any more, while it still waits to be sent. */
+  get unwanted(): NodeError | undefined {
+    return undefined;
+  }
+}
+
+/** Exchanges in the order in which they came; costs no memory of its own. */
+class Chain {
+  first?: Exchange;
+  #last?: Exchange;
+
+  push(exchange: Exchange): void {
+    if (this.#last) this.#last.next = exchange;
+    else this.first = exchange;
+    this.#last = exchange;
+  }
+
+  shift(): Exchange | undefined {
+    const { first } = this;
+    if (!first) return undefined;
+    this.first = first.next;
+    if (!this.first) this.#last = undefined;
+    first.next = undefined;
+    return first;
+  }
+
+  /** Whether that is true of one. */
+  some(isMeant: (exchange: Exchange) => boolean): boolean {
+    for (let each = this.first; each; each = each.next) if (isMeant(each)) return true;
+    return false;
+  }
+
+  /** Takes out those of which that is true, at most so many. */
+  takeOut(isMeant: (exchange: Exchange) => boolean, most = Infinity): Exchange[] {
+    const out: Exchange[] = [];
+    let next = this.first;
+    this.first = undefined;
+    this.#last = undefined;
+    while (next) {
+      const exchange = next;
+      next = exchange.next;
+      exchange.next = undefined;
+      if (out.length < most && isMeant(exchange)) out.push(exchange);
+      else this.push(exchange);
+    }
+    return out;
+  }
+}
+
+const all = (): boolean => true;
+
+export interface PendingSettings {
+  readonly clock: Clock;
+  /** How long a server may be silent while commands are under way, ms. */
+  readonly timeout: number;
+  /** Sends a command, which is under way from then on. */
+  readonly send: (exchange: Exchange) => void;
+  /** Calls `sendAll`, whose commands should go out in one write; does not when nothing can be sent. */
+  readonly together: (sendAll: () => void) => void;
+  /** The server does not answer. */
+  readonly onTimeout: () => void;
+}
+
+/**
+ * The commands to one server that it has not answered yet: those under way, and those that wait until they may be sent, because
+ * the window is full.
+ *
+ * A server that answers is well, however many commands it has to answer. So its silence is judged, and not the age of a
+ * command. One timer watches it, so that a command costs no timer.
+ */
+export class PendingCommands {
+  readonly #settings: PendingSettings;
+  /** In the order in which they were sent; answered ones leave with those before them. */
+  readonly #sent = new Chain();
+  /** By their rank. */
+  readonly #waiting = [new Chain(), new Chain(), new Chain()] as const;
+  #underWay = 0;
+  #queued = 0;
+  /** How many may be under way. */
+  #window = WINDOW;
+  /** When it was made smaller, on the monotonic clock, ms. */
+  #shrunk = -Infinity;
+  #dispatching = false;
+  #timer: Timer | undefined;
+  /** When the timer is due, on the monotonic clock, ms. */
+  #due = 0;
+  /** Whether the server has answered since the last look. */
+  #heard = false;
+  /** Since when the server has been silent, on the monotonic clock, ms. */
+  #silentSince = 0;
+  /** The oldest, when a later one was answered before it. */
+  #overtaken: Exchange | undefined;
+  /** When those that wait in vain were looked for, on the monotonic clock, ms. */
+  #dropped = 0;
+
+  constructor(settings: PendingSettings) {
+    this.#settings = settings;
+  }
+
+  /** How many answers are still to come. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** How many wait to be sent. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Sends a command, at once or when there is room for it. */
+  submit(exchange: Exchange): void {
+    if (this.#underWay < FEW && this.#queued === 0) {
+      // Its caller may have gone while a node was connected or synced for it.
+      const { unwanted } = exchange;
+      if (unwanted) return this.#giveUp(exchange, unwanted);
+      exchange.sentAt = this.#settings.clock.monotonic();
+      this.#send(exchange);
+      return;
+    }
+    this.#waiting[exchange.rank].push(exchange);
+    this.#queued += 1;
+    this.#dispatchSoon();
+  }
+
+  /** False when the command was given up before. */
+  settle(exchange: Exchange): boolean {
+    if (exchange.settled) return false;
+    exchange.settled = true;
+    this.#heard = true;
+    this.#underWay -= 1;
+    // A server answers in the order of the commands, so this is nearly always the oldest.
+    if (exchange !== this.#sent.first) this.#overtaken = this.#sent.first;
+    while (this.#sent.first?.settled) this.#sent.shift();
+    if (this.#queued > 0) this.#dispatchSoon();
+    return true;
+  }
+
+  /**
+   * Gives all of them up.
+   * @param unsent what those are told that were never sent
+   */
+  rejectAll(error: NodeError, unsent: NodeError): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    // Who is told may send another one, which is not meant.
+    const sent = this.#sent.takeOut(all);
+    const waiting = this.#waiting.flatMap((chain) => chain.takeOut(all));
+    this.#underWay = 0;
+    this.#queued = 0;
+    for (const exchange of sent) this.#giveUp(exchange, error);
+    for (const exchange of waiting) this.#giveUp(exchange, unsent);
+  }
+
+  #giveUp(exchange: Exchange, error: NodeError): void {
+    if (exchange.settled) return;
+    exchange.settled = true;
+    exchange.onError(error);
+  }
+
+  #send(exchange: Exchange): void {
+    this.#sent.push(exchange);
+    this.#underWay += 1;
+    if (!this.#timer) {
+      this.#heard = false;
+      this.#silentSince = exchange.sentAt;
+      this.#arm(exchange.sentAt);
+    }
+    this.#settings.send(exchange);
+  }
+
+  #dispatchSoon(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    nextTick(() => {
+      this.#dispatching = false;
+      if (this.#queued > 0) this.#settings.together(() => this.#dispatch());
+    });
+  }
+
+  #dispatch(): void {
+    const departure = momentOf(this.#settings.clock);
+    this.#fitWindow(departure.monotonic);
+    for (let next = this.#next(); next; next = this.#next()) {
+      const { unwanted } = next;
+      if (unwanted) this.#giveUp(next, unwanted);
+      else {
+        next.sentAt = departure.monotonic;
+        next.departure = departure;
+        this.#send(next);
+      }
+    }
+  }
+
+  #fitWindow(now: number): void {
+    const { first } = this.#sent;
+    if (!first || now - first.sentAt <= LONGEST_UNDER_WAY * this.#settings.timeout) {
+      this.#window = Math.min(WINDOW, this.#window + GROWTH);
+    } else if (first.sentAt > this.#shrunk) {
+      this.#shrunk = now;
+      this.#window = Math.max(SMALLEST_WINDOW, Math.floor(this.#window / 2));
+    }
+  }
+
+  /** The next one that may be sent. */
+  #next(): Exchange | undefined {
+    const upkeep = this.#waiting[Rank.upkeep];
+    const releases = this.#waiting[Rank.release];
+    const acquisitions = this.#waiting[Rank.acquisition];
+    const { first } = upkeep;
+    let from: Chain | undefined;
+    if (first) from = this.#underWay < WINDOW_OF_UPKEEP ? upkeep : undefined;
+    else if (this.#underWay < this.#window) from = releases.first ? releases : acquisitions;
+    const exchange = from?.shift();
+    if (exchange) this.#queued -= 1;
+    return exchange;
+  }
+
+  #arm(now: number): void {
+    const { clock, timeout } = this.#settings;
+    const ms = Math.max(0, Math.min(timeout / STEPS, this.#silentSince + timeout - now));
+    this.#due = now + ms;
+    this.#timer = clock.setTimer(ms, () => this.#look(), 'background');
+  }
+
+  #look(): void {
+    const oldest = this.#sent.first;
+    if (!oldest) {
+      this.#timer = undefined;
+      return;
+    }
+    const { clock, timeout } = this.#settings;
+    const now = clock.monotonic();
+    // Nothing was read or written while the event loop was blocked: that is not the server's silence.
+    const late = now - this.#due;
+    if (this.#heard) this.#silentSince = now;
+    else this.#silentSince = Math.max(this.#silentSince, oldest.sentAt) + late;
+    this.#heard = false;
+    if (this.#queued > 0) this.#dropUnwanted(now);
+    const lost = oldest === this.#overtaken && now - oldest.sentAt >= MOST_TIMEOUTS * timeout;
+    if (!lost && now - this.#silentSince < timeout) {
+      this.#arm(now);
+      return;
+    }
+    // Timers run before sockets are read: after a blocked event loop the reply may be there, waiting to be read.
+    const timer = this.#timer;
+    clock.afterInput(() => {
+      // All were given up meanwhile, and others may have been sent, which have a timer of their own.
+      if (this.#timer !== timer) return;
+      if (oldest.settled || (this.#heard && !lost)) this.#look();
+      else this.#settings.onTimeout();
+    });
+  }
+
+  /** Those that wait in vain are told so before it is their turn. */
+  #dropUnwanted(now: number): void {
+    if (now - this.#dropped < BETWEEN_DROPS) return;
+    this.#dropped = now;
+    const isUnwanted = ({ unwanted }: Exchange): boolean => unwanted !== undefined;
+    // What is told to very many at once keeps the event loop from all else.
+    const dropped = this.#waiting.flatMap((chain) =>
+      chain.some(isUnwanted) ? chain.takeOut(isUnwanted, WINDOW) : [],
+    );
+    this.#queued -= dropped.length;
+    for (const exchange of dropped) this.#giveUp(exchange, exchange.unwanted as NodeError);
+  }
+}

@@ -1,0 +1,69 @@
+import type { RedisClient } from '../connection/clients.js';
+import { newProcess, processOf } from '../queue/holder-id.js';
+import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from '../scripts/keys.js';
+import { LockKeys } from '../scripts/lock-keys.js';
+import { cleanError } from './node-error.js';
+import { listOf, oneOf } from '../scripts/replies.js';
+import type { Script } from '../scripts/script.js';
+import { ACQUIRE, BREAK, COMPLETE, CONFIRM, JOIN, REFRESH, RELEASE, RENEW } from '../scripts/scripts.js';
+
+/** The key ends by itself when we die half-way, ms. */
+const TTL = 1000;
+
+/**
+ * Runs every script on a key of its own: that loads them, and tells when connecting rather than at the first lock
+ * what the user may not do, or that this is a replica.
+ */
+export async function preflight(client: RedisClient, key: string): Promise<void> {
+  const [id, waiter, last] = [`${newProcess()}-0`, `${newProcess()}-0`, `${newProcess()}-0`];
+  const counter = counterOf(key);
+  const { plain, counting } = new LockKeys(key, key);
+  const keys = plain.names;
+  const run = (script: Script, keys: readonly string[], args: (string | number)[]): Promise<unknown> =>
+    client.eval(script.text, keys.length, ...keys, ...args);
+  try {
+    oneOf(listOf(await run(ACQUIRE, counting.names, [id, TTL, '', '', '', '', 0, 1]), 3)[0], 1);
+    await Promise.all([
+      run(ACQUIRE, keys, [waiter, TTL, '', '', TTL]),
+      run(CONFIRM, [key, counter], [id, 1]),
+      run(RENEW, [key], [TTL, id]),
+      run(BREAK, [key], [waiter]),
+      run(COMPLETE, [key, key, counter], ['', 0, TTL, id, '']),
+      run(JOIN, keys, ['', '', TTL, TURN_CHANNEL, last]),
+      run(RELEASE, keys, [last, '']),
+      run(RELEASE, keys, [id, '']),
+      run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
+    ]);
+    // It was granted to the waiter. By its name, as locks are released, which needs a right of its own.
+    await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '').catch((error: unknown) => {
+      if (cleanError(error).kind !== 'no-script') throw error;
+      // All scripts have been flushed since.
+      return run(RELEASE, keys, [waiter, '']);
+    });
+    await client.del(counter);
+    await client.del(waitersOf(key));
+  } catch (error) {
+    await nameTheCommand(client, key);
+    throw error;
+  }
+}
+
+/** A script that may not run a command fails without naming it; the bare command's own refusal does. */
+async function nameTheCommand(client: RedisClient, key: string): Promise<void> {
+  const [queue, waiters] = [queueOf(key), waitersOf(key)];
+  await client.set(key, 'preflight', 'PX', TTL);
+  await client.get(key);
+  await client.pttl(key);
+  await client.exists(key);
+  await client.del(key);
+  // XX: nothing is made that would stay if we died here.
+  await client.zadd(queue, 'XX', 1, 'preflight');
+  await client.zrange(queue, '0', '0');
+  await client.zscore(queue, 'preflight');
+  await client.pexpire(queue, TTL);
+  await client.zrem(queue, 'preflight');
+  await client.zremrangebyscore(waiters, 0, 0);
+  await client.publish(TURN_CHANNEL, '');
+  await client.time();
+  await client.info('server');
+}

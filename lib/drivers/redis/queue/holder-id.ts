@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto';
+
+/**
+ * Names one driver among all that use a node, in letters and digits: what is waited for by one process is kept alive by it, and
+ * told to it.
+ */
+export function newProcess(): string {
+  return randomBytes(10).toString('hex');
+}
+
+/** The ids of one process. */
+export class HolderIds {
+  readonly process = newProcess();
+  #count = 0;
+
+  /** An id of its own for one acquisition; nobody else can guess it. */
+  next(): string {
+    this.#count += 1;
+    return `${this.process}-${this.#count.toString(36)}`;
+  }
+}
+
+export function processOf(id: string): string {
+  return id.slice(0, id.indexOf('-'));
+}

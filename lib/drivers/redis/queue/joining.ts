@@ -1,0 +1,98 @@
+import type { Clock } from '../../../common/clock.js';
+import type { Busy } from '../quorum/votes.js';
+import type { RedisClient } from '../connection/clients.js';
+import { NodeError } from '../node/node-error.js';
+import { Rank } from '../node/pending-commands.js';
+import type { VotingNode } from '../quorum/node-set.js';
+import type { RedisNode } from '../node/redis-node.js';
+import { listOf, oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
+import { callScript, sendScript } from '../scripts/script.js';
+import { JOIN } from '../scripts/scripts.js';
+import type { QueueEntry } from './waiters.js';
+
+/** How many waiters one command puts into the queue; the node does nothing else meanwhile. */
+const MOST_AT_ONCE = 250;
+
+/** A waiter that enters the queue, and what it is told. */
+interface Comer {
+  readonly id: string;
+  readonly resolve: (busy: Busy) => void;
+  readonly reject: (error: NodeError) => void;
+}
+
+/** Puts those into the queue who come in one turn of the event loop together, by one command for each lock. */
+export class Joining {
+  readonly #nodes: readonly VotingNode[];
+  readonly #clock: Clock;
+  readonly #alive: () => number;
+  /** Those who come in this turn, by the number of the node and by the lock's key. */
+  readonly #comers: Map<string, Comer[]>[] = [];
+
+  /** @param alive for how long a waiter may be believed to wait, ms */
+  constructor(nodes: readonly VotingNode[], clock: Clock, alive: () => number) {
+    this.#nodes = nodes;
+    this.#clock = clock;
+    this.#alive = alive;
+  }
+
+  /**
+   * Resolves to who has the lock then, which may be the waiter itself.
+   * @throws NodeError
+   */
+  join({ id, key, node }: QueueEntry): Promise<Busy> {
+    return new Promise((resolve, reject) => {
+      const locks = (this.#comers[node] ??= new Map());
+      let comers = locks.get(key);
+      if (!comers) {
+        locks.set(key, (comers = []));
+        void Promise.resolve().then(() => this.#flush(node, key));
+      }
+      comers.push({ id, resolve, reject });
+    });
+  }
+
+  #flush(index: number, key: string): void {
+    const comers = this.#comers[index]?.get(key) ?? [];
+    this.#comers[index]?.delete(key);
+    const node = this.#nodes[index]!.at(key);
+    for (let at = 0; at < comers.length; at += MOST_AT_ONCE)
+      this.#send(node, key, comers.slice(at, at + MOST_AT_ONCE));
+  }
+
+  /** @param again it is sent for the second time: the node's record or its time were not what we took them for */
+  #send(node: RedisNode, key: string, comers: readonly Comer[], again = false): void {
+    const fail = (error: NodeError): void => {
+      for (const { reject } of comers) reject(error);
+    };
+    const sync = (reason: string): void => {
+      if (again) return fail(new NodeError(reason, { answered: true }));
+      node.sync(() => this.#send(node, key, comers, true), fail);
+    };
+    const onReply = (reply: unknown, sentAt: number): void => {
+      const [first, now, pttl, holder] = listOf(reply, 2);
+      const status = oneOf(first, 1, 2, 3);
+      const answer = status === 1 ? { holder: textOf(holder ?? ''), pttl: wholeNumber(pttl) } : undefined;
+      node.observe(positiveNumber(now), sentAt);
+      if (status === 2) return sync('got the command too late');
+      if (status === 3) {
+        node.record?.forget();
+        return sync('its record keeps changing');
+      }
+      if (answer) for (const { resolve } of comers) resolve(answer);
+    };
+    const { admission } = node;
+    if (admission === 'sync') return sync('its record keeps changing');
+    if (admission) return fail(admission);
+    const command = (how: typeof callScript) => (client: RedisClient) => {
+      const last = String(node.notAfter(this.#clock.monotonic()));
+      const args = [last, node.epoch, String(this.#alive()), node.turnChannel(key)];
+      for (const { id } of comers) args.push(id);
+      return how(client, JOIN, node.lockKeys.of(key).plain, args);
+    };
+    const whole = (error: NodeError): void => {
+      if (error.kind !== 'no-script') return fail(error);
+      node.call(command(sendScript), onReply, fail, Rank.acquisition);
+    };
+    node.call(command(callScript), onReply, whole, Rank.acquisition);
+  }
+}

@@ -1,0 +1,76 @@
+import type { QueueEntry } from './waiters.js';
+
+/** How many of a line are looked at, beside those who have left it since the last look, and at most. */
+const FEW = 16;
+export const MOST_LOOKED_AT = 200;
+
+/**
+ * Those of this process who wait for one lock at one node, in the order in which they came.
+ *
+ * The node keeps them in the same order, and takes them out of its queue from the front only. So the first of them tell for all:
+ * as long as they are in the queue, so are those behind.
+ */
+export class NodeQueue {
+  readonly #waiters = new Set<QueueEntry>();
+  #left = 0;
+  /** When the node was last asked what it has answered since, on the monotonic clock, ms. */
+  #lookedAt: number;
+  #doubtedAt = -Infinity;
+  /** For how long the lock was held then at most, ms, where known. */
+  remaining: number | undefined;
+  /** A look that is under way. */
+  looking: Promise<void> | undefined;
+
+  constructor(
+    readonly key: string,
+    /** The number of the node. */
+    readonly node: number,
+    since: number,
+  ) {
+    this.#lookedAt = since;
+  }
+
+  get empty(): boolean {
+    return this.#waiters.size === 0;
+  }
+
+  add(waiter: QueueEntry): void {
+    this.#waiters.add(waiter);
+  }
+
+  delete(waiter: QueueEntry): void {
+    if (this.#waiters.delete(waiter)) this.#left += 1;
+  }
+
+  /**
+   * The first of those who only wait: so many as may get the lock until the next look. Who is looked at shortly before it is
+   * granted the lock has a lease at once.
+   */
+  first(): QueueEntry[] {
+    const count = Math.min(MOST_LOOKED_AT, FEW + 2 * this.#left);
+    this.#left = 0;
+    const first: QueueEntry[] = [];
+    for (const waiter of this.#waiters) {
+      if (first.length === count) break;
+      if (waiter.queued) first.push(waiter);
+    }
+    return first;
+  }
+
+  /** The node has answered what it was asked at `since`. */
+  looked(since: number, pttl: number): void {
+    this.#lookedAt = Math.max(this.#lookedAt, since);
+    this.remaining = pttl < 0 ? undefined : pttl;
+  }
+
+  /** What the node has told until now may have been missed. */
+  doubt(now: number): void {
+    this.#doubtedAt = now;
+    this.looking = undefined;
+  }
+
+  /** Whether the node was asked after `since`, and there is no doubt. */
+  isSure(since: number): boolean {
+    return this.#lookedAt > since && this.#lookedAt > this.#doubtedAt;
+  }
+}

@@ -1,0 +1,309 @@
+import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
+import type { AcquireReply, AcquireRequest, QueuedWaiter } from '../../driver.js';
+import type { VotingWaiter } from '../quorum/votes.js';
+import type { NodeSet } from '../quorum/node-set.js';
+import { NodeError } from '../node/node-error.js';
+import type { LockRequest, RedlockVoting, VoteResult } from '../quorum/redlock-voting.js';
+import { isHalfDone } from '../scripts/script.js';
+import { SHORT_GRANT } from '../scripts/scripts.js';
+import type { RedisNode } from '../node/redis-node.js';
+import type { WaiterQueue } from './waiter-queue.js';
+import type { QueueEntry } from './waiters.js';
+
+/**
+ * How much of a short grant may be used up when the lease is asked to last longer, as its share: the node has to answer before
+ * the rest is over.
+ */
+const FRESH = 1 / 2;
+
+/** The longest pause of who has the turn, and not yet the other nodes, ms: nobody tells it when they are free. */
+const LONGEST_PAUSE_AT_TURN = 100;
+
+type Taken = Extract<AcquireReply, { granted: false }>;
+
+export interface RedisWaiterContext {
+  readonly clock: Clock;
+  readonly nodeSet: NodeSet;
+  readonly voting: RedlockVoting;
+  readonly queue: WaiterQueue;
+  /** What a request means to the nodes; throws when that may not be asked for. */
+  readonly requestOf: (request: AcquireRequest) => LockRequest;
+}
+
+/**
+ * A place in the queue of one node, which keeps the order of all who wait for a lock.
+ *
+ *     out ──try──▶ entering ──taken──▶ queued ──its turn──▶ turn ──try──▶ (a lease)
+ *      ▲              │ free ▶ (a lease)  │ lost              │ used up
+ *      └──────────────┴───────────────────┴───────────────────┘
+ *
+ * At its turn the node has granted it the lock, for a short time. With one node that is a lease, which began after
+ * the last time that the place was known to wait. With several it is the right to ask the others, and only whoever has it
+ * does; so it is for who finds this node free, and not the others. An id is in a queue at most once: who comes back has a new one.
+ */
+export class RedisWaiter implements QueuedWaiter, EntryOwner {
+  readonly #request: AcquireRequest;
+  readonly #wake: () => void;
+  readonly #context: RedisWaiterContext;
+  #lockRequest: LockRequest | undefined;
+  #state: 'out' | 'entering' | 'queued' | 'turn' = 'out';
+  #entry?: WaiterEntry;
+
+  constructor(request: AcquireRequest, wake: () => void, context: RedisWaiterContext) {
+    this.#request = request;
+    this.#wake = wake;
+    this.#context = context;
+  }
+
+  /** Not `async`, as every promise on the way of a lock that is free costs. */
+  tryAcquire(): Promise<AcquireReply> {
+    return this.#state === 'out' ? this.#enter() : this.#tryFromQueue();
+  }
+
+  ready(): Promise<void> | undefined {
+    const entry = this.#entry;
+    return entry && this.#state === 'queued' ? this.#context.queue.ready(entry) : undefined;
+  }
+
+  leave(): Promise<void> | undefined {
+    const entry = this.#end();
+    return entry && this.#context.queue.leave(entry);
+  }
+
+  granted(entry: WaiterEntry, micros: number | undefined): void {
+    if (this.#entry !== entry || this.#state === 'turn') return;
+    const node = this.#nodeOf(entry);
+    const jumped = micros === undefined ? undefined : node?.observe(micros, entry.since.monotonic, false);
+    this.#state = 'turn';
+    // Leases of others may have ended there early.
+    if (jumped) void this.leave();
+    this.#wake();
+  }
+
+  lost(entry: WaiterEntry): void {
+    if (this.#entry !== entry) return;
+    this.#entry = undefined;
+    this.#state = 'out';
+    this.#wake();
+  }
+
+  /** Made once: a waiter tries again as what it has begun as. */
+  #asCandidate(): LockRequest {
+    return (this.#lockRequest ??= this.#context.requestOf(this.#request));
+  }
+
+  #nodeOf(entry: WaiterEntry): RedisNode | undefined {
+    return this.#context.nodeSet.nodes[entry.node]?.at(entry.key);
+  }
+
+  async #tryFromQueue(): Promise<AcquireReply> {
+    const entry = this.#entry;
+    const { queue } = this.#context;
+    if (entry && this.#state === 'queued' && !queue.isSure(entry)) await queue.look(entry);
+    if (this.#state === 'queued') return { granted: false, remaining: this.#entry?.line?.remaining };
+    return await (this.#state === 'turn' ? this.#takeTurn(this.#asCandidate()) : this.#enter());
+  }
+
+  /** Asks all nodes, and enters the queue at one of them when that says that the lock is taken. */
+  #enter(): Promise<AcquireReply> {
+    let lockRequest: LockRequest;
+    try {
+      lockRequest = this.#asCandidate();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { nodeSet, queue, voting } = this.#context;
+    const { key } = lockRequest;
+    const node = nodeSet.queueNodeOf(key);
+    if (node === -1) return voting.acquire(lockRequest).then(({ reply }) => reply);
+    const entry = this.#begin(key, node);
+    if (entry.follows || (nodeSet.nodes.length > 1 && queue.isContended(key)))
+      return this.#join(entry, lockRequest);
+    return voting.acquire(lockRequest, entry.waiter()).then(
+      (result) => this.#entered(entry, result),
+      (error: unknown) => {
+        // It may stand in the queue when the others could not be asked.
+        void this.leave();
+        throw error;
+      },
+    );
+  }
+
+  #entered(entry: WaiterEntry, { reply, votes }: VoteResult): AcquireReply {
+    if (votes.queued) return this.#enqueue(entry, reply.granted ? undefined : reply.remaining);
+    if (reply.granted) this.#end();
+    else if (votes.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);
+    // Nobody knows what the node has done.
+    else void this.leave();
+    return reply;
+  }
+
+  /** Enters the queue at one node, which saves the others a try that would be in vain. */
+  async #join(entry: WaiterEntry, lockRequest: LockRequest): Promise<AcquireReply> {
+    const { voting, queue } = this.#context;
+    try {
+      const { holder, pttl } = await queue.join(entry);
+      if (holder !== entry.id || this.#entry !== entry) return this.#enqueue(entry, pttl);
+    } catch (error) {
+      this.#end();
+      if (!(error instanceof NodeError)) throw error;
+      // It has lined us up by half, where a key went missing while its slot moves.
+      if (isHalfDone(error)) void queue.giveBack(entry.key, entry.node, entry.id);
+      if (error.sent && !error.answered) this.#nodeOf(entry)?.releaseLater(entry.key, entry.id);
+      return (await voting.acquire(lockRequest)).reply;
+    }
+    entry.answered();
+    this.#state = 'turn';
+    return this.#takeTurn(lockRequest);
+  }
+
+  #enqueue(entry: WaiterEntry, remaining: number | undefined): AcquireReply {
+    this.#context.queue.foundTaken(entry.key);
+    // Nobody is told what happens to a place at a node that has gone down meanwhile.
+    if (this.#nodeOf(entry)?.up !== true) void this.leave();
+    // It has left, also when it was told of a turn that it may not take.
+    if (this.#entry !== entry) return { granted: false, retryAfter: 0 };
+    this.#queued(entry);
+    entry.answered();
+    // It may be its turn by now: the message can be faster than the reply.
+    if (this.#state !== 'entering') return { granted: false, retryAfter: 0 };
+    this.#state = 'queued';
+    return { granted: false, remaining: remaining === undefined || remaining < 0 ? undefined : remaining };
+  }
+
+  async #takeTurn(lockRequest: LockRequest): Promise<AcquireReply> {
+    const { nodeSet, voting, queue } = this.#context;
+    const entry = this.#entry as WaiterEntry;
+    const { name, ttl, tokens } = lockRequest;
+    // A clock that jumped may have ended the lease of somebody else, and a young node may have forgotten one that is as long.
+    const trusted = this.#nodeOf(entry)?.admissionFor(ttl) === undefined;
+    const ms = Math.min(SHORT_GRANT, ttl);
+    if (nodeSet.nodes.length === 1 && tokens === 0 && trusted && entry.age + entry.trip < FRESH * ms) {
+      this.#end();
+      const grant = { name, id: entry.id, key: entry.key };
+      return { granted: true, grant, term: { since: entry.since, ms } };
+    }
+    // What was sent under an id is never in doubt for the next try: each has an id of its own.
+    const id = queue.newId();
+    entry.queued = false;
+    let outcome: VoteResult;
+    try {
+      outcome = await voting.acquire(lockRequest, entry.successor(id));
+    } catch (error) {
+      // The node may have us under either.
+      void this.leave();
+      void queue.giveBack(entry.key, entry.node, id);
+      throw error;
+    }
+    const { reply, votes } = outcome;
+    if (votes.answers[entry.node] === 'yes') {
+      if (!reply.granted) {
+        queue.rename(entry, id);
+        return this.#keepTurn(entry, reply);
+      }
+      this.#end();
+      return reply;
+    }
+    // The node says that the turn is over, or nothing. When the others gave the lease without it, it is the next one's.
+    void this.leave();
+    if (reply.granted) return reply;
+    void queue.giveBack(entry.key, entry.node, id);
+    return { ...reply, retryAfter: 0 };
+  }
+
+  #queued(entry: WaiterEntry): void {
+    entry.queued = true;
+    this.#context.queue.keepAlive(entry);
+  }
+
+  /** The node is ours, and the others have to be asked again: who has them without it gives them back. */
+  #keepTurn(entry: WaiterEntry, reply: Taken): Taken {
+    this.#state = 'turn';
+    this.#queued(entry);
+    const pause = Math.min(entry.age, LONGEST_PAUSE_AT_TURN);
+    return { ...reply, retryAfter: Math.min(reply.retryAfter ?? Infinity, pause) };
+  }
+
+  #begin(key: string, node: number): WaiterEntry {
+    const { clock, queue } = this.#context;
+    const entry = new WaiterEntry(queue.newId(), key, node, queue.alive, clock, this);
+    this.#entry = entry;
+    this.#state = 'entering';
+    entry.follows = queue.add(entry);
+    return entry;
+  }
+
+  /** Out of the queue, as far as this process is concerned. */
+  #end(): WaiterEntry | undefined {
+    const entry = this.#entry;
+    this.#entry = undefined;
+    this.#state = 'out';
+    if (entry) this.#context.queue.remove(entry);
+    return entry;
+  }
+}
+
+/** Whom an entry tells what it is told. */
+interface EntryOwner {
+  granted(entry: WaiterEntry, micros?: number): void;
+  lost(entry: WaiterEntry): void;
+}
+
+/** One time in a queue. */
+class WaiterEntry implements QueueEntry {
+  /** The lock was not ours before that. */
+  since: Moment;
+  /** How long the node took to answer the last time, ms. */
+  trip = 0;
+  queued = false;
+  /** Another one of this process comes before it. */
+  follows = false;
+  asking: QueueEntry['asking'];
+  line: QueueEntry['line'];
+
+  constructor(
+    public id: string,
+    readonly key: string,
+    readonly node: number,
+    readonly alive: number,
+    private readonly clock: Clock,
+    private readonly owner: EntryOwner,
+  ) {
+    this.since = momentOf(clock);
+  }
+
+  granted(micros?: number): void {
+    this.owner.granted(this, micros);
+  }
+
+  lost(): void {
+    this.owner.lost(this);
+  }
+
+  /** How long ago it was known to wait, ms. */
+  get age(): number {
+    const { monotonic, wall } = momentOf(this.clock);
+    return Math.max(monotonic - this.since.monotonic, wall - this.since.wall);
+  }
+
+  waiter(): VotingWaiter {
+    const { id, node, alive } = this;
+    return { id, node, alive };
+  }
+
+  /** The waiter that asks for the lock now that it has been granted. */
+  successor(id: string): VotingWaiter {
+    const { id: before, node, alive } = this;
+    return { id, node, alive, before };
+  }
+
+  /** The node has answered what was sent at `since`. */
+  answered(): void {
+    this.trip = this.clock.monotonic() - this.since.monotonic;
+  }
+
+  waited(since: Moment): void {
+    this.since = since;
+    this.answered();
+  }
+}

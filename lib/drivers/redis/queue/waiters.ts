@@ -1,0 +1,125 @@
+import { Bag, type Slot } from '../../../common/bag.js';
+import type { Moment } from '../../../common/clock.js';
+import { NodeQueue } from './node-queue.js';
+
+/** One who stands in the queue of a node, or is about to. */
+export interface QueueEntry {
+  id: string;
+  readonly key: string;
+  /** The number of the node. */
+  readonly node: number;
+  /** The node has said so, and nothing else is under way for it. */
+  readonly queued: boolean;
+  /** The lock was not its own before. */
+  readonly since: Moment;
+  /** Set by {@link Waiters}, until the node has said so for the first time. */
+  asking?: Slot<QueueEntry>;
+  /** Set by {@link Waiters} from then on. */
+  line?: NodeQueue;
+  /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
+  granted(micros?: number): void;
+  /** It still waited after `since`. */
+  waited(since: Moment): void;
+  /** It is in the queue no more. */
+  lost(): void;
+}
+
+/**
+ * All who wait at the nodes, by their ids and by what they wait for.
+ *
+ * Most who ask get the lock at once. They are not entered by their ids, which costs more than all else here, but kept
+ * where they are looked for one by one: there are only as many as commands on their way.
+ */
+export class Waiters {
+  readonly #asking = new Bag<QueueEntry>();
+  readonly #queued = new Map<string, QueueEntry>();
+  /** By the number of the node, and by the lock's key. */
+  readonly #lines: Map<string, NodeQueue>[] = [];
+  #latest: QueueEntry | undefined;
+
+  /** How many have been queued. */
+  get queued(): number {
+    return this.#queued.size;
+  }
+
+  /** How many locks somebody waits for; at several nodes each counts. */
+  get lines(): number {
+    return this.#lines.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /**
+   * Before it is sent to the node: the message may be faster than the reply.
+   * @returns whether somebody of this process waits for the lock there, or asked for it just before
+   */
+  add(waiter: QueueEntry): boolean {
+    const { key, node } = waiter;
+    const before = this.#latest;
+    this.#latest = waiter;
+    waiter.asking = this.#asking.add(waiter);
+    if (before?.asking && before.key === key && before.node === node) return true;
+    return this.queued > 0 && this.#lines[node]?.has(key) === true;
+  }
+
+  /** The node has it in its queue, or has granted it the lock. */
+  enter(waiter: QueueEntry): void {
+    this.#doneAsking(waiter);
+    this.#queued.set(waiter.id, waiter);
+    if (waiter.line) return;
+    const { key, node, since } = waiter;
+    const lines = (this.#lines[node] ??= new Map());
+    let line = lines.get(key);
+    if (!line) lines.set(key, (line = new NodeQueue(key, node, since.monotonic)));
+    line.add(waiter);
+    waiter.line = line;
+  }
+
+  /** False when it was not there, or had not been queued. */
+  remove(waiter: QueueEntry): boolean {
+    this.#doneAsking(waiter);
+    // Nobody has waited for most locks.
+    const { line } = waiter;
+    if (!line) return false;
+    this.#queued.delete(waiter.id);
+    waiter.line = undefined;
+    line.delete(waiter);
+    if (line.empty) this.#lines[line.node]?.delete(line.key);
+    return true;
+  }
+
+  /** The node has it under another id now. */
+  rename(waiter: QueueEntry, id: string): void {
+    this.#queued.delete(waiter.id);
+    waiter.id = id;
+    this.enter(waiter);
+  }
+
+  /** The one that has been queued under this id. */
+  byId(id: string): QueueEntry | undefined {
+    return this.#queued.get(id);
+  }
+
+  find(id: string): QueueEntry | undefined {
+    return this.byId(id) ?? this.#asking.items().find((waiter) => waiter.id === id);
+  }
+
+  /** Those of whom the node has said so. */
+  queuedOnes(): QueueEntry[] {
+    return [...this.#queued.values()].filter((waiter) => waiter.queued);
+  }
+
+  linesAt(node: number): NodeQueue[] {
+    return [...(this.#lines[node]?.values() ?? [])];
+  }
+
+  clear(): void {
+    this.#queued.clear();
+    this.#lines.length = 0;
+    this.#latest = undefined;
+  }
+
+  #doneAsking(waiter: QueueEntry): void {
+    if (!waiter.asking) return;
+    this.#asking.remove(waiter.asking);
+    waiter.asking = undefined;
+  }
+}

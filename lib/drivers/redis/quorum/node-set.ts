@@ -1,0 +1,172 @@
+import { BackendUnavailableError } from '../../../errors.js';
+import type { RedisClient } from '../connection/clients.js';
+import { explain } from '../redis.messages.js';
+import { cleanError, type NodeError } from '../node/node-error.js';
+import type { ClusterNode } from '../node/cluster-node.js';
+import type { RedisNode } from '../node/redis-node.js';
+
+/** What has one vote. */
+export type VotingNode = RedisNode | ClusterNode;
+
+/** All nodes, and what a majority of them is. */
+export class NodeSet {
+  readonly nodes: readonly VotingNode[];
+  readonly quorum: number;
+  #sureUntil = -Infinity;
+
+  constructor(nodes: readonly VotingNode[]) {
+    this.nodes = nodes;
+    this.quorum = Math.floor(nodes.length / 2) + 1;
+  }
+
+  get usable(): boolean {
+    return this.nodes.filter((node) => node.up).length >= this.quorum;
+  }
+
+  /**
+   * The number of the node in whose queue to wait for a lock: the first that can be used, so that all processes agree as long as
+   * they see the same; -1 when there is none. Who waits in another one only loses the order.
+   */
+  queueNodeOf(key: string): number {
+    const sure = this.#first(key, undefined);
+    return sure === -1 ? this.#first(key, 'sync') : sure;
+  }
+
+  #first(key: string, refusal: RedisNode['admission']): number {
+    return this.nodes.findIndex((each) => {
+      const node = each.at(key);
+      return node.up && node.admission === refusal;
+    });
+  }
+
+  /**
+   * Connects to every node: resolves when all have succeeded or failed. A quorum is not enough: the last one to answer may belong
+   * to another list of nodes. Only when none does are they told that they belong to ours, so that a wrong list takes no node.
+   *
+   * @returns what went wrong, by the number of the node
+   */
+  async start(): Promise<Map<number, NodeError>> {
+    const failures = new Map<number, NodeError>();
+    const starts = await Promise.allSettled(this.nodes.map((node) => node.start()));
+    for (const [index, start] of starts.entries())
+      if (start.status === 'rejected') failures.set(index, cleanError(start.reason));
+    if (!this.otherList && this.usable) await Promise.all(this.nodes.map((node) => node.beginToSync()));
+    for (const [index, { otherList }] of this.nodes.entries()) if (otherList) failures.set(index, otherList);
+    return failures;
+  }
+
+  /** Whether a node belongs to another list of nodes, as far as it is known. A quorum of the others may be one of that list too. */
+  get otherList(): boolean {
+    for (const { otherList } of this.nodes) if (otherList) return true;
+    return false;
+  }
+
+  /**
+   * Whether no node can belong to another list of nodes at that time, on the monotonic clock, ms. A node belongs to a list for two
+   * longest ttls after a client with that list was there. A lease that was asked for within one of them is over before the node is given
+   * away. So quorums of two lists with a common node are never both good, also when that node is not in either of them, as long as
+   * it can be reached.
+   */
+  isSure(at: number): boolean {
+    if (at < this.#sureUntil) return true;
+    const listed = this.nodes.filter(({ record }) => record);
+    const up = listed.filter((node) => node.up);
+    const single = this.nodes.length === 1;
+    // All went down since the lock was granted.
+    if (!single && listed.length > 0 && up.length === 0) return false;
+    this.#sureUntil = Math.min(...(single ? [] : up.map(({ record }) => record?.listIsSureUntil ?? 0)));
+    return at < this.#sureUntil;
+  }
+
+  /** @throws BackendUnavailableError when a node belongs to another list of nodes, which all are asked */
+  async checkList(what: string): Promise<void> {
+    await this.sync();
+    this.#sureUntil = -Infinity;
+    if (!this.otherList) return;
+    const failures = this.nodes.flatMap(({ otherList }, index) =>
+      otherList ? [[index, otherList] as const] : [],
+    );
+    throw this.unavailable(what, new Map(failures));
+  }
+
+  /**
+   * Sends one command to every node, or to some: to its server that has the key.
+   *
+   * @param needed how many have to answer; a quorum
+   * @returns the replies, as soon as `enough` says so, or else when every node has answered
+   * @throws BackendUnavailableError when fewer than needed could answer
+   */
+  ask(
+    what: string,
+    key: string,
+    command: (client: RedisClient) => Promise<unknown>,
+    enough: (replies: readonly unknown[]) => boolean = () => false,
+    nodes: readonly VotingNode[] = this.nodes,
+    needed = this.quorum,
+  ): Promise<readonly unknown[]> {
+    return this.collect(what, key, (node) => node.send(command), enough, nodes, needed);
+  }
+
+  /** As {@link ask}, for whatever can be asked of a node. */
+  collect(
+    what: string,
+    key: string,
+    question: (node: RedisNode, elected: VotingNode) => Promise<unknown>,
+    enough: (replies: readonly unknown[]) => boolean = () => false,
+    nodes: readonly VotingNode[] = this.nodes,
+    needed = this.quorum,
+  ): Promise<readonly unknown[]> {
+    return new Promise((resolve, reject) => {
+      const replies: unknown[] = [];
+      const failures = new Map<number, NodeError>();
+      const look = (): void => {
+        if (enough(replies)) resolve(replies);
+        else if (replies.length + failures.size === nodes.length) {
+          if (replies.length >= needed) resolve(replies);
+          else reject(this.unavailable(what, failures, key));
+        }
+      };
+      for (const node of nodes) {
+        question(node.at(key), node)
+          .then(
+            (reply) => replies.push(reply),
+            (error: unknown) => failures.set(this.nodes.indexOf(node), cleanError(error)),
+          )
+          .finally(look);
+      }
+    });
+  }
+
+  /** Reads the record of every node again; resolves when all have answered, whatever they say. */
+  async sync(): Promise<void> {
+    // What is wrong with a node is told to whoever wants a lock of it.
+    await Promise.all(
+      this.nodes.map((node) => new Promise<void>((resolve) => node.sync(resolve, () => resolve()))),
+    );
+  }
+
+  /**
+   * @param failures what the nodes said, by their number
+   * @param key whose server in a Cluster said it
+   */
+  unavailable(what: string, failures: ReadonlyMap<number, NodeError>, key?: string): BackendUnavailableError {
+    const nameOf = (node: VotingNode): string => (key === undefined ? node : node.at(key)).name;
+    const list = [...failures].map(([index, error]) => `${nameOf(this.nodes[index]!)}: ${explain(error)}`);
+    const some = this.nodes.length === 1 ? '' : ` on ${failures.size} of ${this.nodes.length} nodes`;
+    const [cause] = failures.values();
+    return new BackendUnavailableError(`Redis cannot ${what}${some}: ${list.join('; ')}`, {
+      cause,
+      partial: failures.size < this.nodes.length,
+      refused: [...failures.values()].some(({ answered }) => answered),
+      endsIn: this.#endsIn([...failures.values()]),
+    });
+  }
+
+  /** When so many of these failures will have passed that a quorum is left, ms, where that is known. */
+  #endsIn(failures: readonly NodeError[]): number | undefined {
+    const excess = failures.length - (this.nodes.length - this.quorum);
+    const ends = failures.map(({ endsIn = Infinity }) => endsIn).toSorted((a, b) => a - b);
+    const end = ends[excess - 1];
+    return end === Infinity ? undefined : end;
+  }
+}

@@ -1,0 +1,265 @@
+import type { Answer, Votes } from './votes.js';
+import type { RedisClient } from '../connection/clients.js';
+import { counterOf, queueOf } from '../scripts/keys.js';
+import type { VotingNode } from './node-set.js';
+import { NodeError } from '../node/node-error.js';
+import { Exchange, Rank } from '../node/pending-commands.js';
+import type { RedisNode } from '../node/redis-node.js';
+import { oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
+import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from '../scripts/script.js';
+import { ACQUIRE, COUNT, LEAVE, RELEASE } from '../scripts/scripts.js';
+
+/** Told when the answer is among the votes: whether it is a vote in favour. */
+export type Done = (inFavour: boolean) => void;
+
+/** One node, as those see it who ask for its vote. What it really said is among the votes then. */
+export class NodeVote {
+  constructor(
+    private readonly node: VotingNode,
+    private readonly index: number,
+  ) {}
+
+  /** Takes the lock on this node, or enters its queue. */
+  acquire(votes: Votes, ttl: number, done: Done): void {
+    new AcquireExchange(this.#ask(votes, done), ttl).begin();
+  }
+
+  release(votes: Votes, done: Done): void {
+    new ReleaseExchange(this.#ask(votes, done)).begin();
+  }
+
+  /** Gives the vote of an acquisition back, where it was given; never rejects. */
+  giveBack(votes: Votes): Promise<void> {
+    if (!this.#mayHold(votes)) return Promise.resolve();
+    return giveBack(this.node.at(votes.key), votes.key, votes.id);
+  }
+
+  #ask(votes: Votes, done: Done): Question {
+    return { node: this.node.at(votes.key), index: this.index, votes, done };
+  }
+
+  /** Whether this node may hold our id after a failed acquisition, and nobody else gives it back. */
+  #mayHold(votes: Votes): boolean {
+    // A waiter keeps its place there, or its turn, and leaves by itself.
+    if (votes.terms.waiter?.node === this.index) return false;
+    const answer = votes.answers[this.index];
+    if (answer === undefined || answer === 'yes') return true;
+    return answer instanceof Error && answer.sent && !answer.answered;
+  }
+}
+
+interface Question {
+  readonly node: RedisNode;
+  /** Of the node. */
+  readonly index: number;
+  readonly votes: Votes;
+  readonly done: Done;
+}
+
+/** A script that one node is asked to run for a set of votes. */
+abstract class VoteExchange extends Exchange {
+  constructor(
+    protected readonly question: Question,
+    protected readonly how: Sending,
+  ) {
+    super();
+  }
+
+  begin(): void {
+    this.question.node.exchange(this);
+  }
+
+  onError(error: NodeError): void {
+    const how = sendingAfter(this.how, error);
+    if (how) this.sendAgain(how);
+    else this.fail(error);
+  }
+
+  protected abstract sendAgain(how: Sending): void;
+
+  protected answer(answer: Answer): void {
+    const { votes, index, done } = this.question;
+    votes.record(index, answer);
+    done(answer === 'yes');
+  }
+
+  protected fail(error: NodeError): void {
+    this.answer(error);
+  }
+}
+
+class AcquireExchange extends VoteExchange {
+  /** @param again it is sent for the second time: the node's record or its time were not what we took them for */
+  constructor(
+    question: Question,
+    private readonly ttl: number,
+    how = BY_NAME,
+    private readonly again = false,
+  ) {
+    super(question, how);
+  }
+
+  get rank(): Rank {
+    return Rank.acquisition;
+  }
+
+  override get unwanted(): NodeError | undefined {
+    const { state, terms } = this.question.votes;
+    if (state === 'withdrawn')
+      return new NodeError('was not asked, as the others have decided', { sent: false });
+    if (state === 'decided' || !terms.caller?.hasCancelled) return undefined;
+    return new NodeError(
+      'was not asked within the time allowed: too many commands of this process waited to be sent before it',
+      { sent: false },
+    );
+  }
+
+  override begin(): void {
+    const { votes, node } = this.question;
+    if (votes.state !== 'open')
+      return this.fail(new NodeError('was too slow to be asked again', { sent: false }));
+    const refusal = node.admissionFor(this.ttl);
+    if (refusal === undefined) node.exchange(this);
+    else if (refusal === 'sync') this.#sync(changing);
+    else this.fail(refusal);
+  }
+
+  send(client: RedisClient): Promise<unknown> {
+    const { node, votes, index } = this.question;
+    votes.askedAt ??= this.sentAt;
+    const { hint, tokens = 1, waiter } = votes.terms;
+    const keys = node.lockKeys.of(votes.key);
+    const here = waiter?.node === index ? waiter : undefined;
+    const before = here?.before ?? '';
+    const alive = here && before === '' ? here.alive : '';
+    const args = [votes.id, String(this.ttl), String(node.notAfter(this.sentAt)), node.epoch, String(alive)];
+    if (before !== '' || hint !== undefined || node.sharded)
+      args.push(before, String(hint ?? ''), String(tokens), node.turnChannel(votes.key));
+    return runScript(client, ACQUIRE, hint === undefined ? keys.plain : keys.counting, args, this.how);
+  }
+
+  onReply(reply: unknown): void {
+    const { node } = this.question;
+    if (!Array.isArray(reply)) {
+      const now = positiveNumber(reply);
+      return this.how.alone ? this.#count(now) : this.#taken(now);
+    }
+    const status = oneOf(reply[0], 0, 1, 2, 3);
+    const now = positiveNumber(reply[1]);
+    if (status === 1) return this.#taken(now, positiveNumber(reply[2]));
+    const busy = status === 0 ? { pttl: wholeNumber(reply[2]), holder: textOf(reply[3]) } : undefined;
+    node.observe(now, this.sentAt);
+    if (busy) return this.answer(busy);
+    if (status === 3) node.record?.forget();
+    this.#sync(status === 3 ? changing : tooLate);
+  }
+
+  /** @param now the node's time, µs */
+  #taken(now: number, token?: number): void {
+    const { node, votes, index } = this.question;
+    const jumped = node.observe(now, this.sentAt);
+    if (jumped) return this.fail(jumped);
+    if (token !== undefined) (votes.tokens ??= [])[index] = token;
+    votes.recordVote(index, this.departure);
+    this.question.done(true);
+  }
+
+  /** The key is ours, and its counter, which may be at another server, has not been asked yet. */
+  #count(now: number): void {
+    const { node, votes } = this.question;
+    const { hint, tokens = 1 } = votes.terms;
+    if (hint === undefined) return this.#taken(now);
+    node.run(
+      COUNT,
+      new ScriptKeys([counterOf(votes.key)]),
+      [String(hint), String(tokens)],
+      (token) => this.#taken(now, positiveNumber(token)),
+      // Whatever Redis said, it has the key for us.
+      ({ message, code }) => this.fail(new NodeError(message, { code })),
+      Rank.acquisition,
+    );
+  }
+
+  protected sendAgain(how: Sending): void {
+    new AcquireExchange(this.question, this.ttl, how, this.again).begin();
+  }
+
+  /** Reads the node's record and its time, and asks again; the second time it is given up for that reason. */
+  #sync(reason: () => NodeError): void {
+    if (this.again) return this.fail(reason());
+    this.question.node.sync(
+      () => new AcquireExchange(this.question, this.ttl, this.how, true).begin(),
+      (error) => this.fail(error),
+    );
+  }
+}
+
+class ReleaseExchange extends VoteExchange {
+  constructor(question: Question, how = BY_NAME) {
+    super(question, how);
+  }
+
+  get rank(): Rank {
+    return Rank.release;
+  }
+
+  send(client: RedisClient): Promise<unknown> {
+    const { node, votes } = this.question;
+    const { plain } = node.lockKeys.of(votes.key);
+    return runScript(client, RELEASE, plain, releaseArgs(node, votes.key, votes.id), this.how);
+  }
+
+  onReply(reply: unknown): void {
+    this.answer(oneOf(reply, 0, 1, -1) === 1 ? 'yes' : 'gone');
+  }
+
+  protected sendAgain(how: Sending): void {
+    new ReleaseExchange(this.question, how).begin();
+  }
+
+  protected override fail(error: NodeError): void {
+    const { node, votes } = this.question;
+    if (!error.final) node.releaseLater(votes.key, votes.id);
+    super.fail(error);
+  }
+}
+
+/** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
+export function giveBack(node: RedisNode, key: string, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    node.run(
+      RELEASE,
+      node.lockKeys.of(key).plain,
+      releaseArgs(node, key, id),
+      (reply) => {
+        if (oneOf(reply, 0, 1, -1) !== -1) return resolve();
+        node.run(
+          LEAVE,
+          new ScriptKeys([queueOf(key)]),
+          [id],
+          () => resolve(),
+          () => resolve(),
+          Rank.release,
+        );
+      },
+      (error) => {
+        if (!error.final) node.releaseLater(key, id);
+        resolve();
+      },
+      Rank.release,
+    );
+  });
+}
+
+/** What {@link RELEASE} takes as its arguments. */
+export function releaseArgs(node: RedisNode, key: string, id: string): string[] {
+  return node.sharded ? [id, node.epoch, node.turnChannel(key)] : [id, node.epoch];
+}
+
+function changing(): NodeError {
+  return new NodeError('its record keeps changing', { answered: true });
+}
+
+function tooLate(): NodeError {
+  return new NodeError('got the command too late', { answered: true });
+}

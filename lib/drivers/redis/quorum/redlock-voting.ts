@@ -1,0 +1,217 @@
+import { ExecutionError } from 'redlock';
+import type { Clock, Moment } from '../../../common/clock.js';
+import type { AcquireReply, Caller, Grant } from '../../driver.js';
+import { Votes, isBusy, type VotingWaiter } from './votes.js';
+import type { Completer } from './completer.js';
+import type { NodeSet } from './node-set.js';
+import type { NodeError } from '../node/node-error.js';
+import { FencingTokens } from './fencing-tokens.js';
+import { SingleAttempts } from './single-attempts.js';
+import { Standing } from './standing.js';
+import { refusal } from './refusal.js';
+import { NodeVote } from './node-vote.js';
+import type { HolderIds } from '../queue/holder-id.js';
+import { quoted } from '../../../common/quoted.js';
+
+/** Who asks for what. */
+export interface LockRequest {
+  readonly name: string;
+  readonly key: string;
+  readonly ttl: number;
+  /** How many fencing tokens; 0 for none. */
+  readonly tokens: number;
+  readonly caller?: Caller;
+}
+
+export interface RedisGrant extends Grant {
+  /** Where a node had not answered yet, and may not even have been asked. */
+  votes?: Votes;
+  /** With several nodes. */
+  standing?: Standing;
+}
+
+export interface VoteResult {
+  readonly votes: Votes;
+  readonly reply: AcquireReply;
+}
+
+/**
+ * The Redlock algorithm for single attempts, and what its outcome means. Redlock's own retries keep partial votes
+ * and its deadlines follow the wall clock, so neither is used: waiting and deadlines are the caller's.
+ */
+export class RedlockVoting {
+  readonly #redlock: SingleAttempts;
+  readonly #nodeVotes: readonly NodeVote[];
+  readonly #nodeSet: NodeSet;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #ids: HolderIds;
+  readonly #tokens: FencingTokens;
+  /** Where there are nodes to be completed. */
+  readonly #completer: Completer | undefined;
+
+  constructor(nodeSet: NodeSet, ids: HolderIds, completer: Completer, clock: Clock, random: () => number) {
+    this.#nodeSet = nodeSet;
+    this.#completer = nodeSet.nodes.length > 1 ? completer : undefined;
+    this.#clock = clock;
+    this.#random = random;
+    this.#ids = ids;
+    this.#tokens = new FencingTokens(nodeSet, clock);
+    this.#nodeVotes = nodeSet.nodes.map((node, index) => new NodeVote(node, index));
+    this.#redlock = new SingleAttempts(this.#nodeVotes, nodeSet.quorum);
+  }
+
+  /**
+   * One attempt on all nodes.
+   *
+   * Not `async`, as is nothing on the way of a lock that is free: such a function takes much memory each time.
+   * @param waiter who waits, or enters the queue, if somebody does
+   */
+  acquire(lockRequest: LockRequest, waiter?: VotingWaiter): Promise<VoteResult> {
+    if (this.#nodeSet.otherList) return this.#acquireAgain(lockRequest, waiter);
+    const { key, ttl, tokens, caller } = lockRequest;
+    // The node that keeps the order of those who wait has the last word.
+    const gate = waiter?.node ?? this.#nodeSet.queueNodeOf(key);
+    const hint = tokens > 0 ? this.#tokens.hint() : undefined;
+    const start = this.#completer?.now();
+    const votes = new Votes(key, waiter?.id ?? this.#ids.next(), 'acquire', this.#nodeVotes.length, {
+      hint,
+      tokens,
+      waiter,
+      caller,
+    });
+    return this.#redlock.acquire([votes], wholeMs(ttl)).then(
+      () => {
+        votes.state = 'decided';
+        return tokens === 0 && votes.answers[gate] === 'yes' && this.#nodeSet.isSure(votes.askedAt ?? 0)
+          ? this.#granted(lockRequest, votes, start)
+          : this.#confirm(lockRequest, votes, gate, start);
+      },
+      (error: unknown) => this.#refuse(lockRequest, votes, error),
+    );
+  }
+
+  async #acquireAgain(lockRequest: LockRequest, waiter?: VotingWaiter): Promise<VoteResult> {
+    await this.#nodeSet.checkList(`take the lock "${lockRequest.name}"`);
+    return this.acquire(lockRequest, waiter);
+  }
+
+  /** A quorum has granted it; what is missing is the word of the gate, of all nodes on their list, or the tokens. */
+  async #confirm(
+    lockRequest: LockRequest,
+    votes: Votes,
+    gate: number,
+    start: Moment | undefined,
+  ): Promise<VoteResult> {
+    const { name, key, tokens } = lockRequest;
+    const atGate = votes.answers[gate] ?? (await votes.answerOf(gate));
+    if (isBusy(atGate)) {
+      // The others were free for a moment, and not for us: somebody's turn has come, or comes next.
+      await this.#giveBackVotes(votes);
+      return { votes, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
+    }
+    try {
+      if (!this.#nodeSet.isSure(votes.askedAt ?? 0))
+        await this.#nodeSet.checkList(`take the lock ${quoted(name)}`);
+      if (tokens === 0) return this.#granted(lockRequest, votes, start);
+      return this.#granted(lockRequest, votes, start, await this.#tokens.agree(name, votes));
+    } catch (error) {
+      // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
+      votes.state = 'withdrawn';
+      await this.release({ name, id: votes.id }, key).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /**
+   * @param start before the first node was to be asked
+   * @param lastToken of those that were asked for
+   */
+  #granted(
+    { name, key, ttl, tokens }: LockRequest,
+    votes: Votes,
+    start: Moment | undefined,
+    lastToken?: number,
+  ): VoteResult {
+    const { id, departure } = votes;
+    const grant: RedisGrant =
+      lastToken === undefined ? { name, id, key } : { name, id, key, fencingToken: lastToken - tokens + 1 };
+    if (votes.answers.includes(undefined)) grant.votes = votes;
+    if (start && this.#completer) {
+      const acquired = { key, id, ttl, since: departure ?? start, lastToken };
+      grant.standing = new Standing(this.#completer, acquired);
+      votes.standing = grant.standing;
+      for (const [node, answer] of votes.answers.entries()) if (isBusy(answer)) grant.standing.refused(node);
+    }
+    const term = departure && { since: departure, ms: wholeMs(ttl) };
+    return { votes, reply: { granted: true, grant, term } };
+  }
+
+  async #refuse({ name }: LockRequest, votes: Votes, error: unknown): Promise<VoteResult> {
+    const now = this.#clock.monotonic();
+    const took = now - (votes.askedAt ?? now);
+    const { nodes, quorum } = this.#nodeSet;
+    // A holder with a quorum, or a quorum lost to failures, is certain; for anything else every vote counts.
+    if (votes.failures <= nodes.length - quorum || votes.terms.waiter) await allVotes(error);
+    this.#refuseUnlessAnswered(`take the lock ${quoted(name)}`, votes);
+    return { votes, reply: refusal(votes, nodes.length, quorum, took, this.#random()) };
+  }
+
+  release(grant: RedisGrant, key: string): Promise<boolean> {
+    if (grant.votes) grant.votes.state = 'withdrawn';
+    // Before the release is sent.
+    grant.standing?.end();
+    const votes = new Votes(key, grant.id, 'release', this.#nodeVotes.length);
+    return this.#redlock
+      .free(votes)
+      .then(confirmed, (error: unknown) =>
+        this.#denied(`release the lock ${quoted(grant.name)}`, votes, error).then((denied) => !denied),
+      );
+  }
+
+  /** True when a majority says it is not ours, false when a majority did it after all; throws when neither is known. */
+  async #denied(what: string, votes: Votes, error: unknown): Promise<boolean> {
+    const { quorum } = this.#nodeSet;
+    const denied = (): boolean => votes.count('gone') >= quorum;
+    if (denied()) return true;
+    await allVotes(error);
+    if (denied()) return true;
+    if (votes.count('yes') >= quorum) return false;
+    throw this.#nodeSet.unavailable(what, failuresOf(votes), votes.key);
+  }
+
+  async #giveBackVotes(votes: Votes): Promise<void> {
+    votes.state = 'withdrawn';
+    await Promise.all(this.#nodeVotes.map((nodeVote) => nodeVote.giveBack(votes)));
+  }
+
+  #refuseUnlessAnswered(what: string, votes: Votes): void {
+    const { nodes, quorum } = this.#nodeSet;
+    if (votes.failures > nodes.length - quorum) {
+      throw this.#nodeSet.unavailable(what, failuresOf(votes), votes.key);
+    }
+  }
+}
+
+function confirmed(): true {
+  return true;
+}
+
+/** Redlock takes whole ms only. */
+function wholeMs(ttl: number): number {
+  return Math.max(1, Math.floor(ttl));
+}
+
+/** Redlock settles at a majority; this waits for the rest, which is bounded by the nodes' command time-outs. */
+async function allVotes(thrown: unknown): Promise<void> {
+  if (!(thrown instanceof ExecutionError)) throw thrown;
+  await Promise.all(thrown.attempts);
+}
+
+function failuresOf(votes: Votes): Map<number, NodeError> {
+  const failures = new Map<number, NodeError>();
+  for (const [index, answer] of votes.answers.entries()) {
+    if (answer instanceof Error) failures.set(index, answer);
+  }
+  return failures;
+}

@@ -1,0 +1,221 @@
+import type { Moment } from '../../../common/clock.js';
+import type { Loss, RenewOutcome } from '../../driver.js';
+import type { Completer } from './completer.js';
+import type { NodeSet } from './node-set.js';
+import { hashTagOf } from '../scripts/keys.js';
+import { type NodeError, toldError } from '../node/node-error.js';
+import { listOf, oneOf, positiveNumber } from '../scripts/replies.js';
+import type { RedisNode } from '../node/redis-node.js';
+import type { RedisGrant } from './redlock-voting.js';
+import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from '../scripts/script.js';
+import { RENEW } from '../scripts/scripts.js';
+import { quoted } from '../../../common/quoted.js';
+
+const RENEWED: RenewOutcome = { kind: 'renewed' };
+const TAKEN_OVER: Loss = {
+  reason: 'taken-over',
+  message: 'Redis says that somebody else holds the lock now',
+};
+const BROKEN: Loss = {
+  reason: 'broken',
+  message: 'Redis does not have it any more: it was broken, or its key is gone',
+};
+
+/** What the nodes have said of one lease. */
+interface LeaseVotes {
+  yes: number;
+  no: number;
+  /** By somebody else, where a node knows. */
+  taken: boolean;
+  /** By the number of the node. */
+  failures?: Map<number, NodeError>;
+}
+
+/**
+ * Renews several leases on all nodes by one command to each, and counts the votes of each lease for itself.
+ *
+ * A Cluster runs no script on keys of different slots: there, one command is sent for all leases with the same hash tag
+ * in their keys, and one for each lease without.
+ */
+export class RenewalRound {
+  readonly #nodeSet: NodeSet;
+  readonly #grants: readonly RedisGrant[];
+  readonly #keys: readonly string[];
+  readonly #ttl: number;
+  readonly #votes: readonly LeaseVotes[];
+  #undecided: number;
+  #unanswered = 0;
+  #settle: ((outcomes: readonly RenewOutcome[]) => void) | undefined;
+  readonly #completer: Completer;
+  readonly #since: Moment;
+  /** Leases that a node does not have, by its number. */
+  readonly #lacking = new Map<number, number[]>();
+
+  /**
+   * @param keys of the grants, in the same order
+   * @param ttl ms
+   */
+  constructor(
+    nodeSet: NodeSet,
+    completer: Completer,
+    grants: readonly RedisGrant[],
+    keys: readonly string[],
+    ttl: number,
+  ) {
+    this.#nodeSet = nodeSet;
+    this.#completer = completer;
+    this.#since = completer.now();
+    this.#grants = grants;
+    this.#keys = keys;
+    // Redis takes whole ms only.
+    this.#ttl = Math.max(1, Math.floor(ttl));
+    this.#votes = grants.map(() => ({ yes: 0, no: 0, taken: false }));
+    this.#undecided = grants.length;
+  }
+
+  /** Resolves as soon as a quorum has decided about each lease, or else when every node has answered or failed. */
+  run(): Promise<readonly RenewOutcome[]> {
+    if (this.#undecided === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      const all = [...this.#grants.keys()];
+      const commands = this.#nodeSet.nodes.flatMap((node, number) =>
+        (node.sharded ? this.#byHashTag(all) : [all]).map((leases) => {
+          return { node: node.at(this.#keys[leases[0]!]!), number, leases };
+        }),
+      );
+      this.#unanswered = commands.length;
+      for (const { node, number, leases } of commands) this.#send(node, number, leases, BY_NAME);
+    });
+  }
+
+  #byHashTag(leases: readonly number[]): number[][] {
+    const groups = new Map<string, number[]>();
+    for (const lease of leases) {
+      const tag = hashTagOf(this.#keys[lease]!);
+      const group = groups.get(tag);
+      if (group) group.push(lease);
+      else groups.set(tag, [lease]);
+    }
+    return [...groups.values()];
+  }
+
+  #send(node: RedisNode, number: number, leases: readonly number[], how: Sending): void {
+    const keys = new ScriptKeys(leases.map((lease) => this.#keys[lease]!));
+    const args = [String(this.#ttl), ...leases.map((lease) => this.#grants[lease]!.id)];
+    node.call(
+      (client) => runScript(client, RENEW, keys, args, how),
+      (reply, sentAt) => {
+        const [now, ...answers] = listOf(reply, leases.length + 1);
+        const statuses = answers.map(statusOf);
+        const jumped = node.observe(positiveNumber(now), sentAt);
+        for (const [index, lease] of leases.entries()) this.#count(lease, number, statuses[index]!, jumped);
+        this.#answered();
+        const refused = statuses.find((status) => typeof status !== 'number');
+        if (refused) node.doubt(refused);
+      },
+      (error) => {
+        const next = sendingAfter(how, error);
+        if (next) return this.#sendAgain(node, number, leases, next);
+        for (const lease of leases) this.#fail(lease, number, error);
+        this.#answered();
+      },
+    );
+  }
+
+  /** Each by itself, where their slot is on its way to another server: some are there already. */
+  #sendAgain(node: RedisNode, number: number, leases: readonly number[], how: Sending): void {
+    if (!how.alone) return this.#send(node, number, leases, how);
+    this.#unanswered += leases.length - 1;
+    for (const lease of leases) this.#send(node, number, [lease], how);
+  }
+
+  #count(lease: number, node: number, status: number | NodeError, jumped: NodeError | undefined): void {
+    const votes = this.#votes[lease]!;
+    const { quorum } = this.#nodeSet;
+    if (status === 0 || status === -1) {
+      votes.no += 1;
+      votes.taken ||= status === -1;
+      if (votes.no === quorum) this.#undecided -= 1;
+      const lacking = this.#lacking.get(node);
+      if (lacking) lacking.push(lease);
+      else this.#lacking.set(node, [lease]);
+    } else if (typeof status !== 'number') {
+      this.#fail(lease, node, status);
+    } else if (jumped) this.#fail(lease, node, jumped);
+    else {
+      votes.yes += 1;
+      if (votes.yes === quorum) this.#undecided -= 1;
+    }
+  }
+
+  #fail(lease: number, node: number, error: NodeError): void {
+    const votes = this.#votes[lease]!;
+    votes.failures ??= new Map();
+    votes.failures.set(node, error);
+  }
+
+  #answered(): void {
+    this.#unanswered -= 1;
+    if (this.#unanswered === 0) this.#complete();
+    if (!this.#settle || (this.#undecided > 0 && this.#unanswered > 0)) return;
+    this.#settle(this.#outcomes());
+    this.#settle = undefined;
+  }
+
+  /** Every node has said what it has: what a quorum has renewed, the others should have too. */
+  #complete(): void {
+    for (const [node, leases] of this.#lacking) {
+      const standings = leases.flatMap((lease) => {
+        const { standing } = this.#grants[lease]!;
+        return (this.#votes[lease]!.yes >= this.#nodeSet.quorum && standing) || [];
+      });
+      this.#completer.complete(node, standings, this.#ttl, this.#since, () => undefined);
+    }
+  }
+
+  #outcomes(): readonly RenewOutcome[] {
+    const { quorum } = this.#nodeSet;
+    const failed = this.#undecided > 0 ? this.#failed() : undefined;
+    return this.#votes.map(({ yes, no, taken }, lease) => {
+      if (yes >= quorum) return RENEWED;
+      if (no >= quorum) return { kind: 'lost', loss: taken ? TAKEN_OVER : BROKEN };
+      return failed!.get(lease)!;
+    });
+  }
+
+  /** Of the leases about which no quorum has decided; those that failed for the same reasons share an error. */
+  #failed(): ReadonlyMap<number, RenewOutcome> {
+    const { quorum } = this.#nodeSet;
+    const alike = new Map<string, number[]>();
+    for (const [lease, { yes, no, failures = [] }] of this.#votes.entries()) {
+      if (yes >= quorum || no >= quorum) continue;
+      const reasons = [...failures].map(([node, { message }]) => `${node} ${message}`).join();
+      const others = alike.get(reasons);
+      if (others) others.push(lease);
+      else alike.set(reasons, [lease]);
+    }
+    const outcomes = new Map<number, RenewOutcome>();
+    for (const leases of alike.values()) {
+      const outcome: RenewOutcome = { kind: 'failed', error: this.#unavailable(leases) };
+      for (const lease of leases) outcomes.set(lease, outcome);
+    }
+    return outcomes;
+  }
+
+  #unavailable([first = 0, ...others]: readonly number[]): Error {
+    const more = others.length === 0 ? '' : ` and of ${others.length} more locks`;
+    return this.#nodeSet.unavailable(
+      `renew the lease of ${quoted(this.#grants[first]!.name)}${more}`,
+      this.#votes[first]!.failures ?? new Map(),
+      this.#keys[first],
+    );
+  }
+}
+
+/** What the script says of one lease. */
+function statusOf(answer: unknown): number | NodeError {
+  return typeof answer === 'string' && Number.isNaN(Number(answer))
+    ? toldError(answer)
+    : oneOf(answer, 0, 1, -1);
+}

@@ -1,0 +1,118 @@
+import type { Moment } from '../../../common/clock.js';
+import type { Caller } from '../../driver.js';
+import type { NodeError } from '../node/node-error.js';
+import type { Standing } from './standing.js';
+
+/** What one node said: done, not ours any more (to a release), who holds it (to an acquisition), or an error. */
+export type Answer = 'yes' | 'gone' | Busy | NodeError;
+
+export interface Busy {
+  readonly holder: string;
+  /** How long the holder's key lasts, ms; negative when it has no ttl. */
+  readonly pttl: number;
+}
+
+/** Who waits for the lock in the queue of one node. */
+export interface VotingWaiter {
+  readonly id: string;
+  /** The number of that node. */
+  readonly node: number;
+  /** For how long it may be believed to wait, ms. */
+  readonly alive: number;
+  /** The id under which the node has granted it the lock already. It keeps it when the others do not give theirs. */
+  readonly before?: string;
+}
+
+export interface VoteTerms {
+  /** What a fencing token should be at least, µs; undefined when none is asked for. */
+  readonly hint?: number;
+  /** How many tokens. */
+  readonly tokens?: number;
+  readonly waiter?: VotingWaiter;
+  readonly caller?: Caller;
+}
+
+const NO_TERMS: VoteTerms = {};
+
+/** Of so many nodes, to be copied: an array that grows takes several times as much. */
+const NO_ANSWERS: undefined[][] = [];
+
+/**
+ * One operation on all nodes. Redlock counts the votes and sees numbers only; the votes travel through it in the
+ * place of the key, and keeps what each node really said.
+ */
+export class Votes {
+  /** By the number of the node; a hole while it has not answered. */
+  readonly answers: (Answer | undefined)[];
+  /** The last fencing token of each node that said yes. */
+  tokens?: (number | undefined)[];
+  #awaited?: { readonly node: number; readonly resolve: () => void };
+  /** When the first node was asked for the lock, on the monotonic clock, ms. */
+  askedAt?: number;
+  /** Before the first of the votes in favour was asked for; undefined when one was asked for at once. */
+  departure?: Moment;
+  #inFavour = false;
+  /**
+   * `decided`: Redlock has its result, so that nothing is asked a second time. `withdrawn`: the lock was given back, so that
+   * nothing may be asked that was not sent before.
+   */
+  state: 'open' | 'decided' | 'withdrawn' = 'open';
+  /** Set once a quorum has granted the lock. */
+  standing?: Standing;
+
+  constructor(
+    readonly key: string,
+    /** Of the acquisition. */
+    readonly id: string,
+    readonly purpose: 'acquire' | 'release',
+    /** How many nodes there are. */
+    nodes: number,
+    readonly terms: VoteTerms = NO_TERMS,
+  ) {
+    const none = (NO_ANSWERS[nodes] ??= Array.from({ length: nodes }));
+    this.answers = none.slice();
+  }
+
+  record(node: number, answer: Answer): void {
+    this.answers[node] = answer;
+    if (this.#awaited?.node === node) this.#awaited.resolve();
+    if (this.standing !== undefined && isBusy(answer)) this.standing.refused(node);
+  }
+
+  /** @param departure of the command, where it had to wait until it was sent */
+  recordVote(node: number, departure: Moment | undefined): void {
+    if (!departure || !this.#inFavour) this.departure = departure;
+    else if (this.departure && departure.monotonic < this.departure.monotonic) this.departure = departure;
+    this.#inFavour = true;
+    this.record(node, 'yes');
+  }
+
+  /** Resolves when that node has answered, or has failed to; for one node at a time. */
+  async answerOf(node: number): Promise<Answer | undefined> {
+    if (this.answers[node] === undefined && node >= 0)
+      await new Promise<void>((resolve) => (this.#awaited = { node, resolve }));
+    return this.answers[node];
+  }
+
+  count(...wanted: Answer[]): number {
+    return this.answers.reduce((sum, each) => sum + (each !== undefined && wanted.includes(each) ? 1 : 0), 0);
+  }
+
+  get failures(): number {
+    return this.answers.reduce((sum, each) => sum + (each instanceof Error ? 1 : 0), 0);
+  }
+
+  get busy(): Busy[] {
+    return this.answers.filter(isBusy);
+  }
+
+  /** Whether the waiter of these votes stands in its queue now. */
+  get queued(): boolean {
+    const { waiter } = this.terms;
+    return waiter !== undefined && waiter.before === undefined && isBusy(this.answers[waiter.node]);
+  }
+}
+
+export function isBusy(answer: Answer | undefined): answer is Busy {
+  return typeof answer === 'object' && 'holder' in answer;
+}

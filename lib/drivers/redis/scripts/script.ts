@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { Command, Redis } from 'ioredis';
+import type { RedisClient } from '../connection/clients.js';
+import type { NodeError } from '../node/node-error.js';
+
+const AS_TEXT = { replyEncoding: 'utf8' } as const;
+
+/** A Lua script, and the name under which Redis keeps it. */
+export class Script {
+  readonly sha: string;
+  /** How each call of it begins. */
+  readonly encoded: string;
+
+  /** @param alone does what can be done with its first key alone, while the slot of a Cluster is on its way to another server */
+  constructor(
+    readonly text: string,
+    readonly alone?: Script,
+  ) {
+    this.sha = createHash('sha1').update(text).digest('hex');
+    this.encoded = encoded('evalsha') + encoded(this.sha);
+  }
+}
+
+/** The keys of a script, and how many there are. */
+export class ScriptKeys {
+  readonly encoded: string;
+  #alone: ScriptKeys | undefined;
+
+  constructor(readonly names: readonly string[]) {
+    // `join` makes one flat text, which need not be put together again for each call.
+    this.encoded = [encoded(String(names.length)), ...names.map(encoded)].join('');
+  }
+
+  /** As they stand in a call. */
+  get args(): readonly string[] {
+    return [String(this.names.length), ...this.names];
+  }
+
+  /** The first one. */
+  get alone(): ScriptKeys {
+    this.#alone ??= new ScriptKeys(this.names.slice(0, 1));
+    return this.#alone;
+  }
+}
+
+/**
+ * Runs a script that the node has, by its hash. For ioredis a command costs by the number of its arguments, so what is the
+ * same each time is put into Redis' protocol only once, where the client is one that takes it so.
+ */
+export function callScript(
+  client: RedisClient,
+  script: Script,
+  keys: ScriptKeys,
+  args: readonly string[],
+): Promise<unknown> {
+  // A client of the application may be of another copy of ioredis, or do something to each command before it is sent.
+  if (client instanceof Redis && !client.options.keyPrefix && !client.options.enableAutoPipelining)
+    return client.sendCommand(new ScriptCall(script, keys, args)) as Promise<unknown>;
+  return client.evalsha(script.sha, keys.names.length, ...keys.names, ...args);
+}
+
+/** How a script is sent. */
+export interface Sending {
+  /** With its text, which the node may have forgotten. */
+  readonly whole: boolean;
+  /** For its first key alone, as the others may be at another server. */
+  readonly alone: boolean;
+}
+
+export const BY_NAME: Sending = { whole: false, alone: false };
+
+/** How to send it after that answer; undefined when that would not help. */
+export function sendingAfter({ whole, alone }: Sending, { kind, message }: NodeError): Sending | undefined {
+  if (!whole && kind === 'no-script') return { whole: true, alone };
+  // Before it has begun, or in the midst of it: in each order, what was done by then may be done again.
+  return !alone && /^TRYAGAIN |non local key/.test(message) ? { whole: false, alone: true } : undefined;
+}
+
+/** Whether Redis has stopped in the midst of a script, as one of its keys went missing while its slot moves. */
+export function isHalfDone({ message }: NodeError): boolean {
+  return message.includes('non local key');
+}
+
+export function runScript(
+  client: RedisClient,
+  script: Script,
+  keys: ScriptKeys,
+  args: readonly string[],
+  { whole, alone }: Sending,
+): Promise<unknown> {
+  const send = whole ? sendScript : callScript;
+  return alone && script.alone
+    ? send(client, script.alone, keys.alone, args)
+    : send(client, script, keys, args);
+}
+
+/** The same with the text of the script, which the node may have forgotten. */
+export function sendScript(
+  client: RedisClient,
+  { text }: Script,
+  { names }: ScriptKeys,
+  args: readonly string[],
+): Promise<unknown> {
+  return client.eval(text, names.length, ...names, ...args);
+}
+
+/** As `evalsha` sends it. */
+class ScriptCall extends Command {
+  readonly #script: Script;
+  readonly #keys: ScriptKeys;
+  readonly #rest: readonly string[];
+
+  static {
+    // Complete, for who looks at commands; nobody else needs them in a list.
+    Object.defineProperty(this.prototype, 'args', {
+      get(this: ScriptCall) {
+        // Not yet while ioredis makes the command.
+        return #rest in this ? [this.#script.sha].concat(this.#keys.args, this.#rest) : [];
+      },
+      set() {
+        // What ioredis puts there is empty.
+      },
+    });
+  }
+
+  constructor(script: Script, keys: ScriptKeys, args: readonly string[]) {
+    super('evalsha', [], AS_TEXT);
+    this.#script = script;
+    this.#keys = keys;
+    this.#rest = args;
+  }
+
+  override toWritable(): string {
+    // The names of the command and of the script, and the number of keys, stand before the keys.
+    const count = 3 + this.#keys.names.length + this.#rest.length;
+    let text = `*${count}${END}` + this.#script.encoded + this.#keys.encoded;
+    for (const arg of this.#rest) text = text + beginning(arg) + arg + END;
+    return text;
+  }
+}
+
+const END = '\r\n';
+
+/** How short texts begin, by their length, made once. */
+const BEGINNINGS = Array.from({ length: 128 }, (_, length) => `$${length}${END}`);
+
+/** https://redis.io/docs/latest/develop/reference/protocol-spec/#bulk-strings */
+function beginning(text: string): string {
+  const length = Buffer.byteLength(text);
+  return BEGINNINGS[length] ?? `$${length}${END}`;
+}
+
+function encoded(text: string): string {
+  return beginning(text) + text + END;
+}

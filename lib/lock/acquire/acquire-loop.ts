@@ -1,0 +1,246 @@
+import type { Clock } from '../../common/clock.js';
+import type { AcquireReply, AcquireRequest, Driver, QueuedWaiter } from '../../drivers/driver.js';
+import { BackendUnavailableError } from '../../errors.js';
+import { Deadline } from '../lease/deadline.js';
+import { HeldLease } from '../lease/lease.js';
+import type { AcquireCall } from './acquire-call.js';
+import type { GrantHandOff } from './grant-hand-off.js';
+import type { LocalQueue } from './local-queue.js';
+
+/** A waiter looks at the lock at least this often, ms: what a lost wake-up costs at most. */
+const LONGEST_LOOK_AWAY = 1000;
+/** Shorter pauses than this, ms, are slept through without asking for a wake-up. */
+const WORTH_WATCHING = 20;
+/** The first pause after the back end did not answer, ms; doubles up to {@link LONGEST_LOOK_AWAY}. */
+const FIRST_BACKOFF = 50;
+
+export interface NotAcquired {
+  /** How long the present lease lasts at most without renewal, ms, where known. */
+  readonly remaining?: number;
+}
+
+type Busy = Extract<AcquireReply, { granted: false }>;
+type Outcome = HeldLease | Busy | BackendUnavailableError | 'gone';
+
+export interface AcquireLoopContext {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly call: AcquireCall;
+  /** Whose place this contender has; keeps the outage for those behind. */
+  readonly queue: LocalQueue;
+  readonly request: AcquireRequest;
+  /** What the grant is for; told of by the request's `onRevoked`. */
+  readonly handOff: GrantHandOff;
+  readonly host: AcquireLoopHost;
+}
+
+/** What the loop belongs to. */
+export interface AcquireLoopHost {
+  /** Makes the first lease of the grant, with the deadline that was counted from before it was asked for. */
+  readonly take: (
+    call: AcquireCall,
+    queue: LocalQueue,
+    handOff: GrantHandOff,
+    deadline: Deadline,
+    now: number,
+  ) => HeldLease;
+  /**
+   * Told at the end when there is no lease. A leftover is what the caller does not wait for: it settles when the last try
+   * has been answered, what it got was given back, and the place has been left.
+   */
+  readonly leave: (queue: LocalQueue, leftover?: Promise<void>) => void;
+}
+
+/**
+ * What a contender does for a name: try, ask to be woken, try again, wait, and so on, all from one place.
+ *
+ * Trying again after asking closes the gap in which a release would be missed. A grant that comes when the caller
+ * has gone, or after its own deadline, is given back.
+ */
+export class AcquireLoop {
+  #waiter?: QueuedWaiter;
+  #wake?: () => void;
+  #rung = false;
+  #backoff = FIRST_BACKOFF;
+  #late = FIRST_BACKOFF;
+  #lease?: HeldLease;
+  #leftover?: Promise<void>;
+
+  constructor(private readonly context: AcquireLoopContext) {}
+
+  /** Not `async`: nearly every lock is free, and such a function takes much memory each time. */
+  run(): Promise<HeldLease | NotAcquired> {
+    const { driver, request } = this.context;
+    const { waitLimit } = this.context.call;
+    let first: Promise<Outcome>;
+    try {
+      if (!waitLimit.tryOnce) this.#waiter = driver.enqueue(request, () => this.#ring());
+      first = this.#tryOnce();
+    } catch (error) {
+      this.#leave();
+      return Promise.reject(error);
+    }
+    return first.then(
+      (outcome) => (outcome instanceof HeldLease ? this.#won(outcome) : this.#goOn(outcome)),
+      (error: unknown) => {
+        this.#leave();
+        throw error;
+      },
+    );
+  }
+
+  /** @param outcome of the first try */
+  async #goOn(outcome: Outcome): Promise<HeldLease | NotAcquired> {
+    const { waitLimit } = this.context.call;
+    try {
+      for (;;) {
+        if (outcome === 'gone') return {};
+        this.#noteOutage(outcome);
+        if (outcome instanceof HeldLease) return outcome;
+        if (waitLimit.tryOnce || waitLimit.end) return this.#giveUp(outcome);
+        this.context.call.onWaiting();
+        if (outcome instanceof BackendUnavailableError) await this.#waitOutOutage(outcome);
+        else await this.#waitForRelease(outcome);
+        if (waitLimit.end) return this.#giveUp(outcome);
+        outcome = await this.#tryOnce();
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #won(lease: HeldLease): HeldLease {
+    this.#noteOutage(lease);
+    this.#leave();
+    return lease;
+  }
+
+  #leave(): void {
+    const left = this.#leftover ? this.#leftover.then(() => this.#leaveQueue()) : this.#leaveQueue();
+    if (!this.#lease) this.context.host.leave(this.context.queue, left);
+  }
+
+  /** Those behind must not wait for a driver that fails to leave: what it holds of the place ends by its ttl, or with it. */
+  #leaveQueue(): Promise<void> | undefined {
+    try {
+      return this.#waiter?.leave()?.catch(() => undefined);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #giveUp(last: Busy | BackendUnavailableError): NotAcquired {
+    if (!(last instanceof BackendUnavailableError)) return { remaining: last.remaining };
+    if (this.context.call.waitLimit.cancelled) return {};
+    throw last;
+  }
+
+  #tryOnce(): Promise<Outcome> {
+    const { driver, clock, request } = this.context;
+    const { waitLimit } = this.context.call;
+    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
+    this.#rung = false;
+    const attempt = this.#waiter ? this.#waiter.tryAcquire() : driver.tryAcquire(request);
+    return waitLimit.waitForTry<AcquireReply, Outcome>(
+      attempt,
+      (reply) => this.#judge(reply, attempt, deadline),
+      outageOf,
+    );
+  }
+
+  /** @param reply of the attempt; undefined when the caller has gone before it came */
+  #judge(
+    reply: AcquireReply | undefined,
+    attempt: Promise<AcquireReply>,
+    deadline: Deadline,
+  ): Outcome | Promise<Outcome> {
+    const { clock, call, queue, handOff, host } = this.context;
+    const { waitLimit } = call;
+    if (!reply) {
+      this.#leftover = this.#giveBack(attempt);
+      return 'gone';
+    }
+    if (!reply.granted) return reply;
+    const { grant, term } = reply;
+    const end = term ? Deadline.ofLease(clock, term.ms, term.since) : deadline;
+    const now = clock.monotonic();
+    if (!end.over && !waitLimit.cancelled && handOff.begin(grant, now)) {
+      this.#lease = host.take(call, queue, handOff, end, now);
+      return this.#lease;
+    }
+    const retryAfter = end.over ? this.#backOffFromLate() : 0;
+    return this.#giveBack(attempt).then(() => {
+      // Giving it back may have rung for ourselves.
+      if (retryAfter > 0) this.#rung = false;
+      return waitLimit.cancelled ? 'gone' : { granted: false, retryAfter };
+    });
+  }
+
+  /** The lease was over when it came: the ttl is shorter than a round trip, or this process was held up. */
+  #backOffFromLate(): number {
+    const pause = this.#late;
+    this.#late = Math.min(2 * pause, LONGEST_LOOK_AWAY);
+    return pause;
+  }
+
+  async #giveBack(attempt: Promise<AcquireReply>): Promise<void> {
+    try {
+      const reply = await attempt;
+      if (reply.granted) await this.context.driver.release(reply.grant);
+    } catch {
+      // Nobody waits for this try any more. What it may have stored ends by its ttl, or with the process.
+      return;
+    }
+  }
+
+  async #waitForRelease(busy: Busy): Promise<void> {
+    const pause = Math.min(busy.retryAfter ?? LONGEST_LOOK_AWAY, LONGEST_LOOK_AWAY);
+    const ready = pause < WORTH_WATCHING ? undefined : this.#waiter?.ready();
+    await this.#sleep(pause, ready);
+  }
+
+  #noteOutage(outcome: HeldLease | Busy | BackendUnavailableError): void {
+    const { clock, queue } = this.context;
+    if (outcome instanceof BackendUnavailableError) {
+      // A back end that tells when it will grant again is not away.
+      const earlier = outcome.endsIn === undefined ? queue.outage?.since : undefined;
+      queue.outage = { since: earlier ?? clock.monotonic(), error: outcome };
+    } else {
+      queue.outage = undefined;
+      this.#backoff = FIRST_BACKOFF;
+    }
+  }
+
+  async #waitOutOutage(error: BackendUnavailableError): Promise<void> {
+    const { clock, queue } = this.context;
+    const now = clock.monotonic();
+    const { endsIn } = error;
+    if (endsIn !== undefined) {
+      await this.#sleep(Math.min(Math.ceil(endsIn), LONGEST_LOOK_AWAY));
+      return;
+    }
+    if (now - (queue.outage?.since ?? now) >= this.context.request.ttl) throw error;
+    await this.#sleep(this.#backoff);
+    this.#backoff = Math.min(2 * this.#backoff, LONGEST_LOOK_AWAY);
+  }
+
+  /** Until a wake-up, which is not slept through when it came during the last try, or until `other` settles. */
+  async #sleep(ms: number, other?: Promise<void>): Promise<void> {
+    if (this.#rung) return;
+    await this.context.call.waitLimit.wait((wake) => {
+      this.#wake = wake;
+      void other?.then(wake);
+      return () => (this.#wake = undefined);
+    }, ms);
+  }
+
+  #ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+}
+
+function outageOf(error: unknown): BackendUnavailableError {
+  if (error instanceof BackendUnavailableError) return error;
+  throw error;
+}

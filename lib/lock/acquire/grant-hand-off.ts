@@ -1,0 +1,119 @@
+import type { Clock } from '../../common/clock.js';
+import { type Grant, type Loss, TRUSTED_MS } from '../../drivers/driver.js';
+import { type Deadline, usableTime } from '../lease/deadline.js';
+import type { HeldLease } from '../lease/lease.js';
+
+/** How many leases one grant may carry before other processes get their turn. */
+export const MOST_LEASES = 16;
+
+/** How long after the grant a lease may still be handed on, ms: other processes wait meanwhile. */
+const LONGEST_HAND_ON = 50;
+
+/** What leases must have in common to follow one another under one grant. */
+export interface HandOffTerms {
+  readonly ttl: number;
+  readonly fencing: boolean;
+}
+
+/**
+ * One grant of the back end, and the leases that it carries, one after the other: a lease that ends is handed on to the
+ * next waiter of this process without asking the back end.
+ */
+export class GrantHandOff {
+  readonly #clock: Clock;
+  readonly #terms: HandOffTerms;
+  /** Whether it may carry more than one lease. */
+  readonly #shared: boolean;
+  #grant?: Grant;
+  #since = 0;
+  #left = MOST_LEASES;
+  #lease?: HeldLease;
+  #revoked = false;
+
+  constructor(clock: Clock, terms: HandOffTerms, shared: boolean) {
+    this.#clock = clock;
+    this.#terms = terms;
+    this.#shared = shared;
+  }
+
+  /** How many leases it may carry; as many fencing tokens it needs. */
+  get size(): number {
+    return this.#shared ? MOST_LEASES : 1;
+  }
+
+  /** The back end took the grant away. */
+  readonly revoke = (loss: Loss): void => {
+    this.#revoked = true;
+    this.#lease?.lose(loss);
+  };
+
+  /**
+   * Begins with the grant of the back end; false when that was taken away before.
+   * @param now on the monotonic clock, ms
+   */
+  begin(grant: Grant, now: number): boolean {
+    if (this.#revoked) {
+      this.#revoked = false;
+      return false;
+    }
+    this.#grant = grant;
+    this.#since = now;
+    this.#left = MOST_LEASES;
+    return true;
+  }
+
+  /** When it began, on the monotonic clock, ms. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** The grant under which the next lease stands; each lease has a fencing token of its own. */
+  next(): Grant {
+    const grant = this.#grant as Grant;
+    this.#left -= 1;
+    const { fencingToken } = grant;
+    if (fencingToken !== undefined) this.#grant = { ...grant, fencingToken: fencingToken + 1 };
+    return grant;
+  }
+
+  carry(lease: HeldLease): void {
+    this.#lease = lease;
+  }
+
+  /**
+   * Whether another lease may follow the one that ends now.
+   * @param deadline of that one
+   */
+  mayHandOn(deadline: Deadline): boolean {
+    const until = this.#since + LONGEST_HAND_ON;
+    return this.#shared && this.#left > 0 && this.#clock.monotonic() < until && this.mayBegin(deadline);
+  }
+
+  /**
+   * Whether a lease may begin that the back end is not asked for. Nobody is told that a lock was broken, so the last answer
+   * counts only as long as nobody else can have the lock: the next holder would be there already, with a larger token.
+   */
+  mayBegin(deadline: Deadline): boolean {
+    return !this.#revoked && !deadline.over && deadline.age < usableTime(TRUSTED_MS);
+  }
+
+  /** The lease has ended, and the grant is still there. */
+  handOn(deadline: Deadline): HandedOnGrant {
+    this.#lease = undefined;
+    return { handOff: this, deadline };
+  }
+
+  suits({ ttl, fencing }: HandOffTerms): boolean {
+    return ttl === this.#terms.ttl && fencing === this.#terms.fencing;
+  }
+
+  get grant(): Grant {
+    return this.#grant as Grant;
+  }
+}
+
+/** A grant that the next waiter of this process may have, with the deadline that the back end has confirmed. */
+export interface HandedOnGrant {
+  readonly handOff: GrantHandOff;
+  readonly deadline: Deadline;
+}

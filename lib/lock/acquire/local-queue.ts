@@ -1,0 +1,70 @@
+import type { BackendUnavailableError } from '../../errors.js';
+import type { HandedOnGrant } from './grant-hand-off.js';
+
+/** A place in a {@link LocalQueue}. */
+interface LocalWaiter {
+  readonly admit: () => void;
+}
+
+/**
+ * First come, first served, one inside at a time: whoever enters keeps the place until `leave`.
+ * One such queue stands in front of each lock, so that a process has one contender per lock.
+ */
+export class LocalQueue {
+  #occupied = false;
+  /** Made for the first one: for most locks nobody ever waits. */
+  #waiters?: Set<LocalWaiter>;
+
+  /** @param key of the lock, where the queue is that of a lock */
+  constructor(readonly key = '') {}
+
+  /**
+   * Since when, on the monotonic clock in ms, the back end does not answer the one inside, and its last error. Kept
+   * for those behind, who would otherwise count the outage from the start one after the other.
+   */
+  outage?: { readonly since: number; readonly error: BackendUnavailableError };
+
+  /** What the one who goes out leaves for the next one. */
+  offer?: HandedOnGrant;
+
+  /** True when nobody is inside or waiting. */
+  get idle(): boolean {
+    return !this.#occupied;
+  }
+
+  /** How many wait outside. */
+  get length(): number {
+    return this.#waiters?.size ?? 0;
+  }
+
+  /** Enters if nobody is inside; never waits. */
+  tryEnter(): boolean {
+    if (this.#occupied) return false;
+    this.#occupied = true;
+    return true;
+  }
+
+  /**
+   * Enters the queue. `admit` is called, with the place already taken, when it is this waiter's turn.
+   * The returned function gives the place in the queue up; after `admit` it does nothing.
+   */
+  join(admit: () => void): () => void {
+    const waiter: LocalWaiter = { admit };
+    const waiters = (this.#waiters ??= new Set());
+    waiters.add(waiter);
+    return () => {
+      waiters.delete(waiter);
+    };
+  }
+
+  /** Goes out and lets the next one in. */
+  leave(): void {
+    if (this.#waiters)
+      for (const next of this.#waiters) {
+        this.#waiters.delete(next);
+        next.admit();
+        return;
+      }
+    this.#occupied = false;
+  }
+}

@@ -1,0 +1,120 @@
+import type { Slot } from '../../common/bag.js';
+import { onAbort } from '../../common/abort-listeners.js';
+import type { Clock, Timer } from '../../common/clock.js';
+import type { Caller } from '../../drivers/driver.js';
+import type { Drain } from './drain.js';
+
+/** Why a wait ended without the lock. */
+export type WaitEnd = 'timeout' | 'aborted' | 'draining';
+
+/** Arranges for `wake` to be called, and returns how to call the arrangement off. */
+export type Arrangement = (wake: () => void) => () => void;
+
+/**
+ * How long one call is ready to wait: until its time is over, its signal aborts, or the coordinator shuts down.
+ * Costs nothing until there is something to wait for.
+ */
+export class WaitLimit implements Caller {
+  readonly #until: number;
+
+  constructor(
+    private readonly clock: Clock,
+    /** true: for ever · false or 0: one try · n: at most n ms. */
+    readonly blocking: boolean | number,
+    private readonly drain: Drain,
+    readonly signal?: AbortSignal,
+  ) {
+    if (blocking === true) this.#until = Infinity;
+    else this.#until = blocking === false ? 0 : clock.monotonic() + blocking;
+  }
+
+  /** True when the caller wants a single try and no waiting. */
+  get tryOnce(): boolean {
+    return this.blocking === false || this.blocking === 0;
+  }
+
+  /** Why waiting is over by now, if it is. */
+  get end(): WaitEnd | undefined {
+    return this.cancelled ?? (this.clock.monotonic() >= this.#until ? 'timeout' : undefined);
+  }
+
+  /** Why the caller has gone for good, if it has; a time-out is not that: it never cuts a try short. */
+  get cancelled(): 'aborted' | 'draining' | undefined {
+    if (this.signal?.aborted) return 'aborted';
+    return this.drain.over ? 'draining' : undefined;
+  }
+
+  /** Whether a try need not begin any more. */
+  get hasCancelled(): boolean {
+    return (this.tryOnce ? this.cancelled : this.end) !== undefined;
+  }
+
+  /**
+   * Waits for `arrange` to wake it, for `ms`, or for the end of the wait, whichever comes first.
+   * Resolves to true when it was woken.
+   */
+  wait(arrange: Arrangement, ms = Infinity): Promise<boolean> {
+    const { clock, drain, signal } = this;
+    const left = Math.min(ms, this.#until - clock.monotonic());
+    return new Promise((resolve) => {
+      let settled = false;
+      let callOff: (() => void) | undefined;
+      let timer: Timer | undefined;
+      let atDrain: Slot<() => void> | undefined;
+      let offAbort: (() => void) | undefined;
+      const settle = (woken: boolean): void => {
+        if (settled) return;
+        settled = true;
+        callOff?.();
+        timer?.cancel();
+        if (atDrain) drain.forget(atDrain);
+        offAbort?.();
+        resolve(woken);
+      };
+      const giveUp = (): void => settle(false);
+
+      callOff = arrange(() => settle(true));
+      if (settled) return callOff();
+      if (left <= 0 || this.cancelled) return giveUp();
+      if (left !== Infinity) timer = clock.setTimer(left, giveUp);
+      atDrain = drain.onOver(giveUp);
+      offAbort = signal && onAbort(signal, giveUp);
+    });
+  }
+
+  /**
+   * Waits for a try that is under way, and settles as it does. The time-out does not cut it short, as a try is bounded by
+   * the driver; a caller that has gone does.
+   * @param judge makes what this resolves to of the attempt's result, at once; of undefined when the caller has gone
+   * @param excuse the same of its error, or throws
+   */
+  waitForTry<T, U>(
+    attempt: Promise<T>,
+    judge: (result: T | undefined) => U | PromiseLike<U>,
+    excuse: (error: unknown) => U,
+  ): Promise<Awaited<U>> {
+    const { drain, signal } = this;
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const settle = <V>(make: (outcome: V) => U | PromiseLike<U>, outcome: V): void => {
+        if (settled) return;
+        settled = true;
+        drain.forget(atDrain);
+        offAbort?.();
+        try {
+          resolve(make(outcome) as Awaited<U>);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const giveUp = (): void => settle(judge, undefined);
+      const atDrain = drain.onOver(giveUp);
+      const offAbort = signal && onAbort(signal, giveUp);
+      if (this.cancelled) return giveUp();
+      attempt.then(
+        (result) => settle(judge, result),
+        (error: unknown) => settle(excuse, error),
+      );
+    });
+  }
+}

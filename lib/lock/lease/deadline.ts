@@ -1,0 +1,85 @@
+import { type Clock, type Moment, momentOf } from '../../common/clock.js';
+
+/**
+ * The share of a ttl by which two clocks may run apart, and the precision of Redis' expiry in ms.
+ * Both from the Redlock page of Redis' documentation ("clock drift") and its reference implementation.
+ */
+const DRIFT_FACTOR = 0.01;
+const DRIFT_CONSTANT = 2;
+
+/** How much of a ttl, ms, its holder may use. */
+export function usableTime(ttl: number): number {
+  return ttl - Math.round(ttl * DRIFT_FACTOR) - DRIFT_CONSTANT;
+}
+
+/**
+ * The end of a lease as its holder must see it, counted from a moment before the request was sent.
+ *
+ * What has passed is the larger of what the monotonic and the wall clock say: the first stands still while some
+ * systems are suspended, the second may be stepped. Once over, it stays over.
+ */
+export class Deadline {
+  static readonly never = new Deadline(undefined, Infinity, { monotonic: 0, wall: 0 });
+
+  readonly #clock?: Clock;
+  readonly #duration: number;
+  readonly #start: Moment;
+  #over = false;
+
+  private constructor(clock: Clock | undefined, duration: number, start: Moment) {
+    this.#clock = clock;
+    this.#duration = duration;
+    this.#start = start;
+  }
+
+  /**
+   * The deadline of a lease of `ttl` ms, less the drift of the clocks.
+   * @param since before the lease can have begun; now, for one that is about to be asked for
+   */
+  static ofLease(clock: Clock, ttl: number, since: Moment = momentOf(clock)): Deadline {
+    return new Deadline(clock, usableTime(ttl), since);
+  }
+
+  /** Whether the back end has granted the whole of that ttl, ms, and not a part of it. */
+  covers(ttl: number): boolean {
+    return this.#duration >= usableTime(ttl);
+  }
+
+  /** Milliseconds left; 0 when over. */
+  remaining(): number {
+    if (this.#over) return 0;
+    if (!this.#clock) return Infinity;
+    const now = this.#clock.monotonic();
+    const elapsed = this.#elapsed(this.#clock, now);
+    if (elapsed >= this.#duration || now >= this.monotonic) this.#over = true;
+    return this.#over ? 0 : this.#duration - elapsed;
+  }
+
+  /** Milliseconds since the back end was asked, as the clocks now say; 0 for a lease that ends with its process. */
+  get age(): number {
+    return this.#clock ? this.#elapsed(this.#clock) : 0;
+  }
+
+  /** Milliseconds since it passed, as the clocks now say; 0 before. */
+  overdue(): number {
+    return this.#clock ? Math.max(0, this.#elapsed(this.#clock) - this.#duration) : 0;
+  }
+
+  get over(): boolean {
+    return this.remaining() === 0;
+  }
+
+  /** As Unix time in ms; Infinity for a lease that ends with its process. */
+  get unix(): number {
+    return this.#start.wall + this.#duration;
+  }
+
+  /** On the monotonic clock, ms. */
+  get monotonic(): number {
+    return this.#start.monotonic + this.#duration;
+  }
+
+  #elapsed(clock: Clock, now = clock.monotonic()): number {
+    return Math.max(now - this.#start.monotonic, clock.wall() - this.#start.wall);
+  }
+}

@@ -1,0 +1,133 @@
+import type { Clock } from '../../common/clock.js';
+import { logSafely, reportLogFailure } from '../../common/log-safely.js';
+import { outsideCalls } from '../../common/own-context.js';
+import type { CoordinatorEmitter } from '../../common/coordinator.events.js';
+import type { Driver } from '../../drivers/driver.js';
+import type { LeaseLostError } from '../../errors.js';
+import type { HeldLease, LeaseEnd } from './lease.js';
+import { quoted } from '../../common/quoted.js';
+
+/** The log lines of a coordinator. `debug` takes a function: nobody pays for a line that is not written. */
+export interface LockLog {
+  debug(message: () => string): void;
+  warn(message: string): void;
+}
+
+export interface ReportContext {
+  readonly clock: Clock;
+  readonly events: CoordinatorEmitter;
+  readonly log: LockLog;
+  readonly driver: Pick<Driver, 'leasesExpire'>;
+}
+
+/** Pairs of functions that are remembered: an application whose functions have no names would make any number of them. */
+const MOST_PAIRS = 1000;
+
+const REENTRANT_WAIT = 'it waits for ever if that one awaits it, and until that one has ended if nobody does';
+
+/** What ends something that the back end keeps, and that nobody renews. */
+export function endOf({ leasesExpire }: Pick<Driver, 'leasesExpire'>, ttl: number): string {
+  return leasesExpire ? `by its ttl of ${ttl} ms` : 'with this process';
+}
+
+/**
+ * Tells the log and the listeners what happens to the leases of one member. Never throws: a lease whose taker was cut
+ * off by a failing log would be renewed for ever, and nobody could give it back.
+ */
+export class LeaseReports {
+  readonly #reentrant = new Set<string>();
+
+  constructor(
+    private readonly memberId: string,
+    private readonly context: ReportContext,
+  ) {}
+
+  warn(message: string): void {
+    logSafely(() => this.context.log.warn(message));
+  }
+
+  /** @param holder the function that waits for a lock which it holds itself, if that is so */
+  waiting(lock: string, label: string, holder: string | undefined): void {
+    if (holder !== undefined) this.#warnReentrant(lock, label, 'waits for', holder, REENTRANT_WAIT);
+    this.#debug(() =>
+      label ? `Lock ${quoted(lock)}: "${label}" waits for it` : `Lock ${quoted(lock)}: a call waits for it`,
+    );
+    this.context.events.emit('lease.waiting', () => this.#about(lock));
+  }
+
+  /** @param since when the call came, on the monotonic clock, ms */
+  acquired({ name: lock, fencingToken }: HeldLease, label: string, since: number): void {
+    const { clock, events } = this.context;
+    this.#debug(() =>
+      label ? `Lock ${quoted(lock)} acquired by "${label}"` : `Lock ${quoted(lock)} acquired`,
+    );
+    events.emit('lease.acquired', () => ({
+      ...this.#about(lock),
+      waited: clock.monotonic() - since,
+      ...(fencingToken !== undefined && { fencingToken }),
+    }));
+  }
+
+  /**
+   * The lock was not to be had in the time that the call allowed.
+   * @param holder the function that asked, without waiting, for a lock which it holds itself, if that is so
+   */
+  refused(lock: string, label: string, holder: string | undefined): void {
+    if (holder !== undefined)
+      this.#warnReentrant(lock, label, 'tries', holder, 'it does not get it before that one ends');
+    this.#debug(
+      () => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`,
+    );
+  }
+
+  /** The back end could not be asked, the coordinator takes no more calls, or the caller gave up. */
+  failed(lock: string, label: string, error: unknown): void {
+    const why = (): string => (error instanceof Error ? error.message : String(error));
+    this.#debug(() => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
+  }
+
+  /** Noticed by a timer, or by a call that has nothing to do with it: it is told in the context of neither. */
+  lost(lease: HeldLease, error: LeaseLostError): void {
+    outsideCalls(() => this.warn(error.message));
+    this.context.events.announce('lease.lost', () => ({ ...this.#about(lease.name), error }));
+  }
+
+  /** @param since when the lease began, on the monotonic clock, ms; undefined for one that was lost */
+  ended(lease: HeldLease, end: LeaseEnd, since: number | undefined): void {
+    const { clock, events } = this.context;
+    if (end.kind === 'released') {
+      this.#debug(() => `Lock ${quoted(lease.name)} released`);
+      events.emit('lease.released', () => {
+        const now = clock.monotonic();
+        return { ...this.#about(lease.name), held: now - (since ?? now) };
+      });
+    } else if (end.kind === 'unconfirmed') {
+      this.warn(
+        `Lock ${quoted(lease.name)}: the release was not confirmed, it ends ${endOf(this.context.driver, lease.ttl)}: ${String(end.error)}`,
+      );
+    }
+  }
+
+  /** Once for each pair of functions: whether the inner call is awaited by the outer one cannot be seen from here. */
+  #warnReentrant(lock: string, label: string, does: string, holder: string, so: string): void {
+    const inner = label || 'a call';
+    const pair = `${inner} under ${holder}`;
+    if (this.#reentrant.has(pair) || this.#reentrant.size >= MOST_PAIRS) return;
+    this.#reentrant.add(pair);
+    this.warn(
+      `Lock ${quoted(lock)}: ${inner} ${does} a lock that ${holder}, from which it was called, holds; locks are not re-entrant, so ${so} (told once for these two)`,
+    );
+  }
+
+  #debug(message: () => string): void {
+    try {
+      this.context.log.debug(message);
+    } catch (error) {
+      reportLogFailure(error);
+    }
+  }
+
+  #about(lock: string): { lock: string; memberId: string; at: number } {
+    return { lock, memberId: this.memberId, at: this.context.clock.wall() };
+  }
+}

@@ -1,0 +1,283 @@
+import { inspect, type InspectOptions } from 'node:util';
+import type { Grant, Loss } from '../../drivers/driver.js';
+import { LeaseLostError } from '../../errors.js';
+import type { Deadline } from './deadline.js';
+import type { Holding } from '../lock-manager.js';
+import { LeaseSignal } from './lease-signal.js';
+import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
+import type { Renewal } from '../renewal/renewal-batches.js';
+import { quoted } from '../../common/quoted.js';
+
+/**
+ * One successful acquisition of a lock.
+ *
+ * @example
+ * await using lease = await coordinator.getLock(`share-${id}`).hold();
+ * await storage.write(data, { signal: lease.signal });
+ *
+ * @publicApi
+ */
+export interface Lease extends AsyncDisposable {
+  /** The lock's name, without the coordinator's prefix. */
+  readonly name: string;
+  /**
+   * Aborts with `LeaseLostError` no later than the deadline; never aborts by a release. Reading `aborted` or calling
+   * `throwIfAborted()` compares the clock, so both are right even after the event loop was blocked.
+   */
+  readonly signal: AbortSignal;
+  /** When the lease ends without renewal, Unix time in ms; Infinity where it ends with the process. */
+  readonly deadline: number;
+  /**
+   * Larger than the token of every lease of this lock before, on every replica, where the lock is `fencing`; storage
+   * that refuses what is below the largest token it has seen cannot be written by a holder that came too late.
+   */
+  readonly fencingToken: number | undefined;
+  /** Milliseconds until the deadline, 0 when the lease has ended. */
+  remaining(): number;
+  /**
+   * Call it right before an effect that must not come late.
+   * @throws LeaseLostError when the lease was lost or released.
+   */
+  assertHeld(): void;
+  /**
+   * Gives the lock back.
+   * @returns false when the lease was already released or lost.
+   * @throws BackendUnavailableError when the back end did not confirm it; the lock is then free after its ttl.
+   */
+  release(): Promise<boolean>;
+}
+
+/** `held → releasing → released`, or `held → lost`. Moved by {@link HeldLease} alone. */
+export type LeaseState = 'held' | 'releasing' | 'released' | 'lost';
+
+/** How a lease ended: `unconfirmed` when the back end could not be asked, while the lease had not run out. */
+export type LeaseEnd =
+  | { readonly kind: 'released' }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'unconfirmed'; readonly error: unknown };
+
+/** What a lease needs of those who made it. */
+export interface LeaseKeeper {
+  readonly memberId: string;
+  /** Asks the driver to free the lock; true if it was still ours. */
+  release(lease: HeldLease): Promise<boolean>;
+  /** The lease has left `held`: nothing may renew it any more. */
+  onLeft(lease: HeldLease): void;
+  /** The lease was lost. */
+  onLost(lease: HeldLease, error: LeaseLostError): void;
+  /** The holder has given the lease back, and the back end has been told. */
+  onReleased(lease: HeldLease, end: LeaseEnd): void;
+}
+
+const NOT_AGAIN = Promise.resolve(false);
+
+const NO_RENEWAL_YET: RenewalsSoFar = { unanswered: false };
+
+/** The state machine behind {@link Lease}; everything that happens to a lease goes through here. */
+export class HeldLease implements Lease {
+  #state: LeaseState = 'held';
+  #deadline: Deadline;
+  #renewals = NO_RENEWAL_YET;
+  #signal?: LeaseSignal;
+  #lost?: LeaseLostError;
+  #end?: Promise<LeaseEnd>;
+  /** Set by its keeper, as long as it is held. */
+  holding?: Holding;
+  /** Set by the heartbeat, as long as it renews this lease. */
+  renewal?: Renewal;
+  /** Set by the handle that carries this lease; told once the holder has given it back. */
+  onGivenBack?: () => void;
+
+  constructor(
+    readonly name: string,
+    readonly grant: Grant,
+    readonly ttl: number,
+    deadline: Deadline,
+    private readonly keeper: LeaseKeeper,
+  ) {
+    this.#deadline = deadline;
+  }
+
+  get state(): LeaseState {
+    this.check();
+    return this.#state;
+  }
+
+  get held(): boolean {
+    return this.state === 'held';
+  }
+
+  /** True once the holder has given the lease back, held or lost. */
+  get givenBack(): boolean {
+    return this.#end !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    // Newer versions of Node derive signals without reading `aborted`.
+    this.check();
+    if (!this.#signal) {
+      this.#signal = new LeaseSignal(() => this.check());
+      if (this.#lost) this.#signal.abort(this.#lost);
+    }
+    return this.#signal.signal;
+  }
+
+  get fencingToken(): number | undefined {
+    return this.grant.fencingToken;
+  }
+
+  get deadline(): number {
+    return this.#deadline.unix;
+  }
+
+  /** Until when the back end has confirmed it. */
+  get term(): Deadline {
+    return this.#deadline;
+  }
+
+  /** The deadline on the monotonic clock, ms. */
+  get monotonicDeadline(): number {
+    return this.#deadline.monotonic;
+  }
+
+  /** Why the lease was lost, if it was. */
+  get lost(): LeaseLostError | undefined {
+    this.check();
+    return this.#lost;
+  }
+
+  /** True when that keeper made this lease: names of different coordinators do not mix. */
+  isKeptBy(keeper: unknown): boolean {
+    return this.keeper === keeper;
+  }
+
+  remaining(): number {
+    return this.held ? this.#deadline.remaining() : 0;
+  }
+
+  assertHeld(): void {
+    if (this.held) return;
+    throw (
+      this.#lost ??
+      new LeaseLostError(
+        `Lock ${quoted(this.name)}: the lease of ${this.keeper.memberId} was released already`,
+        'released',
+      )
+    );
+  }
+
+  /** Ends the lease if its deadline has passed. Every look at a lease goes through here. */
+  check(): void {
+    if (this.#state !== 'held' || !this.#deadline.over) return;
+    this.lose(lossAtDeadline(this.#renewals, this.#deadline.overdue()), this.#renewals.failure);
+  }
+
+  /** A renewal is under way. */
+  renewalSent(): void {
+    this.#renewals = { ...this.#renewals, unanswered: true };
+  }
+
+  /** A renewal was not confirmed; it may be repeated until the deadline. */
+  renewalFailed(failure: unknown): void {
+    // The deadline first: what comes after it does not tell why it was missed.
+    if (this.held) this.#renewals = { failure, unanswered: false };
+  }
+
+  /** A renewal was confirmed. Too late, it changes nothing: a lost or released lease is never revived. */
+  extend(deadline: Deadline): void {
+    if (!this.held) return;
+    this.#deadline = deadline;
+    this.#renewals = NO_RENEWAL_YET;
+  }
+
+  /** The lease is over though nobody released it. */
+  lose({ reason, message }: Loss, cause?: unknown): void {
+    if (this.#state !== 'held') return;
+    this.#state = 'lost';
+    this.#lost = new LeaseLostError(
+      `Lock ${quoted(this.name)}: ${this.keeper.memberId} lost its lease: ${message}; work done under it may not have been alone`,
+      reason,
+      { cause },
+    );
+    this.keeper.onLeft(this);
+    // Before anybody is told: who is told may look at the signal.
+    this.#signal?.abort(this.#lost);
+    this.keeper.onLost(this, this.#lost);
+  }
+
+  /** Gives the lease back, once; never rejects. */
+  finish(): Promise<LeaseEnd> {
+    this.#end ??= this.#finish();
+    return this.#end;
+  }
+
+  release(): Promise<boolean> {
+    return this.#end ? NOT_AGAIN : this.finish().then(wasReleased);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.finish();
+  }
+
+  /** What a lease is to people; its other properties lead to the whole coordinator. */
+  toJSON(): object {
+    const { name, state, fencingToken, deadline } = this;
+    return {
+      name,
+      state,
+      ...(fencingToken !== undefined && { fencingToken }),
+      // JSON has no Infinity.
+      ...(Number.isFinite(deadline) && { deadline: new Date(deadline).toISOString() }),
+    };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Lease ${inspect(this.toJSON(), options)}`;
+  }
+
+  /** Not `async`: such a function takes much memory each time. */
+  #finish(): Promise<LeaseEnd> {
+    const heldUntilNow = this.held;
+    // Before the release is sent: nothing may be sent for it afterwards.
+    if (heldUntilNow) this.#state = 'releasing';
+    let freeing: Promise<boolean>;
+    try {
+      // A lost lease is given back too, best effort: what is stored for it may outlive it by the drift.
+      freeing = this.keeper.release(this);
+    } catch (error) {
+      freeing = Promise.reject(error);
+    }
+    // While that is on its way, as it need not wait for this.
+    if (heldUntilNow) this.keeper.onLeft(this);
+    return freeing.then(
+      (freed) => {
+        // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
+        const inTime = heldUntilNow && (freed || this.#deadline.over);
+        if (heldUntilNow && !inTime) this.#loseAtRelease();
+        return this.#ended(heldUntilNow, { kind: inTime ? 'released' : 'lost' });
+      },
+      (error: unknown) =>
+        this.#ended(heldUntilNow, heldUntilNow ? { kind: 'unconfirmed', error } : { kind: 'lost' }),
+    );
+  }
+
+  #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
+    if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
+    this.keeper.onReleased(this, end);
+    this.onGivenBack?.();
+    return end;
+  }
+
+  #loseAtRelease(): void {
+    this.#lost = new LeaseLostError(
+      `Lock ${quoted(this.name)}: ${this.keeper.memberId} found at release that the back end no longer had its lease; work done under it may not have been alone`,
+      'broken',
+    );
+    this.keeper.onLost(this, this.#lost);
+  }
+}
+
+function wasReleased(end: LeaseEnd): boolean {
+  if (end.kind === 'unconfirmed') throw end.error;
+  return end.kind === 'released';
+}

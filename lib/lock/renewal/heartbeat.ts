@@ -1,0 +1,270 @@
+import type { Clock } from '../../common/clock.js';
+import type { Appointment, Schedule } from '../../common/schedule.js';
+import type { Driver, RenewOutcome } from '../../drivers/driver.js';
+import { Deadline, usableTime } from '../lease/deadline.js';
+import type { HeldLease } from '../lease/lease.js';
+import { endOf } from '../lease/lease-reports.js';
+import { Batch, RenewalBatches } from './renewal-batches.js';
+import { quoted } from '../../common/quoted.js';
+
+/** A renewal that failed is tried again after this share of what is left of the lease. */
+const RETRY_SHARE = 1 / 4;
+const SHORTEST_RETRY_MS = 20;
+
+/** How long a lease may last before it gets a place in a batch, ms: most have ended by then. */
+const YOUNG_MS = 50;
+
+/**
+ * How long a grant of less than the ttl may last before the rest of the ttl is asked for, ms: the work of most is over by then,
+ * and a back end that stalls later costs no lease.
+ */
+const BRIEF_MS = 5;
+
+/** Nothing is appointed sooner than this, ms. */
+const SHORTEST_DELAY_MS = 1;
+
+export interface HeartbeatSettings {
+  readonly memberId: string;
+  /** Lease time of the membership, ms. */
+  readonly ttl: number;
+  /** Time between two renewals, ms. */
+  readonly period: number;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Renews every held lease and the member's own presence, and ends a lease when its deadline has come.
+ *
+ * One renewal per lease is under way at a time; a reply that comes back after the lease ended changes nothing. A lease
+ * that waits for its next renewal is looked at then, which is before its deadline; at the deadline itself only those
+ * are looked at whose renewal is under way.
+ */
+export class Heartbeat {
+  readonly #batches: RenewalBatches;
+  /** Those without a place in it yet. */
+  readonly #young = new Batch(Infinity, Infinity, () => undefined);
+  /** Those of which the back end has granted only a part of the ttl. */
+  readonly #brief = new Batch(Infinity, Infinity, () => undefined);
+  /** Those whose last renewal failed, which a warning said. */
+  readonly #failing = new Set<HeldLease>();
+  #presence?: Appointment;
+  #announcing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly driver: Driver,
+    private readonly clock: Clock,
+    private readonly schedule: Schedule,
+    private readonly settings: HeartbeatSettings,
+  ) {
+    const limits = { usualTtl: settings.ttl, most: driver.renewsAtOnce };
+    this.#batches = new RenewalBatches(clock, schedule, limits, (batch) => void this.#renew(batch));
+  }
+
+  /** Announces the member for the first time, and from then on once per period. */
+  async start(): Promise<void> {
+    await this.driver.announce(this.settings.memberId, this.settings.ttl);
+    this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
+  }
+
+  /** Announces nothing any more, and takes the presence back; no lease is left by then. Never rejects. */
+  async stop(): Promise<void> {
+    this.#presence?.cancel();
+    this.#presence = undefined;
+    await this.#announcing;
+    try {
+      await this.driver.withdraw(this.settings.memberId);
+    } catch (error) {
+      this.settings.warn(
+        `The presence of member ${this.settings.memberId} was not withdrawn, it ends ${endOf(this.driver, this.settings.ttl)}: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  /** Keeps the lease alive until `drop`. */
+  keep(lease: HeldLease): void {
+    if (!this.driver.leasesExpire) return;
+    if (!lease.term.covers(lease.ttl)) {
+      this.#brief.join(lease);
+      this.#brief.appointment ??= this.schedule.at(briefUntil(lease), () => this.#renewBrief());
+      return;
+    }
+    const delay = this.#delayBefore(lease.monotonicDeadline, lease.ttl, lease.holding?.since);
+    if (delay < 2 * YOUNG_MS) return this.#appoint([lease], lease.ttl, delay);
+    this.#young.join(lease);
+    this.#young.appointment ??= this.schedule.in(YOUNG_MS, () => this.#enterYoung());
+  }
+
+  #enterYoung(): void {
+    this.#young.appointment = undefined;
+    const now = this.clock.monotonic();
+    const overdue: Batch[] = [];
+    for (const lease of this.#young.leases) {
+      const since = lease.holding?.since ?? now;
+      const due = since + this.#delayBefore(lease.monotonicDeadline, lease.ttl, since);
+      if (due > now) this.#appoint([lease], lease.ttl, due - now);
+      else this.#joinOne(overdue, lease);
+    }
+    // The process was held up for so long.
+    for (const batch of overdue) void this.#renew(batch);
+  }
+
+  /** All together as soon as the first of them is due: one call costs as much as another. */
+  #renewBrief(): void {
+    this.#brief.appointment = undefined;
+    const { leases } = this.#brief;
+    if (leases.length === 0) return;
+    const first = leases.reduce((soonest, lease) => Math.min(soonest, briefUntil(lease)), Infinity);
+    if (first > this.clock.monotonic()) {
+      this.#brief.appointment = this.schedule.at(first, () => this.#renewBrief());
+      return;
+    }
+    const batches: Batch[] = [];
+    for (const lease of leases) this.#joinOne(batches, lease);
+    for (const batch of batches) void this.#renew(batch);
+  }
+
+  #joinOne(batches: Batch[], lease: HeldLease): void {
+    let batch = batches.find(({ ttl, full }) => ttl === lease.ttl && !full);
+    if (!batch) {
+      const made = new Batch(lease.ttl, this.driver.renewsAtOnce, () => made.appointment?.cancel());
+      batches.push((batch = made));
+    }
+    batch.join(lease);
+  }
+
+  drop(lease: HeldLease): void {
+    const { renewal } = lease;
+    if (!renewal) return;
+    lease.renewal = undefined;
+    if (this.#failing.size > 0) this.#failing.delete(lease);
+    renewal.leave();
+  }
+
+  #periodOf(ttl: number): number {
+    const { period } = this.settings;
+    return ttl === this.settings.ttl ? period : Math.min(period, ttl / 3);
+  }
+
+  /**
+   * When to renew leases, ms from then: after the period, or sooner where the back end has granted less than their ttl or
+   * was slow to answer, so that less is left of them.
+   */
+  #delayBefore(deadline: number, ttl: number, then = this.clock.monotonic()): number {
+    const period = this.#periodOf(ttl);
+    const share = Math.max(1 / 3, period / usableTime(ttl));
+    return Math.min(period, share * (deadline - then));
+  }
+
+  /** Has leases of that ttl renewed in `delay` ms at the latest. */
+  #appoint(leases: readonly HeldLease[], ttl: number, delay: number): void {
+    let batch: Batch | undefined;
+    for (const lease of leases) {
+      if (!batch || batch.full)
+        batch = this.#batches.batchWithin(Math.max(SHORTEST_DELAY_MS, delay), ttl, this.#periodOf(ttl));
+      batch.join(lease);
+    }
+  }
+
+  async #renew(batch: Batch): Promise<void> {
+    const leases = batch.leases.filter((lease) => lease.held);
+    if (leases.length === 0) return;
+    const deadline = Deadline.ofLease(this.clock, batch.ttl);
+    for (const lease of leases) lease.renewalSent();
+    this.#watchDeadlines(batch);
+    const outcomes = await this.#ask(leases, batch.ttl);
+    // Not those released or lost meanwhile, also by whoever was told of something that happened to another one.
+    const stays = (lease: HeldLease): boolean => lease.renewal?.batch === batch;
+    const renewed: HeldLease[] = [];
+    const failed: HeldLease[] = [];
+    let failure: unknown;
+    for (const [index, lease] of leases.entries()) {
+      const outcome = outcomes[index]!;
+      if (!stays(lease)) continue;
+      if (outcome.kind === 'lost') lease.lose(outcome.loss);
+      else if (outcome.kind === 'renewed') {
+        lease.extend(deadline);
+        renewed.push(lease);
+      } else {
+        lease.renewalFailed(outcome.error);
+        failed.push(lease);
+        failure ??= outcome.error;
+      }
+    }
+    for (const lease of renewed) this.#failing.delete(lease);
+    this.#appoint(renewed.filter(stays), batch.ttl, this.#delayBefore(deadline.monotonic, batch.ttl));
+    this.#warn(failed.filter(stays), failure);
+    this.#retry(failed.filter(stays), batch.ttl);
+  }
+
+  async #ask(leases: readonly HeldLease[], ttl: number): Promise<readonly RenewOutcome[]> {
+    try {
+      return await this.driver.renew(
+        leases.map(({ grant }) => grant),
+        ttl,
+      );
+    } catch (error) {
+      const failed: RenewOutcome = { kind: 'failed', error: error as Error };
+      return leases.map(() => failed);
+    }
+  }
+
+  /** Says once for each outage, and in one line for all leases of a batch, that renewals failed. */
+  #warn(failed: readonly HeldLease[], failure: unknown): void {
+    const news = failed.filter((lease) => !this.#failing.has(lease));
+    const [first, ...others] = news;
+    if (!first) return;
+    for (const lease of news) this.#failing.add(lease);
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    const left = Math.round(shortest(news));
+    this.settings.warn(
+      `Lock ${quoted(first.name)}${more}: renewal failed, ${left} ms left to repeat it: ${messageOf(failure)}`,
+    );
+  }
+
+  /** Those for which it would be too late stay in their batch, and are watched until their deadlines. */
+  #retry(failed: readonly HeldLease[], ttl: number): void {
+    const inTime = failed.filter((lease) => lease.remaining() > SHORTEST_RETRY_MS);
+    this.#appoint(inTime, ttl, Math.max(SHORTEST_RETRY_MS, shortest(inTime) * RETRY_SHARE));
+  }
+
+  /** Ends the leases of a batch that is being renewed at their deadlines. */
+  #watchDeadlines(batch: Batch, notBefore = 0): void {
+    let first = Infinity;
+    for (const { monotonicDeadline } of batch.leases) first = Math.min(first, monotonicDeadline);
+    batch.appointment = this.schedule.at(Math.max(first, notBefore), () => {
+      const now = this.clock.monotonic();
+      for (const lease of batch.leases) if (lease.monotonicDeadline <= now) lease.check();
+      if (batch.size > 0) this.#watchDeadlines(batch, now + SHORTEST_DELAY_MS);
+    });
+  }
+
+  async #announceOnce(): Promise<void> {
+    try {
+      await this.driver.announce(this.settings.memberId, this.settings.ttl);
+    } catch {
+      // The driver reports the back end as down by itself; the next beat announces again.
+      return;
+    }
+  }
+
+  #announce(): void {
+    this.#announcing = this.#announceOnce();
+    void this.#announcing.then(() => {
+      if (this.#presence) this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
+    });
+  }
+}
+
+/** When a lease that has only a part of its ttl is renewed, on the monotonic clock, ms. */
+function briefUntil({ holding, monotonicDeadline }: HeldLease): number {
+  return (holding?.handOff.since ?? monotonicDeadline) + BRIEF_MS;
+}
+
+/** What is left of the one that ends first, ms. */
+function shortest(leases: readonly HeldLease[]): number {
+  return Math.min(...leases.map((lease) => lease.remaining()));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,43 @@
+import { type ArgumentsHost, HttpException } from '@nestjs/common';
+import type { HttpAdapterHost } from '@nestjs/core';
+import type { CoordinationError } from '../../errors.js';
+
+/**
+ * What a gRPC client is told for each HTTP status. UNAVAILABLE is what a client may simply send again, ABORTED asks it to begin
+ * anew with what it has read. https://grpc.io/docs/guides/status-codes/
+ */
+const GRPC_CODES: Readonly<Record<number, number>> = { 409: 10, 423: 14, 429: 8, 503: 14 };
+const GRPC_INTERNAL = 13;
+
+/** The error with nothing in it but what a client may know, where a transport sends the message to its client. */
+export function clientErrorOf(error: CoordinationError): HttpException {
+  return new HttpException(error.getResponse(), error.getStatus(), { cause: error });
+}
+
+/** What clients of message handlers and gateways are sent. */
+export function clientBodyOf(error: CoordinationError): object {
+  return { status: 'error', ...(error.getResponse() as object) };
+}
+
+/** The same for a message handler: gRPC takes a code and a text of its own from it. */
+export function rpcErrorOf(error: CoordinationError, host: ArgumentsHost): object {
+  if (!isGrpcCall(host.getArgByIndex(2))) return clientBodyOf(error);
+  const code = GRPC_CODES[error.getStatus()] ?? GRPC_INTERNAL;
+  const { message } = error.getResponse() as { message: string };
+  return { code, message, details: message };
+}
+
+/** Nest gives a gRPC method the data, the metadata and the call. */
+function isGrpcCall(call: unknown): boolean {
+  return typeof call === 'object' && call !== null && 'sendMetadata' in call && 'getPeer' in call;
+}
+
+/** Tells an HTTP client when to come again, where that makes sense and can still be told. */
+export function tellRetryAfter(
+  error: CoordinationError,
+  response: object,
+  { httpAdapter }: HttpAdapterHost,
+): void {
+  if (error.retryAfter === undefined || httpAdapter.isHeadersSent(response)) return;
+  httpAdapter.setHeader(response, 'Retry-After', String(Math.ceil(error.retryAfter / 1000)));
+}

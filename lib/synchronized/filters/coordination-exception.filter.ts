@@ -1,0 +1,29 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
+import { BaseExceptionFilter, type HttpAdapterHost } from '@nestjs/core';
+import { throwError } from 'rxjs';
+import { CoordinationError } from '../../errors.js';
+import { clientErrorOf, rpcErrorOf, tellRetryAfter } from './client-error.js';
+import { refusals } from './refusals.js';
+
+/**
+ * Gives a coordination error the shape of the transport it goes out on. Registered before the filters of the
+ * application, so it is asked last: whoever catches these errors there goes first.
+ */
+@Catch(CoordinationError)
+export class CoordinationExceptionFilter implements ExceptionFilter<CoordinationError> {
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  catch(error: CoordinationError, host: ArgumentsHost): unknown {
+    refusals.tell(error);
+    switch (host.getType<string>()) {
+      case 'rpc':
+        return throwError(() => rpcErrorOf(error, host));
+      case 'http':
+        tellRetryAfter(error, host.switchToHttp().getResponse<object>(), this.adapterHost);
+        return new BaseExceptionFilter(this.adapterHost.httpAdapter).catch(error, host);
+      default:
+        // GraphQL takes what a filter returns as the error of the field, and shows its message.
+        return clientErrorOf(error);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
+import { CoordinationError } from '../../errors.js';
+import { clientErrorOf } from './client-error.js';
+import { copyFace } from '../injection/copy-face.js';
+import { isAsyncIterable } from '../definition.js';
+import { methodsOf } from '../injection/methods-of.js';
+import { refusals } from './refusals.js';
+
+type Call = (this: unknown, ...args: unknown[]) => unknown;
+
+/** The keys under which @nestjs/graphql notes what a method resolves; it need not be installed to read them. */
+const FIELD_KEYS = ['graphql:resolve_property', 'graphql:resolve_reference'];
+
+/** Fields as they are called without Nest around them, by the method of the application. */
+const bareFields = new WeakMap<object, Call>();
+const guarded = new WeakSet<ExternalContextCreator>();
+
+/**
+ * Shows GraphQL clients the generic text of a coordination error. GraphQL shows the message of whatever a resolver throws, and Nest
+ * asks no filter for a field, nor for the values of a subscription. So errors are looked at where Nest hands resolvers to GraphQL.
+ * That is `ExternalContextCreator`, or for a field without enhancers and parameters the method itself.
+ *
+ * Has to be done before the schema is built, which is in a hook.
+ */
+export function addGraphqlBoundaries(creator: ExternalContextCreator, modules: ModulesContainer): void {
+  guardCreated(creator);
+  for (const module of modules.values())
+    for (const { metatype } of module.providers.values())
+      if (typeof metatype === 'function') guardFields(metatype.prototype);
+}
+
+function guardCreated(creator: ExternalContextCreator): void {
+  if (guarded.has(creator)) return;
+  guarded.add(creator);
+  const create = creator.create.bind(creator) as (...args: unknown[]) => Call;
+  creator.create = (...args: unknown[]) => {
+    const [instance, callback, ...rest] = args;
+    const isGraphql = rest[6] === 'graphql';
+    // Filters of the application may run in there, and have to see the error as it is.
+    const bare = (isGraphql && typeof callback === 'function' && bareFields.get(callback)) || callback;
+    const call = create(instance, bare, ...rest);
+    return (isGraphql ? guard(call) : call) as ReturnType<ExternalContextCreator['create']>;
+  };
+}
+
+function guardFields(prototype: unknown): void {
+  for (const { owner, name, method } of methodsOf(prototype)) {
+    if (bareFields.has(method) || !FIELD_KEYS.some((key) => Reflect.hasOwnMetadata(key, method))) continue;
+    const field = guard(method);
+    copyFace(method, field);
+    bareFields.set(field, method);
+    Object.defineProperty(owner, name, { ...Object.getOwnPropertyDescriptor(owner, name), value: field });
+  }
+}
+
+function guard(call: Call): Call {
+  return function (...args) {
+    try {
+      return guardedResult(call.apply(this, args));
+    } catch (error) {
+      throw forClient(error);
+    }
+  };
+}
+
+function guardedResult(result: unknown): unknown {
+  if (!(result instanceof Promise)) return result;
+  return result.then(
+    (value: unknown) => (isAsyncIterable(value) ? guardedValues(value) : value),
+    (error: unknown) => {
+      throw forClient(error);
+    },
+  );
+}
+
+/** The values of a subscription. */
+function guardedValues(values: AsyncIterable<unknown>): AsyncIterableIterator<unknown> {
+  const iterator = values[Symbol.asyncIterator]();
+  const shown = async <T>(step: Promise<T> | undefined, otherwise: T): Promise<T> => {
+    try {
+      return step === undefined ? otherwise : await step;
+    } catch (error) {
+      throw forClient(error);
+    }
+  };
+  return {
+    next: async (...sent) => shown(iterator.next(...sent), { done: true, value: undefined }),
+    return: async (value) => shown(iterator.return?.(value), { done: true, value }),
+    throw: async (error) => {
+      if (!iterator.throw) throw error;
+      return shown(iterator.throw(error), { done: true, value: undefined });
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+function forClient(error: unknown): unknown {
+  if (!(error instanceof CoordinationError)) return error;
+  refusals.tell(error);
+  return clientErrorOf(error);
+}

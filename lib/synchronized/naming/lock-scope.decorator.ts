@@ -1,0 +1,29 @@
+import { InvalidOptionsError } from '../../errors.js';
+import { nameClass } from '../../lock/name/class-name.js';
+import { isStandardDecorator, standardDecorators } from '../injection/standard-decorators.js';
+
+/**
+ * Names a class for the lock names of `@Synchronized`, in place of the name that it has in the source: `<className>` is this
+ * text then, however a build renames the class. Give it to every class whose lock names have `<className>` in them.
+ *
+ * @throws InvalidOptionsError for a name that is no text, or empty
+ * @example
+ * \@LockScope('NightlyService')
+ * \@Injectable()
+ * export class NightlyService {
+ *   \@Synchronized('<className>-<fName>', { onNotAcquired: 'skip' })
+ *   async clean(): Promise<void> {}
+ * }
+ *
+ * @publicApi
+ */
+export function LockScope(name: string): ClassDecorator {
+  return (target: Function, context?: unknown) => {
+    if (isStandardDecorator(context)) throw standardDecorators(`@LockScope on class ${target.name}`);
+    if (typeof name !== 'string' || name === '')
+      throw new InvalidOptionsError(
+        `@LockScope on class ${target.name}: the name has to be a non-empty string`,
+      );
+    nameClass(target, name);
+  };
+}

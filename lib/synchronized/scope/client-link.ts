@@ -1,0 +1,52 @@
+/** What ends when a client leaves: a response, a socket, a stream of HTTP/2, a call of gRPC. */
+export interface ClientLink {
+  readonly closed?: boolean;
+  readonly destroyed?: boolean;
+  /** Of a stream of HTTP/2: the client has cut it off. Its end may come much later, when all that it had sent was read. */
+  readonly aborted?: boolean;
+  /** Of a call of gRPC. */
+  readonly cancelled?: boolean;
+  on(event: string, listener: () => void): unknown;
+  removeListener(event: string, listener: () => void): unknown;
+}
+
+/** Every line closes; a property tells which of the other two it may tell as well. */
+const EVENTS = ['close', 'aborted', 'cancelled'] as const;
+
+interface Watch {
+  readonly listeners: Set<() => void>;
+  readonly ring: () => void;
+}
+
+/**
+ * One listener for each line, however many calls watch it: a socket serves thousands of requests, pipelined ones and the
+ * fields of GraphQL at the same time, and an emitter warns of more than ten.
+ */
+const watches = new WeakMap<ClientLink, Watch>();
+
+/** Calls `listener` when the line ends; returns how to call that off. The last one to do so leaves no listener behind. */
+export function onEnd(line: ClientLink, listener: () => void): () => void {
+  const watch = watches.get(line) ?? begin(line);
+  watch.listeners.add(listener);
+  return () => {
+    if (!watch.listeners.delete(listener) || watch.listeners.size > 0) return;
+    if (watches.get(line) === watch) end(line, watch);
+  };
+}
+
+function begin(line: ClientLink): Watch {
+  const listeners = new Set<() => void>();
+  const ring = (): void => {
+    end(line, watch);
+    for (const listener of [...listeners]) listener();
+  };
+  const watch: Watch = { listeners, ring };
+  watches.set(line, watch);
+  for (const event of EVENTS) if (event === 'close' || event in line) line.on(event, ring);
+  return watch;
+}
+
+function end(line: ClientLink, { ring }: Watch): void {
+  watches.delete(line);
+  for (const event of EVENTS) if (event === 'close' || event in line) line.removeListener(event, ring);
+}

@@ -1,0 +1,154 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { constants } from 'node:http2';
+import { onEnd, type ClientLink } from './client-link.js';
+
+/** The part of an HTTP response that is looked at: Express' and Node's own, or what Fastify calls `raw`. */
+interface RawResponse extends ClientLink {
+  readonly writableEnded: boolean;
+  readonly headersSent?: boolean;
+  destroy?(): unknown;
+}
+
+/** A stream of HTTP/2, as far as it is ended here. */
+interface Http2Stream extends ClientLink {
+  close(code: number): void;
+}
+
+/**
+ * Whoever waits for the answer of a call, as far as its transport shows.
+ *
+ * More than the response is listened to: the response of a pipelined request that waits behind another one is never
+ * closed, also when its connection is, and what a response of HTTP/2 says of itself is less than its stream knows.
+ */
+export class Client {
+  constructor(
+    private readonly lines: readonly ClientLink[],
+    private readonly response?: RawResponse,
+    private readonly stream?: Http2Stream,
+  ) {}
+
+  /** True when it has left, or has been sent all of its answer. */
+  get gone(): boolean {
+    return this.lines.some(
+      ({ closed, destroyed, aborted, cancelled }) =>
+        closed === true || destroyed === true || aborted === true || cancelled === true,
+    );
+  }
+
+  /** True when the answer was given, though it may be on its way. */
+  get answered(): boolean {
+    return this.response?.writableEnded === true;
+  }
+
+  /** True when a part of the answer may have been sent. */
+  get answering(): boolean {
+    return this.response?.headersSent === true;
+  }
+
+  /** Calls `listener` once it has gone; returns how to call that off. Has to be asked before whether it has already. */
+  onGone(listener: () => void): () => void {
+    const stops = this.lines.map((line) => onEnd(line, ring));
+    function stop(): void {
+      for (const one of stops) one();
+    }
+    function ring(): void {
+      stop();
+      listener();
+    }
+    return stop;
+  }
+
+  /** Resolves once it has gone. */
+  whenGone(): Promise<void> {
+    if (this.gone) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.onGone(resolve);
+    });
+  }
+
+  /** Ends an answer half-way, so that it looks broken to the client. */
+  cut(): void {
+    if (this.answered || this.gone) return;
+    // Destroyed without an error, a stream of HTTP/2 looks as if it had come to its end.
+    if (this.stream) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else this.response?.destroy?.();
+  }
+}
+
+/** The response of an HTTP call, as the adapter knows it; undefined on other transports. */
+export function httpResponseOf(context: ExecutionContext): object | undefined {
+  return context.getType() === 'http' ? asObject(context.switchToHttp().getResponse()) : undefined;
+}
+
+/** The client of a call; undefined where the transport does not show when it leaves (Redis, NATS, Kafka, …). */
+export function clientOf(context: ExecutionContext): Client | undefined {
+  switch (context.getType<string>()) {
+    case 'http':
+      return httpClient(httpResponseOf(context));
+    case 'graphql':
+      return graphqlClient(asObject(context.getArgByIndex(2)));
+    case 'rpc':
+      return rpcClient(context);
+    default:
+      // A gateway's own adapter unsubscribes from the call.
+      return undefined;
+  }
+}
+
+/** @param holder a request or a response, of Node, Express or Fastify */
+function httpClient(holder: object | undefined): Client | undefined {
+  const raw = property(holder, 'raw') ?? holder;
+  if (!raw) return undefined;
+  const response = isRawResponse(raw) ? raw : undefined;
+  const stream = property(raw, 'stream');
+  const http2 = stream && isHttp2Stream(stream) ? stream : undefined;
+  const connection = http2 ?? property(property(raw, 'req') ?? raw, 'socket');
+  const lines = [response, connection].filter((line) => line !== undefined).filter(isLine);
+  return lines.length > 0 ? new Client(lines, response, http2) : undefined;
+}
+
+/**
+ * By custom the context of GraphQL holds the response, or the request that knows it, under one of these names. Over a
+ * WebSocket (graphql-ws) it is the request with which the connection was opened.
+ */
+function graphqlClient(context: object | undefined): Client | undefined {
+  const request = property(context, 'req') ?? property(context, 'request');
+  const extra = property(request, 'extra') ?? property(context, 'extra');
+  return (
+    httpClient(property(context, 'res')) ??
+    httpClient(property(context, 'reply')) ??
+    httpClient(property(request, 'res')) ??
+    httpClient(property(extra, 'request')) ??
+    httpClient(request)
+  );
+}
+
+/** A call of gRPC tells by itself that it was cancelled; for a message over TCP its connection does. */
+function rpcClient(context: ExecutionContext): Client | undefined {
+  const call = asObject(context.getArgByIndex(2));
+  if (call && 'cancelled' in call && isLine(call)) return new Client([call]);
+  const tcp = asObject(context.getArgByIndex(1));
+  const reference: unknown =
+    tcp && 'getSocketRef' in tcp && typeof tcp.getSocketRef === 'function' ? tcp.getSocketRef() : undefined;
+  return httpClient(asObject(reference));
+}
+
+function property(holder: object | undefined, name: string): object | undefined {
+  return holder && asObject(Reflect.get(holder, name));
+}
+
+function asObject(value: unknown): object | undefined {
+  return typeof value === 'object' && value !== null ? value : undefined;
+}
+
+function isRawResponse(value: object): value is RawResponse {
+  return 'writableEnded' in value && isLine(value);
+}
+
+function isHttp2Stream(value: object): value is Http2Stream {
+  return 'rstCode' in value && 'close' in value && isLine(value);
+}
+
+function isLine(value: object): value is ClientLink {
+  return 'on' in value && typeof value.on === 'function' && 'removeListener' in value;
+}

@@ -1,0 +1,109 @@
+import { Observable, type Subscriber, Subscription } from 'rxjs';
+import type { HeldLease } from '../../lock/lease/lease.js';
+import { ownContext } from '../../common/own-context.js';
+import { LockAcquireFailedError } from '../../errors.js';
+import { runBodyUnder } from '../../lock/lease/lease-context.js';
+import type { SynchronizedDefinition } from '../definition.js';
+import { refusals } from '../filters/refusals.js';
+
+export type Take = (signal: AbortSignal) => Promise<HeldLease | undefined>;
+
+/**
+ * An Observable that takes a lock when it is subscribed to and holds it until it ends: by its end, an error, a lost
+ * lease, or because nobody listens any more. A subscriber that leaves before its turn gives up its place.
+ */
+export function lockedObservable(
+  definition: SynchronizedDefinition,
+  take: Take,
+  source: () => Observable<unknown>,
+): Observable<unknown> {
+  return new Observable((subscriber) => {
+    const left = new AbortController();
+    let lease: HeldLease | undefined;
+    const work = new Subscription();
+    const run = async (): Promise<void> => {
+      lease = await take(left.signal);
+      if (left.signal.aborted) await lease?.finish();
+      else if (!lease) {
+        subscriber.next(undefined);
+        subscriber.complete();
+      } else pipeUnder(lease, definition, source, subscriber, work);
+    };
+    run().catch((error: unknown) => {
+      // A subscriber that left gets nothing; its own leaving is no error.
+      if (!left.signal.aborted) subscriber.error(error);
+    });
+    return () => {
+      left.abort();
+      work.unsubscribe();
+      void lease?.finish();
+    };
+  });
+}
+
+/** Hands on what the source emits under the lease, and ends only after the lease was given back. */
+function pipeUnder(
+  lease: HeldLease,
+  definition: SynchronizedDefinition,
+  source: () => Observable<unknown>,
+  subscriber: Subscriber<unknown>,
+  work: Subscription,
+): void {
+  const guarded = endWithLease(lease, definition, source);
+  work.add(
+    guarded.subscribe({
+      next: (value) => subscriber.next(value),
+      error: (error: unknown) => void lease.finish().then(() => subscriber.error(error)),
+      complete: () =>
+        void lease.finish().then(() => {
+          if (lease.lost && definition.options.onLost !== 'warn') subscriber.error(lease.lost);
+          else subscriber.complete();
+        }),
+    }),
+  );
+}
+
+/**
+ * The source, run under the lease, which errors as soon as the lease is lost; it does not begin under one that is over.
+ * @param ended aborts when nobody waits for it any more
+ */
+export function endWithLease(
+  lease: HeldLease,
+  definition: SynchronizedDefinition,
+  source: () => Observable<unknown>,
+  ended?: AbortSignal,
+): Observable<unknown> {
+  return new Observable((subscriber) => {
+    if (ended) endWith(ended, definition, subscriber);
+    const { signal } = lease;
+    const onLost = (): void => subscriber.error(signal.reason);
+    // The event loop may have been blocked since it was taken.
+    if (signal.aborted) return onLost();
+    if (definition.options.onLost !== 'warn') {
+      signal.addEventListener('abort', onLost, { once: true });
+      subscriber.add(() => signal.removeEventListener('abort', onLost));
+    }
+    subscriber.add(runBodyUnder(lease, definition.label, () => source().subscribe(subscriber)));
+  });
+}
+
+/** Nest unsubscribes by itself from some of what nobody waits for; the rest would never end. */
+function endWith(
+  ended: AbortSignal,
+  { label }: SynchronizedDefinition,
+  subscriber: Subscriber<unknown>,
+): void {
+  const context = ownContext();
+  const end = (): void => {
+    if (subscriber.closed) return;
+    const left = `${label}: its client has left, so the Observable that it returned was ended`;
+    const error = new LockAcquireFailedError(left);
+    refusals.overlook(error);
+    context(() => subscriber.error(error));
+  };
+  // Nest, told in the same turn of the event loop, goes first.
+  const endSoon = (): void => void setImmediate(end);
+  if (ended.aborted) return endSoon();
+  ended.addEventListener('abort', endSoon, { once: true });
+  subscriber.add(() => ended.removeEventListener('abort', endSoon));
+}

@@ -1,0 +1,133 @@
+import { type Breakage, spec } from './breakage.js';
+
+const LOCK_FILE = 'lib/drivers/file/kernel/lock-file.ts';
+const UNUSED = 'test/integration/file/unused-files.spec.ts';
+const LOST = 'test/integration/file/lost-files.spec.ts';
+const FENCING = 'test/integration/file/fencing.spec.ts';
+
+/** Of locks on files. */
+export const FILE_BREAKAGES: readonly Breakage[] = [
+  {
+    name: 'counter not carried over a plain lease',
+    wrong: 'tokens start again after a lease without one',
+    edits: [{ file: LOCK_FILE, find: '(last) => last)', replace: '() => 0)' }],
+    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'grow over leases without one'),
+  },
+  {
+    name: 'valid slot overwritten',
+    wrong: 'a write that is cut short takes the last token with it',
+    edits: [
+      {
+        file: LOCK_FILE,
+        find: 'last?.slot === 0 ? SLOT_SIZE : 0',
+        replace: 'last?.slot === 1 ? SLOT_SIZE : 0',
+      },
+    ],
+    foundBy: spec(FENCING, 'are not given, and not forgotten, when they cannot be stored'),
+  },
+  {
+    name: 'inode not compared after locking',
+    wrong: 'the lock is one on a file that nobody else will open',
+    edits: [{ file: LOCK_FILE, find: 'kept = file.isInPlace();', replace: 'kept = true;' }],
+    foundBy: spec('test/integration/file/failures.spec.ts', 'locks the file that is there'),
+  },
+  {
+    name: 'inode not compared where files are removed',
+    wrong: 'a process that had the removed file open holds the lock beside the next one',
+    edits: [{ file: LOCK_FILE, find: 'kept = file.isInPlace();', replace: 'kept = true;' }],
+    foundBy: spec(UNUSED, 'is never two, whoever takes it and removes it at the same time'),
+  },
+  {
+    name: 'token of a removed file forgotten',
+    wrong: 'the name comes back with a smaller token where the clock was set back',
+    edits: [
+      {
+        file: 'lib/drivers/file/directory/housekeeping.ts',
+        find: ' && floor.raise(file.counter())',
+        replace: '',
+      },
+    ],
+    foundBy: spec(UNUSED, 'takes no token with it, whatever the clock says'),
+  },
+  {
+    name: 'lock kept when its file cannot be looked at',
+    wrong: 'a release that fails leaves the lock to its process until that ends',
+    edits: [
+      {
+        file: 'lib/drivers/file/holder/held-locks.ts',
+        find: 'return held.file.isInPlace();\n    } finally {\n      this.#drop(held);',
+        replace:
+          'const there = held.file.isInPlace();\n      this.#drop(held);\n      return there;\n    } finally {',
+      },
+    ],
+    foundBy: spec('test/integration/file/failing-calls.spec.ts', 'leaves no lock after a release: lstatSync'),
+  },
+  {
+    name: 'file that is gone not noticed',
+    wrong: 'a holder goes on while another process has the lock on the file in its place',
+    edits: [
+      {
+        file: 'lib/drivers/file/holder/held-locks.ts',
+        find: ' && !held.file.isInPlace()',
+        replace: ' && false',
+      },
+    ],
+    foundBy: spec(LOST, 'is lost with the next heartbeat: the directory was removed'),
+  },
+  {
+    name: 'folder of locks not compared',
+    wrong: 'a process that finds another folder takes the lock that a process holds in the old one',
+    edits: [
+      {
+        file: 'lib/drivers/file/directory/directory-guard.ts',
+        find: 'if (this.#sure && directory.isAsBefore()) return;',
+        replace: 'return;',
+      },
+    ],
+    foundBy: spec(LOST, 'makes no second holder of a driver that was there'),
+  },
+  {
+    name: 'lock file removed at release',
+    wrong: 'its token goes with it, and the next one is smaller where a clock is behind',
+    edits: [
+      {
+        file: 'lib/drivers/file/holder/held-locks.ts',
+        find: '      file.free();',
+        replace: '      file.remove();',
+      },
+    ],
+    foundBy: spec(FENCING, 'follow the order of the leases of several processes whose clocks disagree'),
+  },
+  {
+    name: 'lease without a stored token',
+    wrong: 'on a full disk the next lease gets the same token',
+    edits: [
+      { file: LOCK_FILE, find: 'if (written !== length) throw', replace: 'if (written > length) throw' },
+    ],
+    foundBy: spec(FENCING, 'are not given, and not forgotten, when they cannot be stored'),
+  },
+  {
+    name: 'newcomer before those who wait',
+    wrong: 'a process that comes while the lock is free for the first in line takes it',
+    edits: [
+      {
+        file: 'lib/drivers/file/file.driver.ts',
+        find: 'links > 1 && queues.isWaitedFor(request.name)',
+        replace: 'false',
+      },
+    ],
+    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'lets nobody in before those who wait'),
+  },
+  {
+    name: 'waiter that does not answer kept',
+    wrong: 'everybody waits behind a process that was stopped',
+    edits: [
+      {
+        file: 'lib/drivers/file/queue/ticket-watch.ts',
+        find: 'if (this.#since !== undefined) this.#passOver();',
+        replace: 'if (this.#since !== undefined) this.#ask();',
+      },
+    ],
+    foundBy: spec('test/unit/ticket-watch.spec.ts', 'is passed over when it is silent for half a second'),
+  },
+];
