@@ -1,28 +1,27 @@
-import { Bag, type Slot } from '../common/bag.js';
+import { Bag } from '../common/bag.js';
 import { Schedule } from '../common/schedule.js';
 import type { Driver } from '../drivers/driver.js';
-import type { LeaseLostError } from '../errors.js';
 import {
   AcquireCall,
-  type AcquireTerms,
   type AcquireResult,
+  type AcquireTerms,
+  type LeaseHandle,
   throwIfCancelled,
 } from './acquire/acquire-call.js';
 import { AcquireLoop, type AcquireLoopHost } from './acquire/acquire-loop.js';
 import type { Deadline } from './lease/deadline.js';
 import { Drain } from './acquire/drain.js';
 import { Heartbeat } from './renewal/heartbeat.js';
-import { HeldLease, type LeaseEnd, type LeaseKeeper } from './lease/lease.js';
+import { HeldLease } from './lease/lease.js';
 import { holderInThisContext } from './lease/lease-context.js';
 import { LeaseReports, type ReportContext } from './lease/lease-reports.js';
+import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
 import { WaitLimit } from './acquire/wait-limit.js';
 import { type HandedOnGrant, GrantHandOff } from './acquire/grant-hand-off.js';
 import { LocalQueue } from './acquire/local-queue.js';
 
 /** As many queues are kept when nobody is in them: a lock in a loop makes none. */
 const FEW_QUEUES = 100;
-
-const HANDED_ON = Promise.resolve(true);
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -38,25 +37,18 @@ export interface LockManagerContext extends ReportContext {
   readonly driver: Driver;
 }
 
-/** A lease that is held: whose place in which queue it has, under which grant, and since when, on the monotonic clock, ms. */
-export interface Holding {
-  readonly queue: LocalQueue;
-  readonly handOff: GrantHandOff;
-  readonly since: number;
-  readonly slot: Slot<HeldLease>;
-}
-
 /**
  * Takes leases for one coordinator, from its start to its stop: the local queue of each name, the tries, the
  * wake-ups, and the heartbeat that renews what is held.
  */
-export class LockManager implements LeaseKeeper {
+export class LockManager {
   readonly drain: Drain;
   readonly #queues = new Map<string, LocalQueue>();
-  readonly #held = new Bag<HeldLease>();
+  readonly #held = new Bag<LeaseHolding>();
   readonly #reports: LeaseReports;
   readonly #schedule: Schedule;
   readonly #heartbeat: Heartbeat;
+  readonly #holdings: LeaseHoldingContext;
   /** Calls of `acquire` under way. */
   #pending = 0;
   /** Tries that nobody waits for any more. */
@@ -84,6 +76,19 @@ export class LockManager implements LeaseKeeper {
       period: settings.heartbeat,
       warn: (message) => this.#reports.warn(message),
     });
+    this.#holdings = {
+      memberId: settings.memberId,
+      owner: this,
+      driver,
+      drain: this.drain,
+      heartbeat: this.#heartbeat,
+      reports: this.#reports,
+      held: this.#held,
+      onEnd: (queue) => {
+        this.#leave(queue);
+        this.#checkIdle();
+      },
+    };
   }
 
   get memberId(): string {
@@ -107,7 +112,7 @@ export class LockManager implements LeaseKeeper {
     this.drain.begin(timeout);
     await this.#idle(timeout);
     this.drain.finish();
-    for (const lease of this.#held.items().filter(({ held }) => held))
+    for (const { lease } of this.#held.items().filter((holding) => holding.lease.held))
       lease.lose({ reason: 'stopped', message: 'the coordinator stopped while its work was still running' });
     // Those whose work has ended are being released, and who was refused just now leaves a try behind; the driver
     // answers each in bounded time.
@@ -122,14 +127,14 @@ export class LockManager implements LeaseKeeper {
 
   /**
    * Takes a lease on the name, waiting as long as the wait limit allows.
-   * @param handleQueue a queue of the caller's own to stand in before: a handle's, which carries one lease at a time
+   * @param handle that shall carry the lease: callers with the same one stand in its queue before
    * @throws the signal's reason when it aborts; BackendUnavailableError when the back end cannot be asked.
    */
-  acquire(terms: AcquireTerms, handleQueue?: LocalQueue): Promise<AcquireResult> {
+  acquire(terms: AcquireTerms, handle?: LeaseHandle): Promise<AcquireResult> {
     if (terms.waitLimit.cancelled) return this.#turnAway(terms);
-    const call = new AcquireCall(terms, this.context.clock.monotonic(), this.#tellWaiting);
+    const call = new AcquireCall(terms, handle, this.context.clock.monotonic(), this.#tellWaiting);
     this.#pending += 1;
-    return this.#begin(call, handleQueue).then(
+    return this.#begin(call).then(
       (result) => (result instanceof HeldLease ? this.#end(call, result) : this.#refuse(call, result)),
       (error: unknown) => this.#fail(call, error),
     );
@@ -140,20 +145,21 @@ export class LockManager implements LeaseKeeper {
     return {};
   }
 
-  #begin(call: AcquireCall, handleQueue?: LocalQueue): Promise<AcquireResult> {
-    if (handleQueue && !handleQueue.tryEnter()) return this.#beginInTurn(call, handleQueue);
-    call.handleQueue = handleQueue;
+  #begin(call: AcquireCall): Promise<AcquireResult> {
+    const { handle } = call;
+    if (handle && !handle.queue.tryEnter()) return this.#beginInTurn(call, handle);
+    call.enteredHandle();
     return this.#acquire(call);
   }
 
-  async #beginInTurn(call: AcquireCall, handleQueue: LocalQueue): Promise<AcquireResult> {
-    if (!(await this.#standIn(handleQueue, call))) return {};
-    call.handleQueue = handleQueue;
+  async #beginInTurn(call: AcquireCall, handle: LeaseHandle): Promise<AcquireResult> {
+    if (!(await this.#standIn(handle.queue, call))) return {};
+    call.enteredHandle();
     return this.#acquire(call);
   }
 
   #end<T extends AcquireResult | undefined>(call: AcquireCall, result: T): T {
-    if (!(result instanceof HeldLease)) call.handleQueue?.leave();
+    if (!(result instanceof HeldLease)) call.leaveHandle();
     this.#pending -= 1;
     this.#checkIdle();
     return result;
@@ -180,13 +186,11 @@ export class LockManager implements LeaseKeeper {
   /** Frees the lock whoever holds it. */
   async break(name: string): Promise<boolean> {
     // Looked up before: by the time of the reply the next grant of this process may have the lock.
-    const ours = this.#held.items().flatMap(({ name: held, holding }) => (held === name && holding) || []);
+    const ours = this.#held.items().filter(({ lease }) => lease.name === name);
     this.#pending += 1;
     try {
       const broken = await this.context.driver.break(this.settings.prefix + name);
-      // Whichever of its leases stands on such a grant by now.
-      if (broken)
-        for (const { handOff } of ours) handOff.revoke({ reason: 'broken', message: 'the lock was broken' });
+      if (broken) for (const holding of ours) holding.broken();
       return broken;
     } finally {
       this.#pending -= 1;
@@ -198,51 +202,30 @@ export class LockManager implements LeaseKeeper {
     return this.context.driver.isOwner(lease.grant);
   }
 
-  /** Hands the lock on to the next waiter of this process, or else gives it back. */
-  release(lease: HeldLease): Promise<boolean> {
-    const { holding } = lease;
-    if (!holding || holding.queue.length === 0) return this.context.driver.release(lease.grant);
-    const { queue, handOff } = holding;
-    const { term } = lease;
-    // A lost lease is held no more, whatever the back end still has of it.
-    if (lease.state !== 'releasing' || this.drain.over || !handOff.mayHandOn(term))
-      return this.context.driver.release(lease.grant);
-    queue.offer = handOff.handOn(term);
-    return HANDED_ON;
-  }
-
-  onLeft(lease: HeldLease): void {
-    this.#heartbeat.drop(lease);
-  }
-
-  onLost(lease: HeldLease, error: LeaseLostError): void {
-    this.#reports.lost(lease, error);
-    this.#forget(lease);
-  }
-
-  onReleased(lease: HeldLease, end: LeaseEnd): void {
-    this.#reports.ended(lease, end, lease.holding?.since);
-    this.#forget(lease);
-  }
-
   /**
    * A fair call waits in the back end's order from the start, and so never in a queue of this process.
    * Not `async`: nearly every call finds nobody in the queue, and each promise on its way costs. */
   #acquire(call: AcquireCall): Promise<AcquireResult> {
+    let key: string | undefined;
     try {
-      call.key = this.context.driver.keyOf?.(this.settings.prefix + call.name);
+      key = this.context.driver.keyOf?.(this.settings.prefix + call.name);
     } catch (error) {
       return Promise.reject(error);
     }
-    const queue = call.fair ? new LocalQueue() : this.#queueOf(call.key ?? call.name);
-    return queue.tryEnter() ? this.#contend(call, queue) : this.#contendInTurn(call, queue);
+    const queue = call.fair ? new LocalQueue() : this.#queueOf(key ?? call.name);
+    return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key, queue);
   }
 
-  async #contendInTurn(call: AcquireCall, queue: LocalQueue): Promise<AcquireResult> {
+  async #contendInTurn(
+    call: AcquireCall,
+    key: string | undefined,
+    queue: LocalQueue,
+  ): Promise<AcquireResult> {
     if (await this.#standIn(queue, call)) {
-      const { offer } = queue;
-      queue.offer = undefined;
-      return (offer && (await this.#accept(offer, call, queue))) ?? (await this.#contend(call, queue));
+      const handedOn = queue.takeHandedOn();
+      return (
+        (handedOn && (await this.#accept(handedOn, call, queue))) ?? (await this.#contend(call, key, queue))
+      );
     }
     if (queue.outage && !call.waitLimit.cancelled) throw queue.outage.error;
     return {};
@@ -268,8 +251,8 @@ export class LockManager implements LeaseKeeper {
     return undefined;
   }
 
-  #contend(call: AcquireCall, queue: LocalQueue): Promise<AcquireResult> {
-    const { name, key, ttl, fencing, fair, waitLimit: caller } = call;
+  #contend(call: AcquireCall, key: string | undefined, queue: LocalQueue): Promise<AcquireResult> {
+    const { name, ttl, fencing, fair, waitLimit: caller } = call;
     const { driver, clock } = this.context;
     const handOff = new GrantHandOff(clock, { ttl, fencing }, !fair);
     const request = {
@@ -293,10 +276,9 @@ export class LockManager implements LeaseKeeper {
     deadline: Deadline,
     now: number,
   ): HeldLease {
-    const lease = new HeldLease(call.name, handOff.next(), call.ttl, deadline, this);
-    handOff.carry(lease);
-    lease.holding = { queue, handOff, since: now, slot: this.#held.add(lease) };
-    this.#heartbeat.keep(lease);
+    const holding = new LeaseHolding(this.#holdings, queue, handOff, now, call.handle);
+    const lease = new HeldLease(call.name, handOff.next(), call.ttl, deadline, holding);
+    holding.begin(lease);
     this.#reports.acquired(lease, call.label, call.since);
     return lease;
   }
@@ -327,22 +309,12 @@ export class LockManager implements LeaseKeeper {
   #leave(queue: LocalQueue): void {
     queue.leave();
     if (!queue.idle) return;
-    queue.outage = undefined;
+    queue.noteOutage(undefined);
     if (this.#queues.size > FEW_QUEUES && this.#queues.get(queue.key) === queue)
       this.#queues.delete(queue.key);
-    // Whoever was to have it has gone.
-    const { offer } = queue;
-    queue.offer = undefined;
-    if (offer) this.#finishLater(this.#giveBack(offer.handOff));
-  }
-
-  #forget(lease: HeldLease): void {
-    const { holding } = lease;
-    if (!holding) return;
-    lease.holding = undefined;
-    this.#held.remove(holding.slot);
-    this.#leave(holding.queue);
-    this.#checkIdle();
+    // The waiter that was to have it has gone.
+    const handedOn = queue.takeHandedOn();
+    if (handedOn) this.#finishLater(this.#giveBack(handedOn.handOff));
   }
 
   get #busy(): boolean {

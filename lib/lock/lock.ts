@@ -1,7 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
-import type { AcquireTerms, AcquireResult } from './acquire/acquire-call.js';
+import type { AcquireResult, AcquireTerms, LeaseHandle } from './acquire/acquire-call.js';
 import { checkAcquireOptions, checkLockOptions } from './lock.options.js';
 import type { AcquireOptions, LockOptions } from './lock.options.js';
 import { HeldLease, type Lease } from './lease/lease.js';
@@ -37,7 +37,13 @@ export class Lock {
   readonly #provider: LockProvider;
   readonly #options: LockOptions;
   /** Those who want this handle while it carries a lease. */
-  readonly #queue = new LocalQueue();
+  readonly #handle: LeaseHandle = {
+    queue: new LocalQueue(),
+    onGivenBack: () => {
+      this.#lease = undefined;
+      this.#handle.queue.leave();
+    },
+  };
   #lease?: HeldLease;
 
   /**
@@ -81,7 +87,7 @@ export class Lock {
   async acquire(blocking: boolean | number | AcquireOptions = NO_OPTIONS): Promise<boolean> {
     const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
     const manager = this.#manager;
-    return this.#carry(await manager.acquire(this.#terms(manager, options, ''), this.#queue));
+    return this.#carry(await manager.acquire(this.#terms(manager, options, ''), this.#handle));
   }
 
   /**
@@ -160,7 +166,7 @@ export class Lock {
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
     const manager = this.#manager;
     const terms = this.#terms(manager, options, label);
-    const acquisition = await manager.acquire(terms, this.#queue);
+    const acquisition = await manager.acquire(terms, this.#handle);
     if (this.#carry(acquisition)) return acquisition;
     throw notAcquired(manager, this.name, terms.waitLimit.blocking, acquisition.remaining);
   }
@@ -181,10 +187,6 @@ export class Lock {
   #carry(acquisition: AcquireResult): acquisition is HeldLease {
     if (!(acquisition instanceof HeldLease)) return false;
     this.#lease = acquisition;
-    acquisition.onGivenBack = () => {
-      this.#lease = undefined;
-      this.#queue.leave();
-    };
     return true;
   }
 }

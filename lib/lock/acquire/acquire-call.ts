@@ -28,6 +28,13 @@ export interface NotAcquired {
 
 export type AcquireResult = HeldLease | NotAcquired;
 
+/** What carries one lease at a time, and whose callers stand in a queue of its own. */
+export interface LeaseHandle {
+  readonly queue: LocalQueue;
+  /** The holder has given the lease back that this handle carries. */
+  onGivenBack(): void;
+}
+
 /** One call of `acquire` under way. */
 export class AcquireCall implements AcquireTerms {
   readonly name: string;
@@ -36,18 +43,17 @@ export class AcquireCall implements AcquireTerms {
   readonly fair: boolean;
   readonly waitLimit: WaitLimit;
   readonly label: string;
-  /** Of the lock in the back end; made once for each call. */
-  key: string | undefined = undefined;
-  /** The queue of the handle that it was made with, once it is inside. */
-  handleQueue: LocalQueue | undefined = undefined;
   #waits = false;
+  #insideHandle = false;
 
   /**
+   * @param handle that it was made with, if it was
    * @param since when it came, on the monotonic clock, ms
    * @param tellWaiting told once, before the call waits for the first time
    */
   constructor(
     { name, ttl, fencing, fair, waitLimit, label }: AcquireTerms,
+    readonly handle: LeaseHandle | undefined,
     readonly since: number,
     private readonly tellWaiting: (call: AcquireCall) => void,
   ) {
@@ -57,6 +63,17 @@ export class AcquireCall implements AcquireTerms {
     this.fair = fair;
     this.waitLimit = waitLimit;
     this.label = label;
+  }
+
+  /** The call has the first place in the queue of its handle. */
+  enteredHandle(): void {
+    this.#insideHandle = true;
+  }
+
+  /** The call has got no lease: the next one may try with its handle. */
+  leaveHandle(): void {
+    if (this.#insideHandle) this.handle?.queue.leave();
+    this.#insideHandle = false;
   }
 
   /** Before each wait. */

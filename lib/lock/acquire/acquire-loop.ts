@@ -204,9 +204,9 @@ export class AcquireLoop {
     if (outcome instanceof BackendUnavailableError) {
       // A back end that tells when it will grant again is not away.
       const earlier = outcome.endsIn === undefined ? queue.outage?.since : undefined;
-      queue.outage = { since: earlier ?? clock.monotonic(), error: outcome };
+      queue.noteOutage({ since: earlier ?? clock.monotonic(), error: outcome });
     } else {
-      queue.outage = undefined;
+      queue.noteOutage(undefined);
       this.#backoff = FIRST_BACKOFF;
     }
   }

@@ -6,6 +6,11 @@ interface LocalWaiter {
   readonly admit: () => void;
 }
 
+export interface Outage {
+  readonly since: number;
+  readonly error: BackendUnavailableError;
+}
+
 /**
  * First come, first served, one inside at a time: whoever enters keeps the place until `leave`.
  * One such queue stands in front of each lock, so that a process has one contender per lock.
@@ -14,6 +19,8 @@ export class LocalQueue {
   #occupied = false;
   /** Made for the first one: for most locks nobody ever waits. */
   #waiters?: Set<LocalWaiter>;
+  #outage?: Outage | undefined;
+  #handedOn?: HandedOnGrant | undefined;
 
   /** @param key of the lock, where the queue is that of a lock */
   constructor(readonly key = '') {}
@@ -22,10 +29,26 @@ export class LocalQueue {
    * Since when, on the monotonic clock in ms, the back end does not answer the one inside, and its last error. Kept
    * for those behind, who would otherwise count the outage from the start one after the other.
    */
-  outage?: { readonly since: number; readonly error: BackendUnavailableError };
+  get outage(): Outage | undefined {
+    return this.#outage;
+  }
 
-  /** What the one who goes out leaves for the next one. */
-  offer?: HandedOnGrant;
+  /** @param outage undefined when the back end has answered */
+  noteOutage(outage: Outage | undefined): void {
+    this.#outage = outage;
+  }
+
+  /** The one who goes out leaves a grant for the next one. */
+  handOn(grant: HandedOnGrant): void {
+    this.#handedOn = grant;
+  }
+
+  /** What the one before has left, once. */
+  takeHandedOn(): HandedOnGrant | undefined {
+    const grant = this.#handedOn;
+    this.#handedOn = undefined;
+    return grant;
+  }
 
   /** True when nobody is inside or waiting. */
   get idle(): boolean {

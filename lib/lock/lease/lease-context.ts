@@ -58,10 +58,10 @@ export function currentLease(): Lease | undefined {
 }
 
 /** The function of this async context that already holds the lock, if there is one. */
-export function holderInThisContext(keeper: unknown, name: string): string | undefined {
+export function holderInThisContext(owner: unknown, name: string): string | undefined {
   for (let context = storage.getStore(); context; context = context.outer) {
     const { lease, label } = context;
-    if (lease?.name === name && lease.isKeptBy(keeper) && lease.held) return label;
+    if (lease?.name === name && lease.isOf(owner) && lease.held) return label;
   }
   return undefined;
 }

@@ -2,10 +2,8 @@ import { inspect, type InspectOptions } from 'node:util';
 import type { Grant, Loss } from '../../drivers/driver.js';
 import { LeaseLostError } from '../../errors.js';
 import type { Deadline } from './deadline.js';
-import type { Holding } from '../lock-manager.js';
 import { LeaseSignal } from './lease-signal.js';
 import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
-import type { Renewal } from '../renewal/renewal-batches.js';
 import { quoted } from '../../common/quoted.js';
 
 /**
@@ -56,9 +54,11 @@ export type LeaseEnd =
   | { readonly kind: 'lost' }
   | { readonly kind: 'unconfirmed'; readonly error: unknown };
 
-/** What a lease needs of those who made it. */
+/** Who keeps one lease for its holder. */
 export interface LeaseKeeper {
   readonly memberId: string;
+  /** The coordinator's part that made it: names of different coordinators do not mix. */
+  readonly owner: unknown;
   /** Asks the driver to free the lock; true if it was still ours. */
   release(lease: HeldLease): Promise<boolean>;
   /** The lease has left `held`: nothing may renew it any more. */
@@ -81,12 +81,6 @@ export class HeldLease implements Lease {
   #signal?: LeaseSignal;
   #lost?: LeaseLostError;
   #end?: Promise<LeaseEnd>;
-  /** Set by its keeper, as long as it is held. */
-  holding?: Holding;
-  /** Set by the heartbeat, as long as it renews this lease. */
-  renewal?: Renewal;
-  /** Set by the handle that carries this lease; told once the holder has given it back. */
-  onGivenBack?: () => void;
 
   constructor(
     readonly name: string,
@@ -146,9 +140,9 @@ export class HeldLease implements Lease {
     return this.#lost;
   }
 
-  /** True when that keeper made this lease: names of different coordinators do not mix. */
-  isKeptBy(keeper: unknown): boolean {
-    return this.keeper === keeper;
+  /** True when that owner made this lease. */
+  isOf(owner: unknown): boolean {
+    return this.keeper.owner === owner;
   }
 
   remaining(): number {
@@ -264,7 +258,6 @@ export class HeldLease implements Lease {
   #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
     if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
     this.keeper.onReleased(this, end);
-    this.onGivenBack?.();
     return end;
   }
 

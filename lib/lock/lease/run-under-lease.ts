@@ -1,7 +1,6 @@
 import { LockAcquireFailedError } from '../../errors.js';
 import type { HeldLease, Lease } from './lease.js';
 import { holderInThisContext, runUnder } from './lease-context.js';
-import type { LockManager } from '../lock-manager.js';
 import { quoted } from '../../common/quoted.js';
 
 /** The shortest time after which a client is told to try again, ms. */
@@ -58,7 +57,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
  * @param manager of the member that asked for it
  */
 export function notAcquired(
-  manager: Pick<LockManager, 'memberId'>,
+  manager: { readonly memberId: string },
   name: string,
   waited: boolean | number,
   remaining: number | undefined,

@@ -4,7 +4,7 @@ import type { Driver, RenewOutcome } from '../../drivers/driver.js';
 import { Deadline, usableTime } from '../lease/deadline.js';
 import type { HeldLease } from '../lease/lease.js';
 import { endOf } from '../lease/lease-reports.js';
-import { Batch, RenewalBatches } from './renewal-batches.js';
+import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { quoted } from '../../common/quoted.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
@@ -46,7 +46,9 @@ export class Heartbeat {
   /** Those of which the back end has granted only a part of the ttl. */
   readonly #brief = new Batch(Infinity, Infinity, () => undefined);
   /** Those whose last renewal failed, which a warning said. */
-  readonly #failing = new Set<HeldLease>();
+  readonly #failing = new Set<Renewal>();
+  #youngLook?: Appointment;
+  #briefLook?: Appointment;
   #presence?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
 
@@ -80,29 +82,41 @@ export class Heartbeat {
     }
   }
 
-  /** Keeps the lease alive until `drop`. */
-  keep(lease: HeldLease): void {
-    if (!this.driver.leasesExpire) return;
+  /**
+   * Keeps the lease alive until `drop`.
+   * @param since when it began, on the monotonic clock, ms
+   * @param grantedAt when its grant began, on the same clock
+   * @returns what to drop; undefined where leases need no renewal
+   */
+  keep(lease: HeldLease, since: number, grantedAt: number): Renewal | undefined {
+    if (!this.driver.leasesExpire) return undefined;
+    const renewal = new Renewal(lease, since, grantedAt);
+    this.#keep(renewal);
+    return renewal;
+  }
+
+  #keep(renewal: Renewal): void {
+    const { lease, since } = renewal;
     if (!lease.term.covers(lease.ttl)) {
-      this.#brief.join(lease);
-      this.#brief.appointment ??= this.schedule.at(briefUntil(lease), () => this.#renewBrief());
+      renewal.moveTo(this.#brief);
+      if (!this.#briefLook) this.#briefLook = this.schedule.at(briefUntil(renewal), () => this.#renewBrief());
       return;
     }
-    const delay = this.#delayBefore(lease.monotonicDeadline, lease.ttl, lease.holding?.since);
-    if (delay < 2 * YOUNG_MS) return this.#appoint([lease], lease.ttl, delay);
-    this.#young.join(lease);
-    this.#young.appointment ??= this.schedule.in(YOUNG_MS, () => this.#enterYoung());
+    const delay = this.#delayBefore(lease.monotonicDeadline, lease.ttl, since);
+    if (delay < 2 * YOUNG_MS) return this.#appoint([renewal], lease.ttl, delay);
+    renewal.moveTo(this.#young);
+    if (!this.#youngLook) this.#youngLook = this.schedule.in(YOUNG_MS, () => this.#enterYoung());
   }
 
   #enterYoung(): void {
-    this.#young.appointment = undefined;
+    this.#youngLook = undefined;
     const now = this.clock.monotonic();
     const overdue: Batch[] = [];
-    for (const lease of this.#young.leases) {
-      const since = lease.holding?.since ?? now;
+    for (const renewal of this.#young.renewals) {
+      const { lease, since } = renewal;
       const due = since + this.#delayBefore(lease.monotonicDeadline, lease.ttl, since);
-      if (due > now) this.#appoint([lease], lease.ttl, due - now);
-      else this.#joinOne(overdue, lease);
+      if (due > now) this.#appoint([renewal], lease.ttl, due - now);
+      else this.#joinOne(overdue, renewal);
     }
     // The process was held up for so long.
     for (const batch of overdue) void this.#renew(batch);
@@ -110,33 +124,32 @@ export class Heartbeat {
 
   /** All together as soon as the first of them is due: one call costs as much as another. */
   #renewBrief(): void {
-    this.#brief.appointment = undefined;
-    const { leases } = this.#brief;
-    if (leases.length === 0) return;
-    const first = leases.reduce((soonest, lease) => Math.min(soonest, briefUntil(lease)), Infinity);
+    this.#briefLook = undefined;
+    const { renewals } = this.#brief;
+    if (renewals.length === 0) return;
+    const first = renewals.reduce((soonest, renewal) => Math.min(soonest, briefUntil(renewal)), Infinity);
     if (first > this.clock.monotonic()) {
-      this.#brief.appointment = this.schedule.at(first, () => this.#renewBrief());
+      this.#briefLook = this.schedule.at(first, () => this.#renewBrief());
       return;
     }
     const batches: Batch[] = [];
-    for (const lease of leases) this.#joinOne(batches, lease);
+    for (const renewal of renewals) this.#joinOne(batches, renewal);
     for (const batch of batches) void this.#renew(batch);
   }
 
-  #joinOne(batches: Batch[], lease: HeldLease): void {
-    let batch = batches.find(({ ttl, full }) => ttl === lease.ttl && !full);
+  #joinOne(batches: Batch[], renewal: Renewal): void {
+    const { ttl } = renewal.lease;
+    let batch = batches.find((each) => each.ttl === ttl && !each.full);
     if (!batch) {
-      const made = new Batch(lease.ttl, this.driver.renewsAtOnce, () => made.appointment?.cancel());
+      const made = new Batch(ttl, this.driver.renewsAtOnce, () => made.cancelLook());
       batches.push((batch = made));
     }
-    batch.join(lease);
+    renewal.moveTo(batch);
   }
 
-  drop(lease: HeldLease): void {
-    const { renewal } = lease;
-    if (!renewal) return;
-    lease.renewal = undefined;
-    if (this.#failing.size > 0) this.#failing.delete(lease);
+  /** The lease of this renewal is renewed no more. */
+  drop(renewal: Renewal): void {
+    if (this.#failing.size > 0) this.#failing.delete(renewal);
     renewal.leave();
   }
 
@@ -156,41 +169,45 @@ export class Heartbeat {
   }
 
   /** Has leases of that ttl renewed in `delay` ms at the latest. */
-  #appoint(leases: readonly HeldLease[], ttl: number, delay: number): void {
+  #appoint(renewals: readonly Renewal[], ttl: number, delay: number): void {
     let batch: Batch | undefined;
-    for (const lease of leases) {
+    for (const renewal of renewals) {
       if (!batch || batch.full)
         batch = this.#batches.batchWithin(Math.max(SHORTEST_DELAY_MS, delay), ttl, this.#periodOf(ttl));
-      batch.join(lease);
+      renewal.moveTo(batch);
     }
   }
 
   async #renew(batch: Batch): Promise<void> {
-    const leases = batch.leases.filter((lease) => lease.held);
-    if (leases.length === 0) return;
+    const renewals = batch.renewals.filter(({ lease }) => lease.held);
+    if (renewals.length === 0) return;
     const deadline = Deadline.ofLease(this.clock, batch.ttl);
-    for (const lease of leases) lease.renewalSent();
+    for (const { lease } of renewals) lease.renewalSent();
     this.#watchDeadlines(batch);
-    const outcomes = await this.#ask(leases, batch.ttl);
+    const outcomes = await this.#ask(
+      renewals.map(({ lease }) => lease),
+      batch.ttl,
+    );
     // Not those released or lost meanwhile, also by whoever was told of something that happened to another one.
-    const stays = (lease: HeldLease): boolean => lease.renewal?.batch === batch;
-    const renewed: HeldLease[] = [];
-    const failed: HeldLease[] = [];
+    const stays = (renewal: Renewal): boolean => renewal.isIn(batch);
+    const renewed: Renewal[] = [];
+    const failed: Renewal[] = [];
     let failure: unknown;
-    for (const [index, lease] of leases.entries()) {
+    for (const [index, renewal] of renewals.entries()) {
       const outcome = outcomes[index]!;
-      if (!stays(lease)) continue;
+      if (!stays(renewal)) continue;
+      const { lease } = renewal;
       if (outcome.kind === 'lost') lease.lose(outcome.loss);
       else if (outcome.kind === 'renewed') {
         lease.extend(deadline);
-        renewed.push(lease);
+        renewed.push(renewal);
       } else {
         lease.renewalFailed(outcome.error);
-        failed.push(lease);
+        failed.push(renewal);
         failure ??= outcome.error;
       }
     }
-    for (const lease of renewed) this.#failing.delete(lease);
+    for (const renewal of renewed) this.#failing.delete(renewal);
     this.#appoint(renewed.filter(stays), batch.ttl, this.#delayBefore(deadline.monotonic, batch.ttl));
     this.#warn(failed.filter(stays), failure);
     this.#retry(failed.filter(stays), batch.ttl);
@@ -209,33 +226,34 @@ export class Heartbeat {
   }
 
   /** Says once for each outage, and in one line for all leases of a batch, that renewals failed. */
-  #warn(failed: readonly HeldLease[], failure: unknown): void {
-    const news = failed.filter((lease) => !this.#failing.has(lease));
+  #warn(failed: readonly Renewal[], failure: unknown): void {
+    const news = failed.filter((renewal) => !this.#failing.has(renewal));
     const [first, ...others] = news;
     if (!first) return;
-    for (const lease of news) this.#failing.add(lease);
+    for (const renewal of news) this.#failing.add(renewal);
     const more = others.length === 0 ? '' : ` and ${others.length} more`;
     const left = Math.round(shortest(news));
     this.settings.warn(
-      `Lock ${quoted(first.name)}${more}: renewal failed, ${left} ms left to repeat it: ${messageOf(failure)}`,
+      `Lock ${quoted(first.lease.name)}${more}: renewal failed, ${left} ms left to repeat it: ${messageOf(failure)}`,
     );
   }
 
   /** Those for which it would be too late stay in their batch, and are watched until their deadlines. */
-  #retry(failed: readonly HeldLease[], ttl: number): void {
-    const inTime = failed.filter((lease) => lease.remaining() > SHORTEST_RETRY_MS);
+  #retry(failed: readonly Renewal[], ttl: number): void {
+    const inTime = failed.filter(({ lease }) => lease.remaining() > SHORTEST_RETRY_MS);
     this.#appoint(inTime, ttl, Math.max(SHORTEST_RETRY_MS, shortest(inTime) * RETRY_SHARE));
   }
 
   /** Ends the leases of a batch that is being renewed at their deadlines. */
   #watchDeadlines(batch: Batch, notBefore = 0): void {
     let first = Infinity;
-    for (const { monotonicDeadline } of batch.leases) first = Math.min(first, monotonicDeadline);
-    batch.appointment = this.schedule.at(Math.max(first, notBefore), () => {
+    for (const { lease } of batch.renewals) first = Math.min(first, lease.monotonicDeadline);
+    const look = this.schedule.at(Math.max(first, notBefore), () => {
       const now = this.clock.monotonic();
-      for (const lease of batch.leases) if (lease.monotonicDeadline <= now) lease.check();
+      for (const { lease } of batch.renewals) if (lease.monotonicDeadline <= now) lease.check();
       if (batch.size > 0) this.#watchDeadlines(batch, now + SHORTEST_DELAY_MS);
     });
+    batch.lookNext(look);
   }
 
   async #announceOnce(): Promise<void> {
@@ -256,13 +274,13 @@ export class Heartbeat {
 }
 
 /** When a lease that has only a part of its ttl is renewed, on the monotonic clock, ms. */
-function briefUntil({ holding, monotonicDeadline }: HeldLease): number {
-  return (holding?.handOff.since ?? monotonicDeadline) + BRIEF_MS;
+function briefUntil({ grantedAt }: Renewal): number {
+  return grantedAt + BRIEF_MS;
 }
 
 /** What is left of the one that ends first, ms. */
-function shortest(leases: readonly HeldLease[]): number {
-  return Math.min(...leases.map((lease) => lease.remaining()));
+function shortest(renewals: readonly Renewal[]): number {
+  return Math.min(...renewals.map(({ lease }) => lease.remaining()));
 }
 
 function messageOf(error: unknown): string {

@@ -14,9 +14,8 @@ const ROUNDING = 1e-6;
 
 /** Leases of one ttl that are renewed together. */
 export class Batch {
-  readonly #leases = new Bag<HeldLease>();
-  /** The next look at it. */
-  appointment?: Appointment;
+  readonly #renewals = new Bag<Renewal>();
+  #look?: Appointment;
 
   /** @param onEmpty told when the last lease has left */
   constructor(
@@ -26,37 +25,66 @@ export class Batch {
   ) {}
 
   get size(): number {
-    return this.#leases.size;
+    return this.#renewals.size;
   }
 
   get full(): boolean {
     return this.size >= this.most;
   }
 
-  get leases(): readonly HeldLease[] {
-    return this.#leases.items();
+  get renewals(): readonly Renewal[] {
+    return this.#renewals.items();
   }
 
-  join(lease: HeldLease): void {
-    lease.renewal?.leave();
-    lease.renewal = new Renewal(this, this.#leases.add(lease));
+  add(renewal: Renewal): Slot<Renewal> {
+    return this.#renewals.add(renewal);
   }
 
-  leave(slot: Slot<HeldLease>): void {
-    this.#leases.remove(slot);
+  remove(slot: Slot<Renewal>): void {
+    this.#renewals.remove(slot);
     if (this.size === 0) this.onEmpty();
+  }
+
+  /** @param look the next look at this batch, in the place of the last one, which is over */
+  lookNext(look: Appointment): void {
+    this.#look = look;
+  }
+
+  cancelLook(): void {
+    this.#look?.cancel();
   }
 }
 
-/** The place of a lease in the batch in which it waits for its next renewal, or is being renewed. */
+/** The renewals of one lease, from its begin to its end: in one batch it waits for the next one, or is being renewed. */
 export class Renewal {
+  #batch?: Batch;
+  #slot?: Slot<Renewal>;
+
+  /**
+   * @param since when the lease began, on the monotonic clock, ms
+   * @param grantedAt when its grant began, which it may have been handed on, on the same clock
+   */
   constructor(
-    readonly batch: Batch,
-    private readonly slot: Slot<HeldLease>,
+    readonly lease: HeldLease,
+    readonly since: number,
+    readonly grantedAt: number,
   ) {}
 
+  isIn(batch: Batch): boolean {
+    return this.#batch === batch;
+  }
+
+  moveTo(batch: Batch): void {
+    this.leave();
+    this.#batch = batch;
+    this.#slot = batch.add(this);
+  }
+
+  /** It is renewed no more. */
   leave(): void {
-    this.batch.leave(this.slot);
+    const [batch, slot] = [this.#batch, this.#slot];
+    this.#batch = undefined;
+    if (batch && slot) batch.remove(slot);
   }
 }
 
@@ -112,14 +140,15 @@ export class RenewalBatches {
     const batch = new Batch(ttl, most, () => {
       const waits = batches.get(at) === batch;
       if (waits && ttl === usualTtl) return;
-      batch.appointment?.cancel();
+      batch.cancelLook();
       if (waits) this.#close(ttl, batches, at);
     });
     batches.set(at, batch);
-    batch.appointment = this.schedule.at(at, () => {
+    const look = this.schedule.at(at, () => {
       this.#close(ttl, batches, at);
       this.onDue(batch);
     });
+    batch.lookNext(look);
     return batch;
   }
 

@@ -50,9 +50,8 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     name: 'renewal after release',
     wrong: 'a lease whose release was not confirmed is renewed for ever',
     edits: [
-      { file: HEARTBEAT, find: '    lease.renewal = undefined;\n', replace: '' },
       { file: HEARTBEAT, find: '    renewal.leave();\n', replace: '' },
-      { file: HEARTBEAT, find: '.filter((lease) => lease.held);', replace: ';' },
+      { file: HEARTBEAT, find: '.filter(({ lease }) => lease.held);', replace: ';' },
     ],
     foundBy: simulation(1, 'stall: .* renewal was sent after the release'),
   },

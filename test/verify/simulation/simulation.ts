@@ -267,7 +267,7 @@ export class Simulation {
         const heartbeat = Math.min(lease.ttl, ttls[0] ?? 0) / 3;
         const young = this.world.now - since < heartbeat + WAYS * latency.most;
         // It has been lost, or its process may think so.
-        if (young || !lease.renewal || member.place.time.stepped) continue;
+        if (young || lease.state !== 'held' || member.place.time.stepped) continue;
         this.journal.reached('lease counted on all nodes', this.world.now);
         const holders = member.place.nodes.map((node) => holderOn(node, lease.name, this.world.now));
         const others = holders.filter((id) => id !== lease.grant.id);

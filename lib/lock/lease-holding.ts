@@ -1,0 +1,114 @@
+import type { Bag, Slot } from '../common/bag.js';
+import type { Driver } from '../drivers/driver.js';
+import type { LeaseLostError } from '../errors.js';
+import type { LeaseHandle } from './acquire/acquire-call.js';
+import type { Drain } from './acquire/drain.js';
+import type { GrantHandOff } from './acquire/grant-hand-off.js';
+import type { LocalQueue } from './acquire/local-queue.js';
+import type { HeldLease, LeaseEnd, LeaseKeeper } from './lease/lease.js';
+import type { LeaseReports } from './lease/lease-reports.js';
+import type { Heartbeat } from './renewal/heartbeat.js';
+import type { Renewal } from './renewal/renewal-batches.js';
+
+const HANDED_ON = Promise.resolve(true);
+
+/** What the holdings of one coordinator share. */
+export interface LeaseHoldingContext {
+  readonly memberId: string;
+  /** The part of the coordinator that makes leases. */
+  readonly owner: unknown;
+  readonly driver: Driver;
+  readonly drain: Drain;
+  readonly heartbeat: Heartbeat;
+  readonly reports: LeaseReports;
+  /** All that are held. */
+  readonly held: Bag<LeaseHolding>;
+  /** Told when a lease is held no more: the next one may go into its queue. */
+  readonly onEnd: (queue: LocalQueue) => void;
+}
+
+/**
+ * Keeps one lease for its holder, from the grant to the end: it is renewed, handed on to the next waiter of this process or released,
+ * and its queue and its handle are left.
+ */
+export class LeaseHolding implements LeaseKeeper {
+  #slot?: Slot<LeaseHolding> | undefined;
+  #renewal?: Renewal | undefined;
+  #lease?: HeldLease;
+
+  /**
+   * @param queue in which the lease has the first place
+   * @param since when it began, on the monotonic clock, ms
+   * @param handle that carries the lease, where it was taken with one
+   */
+  constructor(
+    private readonly context: LeaseHoldingContext,
+    private readonly queue: LocalQueue,
+    private readonly handOff: GrantHandOff,
+    private readonly since: number,
+    private readonly handle: LeaseHandle | undefined,
+  ) {}
+
+  get memberId(): string {
+    return this.context.memberId;
+  }
+
+  get owner(): unknown {
+    return this.context.owner;
+  }
+
+  get lease(): HeldLease {
+    return this.#lease as HeldLease;
+  }
+
+  /** The lease is held from now on. */
+  begin(lease: HeldLease): void {
+    const { held, heartbeat } = this.context;
+    this.#lease = lease;
+    this.handOff.carry(lease);
+    this.#slot = held.add(this);
+    this.#renewal = heartbeat.keep(lease, this.since, this.handOff.since);
+  }
+
+  /** The lock was broken: whichever of its leases stands on the grant by now is lost. */
+  broken(): void {
+    this.handOff.revoke({ reason: 'broken', message: 'the lock was broken' });
+  }
+
+  /** Hands the lock on to the next waiter of this process, or else gives it back. */
+  release(lease: HeldLease): Promise<boolean> {
+    const { driver, drain } = this.context;
+    if (this.queue.length === 0) return driver.release(lease.grant);
+    const { term } = lease;
+    // A lost lease is held no more, whatever the back end still has of it.
+    if (lease.state !== 'releasing' || drain.over || !this.handOff.mayHandOn(term))
+      return driver.release(lease.grant);
+    this.queue.handOn(this.handOff.handOn(term));
+    return HANDED_ON;
+  }
+
+  onLeft(): void {
+    if (this.#renewal) this.context.heartbeat.drop(this.#renewal);
+    this.#renewal = undefined;
+  }
+
+  onLost(lease: HeldLease, error: LeaseLostError): void {
+    this.context.reports.lost(lease, error);
+    this.#end();
+  }
+
+  onReleased(lease: HeldLease, end: LeaseEnd): void {
+    this.context.reports.ended(lease, end, this.#slot && this.since);
+    this.#end();
+    this.handle?.onGivenBack();
+  }
+
+  /** Once: a lost lease is given back later. */
+  #end(): void {
+    const slot = this.#slot;
+    if (!slot) return;
+    this.#slot = undefined;
+    this.context.held.remove(slot);
+    this.context.onEnd(this.queue);
+  }
+}
