@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { NodeSet, type VotingNode } from '../../lib/drivers/redis/quorum/node-set.js';
+import type { VotingNode } from '../../lib/drivers/redis/node/voting-node.js';
+import { NodeSet } from '../../lib/drivers/redis/quorum/node-set.js';
 
 it('is not sure of the list of nodes while none of them can be reached, nor for that reason later', () => {
   const nodes = Array.from({ length: 3 }, () => ({ up: false, record: { listIsSureUntil: 100 } }));

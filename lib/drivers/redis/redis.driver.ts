@@ -14,13 +14,15 @@ import type {
 import { BackendHealth } from './quorum/backend-health.js';
 import { ClusterNode } from './node/cluster-node.js';
 import { Completer } from './quorum/completer.js';
-import { type VotingNode, NodeSet } from './quorum/node-set.js';
+import type { VotingNode } from './node/voting-node.js';
+import { NodeSet } from './quorum/node-set.js';
 import type { RedisClient } from './connection/clients.js';
 import { checkedKeys, lockKeyOf, memberKeyOf } from './scripts/keys.js';
 import { MOST_KEPT } from './scripts/lock-keys.js';
 import { DRIFT, PRECISION } from './node/node-clock.js';
 import { listOfNodes } from './node/node-epoch.js';
-import { nodePlans, type NodePlan, type ServerPlan } from './connection/node-plans.js';
+import type { NodePlan, ServerPlan } from './connection/node-plan.js';
+import { nodePlans } from './connection/node-plans.js';
 import { RedisNode, type RedisNodeSettings } from './node/redis-node.js';
 import type { RedisDriverSettings, RedisSource } from './redis.settings.js';
 import { type RedisWaiterContext, RedisWaiter } from './queue/redis-waiter.js';

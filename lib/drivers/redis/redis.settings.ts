@@ -1,6 +1,6 @@
 import type { RedisNodeOptions } from '../url-query.js';
 import type { RedisClient } from './connection/clients.js';
-import type { NodePlan } from './connection/node-plans.js';
+import type { NodePlan } from './connection/node-plan.js';
 import type { RedisConnectionOptions } from './redis.public-types.js';
 import type { RedisNodeUrl } from './connection/redis-url.js';
 

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../lib/common/clock.js';
 import { CoordinatorEmitter } from '../../../lib/common/coordinator.events.js';
 import type { DriverContext } from '../../../lib/drivers/driver.js';
-import type { NodePlan } from '../../../lib/drivers/redis/connection/node-plans.js';
+import type { NodePlan } from '../../../lib/drivers/redis/connection/node-plan.js';
 import { OwnConnection } from '../../../lib/drivers/redis/connection/own-connection.js';
 import { RedisDriver } from '../../../lib/drivers/redis/redis.driver.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';

@@ -10,7 +10,8 @@ import {
   seedsOf,
   serverClient,
 } from './clients.js';
-import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
+import type { ConnectionSettings } from './connection.js';
+import type { ClusterPlan, CommonPlan, NodePlan, ServerPlan } from './node-plan.js';
 import { asksFor, withCredentials } from './credentials.js';
 import { OwnConnection } from './own-connection.js';
 import type { RedisDriverSettings, RedisSource } from '../redis.settings.js';
@@ -25,37 +26,6 @@ import {
 const CONNECT_TIMEOUT = 3000;
 const SHORTEST_COMMAND_TIMEOUT = 50;
 const LONGEST_COMMAND_TIMEOUT = 1000;
-
-/** How to reach one node, whoever its connections belong to. */
-export type NodePlan = ServerPlan | ClusterPlan;
-
-interface CommonPlan {
-  readonly name: string;
-  /** What must not be in any message. */
-  readonly secrets: readonly string[];
-  readonly commandTimeout: number;
-}
-
-/** Of one server at a time. */
-export interface ServerPlan extends CommonPlan {
-  /** A server for itself, the master that sentinels name, or one of the servers of a Cluster. */
-  readonly topology: 'single' | 'sentinel' | 'shard';
-  /** Of a server of a Cluster. */
-  readonly address?: HostAndPort;
-  /** The connection for commands. */
-  readonly connect: (owner: ConnectionOwner) => Connection;
-  /** The connection for subscriptions; always ours. */
-  readonly subscribe: (owner: ConnectionOwner) => Connection;
-}
-
-export interface ClusterPlan extends CommonPlan {
-  readonly topology: 'cluster';
-  /** Who may know the servers of the Cluster. */
-  readonly seeds: () => readonly HostAndPort[];
-  /** What the client puts before each key. */
-  readonly keyPrefix: string;
-  readonly serverAt: (address: HostAndPort) => ServerPlan;
-}
 
 export function nodePlans(
   source: RedisSource,

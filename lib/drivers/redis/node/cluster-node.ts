@@ -5,11 +5,11 @@ import { SLOTS, slotOf } from './cluster-slot.js';
 import { hashTagOf } from '../scripts/keys.js';
 import { cleanError, NodeError } from './node-error.js';
 import type { Connection } from '../connection/connection.js';
-import type { ClusterPlan, ServerPlan } from '../connection/node-plans.js';
+import type { ClusterPlan, ServerPlan } from '../connection/node-plan.js';
 import { Exchange, type Rank } from './pending-commands.js';
 import type { RedisClient } from '../connection/clients.js';
 import type { RedisNode, RedisNodeSettings } from './redis-node.js';
-import { giveBack } from '../quorum/node-vote.js';
+import { giveBack } from './give-back.js';
 import { formatHost, type HostAndPort } from '../connection/redis-url.js';
 
 /** How often one command is sent on: a slot that moves costs one, or two. */

@@ -5,7 +5,7 @@ import type { Connection, ConnectionOwner } from '../connection/connection.js';
 import { explain } from '../redis.messages.js';
 import { TURN_CHANNEL } from '../scripts/keys.js';
 import { cleanError, NodeError } from './node-error.js';
-import type { ServerPlan } from '../connection/node-plans.js';
+import type { ServerPlan } from '../connection/node-plan.js';
 
 export interface SubscriberEvents {
   readonly onMessage: (channel: string, message: string) => void;

@@ -10,7 +10,7 @@ import { cleanError, NodeError } from './node-error.js';
 import { queueOf, shardedTurnChannel, TURN_CHANNEL } from '../scripts/keys.js';
 import { LockKeys, MOST_KEPT } from '../scripts/lock-keys.js';
 import { NodeClock } from './node-clock.js';
-import type { ServerPlan } from '../connection/node-plans.js';
+import type { ServerPlan } from '../connection/node-plan.js';
 import { NodeEpoch, OtherListError, type RunScript } from './node-epoch.js';
 import { Exchange, PendingCommands, Rank } from './pending-commands.js';
 import { preflight } from './script-preflight.js';

@@ -3,12 +3,12 @@ import type { Busy } from '../quorum/votes.js';
 import type { RedisClient } from '../connection/clients.js';
 import { NodeError } from '../node/node-error.js';
 import { Rank } from '../node/pending-commands.js';
-import type { VotingNode } from '../quorum/node-set.js';
+import type { VotingNode } from '../node/voting-node.js';
 import type { RedisNode } from '../node/redis-node.js';
 import { listOf, oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
 import { callScript, sendScript } from '../scripts/script.js';
 import { JOIN } from '../scripts/scripts.js';
-import type { QueueEntry } from './waiters.js';
+import type { QueueEntry } from './node-queue.js';
 
 /** How many waiters one command puts into the queue; the node does nothing else meanwhile. */
 const MOST_AT_ONCE = 250;

@@ -1,4 +1,27 @@
-import type { QueueEntry } from './waiters.js';
+import type { Slot } from '../../../common/bag.js';
+import type { Moment } from '../../../common/clock.js';
+
+/** One who stands in the queue of a node, or is about to. */
+export interface QueueEntry {
+  id: string;
+  readonly key: string;
+  /** The number of the node. */
+  readonly node: number;
+  /** The node has said so, and nothing else is under way for it. */
+  readonly queued: boolean;
+  /** The lock was not its own before. */
+  readonly since: Moment;
+  /** Set by {@link Waiters}, until the node has said so for the first time. */
+  asking?: Slot<QueueEntry>;
+  /** Set by {@link Waiters} from then on. */
+  line?: NodeQueue;
+  /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
+  granted(micros?: number): void;
+  /** It still waited after `since`. */
+  waited(since: Moment): void;
+  /** It is in the queue no more. */
+  lost(): void;
+}
 
 /** How many of a line are looked at, beside those who have left it since the last look, and at most. */
 const FEW = 16;

@@ -8,7 +8,7 @@ import { isHalfDone } from '../scripts/script.js';
 import { SHORT_GRANT } from '../scripts/scripts.js';
 import type { RedisNode } from '../node/redis-node.js';
 import type { WaiterQueue } from './waiter-queue.js';
-import type { QueueEntry } from './waiters.js';
+import type { QueueEntry } from './node-queue.js';
 
 /**
  * How much of a short grant may be used up when the lease is asked to last longer, as its share: the node has to answer before

@@ -10,9 +10,10 @@ import type { RedisNode } from '../node/redis-node.js';
 import { listOf, oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
 import { ScriptKeys } from '../scripts/script.js';
 import { REFRESH } from '../scripts/scripts.js';
-import { giveBack } from '../quorum/node-vote.js';
+import { giveBack } from '../node/give-back.js';
 import type { HolderIds } from './holder-id.js';
-import { type QueueEntry, Waiters } from './waiters.js';
+import type { QueueEntry } from './node-queue.js';
+import { Waiters } from './waiters.js';
 
 /**
  * How often the nodes are told that we still wait, ms: what a lost message costs at most. A process that waits for very

@@ -1,28 +1,5 @@
-import { Bag, type Slot } from '../../../common/bag.js';
-import type { Moment } from '../../../common/clock.js';
-import { NodeQueue } from './node-queue.js';
-
-/** One who stands in the queue of a node, or is about to. */
-export interface QueueEntry {
-  id: string;
-  readonly key: string;
-  /** The number of the node. */
-  readonly node: number;
-  /** The node has said so, and nothing else is under way for it. */
-  readonly queued: boolean;
-  /** The lock was not its own before. */
-  readonly since: Moment;
-  /** Set by {@link Waiters}, until the node has said so for the first time. */
-  asking?: Slot<QueueEntry>;
-  /** Set by {@link Waiters} from then on. */
-  line?: NodeQueue;
-  /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
-  granted(micros?: number): void;
-  /** It still waited after `since`. */
-  waited(since: Moment): void;
-  /** It is in the queue no more. */
-  lost(): void;
-}
+import { Bag } from '../../../common/bag.js';
+import { NodeQueue, type QueueEntry } from './node-queue.js';
 
 /**
  * All who wait at the nodes, by their ids and by what they wait for.

@@ -6,8 +6,8 @@ import { DRIFT, PRECISION } from '../node/node-clock.js';
 import type { RedisNode } from '../node/redis-node.js';
 import { listOf, wholeNumber } from '../scripts/replies.js';
 import { COMPLETE } from '../scripts/scripts.js';
-import type { Standing } from './standing.js';
-import { giveBack } from './node-vote.js';
+import type { Standing, StandingCompleter } from './standing.js';
+import { giveBack } from '../node/give-back.js';
 
 /**
  * Has leases that a quorum has granted or renewed stored on more nodes, under the checks of an acquisition.
@@ -16,7 +16,7 @@ import { giveBack } from './node-vote.js';
  * not come back by it. The node does it within a time, counted from before the quorum was asked, in which nobody else is granted
  * a lock that was broken. A release comes after it on the same connection, and is repeated where the connection broke.
  */
-export class Completer {
+export class Completer implements StandingCompleter {
   readonly #nodeSet: NodeSet;
   readonly #clock: Clock;
   readonly #commandTimeout: number;

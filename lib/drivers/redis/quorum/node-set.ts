@@ -2,11 +2,8 @@ import { BackendUnavailableError } from '../../../errors.js';
 import type { RedisClient } from '../connection/clients.js';
 import { explain } from '../redis.messages.js';
 import { cleanError, type NodeError } from '../node/node-error.js';
-import type { ClusterNode } from '../node/cluster-node.js';
 import type { RedisNode } from '../node/redis-node.js';
-
-/** What has one vote. */
-export type VotingNode = RedisNode | ClusterNode;
+import type { VotingNode } from '../node/voting-node.js';
 
 /** All nodes, and what a majority of them is. */
 export class NodeSet {

@@ -1,13 +1,14 @@
 import type { Answer, Votes } from './votes.js';
 import type { RedisClient } from '../connection/clients.js';
-import { counterOf, queueOf } from '../scripts/keys.js';
-import type { VotingNode } from './node-set.js';
+import { counterOf } from '../scripts/keys.js';
+import type { VotingNode } from '../node/voting-node.js';
 import { NodeError } from '../node/node-error.js';
 import { Exchange, Rank } from '../node/pending-commands.js';
 import type { RedisNode } from '../node/redis-node.js';
+import { giveBack, releaseArgs } from '../node/give-back.js';
 import { oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
 import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from '../scripts/script.js';
-import { ACQUIRE, COUNT, LEAVE, RELEASE } from '../scripts/scripts.js';
+import { ACQUIRE, COUNT, RELEASE } from '../scripts/scripts.js';
 
 /** Told when the answer is among the votes: whether it is a vote in favour. */
 export type Done = (inFavour: boolean) => void;
@@ -222,38 +223,6 @@ class ReleaseExchange extends VoteExchange {
     if (!error.final) node.releaseLater(votes.key, votes.id);
     super.fail(error);
   }
-}
-
-/** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
-export function giveBack(node: RedisNode, key: string, id: string): Promise<void> {
-  return new Promise((resolve) => {
-    node.run(
-      RELEASE,
-      node.lockKeys.of(key).plain,
-      releaseArgs(node, key, id),
-      (reply) => {
-        if (oneOf(reply, 0, 1, -1) !== -1) return resolve();
-        node.run(
-          LEAVE,
-          new ScriptKeys([queueOf(key)]),
-          [id],
-          () => resolve(),
-          () => resolve(),
-          Rank.release,
-        );
-      },
-      (error) => {
-        if (!error.final) node.releaseLater(key, id);
-        resolve();
-      },
-      Rank.release,
-    );
-  });
-}
-
-/** What {@link RELEASE} takes as its arguments. */
-export function releaseArgs(node: RedisNode, key: string, id: string): string[] {
-  return node.sharded ? [id, node.epoch, node.turnChannel(key)] : [id, node.epoch];
 }
 
 function changing(): NodeError {

@@ -1,6 +1,4 @@
-import type { Timer } from '../../../common/clock.js';
-import type { Moment } from '../../../common/clock.js';
-import type { Completer } from './completer.js';
+import type { Moment, Timer } from '../../../common/clock.js';
 
 /**
  * The first pause before a node is asked again, ms; doubles. Long enough for the release that is on its way to that node, and
@@ -20,6 +18,25 @@ export interface Acquired {
   readonly lastToken: number | undefined;
 }
 
+/** What asks the nodes once more. */
+export interface StandingCompleter {
+  /** Runs `run` in so many ms, unless the driver stops before. */
+  later(ms: number, run: () => void): Timer;
+  /**
+   * Stores acquisitions on one more node.
+   * @param node its number
+   * @param since before a quorum was asked for them
+   * @param done told of each whether the node has it now; of none when it was not asked, or did not answer
+   */
+  complete(
+    node: number,
+    standings: readonly Standing[],
+    ttl: number,
+    since: Moment,
+    done: (mine: readonly boolean[]) => void,
+  ): void;
+}
+
 /**
  * One acquisition on several nodes, from its grant to its release, for all leases that are handed on under it.
  *
@@ -29,14 +46,14 @@ export interface Acquired {
 export class Standing {
   /** It has been released: nothing may be asked for it any more. */
   over = false;
-  readonly #completer: Completer;
+  readonly #completer: StandingCompleter;
   /** By their numbers; made when there is one. */
   #lacking?: Set<number>;
   #pause = FIRST_PAUSE;
   #timer?: Timer;
 
   constructor(
-    completer: Completer,
+    completer: StandingCompleter,
     readonly acquired: Acquired,
   ) {
     this.#completer = completer;

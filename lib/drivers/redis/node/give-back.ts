@@ -1,0 +1,38 @@
+import { queueOf } from '../scripts/keys.js';
+import { oneOf } from '../scripts/replies.js';
+import { ScriptKeys } from '../scripts/script.js';
+import { LEAVE, RELEASE } from '../scripts/scripts.js';
+import { Rank } from './pending-commands.js';
+import type { RedisNode } from './redis-node.js';
+
+/** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
+export function giveBack(node: RedisNode, key: string, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    node.run(
+      RELEASE,
+      node.lockKeys.of(key).plain,
+      releaseArgs(node, key, id),
+      (reply) => {
+        if (oneOf(reply, 0, 1, -1) !== -1) return resolve();
+        node.run(
+          LEAVE,
+          new ScriptKeys([queueOf(key)]),
+          [id],
+          () => resolve(),
+          () => resolve(),
+          Rank.release,
+        );
+      },
+      (error) => {
+        if (!error.final) node.releaseLater(key, id);
+        resolve();
+      },
+      Rank.release,
+    );
+  });
+}
+
+/** What {@link RELEASE} takes as its arguments. */
+export function releaseArgs(node: RedisNode, key: string, id: string): string[] {
+  return node.sharded ? [id, node.epoch, node.turnChannel(key)] : [id, node.epoch];
+}
