@@ -4,7 +4,7 @@ import Redlock from 'redlock';
 import type { HistoryRecord } from '../checker/records.js';
 import { now } from './judge-clock.js';
 import { SeededRandom } from './random.js';
-import type { RedisStage } from './redis-stage.js';
+import type { RedisNodes } from './redis-nodes.js';
 import type { Actions, Scene } from './scene.js';
 
 /** Of a node, ms; shorter than the lease. */
@@ -91,10 +91,10 @@ async function compete(
   }
 }
 
-export function foreignFaults(stage: RedisStage): Actions {
+export function foreignFaults(stage: RedisNodes): Actions {
   return {
     async 'foreign clients'(step, scene) {
-      const clients = stage.nodeVotes.map(({ server }) =>
+      const clients = stage.voting.map(({ server }) =>
         server.client({ commandTimeout: TIMEOUT, enableOfflineQueue: false, retryStrategy: () => 50 }),
       );
       let over = false;

@@ -1,12 +1,12 @@
 import type { TcpProxy } from '../../support/tcp-proxy.js';
-import type { RedisStage } from './redis-stage.js';
+import type { RedisNodes } from './redis-nodes.js';
 import type { Action, Actions, Scene } from './scene.js';
 import type { Step } from './faults.js';
 
 /** Bytes per second: a lease takes about one second. */
 const NARROW = 1500;
 
-export function linkFaults(stage: RedisStage): Actions {
+export function linkFaults(stage: RedisNodes): Actions {
   /** The links of one node, of one worker, or the one between the two. */
   const linksOf = ({
     node,
@@ -14,11 +14,11 @@ export function linkFaults(stage: RedisStage): Actions {
     everybody,
     chance,
   }: Step): { readonly links: readonly TcpProxy[]; readonly name: string } => {
-    const ofNode = stage.nodeVotes[node]?.links ?? [];
+    const ofNode = stage.voting[node]?.links ?? [];
     if (!everybody)
       return { links: ofNode.slice(worker, worker + 1), name: `worker-${worker} to node ${node + 1}` };
     if (chance < 0.7) return { links: ofNode, name: `everybody to node ${node + 1}` };
-    const ofWorker = stage.nodeVotes.flatMap(({ links }) => links.slice(worker, worker + 1));
+    const ofWorker = stage.voting.flatMap(({ links }) => links.slice(worker, worker + 1));
     return { links: ofWorker, name: `worker-${worker} to every node` };
   };
 

@@ -1,6 +1,6 @@
 import { catchHolder } from './aim.js';
 import { now } from './judge-clock.js';
-import type { Node, RedisStage } from './redis-stage.js';
+import type { Node, RedisNodes } from './redis-nodes.js';
 import type { Action, Actions } from './scene.js';
 import type { FaultKind } from './faults.js';
 
@@ -16,12 +16,12 @@ const AIM = 1000;
 
 type OnNode = (node: Node, step: Parameters<Action>[0], scene: Parameters<Action>[1]) => Promise<void>;
 
-export function nodeFaults(stage: RedisStage): Actions {
+export function nodeFaults(stage: RedisNodes): Actions {
   /** Only one such fault at a time on a node. */
   const alone =
     (work: OnNode): Action =>
     async (step, scene) => {
-      const node = stage.nodeVotes[step.node];
+      const node = stage.voting[step.node];
       if (!node || node.busy) return undefined;
       node.busy = true;
       try {
@@ -95,7 +95,7 @@ export function nodeFaults(stage: RedisStage): Actions {
    * third one knows is all that there is, and nobody can hear it.
    */
   const forgetInTurns: Action = async (step, scene) => {
-    const [first, second, third] = [0, 1, 2].map((turn) => stage.nodeVotes[(step.node + turn) % stage.nodes]);
+    const [first, second, third] = [0, 1, 2].map((turn) => stage.voting[(step.node + turn) % stage.nodes]);
     const nodes = [first, second, third];
     if (!first || !second || !third || new Set(nodes).size < 3 || nodes.some((node) => node?.busy))
       return undefined;

@@ -1,11 +1,9 @@
-import type { Redis } from 'ioredis';
 import type { Leftover } from '../checker/leftovers.js';
-import type { ClockShims, ShimmedClock } from '../../support/clock-shim.js';
-import { RedisServer } from '../../support/redis-server.js';
-import { TcpProxy } from '../../support/tcp-proxy.js';
+import type { ClockShims } from '../../support/clock-shim.js';
 import { foreignFaults } from './foreign-faults.js';
 import { linkFaults } from './link-faults.js';
 import { nodeFaults } from './node-faults.js';
+import { Node, type RedisNodes } from './redis-nodes.js';
 import type { Actions } from './scene.js';
 import type { Stage } from './stage.js';
 
@@ -17,50 +15,12 @@ export interface RedisStageTerms {
   readonly clocks?: ClockShims;
 }
 
-/** A command to a node may take so long, ms: longer than any fault, so that ours come through in the end. */
-const ADMIN_TIMEOUT = 10_000;
-
-/** One Redis server, with a proxy between it and each worker. */
-export class Node {
-  /** By the place of the worker. */
-  readonly links: readonly TcpProxy[];
-  /** A fault that two of cannot happen to a node at once is under way. */
-  busy = false;
-
-  private constructor(
-    readonly name: string,
-    readonly server: RedisServer,
-    links: readonly TcpProxy[],
-    readonly clock: ShimmedClock | undefined,
-    readonly admin: Redis,
-  ) {
-    this.links = links;
-  }
-
-  static async start(name: string, workers: number, clocks: ClockShims | undefined): Promise<Node> {
-    const clock = await clocks?.create();
-    const server = await RedisServer.start({ env: clock?.env });
-    const links = await Promise.all(Array.from({ length: workers }, () => TcpProxy.start(server.port)));
-    const admin = server.client({
-      retryStrategy: () => 50,
-      maxRetriesPerRequest: null,
-      commandTimeout: ADMIN_TIMEOUT,
-    });
-    return new Node(name, server, links, clock, admin);
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.links.map((link) => link.stop()));
-    await this.server.stop();
-  }
-}
-
 /** Redis servers behind proxies; one more than have a vote, for those who count other nodes. */
-export class RedisStage implements Stage {
+export class RedisStage implements Stage, RedisNodes {
   readonly actions: Actions;
 
   private constructor(
-    readonly nodeVotes: readonly Node[],
+    readonly voting: readonly Node[],
     readonly spare: Node,
     private readonly terms: RedisStageTerms,
   ) {
@@ -74,7 +34,7 @@ export class RedisStage implements Stage {
   }
 
   get nodes(): number {
-    return this.nodeVotes.length;
+    return this.voting.length;
   }
 
   get maxTtl(): number {
@@ -82,12 +42,12 @@ export class RedisStage implements Stage {
   }
 
   urlOf(place: number): string {
-    return this.#url(this.nodeVotes.map(({ links }) => links[place]?.port ?? 0));
+    return this.#url(this.voting.map(({ links }) => links[place]?.port ?? 0));
   }
 
   /** As if one node had been replaced in the configuration of one replica. */
   urlOfOtherList(replaced: number): string {
-    const nodes = this.nodeVotes.map((node, index) => (index === replaced ? this.spare : node));
+    const nodes = this.voting.map((node, index) => (index === replaced ? this.spare : node));
     return this.#url(
       nodes.map(({ server }) => server.port),
       'other',
@@ -101,22 +61,22 @@ export class RedisStage implements Stage {
   }
 
   heal(): Promise<void> {
-    for (const { links } of this.nodeVotes) for (const link of links) link.heal();
+    for (const { links } of this.voting) for (const link of links) link.heal();
     return Promise.resolve();
   }
 
   /** To set a clock right that ran fast or slow is a step. */
   settle(): void {
-    for (const { clock } of this.nodeVotes) clock?.set(0);
+    for (const { clock } of this.voting) clock?.set(0);
   }
 
   async leftovers(): Promise<Leftover[]> {
-    const found = await Promise.all(this.nodeVotes.map((node) => this.#keysOf(node)));
+    const found = await Promise.all(this.voting.map((node) => this.#keysOf(node)));
     return found.flat();
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.nodeVotes, this.spare].map((node) => node.stop()));
+    await Promise.all([...this.voting, this.spare].map((node) => node.stop()));
   }
 
   async #keysOf({ name, admin }: Node): Promise<Leftover[]> {
