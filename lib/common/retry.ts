@@ -1,9 +1,9 @@
 import { BackendUnavailableError } from '../errors.js';
+import { Backoff } from './backoff.js';
 import type { Clock } from './clock.js';
 
-/** The first pause between two attempts, ms; doubles up to {@link LONGEST_PAUSE}. */
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 1000;
+/** Between two attempts, ms. */
+const PAUSES = { first: 100, longest: 1000 };
 
 export interface RetryContext {
   readonly clock: Clock;
@@ -22,18 +22,17 @@ export interface RetryContext {
 export async function retry<T>(attempt: () => Promise<T>, context: RetryContext): Promise<T> {
   const { clock, timeout, signal, onRetry } = context;
   const end = clock.monotonic() + timeout;
-  let pause = FIRST_PAUSE;
-  for (;;) {
+  const backoff = new Backoff(PAUSES);
+  for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
       const left = end - clock.monotonic();
       if (!(error instanceof BackendUnavailableError) || left <= 0 || signal.aborted) throw error;
-      if (pause === FIRST_PAUSE) onRetry(error);
-      await sleep(clock, Math.min(pause, left), signal);
+      if (tries === 1) onRetry(error);
+      await sleep(clock, Math.min(backoff.next(), left), signal);
       if (signal.aborted) throw error;
     }
-    pause = Math.min(2 * pause, LONGEST_PAUSE);
   }
 }
 

@@ -1,3 +1,4 @@
+import { Backoff } from '../../common/backoff.js';
 import type { Clock } from '../../common/clock.js';
 import type { AcquireReply, AcquireRequest, Driver, QueuedWaiter } from '../../drivers/driver.js';
 import { BackendUnavailableError } from '../../errors.js';
@@ -11,8 +12,8 @@ import type { LocalQueue } from './local-queue.js';
 const LONGEST_LOOK_AWAY = 1000;
 /** Shorter pauses than this, ms, are slept through without asking for a wake-up. */
 const WORTH_WATCHING = 20;
-/** The first pause after the back end did not answer, ms; doubles up to {@link LONGEST_LOOK_AWAY}. */
-const FIRST_BACKOFF = 50;
+/** After the back end did not answer, or answered too late, ms. */
+const PAUSES = { first: 50, longest: LONGEST_LOOK_AWAY };
 
 export interface NotAcquired {
   /** How long the present lease lasts at most without renewal, ms, where known. */
@@ -61,8 +62,9 @@ export class AcquireLoop {
   #waiter?: QueuedWaiter;
   #wake?: () => void;
   #rung = false;
-  #backoff = FIRST_BACKOFF;
-  #late = FIRST_BACKOFF;
+  /** Made when they are needed: most locks are free. */
+  #outages?: Backoff;
+  #lateness?: Backoff;
   #lease?: HeldLease;
   #leftover?: Promise<void>;
 
@@ -178,9 +180,8 @@ export class AcquireLoop {
 
   /** The lease was over when it came: the ttl is shorter than a round trip, or this process was held up. */
   #backOffFromLate(): number {
-    const pause = this.#late;
-    this.#late = Math.min(2 * pause, LONGEST_LOOK_AWAY);
-    return pause;
+    this.#lateness ??= new Backoff(PAUSES);
+    return this.#lateness.next();
   }
 
   async #giveBack(attempt: Promise<AcquireReply>): Promise<void> {
@@ -207,7 +208,7 @@ export class AcquireLoop {
       queue.noteOutage({ since: earlier ?? clock.monotonic(), error: outcome });
     } else {
       queue.noteOutage(undefined);
-      this.#backoff = FIRST_BACKOFF;
+      this.#outages?.reset();
     }
   }
 
@@ -220,8 +221,8 @@ export class AcquireLoop {
       return;
     }
     if (now - (queue.outage?.since ?? now) >= this.context.request.ttl) throw error;
-    await this.#sleep(this.#backoff);
-    this.#backoff = Math.min(2 * this.#backoff, LONGEST_LOOK_AWAY);
+    this.#outages ??= new Backoff(PAUSES);
+    await this.#sleep(this.#outages.next());
   }
 
   /** Until a wake-up, which is not slept through when it came during the last try, or until `other` settles. */

@@ -1,5 +1,6 @@
 import type { Timer } from '../../../common/clock.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../../../common/backoff.js';
+import { RECONNECTING } from './reconnecting.js';
 import { isCluster, type RedisClient, sentinelsOf } from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
 import { cleanError, NodeError } from '../node/node-error.js';
@@ -29,7 +30,7 @@ export class BorrowedConnection implements Connection {
     this.#client = client;
     this.#owner = owner;
     this.#settings = settings;
-    this.#backoff = new Backoff(settings.random);
+    this.#backoff = new Backoff({ ...RECONNECTING, random: settings.random });
     const sentinels = sentinelsOf(client);
     if (sentinels) this.#watch = new SentinelWatch(sentinels, () => reconnect(client));
   }

@@ -1,6 +1,7 @@
 import type { Timer } from '../../../common/clock.js';
 import { outsideCalls } from '../../../common/own-context.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../../../common/backoff.js';
+import { RECONNECTING } from './reconnecting.js';
 import { DISCONNECT_TIMEOUT, type RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
 import { cleanError, NodeError } from '../node/node-error.js';
@@ -30,7 +31,7 @@ export class OwnConnection implements Connection {
     this.#create = create;
     this.#owner = owner;
     this.#settings = settings;
-    this.#backoff = new Backoff(settings.random);
+    this.#backoff = new Backoff({ ...RECONNECTING, random: settings.random });
   }
 
   async start(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../common/clock.js';
-import { Backoff } from '../connection/backoff.js';
+import { Backoff } from '../../../common/backoff.js';
+import { RECONNECTING } from '../connection/reconnecting.js';
 import { type SlotRange, slotRanges } from './cluster-map.js';
 import { SLOTS, slotOf } from './cluster-slot.js';
 import { hashTagOf } from '../scripts/keys.js';
@@ -75,7 +76,7 @@ export class ClusterNode {
     this.name = plan.name;
     this.#plan = plan;
     this.#settings = settings;
-    this.#backoff = new Backoff(settings.random);
+    this.#backoff = new Backoff({ ...RECONNECTING, random: settings.random });
     this.#nobody = settings.nodeFor(nobody(plan), {});
     this.#nobody.start().catch(() => undefined);
   }

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../common/clock.js';
-import { Backoff } from '../connection/backoff.js';
+import { Backoff } from '../../../common/backoff.js';
+import { RECONNECTING } from '../connection/reconnecting.js';
 import type { RedisClient } from '../connection/clients.js';
 import { cleanError, type NodeError } from './node-error.js';
 
@@ -32,7 +33,7 @@ export class NodeRefusal {
     private readonly examine: (client: RedisClient) => Promise<void>,
     private readonly onChange: () => void,
   ) {
-    this.#backoff = new Backoff(settings.random);
+    this.#backoff = new Backoff({ ...RECONNECTING, random: settings.random });
   }
 
   /** Something was refused over this connection: looks whether the server is ill. One look at a time. */
