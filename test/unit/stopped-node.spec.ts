@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { RedisClient } from '../../lib/drivers/redis/connection/clients.js';
-import type { ServerPlan } from '../../lib/drivers/redis/connection/node-plans.js';
+import type { ServerPlan } from '../../lib/drivers/redis/connection/node-plan.js';
 import { RedisNode } from '../../lib/drivers/redis/node/redis-node.js';
 import { FakeClock, settled } from '../support/fake-clock.js';
 
