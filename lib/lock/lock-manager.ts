@@ -1,4 +1,5 @@
 import { Bag } from '../common/bag.js';
+import type { Cancellation } from '../common/cancellation.js';
 import { Schedule } from '../common/schedule.js';
 import type { Driver } from '../drivers/driver.js';
 import {
@@ -121,7 +122,7 @@ export class LockManager {
     this.#schedule.clear();
   }
 
-  waitLimit(blocking: boolean | number, signal?: AbortSignal): WaitLimit {
+  waitLimit(blocking: boolean | number, signal?: AbortSignal | Cancellation): WaitLimit {
     return new WaitLimit(this.context.clock, blocking, this.drain, signal);
   }
 

@@ -11,11 +11,18 @@ export interface LockProvider {
   readonly [LOCK_MANAGER]: LockManager | undefined;
 }
 
+/** How an error begins. A function where the text is made for nearly every call, and wanted by hardly any. */
+type ForWhat = string | (() => string);
+
+function textOf(forWhat: ForWhat): string {
+  return typeof forWhat === 'string' ? forWhat : forWhat();
+}
+
 const UNIT_TEST =
   "in a unit test import CoordinationModule.forRoot({ backendUrl: 'memory:' }) and call init() of the testing module";
 
 /** @throws LockCreationFailedError for a mock, and for a coordinator of another copy of this package */
-function checkIsCoordinator(provider: LockProvider, forWhat: string): void {
+function checkIsCoordinator(provider: LockProvider, forWhat: ForWhat): void {
   // What a mock answers for a symbol that it has never heard of is a function, or nothing.
   if (
     Object(provider) === provider &&
@@ -25,11 +32,11 @@ function checkIsCoordinator(provider: LockProvider, forWhat: string): void {
     return;
   if (provider?.constructor?.name === 'CoordinatorService') {
     throw new LockCreationFailedError(
-      `${forWhat}: its coordinator is of another copy of nestjs-coordination; two copies are installed, see npm ls nestjs-coordination, and both sides have to use one`,
+      `${textOf(forWhat)}: its coordinator is of another copy of nestjs-coordination; two copies are installed, see npm ls nestjs-coordination, and both sides have to use one`,
     );
   }
   throw new LockCreationFailedError(
-    `${forWhat}: what was given as its CoordinatorService is ${kindOf(provider)}, a mock perhaps, and takes no locks; ${UNIT_TEST}`,
+    `${textOf(forWhat)}: what was given as its CoordinatorService is ${kindOf(provider)}, a mock perhaps, and takes no locks; ${UNIT_TEST}`,
   );
 }
 
@@ -83,11 +90,11 @@ function theOnly(candidates: LockProvider[], forWhat: string, which: string): Lo
 }
 
 /** @throws LockCreationFailedError when the coordinator is not started, or is none */
-export function lockManagerOf(provider: LockProvider, forWhat: string): LockManager {
+export function lockManagerOf(provider: LockProvider, forWhat: ForWhat): LockManager {
   checkIsCoordinator(provider, forWhat);
   const manager = provider[LOCK_MANAGER];
   if (manager) return manager;
   throw new LockCreationFailedError(
-    `${forWhat}: the coordinator of member ${provider.memberId} is not started; it starts in onModuleInit (constructors run before that) and stops at shutdown, or call coordinator.start(); a testing module starts it when its init() is called`,
+    `${textOf(forWhat)}: the coordinator of member ${provider.memberId} is not started; it starts in onModuleInit (constructors run before that) and stops at shutdown, or call coordinator.start(); a testing module starts it when its init() is called`,
   );
 }

@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import { InvalidOptionsError, LockNameError } from '../errors.js';
+import type { Cancellation } from '../common/cancellation.js';
 import type { HeldLease } from '../lock/lease/lease.js';
 import { LockNameTemplate } from '../lock/name/template.js';
 import { runAndFinish } from '../lock/lease/run-under-lease.js';
@@ -203,23 +204,23 @@ function wrap(method: Call, definition: SynchronizedDefinition): Call {
     return function (...args) {
       const body = (): Observable<unknown> => observableOf(method.apply(this, args), definition);
       const scope = Scope.of(definition);
-      if (scope) return runInScope(scope, definition, this, args, body);
-      return lockedObservable(definition, (signal) => takeFor(definition, this, args, signal), body);
+      if (scope) return scope.enter(this, args, body);
+      return lockedObservable(definition, (left) => takeFor(definition, this, args, left), body);
     };
   }
   if (definition.returns === 'async-iterable') {
     return function (...args) {
       const body = (): AsyncIterable<unknown> => method.apply(this, args) as AsyncIterable<unknown>;
       const scope = Scope.of(definition);
-      const take = (signal: AbortSignal): Promise<HeldLease | undefined> =>
-        takeFor(definition, this, args, signal);
+      const take = (left: Cancellation): Promise<HeldLease | undefined> =>
+        takeFor(definition, this, args, left);
       return lockedIterable(definition, take, body, () => scope?.cutAnswer());
     };
   }
   const check = checkOf(definition);
   return function (...args) {
     const scope = Scope.of(definition);
-    if (scope) return runInScope(scope, definition, this, args, () => method.apply(this, args));
+    if (scope) return scope.enter(this, args, () => method.apply(this, args));
     return runAlone(definition, this, args, () => method.apply(this, args), check);
   };
 }
@@ -231,16 +232,6 @@ function checkOf({ label, options }: SynchronizedDefinition): ((result: unknown)
     const later = laterPartOf(result);
     if (later) throw readTooLate(later, label);
   };
-}
-
-async function runInScope(
-  scope: Scope,
-  definition: SynchronizedDefinition,
-  self: unknown,
-  args: readonly unknown[],
-  body: () => unknown,
-): Promise<unknown> {
-  return scope.enter(definition.nameOf(self, args), body);
 }
 
 async function runAlone(
@@ -262,10 +253,10 @@ async function takeFor(
   definition: SynchronizedDefinition,
   self: unknown,
   args: readonly unknown[],
-  signal: AbortSignal,
+  left: Cancellation,
 ): Promise<HeldLease | undefined> {
   const name = definition.nameOf(self, args);
-  return takeLease(definition, providerOf(definition, self), name, signal);
+  return takeLease(definition, providerOf(definition, self), name, left);
 }
 
 function observableOf(result: unknown, { label }: SynchronizedDefinition): Observable<unknown> {

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../common/cancellation.js';
 import { HeldLease } from '../lock/lease/lease.js';
 import { lockManagerOf, type LockProvider } from '../lock/lock-registry.js';
 import { notAcquired } from '../lock/lease/run-under-lease.js';
@@ -6,34 +7,43 @@ import type { SynchronizedOptions } from './synchronized.options.js';
 import { quoted } from '../common/quoted.js';
 
 /**
- * Takes the lock of one call.
+ * Takes the lock of one call. Not `async`: this is on the way of every call, and each promise on it costs.
  *
+ * @param settled told first of the lease, or that there is none
  * @returns the lease; undefined when it was not to be had and the method is to be skipped then
- * @throws LockAcquireFailedError, BackendUnavailableError, LockCreationFailedError, or the reason of the signal
+ * @throws LockAcquireFailedError, BackendUnavailableError, LockCreationFailedError, or the reason of the cancellation
  */
-export async function takeLease(
+export function takeLease(
   definition: SynchronizedDefinition,
   provider: LockProvider,
   name: string,
-  signal?: AbortSignal,
+  cancellation?: Cancellation,
+  settled?: (lease: HeldLease | undefined) => void,
 ): Promise<HeldLease | undefined> {
   const { label, options } = definition;
-  const manager = lockManagerOf(provider, `${label}: lock ${quoted(name)}`);
-  const blocking = options.blocking ?? patienceOf(options, manager.settings.blocking);
-  const ttl = options.ttl ?? manager.settings.ttl;
-  const fencing = options.fencing ?? manager.settings.fencing;
-  const waitLimit = manager.waitLimit(blocking, signal);
-  const acquisition = await manager.acquire({
-    name,
-    ttl,
-    fencing,
-    fair: options.fair ?? false,
-    label,
-    waitLimit,
-  });
-  if (acquisition instanceof HeldLease) return acquisition;
-  if (options.onNotAcquired === 'skip') return undefined;
-  throw notAcquired(manager, name, blocking, acquisition.remaining);
+  try {
+    const manager = lockManagerOf(provider, () => `${label}: lock ${quoted(name)}`);
+    const blocking = options.blocking ?? patienceOf(options, manager.settings.blocking);
+    const ttl = options.ttl ?? manager.settings.ttl;
+    const fencing = options.fencing ?? manager.settings.fencing;
+    const fair = options.fair ?? false;
+    const waitLimit = manager.waitLimit(blocking, cancellation);
+    return manager.acquire({ name, ttl, fencing, fair, label, waitLimit }).then(
+      (result) => {
+        const lease = result instanceof HeldLease ? result : undefined;
+        settled?.(lease);
+        if (result instanceof HeldLease || options.onNotAcquired === 'skip') return lease;
+        throw notAcquired(manager, name, blocking, result.remaining);
+      },
+      (error: unknown) => {
+        settled?.(undefined);
+        throw error;
+      },
+    );
+  } catch (error) {
+    settled?.(undefined);
+    return Promise.reject(error);
+  }
 }
 
 /** Who skips what another replica does would never skip if it waited for ever. */

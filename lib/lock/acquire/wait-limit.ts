@@ -1,5 +1,6 @@
 import type { Slot } from '../../common/bag.js';
 import { onAbort } from '../../common/abort-listeners.js';
+import { Cancellation } from '../../common/cancellation.js';
 import type { Clock, Timer } from '../../common/clock.js';
 import type { Caller } from '../../drivers/driver.js';
 import type { Drain } from './drain.js';
@@ -22,7 +23,7 @@ export class WaitLimit implements Caller {
     /** true: for ever · false or 0: one try · n: at most n ms. */
     readonly blocking: boolean | number,
     private readonly drain: Drain,
-    readonly signal?: AbortSignal,
+    readonly signal?: AbortSignal | Cancellation,
   ) {
     if (blocking === true) this.#until = Infinity;
     else this.#until = blocking === false ? 0 : clock.monotonic() + blocking;
@@ -78,7 +79,8 @@ export class WaitLimit implements Caller {
       if (left <= 0 || this.cancelled) return giveUp();
       if (left !== Infinity) timer = clock.setTimer(left, giveUp);
       atDrain = drain.onOver(giveUp);
-      offAbort = signal && onAbort(signal, giveUp);
+      offAbort =
+        signal instanceof Cancellation ? signal.onCancelOrGone(giveUp) : signal && onAbort(signal, giveUp);
     });
   }
 
@@ -109,7 +111,9 @@ export class WaitLimit implements Caller {
       };
       const giveUp = (): void => settle(judge, undefined);
       const atDrain = drain.onOver(giveUp);
-      const offAbort = signal && onAbort(signal, giveUp);
+      // A try is short: whether the caller has left meanwhile is looked at when it has been answered.
+      const offAbort =
+        signal instanceof Cancellation ? signal.onCancel(giveUp) : signal && onAbort(signal, giveUp);
       if (this.cancelled) return giveUp();
       attempt.then(
         (result) => settle(judge, result),

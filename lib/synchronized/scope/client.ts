@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { constants } from 'node:http2';
+import type { CancelSource } from '../../common/cancellation.js';
 import { onEnd, type ClientLink } from './client-link.js';
 
 /** The part of an HTTP response that is looked at: Express' and Node's own, or what Fastify calls `raw`. */
@@ -20,19 +21,26 @@ interface Http2Stream extends ClientLink {
  * More than the response is listened to: the response of a pipelined request that waits behind another one is never
  * closed, also when its connection is, and what a response of HTTP/2 says of itself is less than its stream knows.
  */
-export class Client {
+export class Client implements CancelSource {
+  /**
+   * @param response where it is one of HTTP
+   * @param line what else tells that it has left: a socket, a stream of HTTP/2, a call of gRPC
+   */
   constructor(
-    private readonly lines: readonly ClientLink[],
-    private readonly response?: RawResponse,
+    private readonly response: RawResponse | undefined,
+    private readonly line: ClientLink | undefined,
     private readonly stream?: Http2Stream,
   ) {}
 
   /** True when it has left, or has been sent all of its answer. */
   get gone(): boolean {
-    return this.lines.some(
-      ({ closed, destroyed, aborted, cancelled }) =>
-        closed === true || destroyed === true || aborted === true || cancelled === true,
-    );
+    const { response, line } = this;
+    return (response !== undefined && hasEnded(response)) || (line !== undefined && hasEnded(line));
+  }
+
+  /** True when it has left without its answer. */
+  get hasLeft(): boolean {
+    return this.gone && !this.answered;
   }
 
   /** True when the answer was given, though it may be on its way. */
@@ -47,9 +55,11 @@ export class Client {
 
   /** Calls `listener` once it has gone; returns how to call that off. Has to be asked before whether it has already. */
   onGone(listener: () => void): () => void {
-    const stops = this.lines.map((line) => onEnd(line, ring));
+    const offResponse = this.response && onEnd(this.response, ring);
+    const offLine = this.line && onEnd(this.line, ring);
     function stop(): void {
-      for (const one of stops) one();
+      offResponse?.();
+      offLine?.();
     }
     function ring(): void {
       stop();
@@ -103,8 +113,8 @@ function httpClient(holder: object | undefined): Client | undefined {
   const stream = property(raw, 'stream');
   const http2 = stream && isHttp2Stream(stream) ? stream : undefined;
   const connection = http2 ?? property(property(raw, 'req') ?? raw, 'socket');
-  const lines = [response, connection].filter((line) => line !== undefined).filter(isLine);
-  return lines.length > 0 ? new Client(lines, response, http2) : undefined;
+  const line = connection && isLine(connection) ? connection : undefined;
+  return response || line ? new Client(response, line, http2) : undefined;
 }
 
 /**
@@ -126,11 +136,15 @@ function graphqlClient(context: object | undefined): Client | undefined {
 /** A call of gRPC tells by itself that it was cancelled; for a message over TCP its connection does. */
 function rpcClient(context: ExecutionContext): Client | undefined {
   const call = asObject(context.getArgByIndex(2));
-  if (call && 'cancelled' in call && isLine(call)) return new Client([call]);
+  if (call && 'cancelled' in call && isLine(call)) return new Client(undefined, call);
   const tcp = asObject(context.getArgByIndex(1));
   const reference: unknown =
     tcp && 'getSocketRef' in tcp && typeof tcp.getSocketRef === 'function' ? tcp.getSocketRef() : undefined;
   return httpClient(asObject(reference));
+}
+
+function hasEnded({ closed, destroyed, aborted, cancelled }: ClientLink): boolean {
+  return closed === true || destroyed === true || aborted === true || cancelled === true;
 }
 
 function property(holder: object | undefined, name: string): object | undefined {

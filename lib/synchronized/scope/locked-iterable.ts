@@ -1,7 +1,8 @@
+import { Cancellation } from '../../common/cancellation.js';
 import type { HeldLease } from '../../lock/lease/lease.js';
 import { runUnder } from '../../lock/lease/lease-context.js';
 import type { SynchronizedDefinition } from '../definition.js';
-import type { Take } from './locked-observable.js';
+import { readerLeft, type Take } from './locked-observable.js';
 
 /** What an async generator of an application looks like from here. */
 type Source = () => AsyncIterable<unknown>;
@@ -18,16 +19,16 @@ export function lockedIterable(
   source: Source,
   onLost: () => void = () => undefined,
 ): AsyncGenerator<unknown, unknown, unknown> {
-  const left = new AbortController();
+  const left = new Cancellation(() => readerLeft(definition.label));
   const throwIfLost = ({ lost }: HeldLease): void => {
     if (!lost || definition.options.onLost === 'warn') return;
     onLost();
     throw lost;
   };
-  const generator = generate(definition.label, () => take(left.signal), source, left.signal, throwIfLost);
+  const generator = generate(definition.label, () => take(left), source, left, throwIfLost);
   const stop = generator.return.bind(generator);
   generator.return = (value) => {
-    left.abort();
+    left.cancel();
     return stop(value);
   };
   return generator;
@@ -37,7 +38,7 @@ async function* generate(
   label: string,
   take: () => Promise<HeldLease | undefined>,
   source: Source,
-  left: AbortSignal,
+  left: Cancellation,
   throwIfLost: (lease: HeldLease) => void,
 ): AsyncGenerator<unknown, unknown, unknown> {
   let lease: HeldLease | undefined;

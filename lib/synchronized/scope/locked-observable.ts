@@ -1,4 +1,5 @@
 import { Observable, type Subscriber, Subscription } from 'rxjs';
+import { Cancellation } from '../../common/cancellation.js';
 import type { HeldLease } from '../../lock/lease/lease.js';
 import { ownContext } from '../../common/own-context.js';
 import { LockAcquireFailedError } from '../../errors.js';
@@ -6,7 +7,7 @@ import { runBodyUnder } from '../../lock/lease/lease-context.js';
 import type { SynchronizedDefinition } from '../definition.js';
 import { refusals } from '../filters/refusals.js';
 
-export type Take = (signal: AbortSignal) => Promise<HeldLease | undefined>;
+export type Take = (cancellation: Cancellation) => Promise<HeldLease | undefined>;
 
 /**
  * An Observable that takes a lock when it is subscribed to and holds it until it ends: by its end, an error, a lost
@@ -18,12 +19,12 @@ export function lockedObservable(
   source: () => Observable<unknown>,
 ): Observable<unknown> {
   return new Observable((subscriber) => {
-    const left = new AbortController();
+    const left = new Cancellation(() => readerLeft(definition.label));
     let lease: HeldLease | undefined;
     const work = new Subscription();
     const run = async (): Promise<void> => {
-      lease = await take(left.signal);
-      if (left.signal.aborted) await lease?.finish();
+      lease = await take(left);
+      if (left.aborted) await lease?.finish();
       else if (!lease) {
         subscriber.next(undefined);
         subscriber.complete();
@@ -31,14 +32,19 @@ export function lockedObservable(
     };
     run().catch((error: unknown) => {
       // A subscriber that left gets nothing; its own leaving is no error.
-      if (!left.signal.aborted) subscriber.error(error);
+      if (!left.aborted) subscriber.error(error);
     });
     return () => {
-      left.abort();
+      left.cancel();
       work.unsubscribe();
       void lease?.finish();
     };
   });
+}
+
+/** Nobody sees this error: the one that would have has left. */
+export function readerLeft(label: string): LockAcquireFailedError {
+  return new LockAcquireFailedError(`${label}: its reader left before the lock was to be had`);
 }
 
 /** Hands on what the source emits under the lease, and ends only after the lease was given back. */
@@ -65,13 +71,13 @@ function pipeUnder(
 
 /**
  * The source, run under the lease, which errors as soon as the lease is lost; it does not begin under one that is over.
- * @param ended aborts when nobody waits for it any more
+ * @param ended cancelled when nobody waits for it any more
  */
 export function endWithLease(
   lease: HeldLease,
   definition: SynchronizedDefinition,
   source: () => Observable<unknown>,
-  ended?: AbortSignal,
+  ended?: Cancellation,
 ): Observable<unknown> {
   return new Observable((subscriber) => {
     if (ended) endWith(ended, definition, subscriber);
@@ -89,7 +95,7 @@ export function endWithLease(
 
 /** Nest unsubscribes by itself from some of what nobody waits for; the rest would never end. */
 function endWith(
-  ended: AbortSignal,
+  ended: Cancellation,
   { label }: SynchronizedDefinition,
   subscriber: Subscriber<unknown>,
 ): void {
@@ -104,6 +110,5 @@ function endWith(
   // Nest, told in the same turn of the event loop, goes first.
   const endSoon = (): void => void setImmediate(end);
   if (ended.aborted) return endSoon();
-  ended.addEventListener('abort', endSoon, { once: true });
-  subscriber.add(() => ended.removeEventListener('abort', endSoon));
+  subscriber.add(ended.onCancelOrGone(endSoon));
 }

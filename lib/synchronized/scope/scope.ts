@@ -1,4 +1,5 @@
 import { isObservable } from 'rxjs';
+import { Cancellation } from '../../common/cancellation.js';
 import { LockAcquireFailedError } from '../../errors.js';
 import type { HeldLease } from '../../lock/lease/lease.js';
 import {
@@ -12,33 +13,34 @@ import { begun } from '../../lock/lease/run-under-lease.js';
 import type { Client } from './client.js';
 import type { SynchronizedDefinition } from '../definition.js';
 import { endWithLease } from './locked-observable.js';
+import { ScopedLock } from './scoped-lock.js';
 import { takeLease } from '../take-lease.js';
 
-/** The lock of one name within a scope. */
-interface ScopedLock {
-  readonly lease: Promise<HeldLease | undefined>;
-  /** Settles when the body that was entered last has ended. */
-  lastBody: Promise<void>;
-  /** How often the handler was entered for this lock. */
-  entered: number;
-}
+const DONE: Promise<unknown> = Promise.resolve();
 
 /**
  * One call of a handler, as the outermost interceptor sees it: the locks that are taken inside are held until the
  * call as a whole has ended, after whatever other interceptors do around the handler, and never while a body runs.
  *
+ *   open ── end(), no body runs ─────────────────────────→ released
+ *     └──── end(), a body runs ──→ ending ── it returns ──→ released
+ *
  * A handler that is entered again in the same call (a retry interceptor) finds its lock taken, and waits for the body
  * that still runs. An earlier try that has not begun by then was given up, and never begins.
+ *
+ * Every request pays for what stands here: nearly all calls take one lock, run one body, and are cancelled by nobody.
  */
 export class Scope implements LeaseContext {
   /** The lock that was taken last, which what is around the handler finds as the current one. */
   lease: HeldLease | undefined;
   readonly outer = currentContext();
-  readonly #entries = new Map<string, ScopedLock>();
-  readonly #leases: HeldLease[] = [];
-  readonly #ended = new AbortController();
+  /** Cancelled when the call has ended, or its client has left: no body begins after that. */
+  readonly #cancellation: Cancellation;
+  /** The first of a list. */
+  #locks: ScopedLock | undefined;
   /** Bodies, and other users of the locks, that have not ended. */
-  readonly #running = new Set<Promise<void>>();
+  #running = 0;
+  #end: Promise<unknown> | undefined;
   #skipped = false;
 
   /** @param client whom the call is for, where the transport shows it */
@@ -46,7 +48,9 @@ export class Scope implements LeaseContext {
     private readonly definition: SynchronizedDefinition,
     private readonly provider: LockProvider,
     private readonly client: Client | undefined,
-  ) {}
+  ) {
+    this.#cancellation = new Cancellation(() => this.#notRun('the call ended'), client);
+  }
 
   get label(): string {
     return this.definition.label;
@@ -77,40 +81,45 @@ export class Scope implements LeaseContext {
 
   /** Takes the lock before the handler is entered; false when the handler is to be skipped. */
   async take(name: string): Promise<boolean> {
-    const lease = await this.#entryOf(name).lease;
-    this.#throwIfOver();
+    const lease = await this.#lockOf(name).taking;
+    this.#cancellation.throwIfAborted();
     this.#skipped = lease === undefined;
     return !this.#skipped;
   }
 
-  /** Runs the handler's body under the lock. Nothing runs when the scope has ended meanwhile. */
-  async enter(name: string, body: () => unknown): Promise<unknown> {
-    const entry = this.#entryOf(name);
-    const turn = (entry.entered += 1);
-    const lease = await entry.lease;
+  /**
+   * Runs the handler's body under the lock. Nothing runs when the scope has ended meanwhile.
+   * @param self what the handler belongs to, for the name of the lock
+   */
+  async enter(self: unknown, args: readonly unknown[], body: () => unknown): Promise<unknown> {
+    const lock = this.#lockOf(this.definition.nameOf(self, args));
+    const attempt = lock.newTry();
+    const lease = lock.lease ?? (await lock.taking);
     this.#skipped = lease === undefined;
     if (!lease) return undefined;
-    const before = entry.lastBody;
-    const ended = this.#begin((running) => (entry.lastBody = running));
+    while (lock.running) await lock.whenEnded();
+    // From here to `begin` nothing is awaited, so that no other try comes in between.
+    this.#cancellation.throwIfAborted();
+    if (!lock.isLatest(attempt)) throw this.#notRun('the call was tried again');
+    // A lock that was taken before the handler, or for an earlier try of it.
+    if (lease.lost) throw lease.lost;
+    lock.begin();
+    this.#running += 1;
     try {
-      await before;
-      this.#throwIfOver();
-      if (entry.entered !== turn) throw this.#notRun('the call was tried again');
-      // A lock that was taken before the handler, or for an earlier try of it.
-      if (lease.lost) throw lease.lost;
       const { label, options } = this.definition;
       const result = await runBodyUnder(lease, label, () => begun(body()));
-      if (isObservable(result)) return endWithLease(lease, this.definition, () => result, this.#ended.signal);
+      if (isObservable(result)) return endWithLease(lease, this.definition, () => result, this.#cancellation);
       if (lease.lost && options.onLost !== 'warn') throw lease.lost;
       return result;
     } finally {
-      ended();
+      lock.end();
+      this.#ranOne();
     }
   }
 
   /** Keeps the locks while what the handler returned is still being read; `cut` ends that when a lease is lost. */
   holdWhile(reading: Promise<void>, cut: () => void): void {
-    const ended = this.#begin(() => undefined);
+    this.#running += 1;
     const signals = this.definition.options.onLost === 'warn' ? [] : this.#leases.map(({ signal }) => signal);
     for (const signal of signals) {
       if (signal.aborted) cut();
@@ -118,7 +127,7 @@ export class Scope implements LeaseContext {
     }
     void reading.then(() => {
       for (const signal of signals) signal.removeEventListener('abort', cut);
-      ended();
+      this.#ranOne();
     });
   }
 
@@ -130,27 +139,30 @@ export class Scope implements LeaseContext {
   /** Why the result of the call cannot be trusted: one of its leases was lost. */
   get lost(): Error | undefined {
     if (this.definition.options.onLost === 'warn') return undefined;
-    return this.#leases.map((lease) => lease.lost).find((lost) => lost !== undefined);
+    for (let lock = this.#locks; lock; lock = lock.next) if (lock.lease?.lost) return lock.lease.lost;
+    return undefined;
   }
 
   /**
-   * The client has left: who still waits for a lock gives up the place, and an Observable is ended; a body that runs goes
-   * on under its lock.
+   * Ends the scope: calls that still wait for a lock are refused, and the leases are given back when the last body has ended.
+   * Only the first call has an effect. Resolves when that is done, or at once while a body still runs.
    */
-  abandon(): void {
-    if (this.#ended.signal.aborted) return;
-    this.#ended.abort(this.#notRun('the call ended'));
+  end(): Promise<unknown> {
+    if (this.#end) return this.#end;
+    this.#cancellation.cancel();
+    this.#end = this.#running === 0 ? this.#release() : DONE;
+    return this.#end;
   }
 
   /** True for the error of a call whose client left before its lock was to be had. */
   wasLeft(error: unknown): error is LockAcquireFailedError {
-    return error instanceof LockAcquireFailedError && error === this.#ended.signal.reason;
+    return error instanceof LockAcquireFailedError && this.#cancellation.isReason(error);
   }
 
-  /** A client may have left without any event having told so yet. */
-  #throwIfOver(): void {
-    if (this.client?.gone && !this.client.answered) this.abandon();
-    this.#ended.signal.throwIfAborted();
+  get #leases(): HeldLease[] {
+    const leases: HeldLease[] = [];
+    for (let lock = this.#locks; lock; lock = lock.next) if (lock.lease) leases.push(lock.lease);
+    return leases;
   }
 
   #notRun(why: string): LockAcquireFailedError {
@@ -159,53 +171,47 @@ export class Scope implements LeaseContext {
     );
   }
 
-  /**
-   * Ends the scope: who still waits for a lock is refused, and the leases are given back when the last body has ended.
-   * Resolves when that is done, or at once while a body still runs.
-   */
-  async end(): Promise<void> {
-    this.abandon();
-    const idle = this.#running.size === 0;
-    const released = this.#release();
-    if (idle) await released;
+  #lockOf(name: string): ScopedLock {
+    for (let lock = this.#locks; lock; lock = lock.next) if (lock.name === name) return lock;
+    const lock = new ScopedLock(name);
+    lock.next = this.#locks;
+    this.#locks = lock;
+    lock.taking = takeLease(this.definition, this.provider, name, this.#cancellation, (lease) =>
+      this.#taken(lock, lease),
+    );
+    return lock;
   }
 
-  #entryOf(name: string): ScopedLock {
-    const known = this.#entries.get(name);
-    if (known) return known;
-    const entry: ScopedLock = { lease: this.#take(name), lastBody: Promise.resolve(), entered: 0 };
-    this.#entries.set(name, entry);
-    return entry;
+  /** @param lease undefined when the lock was not to be had */
+  #taken(lock: ScopedLock, lease: HeldLease | undefined): void {
+    if (lease) this.lease = lock.lease = lease;
+    // It is asked for again when the handler is entered again.
+    else this.#forget(lock);
   }
 
-  async #take(name: string): Promise<HeldLease | undefined> {
-    let lease: HeldLease | undefined;
-    try {
-      lease = await takeLease(this.definition, this.provider, name, this.#ended.signal);
-      if (lease) this.#leases.push((this.lease = lease));
-      return lease;
-    } finally {
-      // Not taken, it is asked for again when the handler is entered again.
-      if (!lease) this.#entries.delete(name);
+  #forget(lock: ScopedLock): void {
+    if (this.#locks === lock) this.#locks = lock.next;
+    else for (let at = this.#locks; at; at = at.next) if (at.next === lock) at.next = lock.next;
+  }
+
+  /** A body, or another user of the locks, has ended. */
+  #ranOne(): void {
+    this.#running -= 1;
+    if (this.#running === 0 && this.#end) void this.#release();
+  }
+
+  /** Never rejects. */
+  #release(): Promise<unknown> {
+    const lock = this.#locks;
+    if (!lock) return DONE;
+    return lock.lease && !lock.next ? lock.lease.finish() : this.#releaseAll();
+  }
+
+  async #releaseAll(): Promise<void> {
+    for (let lock = this.#locks; lock; lock = lock.next) {
+      // What is still being asked for is refused at once, as the scope is cancelled, or comes all the same.
+      const lease = lock.lease ?? (await lock.taking?.catch(() => undefined));
+      await lease?.finish();
     }
-  }
-
-  #begin(remember: (running: Promise<void>) => void): () => void {
-    let end = (): void => undefined;
-    const running = new Promise<void>((resolve) => {
-      end = () => {
-        this.#running.delete(running);
-        resolve();
-      };
-    });
-    this.#running.add(running);
-    remember(running);
-    return end;
-  }
-
-  async #release(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
-    const pending = [...this.#entries.values()].map((entry) => entry.lease.catch(() => undefined));
-    for (const lease of await Promise.all(pending)) await lease?.finish();
   }
 }

@@ -1,0 +1,51 @@
+import type { HeldLease } from '../../lock/lease/lease.js';
+
+/** The lock of one name within a call, and the tries of the handler that want it. */
+export class ScopedLock {
+  /** Settles when it was taken; to undefined when it was not to be had. */
+  taking: Promise<HeldLease | undefined> | undefined;
+  /** Once it was taken. */
+  lease: HeldLease | undefined;
+  /** Of the same call: another name, as a retry with other arguments has it. */
+  next: ScopedLock | undefined;
+  #tries = 0;
+  #running = false;
+  /** Tries that wait for the body that runs. */
+  #waiting: (() => void)[] | undefined;
+
+  constructor(readonly name: string) {}
+
+  /** The number of a new try, which makes all earlier ones obsolete that have not begun. */
+  newTry(): number {
+    this.#tries += 1;
+    return this.#tries;
+  }
+
+  isLatest(attempt: number): boolean {
+    return this.#tries === attempt;
+  }
+
+  /** True while the body of a try runs: no other one may begin. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  begin(): void {
+    this.#running = true;
+  }
+
+  /** Wakes the tries that wait, each of which looks again. */
+  end(): void {
+    this.#running = false;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) for (const wake of waiting) wake();
+  }
+
+  /** Resolves when the body that runs has ended. */
+  whenEnded(): Promise<void> {
+    return new Promise((resolve) => {
+      (this.#waiting ??= []).push(resolve);
+    });
+  }
+}
