@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { COORDINATION_OPTIONS } from './coordination.constants.js';
+import { COORDINATION_MODULE_OPTIONS } from './coordination.constants.js';
 import { InvalidOptionsError } from './errors.js';
 
 type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
@@ -38,7 +38,7 @@ function comeFirst(module: NestModule): void {
 }
 
 function refuseRequestScope(module: NestModule): void {
-  const options = module.providers.get(COORDINATION_OPTIONS);
+  const options = module.providers.get(COORDINATION_MODULE_OPTIONS);
   if (!options || options.isDependencyTreeStatic()) return;
   const scoped =
     options.getCtorMetadata()?.filter((dependency) => !dependency.isDependencyTreeStatic()) ?? [];

@@ -1,6 +1,6 @@
 import type { DynamicModule, FactoryProvider, Provider, Type } from '@nestjs/common';
 import { shown } from './common/checks.js';
-import { COORDINATION_OPTIONS } from './coordination.constants.js';
+import { COORDINATION_MODULE_OPTIONS } from './coordination.constants.js';
 import type { CoordinationOptions } from './coordination.options.js';
 import { InvalidOptionsError } from './errors.js';
 
@@ -64,6 +64,11 @@ export class HiddenOptions {
   reveal(): CoordinationOptions {
     return this.#options;
   }
+
+  /** A test that overrides the token gives the options as they are. */
+  static of(provided: HiddenOptions | CoordinationOptions): HiddenOptions {
+    return provided instanceof HiddenOptions ? provided : new HiddenOptions(provided);
+  }
 }
 
 /** @throws InvalidOptionsError unless exactly one way to make the options is given */
@@ -78,10 +83,10 @@ export function asyncOptionsProviders(options: CoordinationAsyncOptions): Provid
   if (useFactory) {
     const hidden = async (...args: Parameters<typeof useFactory>): Promise<HiddenOptions> =>
       new HiddenOptions(await useFactory(...args));
-    return [{ provide: COORDINATION_OPTIONS, inject, useFactory: hidden }];
+    return [{ provide: COORDINATION_MODULE_OPTIONS, inject, useFactory: hidden }];
   }
   const fromFactory = (token: Type<CoordinationOptionsFactory> | string | symbol): Provider => ({
-    provide: COORDINATION_OPTIONS,
+    provide: COORDINATION_MODULE_OPTIONS,
     inject: [token],
     useFactory: async (factory: Partial<CoordinationOptionsFactory> | undefined) => {
       if (typeof factory?.createCoordinationOptions !== 'function') {

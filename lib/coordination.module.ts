@@ -14,7 +14,12 @@ import {
   checkName,
   HiddenOptions,
 } from './coordination.module-options.js';
-import { COORDINATION_MODULE_NAME, COORDINATION_OPTIONS, OWN_COORDINATOR } from './coordination.constants.js';
+import {
+  COORDINATION_MODULE_NAME,
+  COORDINATION_MODULE_OPTIONS,
+  OWN_COORDINATOR,
+} from './coordination.constants.js';
+import type { CoordinationOptions } from './coordination.options.js';
 import { warnOfCopies } from './common/copies.js';
 import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
@@ -81,7 +86,7 @@ export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
     checkIsObject(options, 'CoordinationModule.forRoot');
     const { name, isGlobal, ...coordination } = options;
     const hidden = new HiddenOptions(coordination);
-    return dynamicModule(name, isGlobal, [{ provide: COORDINATION_OPTIONS, useValue: hidden }]);
+    return dynamicModule(name, isGlobal, [{ provide: COORDINATION_MODULE_OPTIONS, useValue: hidden }]);
   }
 
   /**
@@ -138,8 +143,9 @@ function dynamicModule(
       { provide: COORDINATION_MODULE_NAME, useValue: { value: name } },
       {
         provide: token,
-        inject: [COORDINATION_OPTIONS],
-        useFactory: (options: HiddenOptions) => new CoordinatorService(options.reveal(), name),
+        inject: [COORDINATION_MODULE_OPTIONS],
+        useFactory: (options: HiddenOptions | CoordinationOptions) =>
+          new CoordinatorService(HiddenOptions.of(options).reveal(), name),
       },
       { provide: OWN_COORDINATOR, useExisting: token },
     ],

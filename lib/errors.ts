@@ -3,6 +3,14 @@ import { HttpException, HttpStatus } from '@nestjs/common';
 /** 423 of RFC 4918 (WebDAV); HttpStatus has no name for it. */
 const LOCKED = 423;
 
+/** All that a client is told in words. */
+const PUBLIC_MESSAGES: Readonly<Record<number, string>> = {
+  [HttpStatus.CONFLICT]: 'Conflict',
+  [LOCKED]: 'Locked',
+  [HttpStatus.INTERNAL_SERVER_ERROR]: 'Internal Server Error',
+  [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
+};
+
 /** When a client may try again after the back end did not answer, ms: nobody knows, so as soon as makes sense. */
 const RETRY_AFTER_OUTAGE = 1000;
 
@@ -13,6 +21,18 @@ function hide(error: object, properties: readonly string[]): void {
     if (descriptor) Object.defineProperty(error, property, { ...descriptor, enumerable: false });
   }
 }
+
+/**
+ * What a program tells the errors apart by; each class has one.
+ * @publicApi
+ */
+export type CoordinationErrorCode =
+  | 'LOCK_CREATION_FAILED'
+  | 'LOCKED'
+  | 'INVALID_LOCK_NAME'
+  | 'LEASE_LOST'
+  | 'BACKEND_UNAVAILABLE'
+  | 'INVALID_OPTIONS';
 
 export interface CoordinationErrorOptions {
   readonly cause?: unknown;
@@ -29,21 +49,24 @@ export interface CoordinationErrorOptions {
  * @publicApi
  */
 export class CoordinationError extends HttpException {
+  /** Names the kind of error for programs; in the response body too. */
+  readonly code: CoordinationErrorCode;
   /** After how many ms a client may try again, where that makes sense. */
   readonly retryAfter?: number;
 
   constructor(
     message: string,
     status: number,
-    publicMessage: string,
+    code: CoordinationErrorCode,
     options: CoordinationErrorOptions = {},
   ) {
-    super({ statusCode: status, message: publicMessage }, status, { cause: options.cause });
+    super({ statusCode: status, message: PUBLIC_MESSAGES[status], code }, status, { cause: options.cause });
     this.message = message;
     this.name = new.target.name;
+    this.code = code;
     this.retryAfter = options.retryAfter;
     if (options.cause === undefined) delete this.cause;
-    hide(this, ['response', 'status', 'options', 'errorCode', 'retryAfter', 'name', 'message']);
+    hide(this, ['response', 'status', 'options', 'errorCode', 'code', 'retryAfter', 'name', 'message']);
   }
 }
 
@@ -53,7 +76,7 @@ export class CoordinationError extends HttpException {
  */
 export class LockCreationFailedError extends CoordinationError {
   constructor(message: string, options?: CoordinationErrorOptions) {
-    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'Internal Server Error', options);
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'LOCK_CREATION_FAILED', options);
   }
 }
 
@@ -63,7 +86,7 @@ export class LockCreationFailedError extends CoordinationError {
  */
 export class LockAcquireFailedError extends CoordinationError {
   constructor(message: string, options?: CoordinationErrorOptions) {
-    super(message, LOCKED, 'Locked', options);
+    super(message, LOCKED, 'LOCKED', options);
   }
 }
 
@@ -73,7 +96,7 @@ export class LockAcquireFailedError extends CoordinationError {
  */
 export class LockNameError extends CoordinationError {
   constructor(message: string, options?: CoordinationErrorOptions) {
-    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'Internal Server Error', options);
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'INVALID_LOCK_NAME', options);
   }
 }
 
@@ -100,7 +123,7 @@ export class LeaseLostError extends CoordinationError {
   readonly reason: LeaseLossReason;
 
   constructor(message: string, reason: LeaseLossReason, options?: CoordinationErrorOptions) {
-    super(message, HttpStatus.CONFLICT, 'Conflict', options);
+    super(message, HttpStatus.CONFLICT, 'LEASE_LOST', options);
     this.reason = reason;
   }
 }
@@ -125,7 +148,7 @@ export class BackendUnavailableError extends CoordinationError {
       readonly endsIn?: number;
     } = {},
   ) {
-    super(message, HttpStatus.SERVICE_UNAVAILABLE, 'Service Unavailable', {
+    super(message, HttpStatus.SERVICE_UNAVAILABLE, 'BACKEND_UNAVAILABLE', {
       retryAfter: Math.max(RETRY_AFTER_OUTAGE, options.endsIn ?? 0),
       ...options,
     });
@@ -142,6 +165,6 @@ export class BackendUnavailableError extends CoordinationError {
  */
 export class InvalidOptionsError extends CoordinationError {
   constructor(message: string, options?: CoordinationErrorOptions) {
-    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'Internal Server Error', options);
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'INVALID_OPTIONS', options);
   }
 }

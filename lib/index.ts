@@ -5,10 +5,11 @@ export type {
   CoordinationOptionsFactory,
 } from './coordination.module-options.js';
 export type { CoordinationOptions } from './coordination.options.js';
+export { COORDINATION_MODULE_OPTIONS } from './coordination.constants.js';
 export { getCoordinatorToken, InjectCoordinator } from './coordination.tokens.js';
 export type { CoordinatorEventName, CoordinatorEvents } from './common/coordinator.events.js';
 export { CoordinatorService } from './coordinator.service.js';
-export type { LeaseLossReason } from './errors.js';
+export type { CoordinationErrorCode, LeaseLossReason } from './errors.js';
 export {
   BackendUnavailableError,
   CoordinationError,

@@ -129,7 +129,7 @@ describe.each([
     const [client] = clients;
     const exception = client?.next('exception');
     client?.send('extend', { id: '7' });
-    expect(await exception).toEqual({ status: 'error', statusCode: 423, message: 'Locked' });
+    expect(await exception).toEqual({ status: 'error', statusCode: 423, message: 'Locked', code: 'LOCKED' });
     expect(gateway.overlap.total).toBe(0);
   });
 

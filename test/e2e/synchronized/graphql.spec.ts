@@ -189,7 +189,7 @@ describe('a synchronized resolver', () => {
     expect(errors?.map(({ message }) => message)).toEqual(['Locked']);
     expect(errors?.[0]?.extensions).toMatchObject({
       status: 423,
-      originalError: { statusCode: 423, message: 'Locked' },
+      originalError: { statusCode: 423, message: 'Locked', code: 'LOCKED' },
     });
     expect(JSON.stringify(errors)).not.toContain('share-7');
     expect(resolver.overlap.total).toBe(0);

@@ -130,7 +130,7 @@ describe.each(PLATFORMS)('on %s, a lock that is not to be had', (platform) => {
       const { url, log } = await start(platform);
       const { status, retryAfter, body } = await answer(`${url}/${path}`);
       expect([status, retryAfter]).toEqual([423, '1']);
-      expect(JSON.parse(body)).toEqual({ statusCode: 423, message: 'Locked' });
+      expect(JSON.parse(body)).toEqual({ statusCode: 423, message: 'Locked', code: 'LOCKED' });
       expect(ran).toEqual([]);
       expect(log.of('error')).toEqual([]);
     },
@@ -201,7 +201,11 @@ describe.each(PLATFORMS)('on %s, other errors', (platform) => {
     const { url, log } = await start(platform);
     const { status, retryAfter, body } = await answer(`${url}/unnamed`);
     expect([status, retryAfter]).toEqual([500, null]);
-    expect(JSON.parse(body)).toEqual({ statusCode: 500, message: 'Internal Server Error' });
+    expect(JSON.parse(body)).toEqual({
+      statusCode: 500,
+      message: 'Internal Server Error',
+      code: 'INVALID_LOCK_NAME',
+    });
     expect(ran).toEqual([]);
     expect(log.of('error').join()).toMatch(/secret-<id>.*Routes\.unnamed/);
   });
@@ -217,7 +221,11 @@ describe.each(PLATFORMS)('on %s, other errors', (platform) => {
     for (const path of ['own/1', 'inner/1', 'guarded']) {
       const { status, retryAfter, body } = await answer(`${url}/${path}`);
       expect([status, retryAfter]).toEqual([503, '1']);
-      expect(JSON.parse(body)).toEqual({ statusCode: 503, message: 'Service Unavailable' });
+      expect(JSON.parse(body)).toEqual({
+        statusCode: 503,
+        message: 'Service Unavailable',
+        code: 'BACKEND_UNAVAILABLE',
+      });
     }
     expect(ran).toEqual(['1']);
   });

@@ -103,7 +103,10 @@ describe.each(PLATFORMS)('on %s, a lease that is lost while the body runs', (pla
     'is answered with 409 when the body has ended, and logged by name: %s',
     async (path) => {
       const { status, body: text, log } = await breakDuring(path);
-      expect([status, JSON.parse(text)]).toEqual([409, { statusCode: 409, message: 'Conflict' }]);
+      expect([status, JSON.parse(text)]).toEqual([
+        409,
+        { statusCode: 409, message: 'Conflict', code: 'LEASE_LOST' },
+      ]);
       expect(log.of('warn').filter((line) => line.includes('"share-7"'))).toHaveLength(1);
     },
   );

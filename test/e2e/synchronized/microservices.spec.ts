@@ -115,7 +115,7 @@ describe.each([
     const error: unknown = await firstValueFrom(client.send('extend', { id: '7' })).catch(
       (reason: unknown) => reason,
     );
-    expect(error).toEqual({ status: 'error', statusCode: 423, message: 'Locked' });
+    expect(error).toEqual({ status: 'error', statusCode: 423, message: 'Locked', code: 'LOCKED' });
     expect(handlers.overlap.total).toBe(0);
   });
 });
@@ -127,6 +127,7 @@ describe('a message handler that returns an async iterable', () => {
       status: 'error',
       statusCode: 500,
       message: 'Internal Server Error',
+      code: 'INVALID_OPTIONS',
     });
     expect(log.of('error').join()).toContain('Handlers.pages: it returned an async iterable');
   });

@@ -120,6 +120,7 @@ describe.each<How>(['hybrid', 'hybrid with inheritAppConfig', 'microservice'])(
         status: 'error',
         statusCode: 500,
         message: 'Internal Server Error',
+        code: 'INVALID_LOCK_NAME',
       });
       expect(log.of('error')).toEqual([
         expect.stringContaining('Handlers.decorated'),

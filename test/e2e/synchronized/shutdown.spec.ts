@@ -61,7 +61,11 @@ describe.each(PLATFORMS)('on %s, an application that closes', (platform) => {
     for (const call of calls) {
       const reply = await call;
       expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1']);
-      expect(JSON.parse(reply.body)).toEqual({ statusCode: 503, message: 'Service Unavailable' });
+      expect(JSON.parse(reply.body)).toEqual({
+        statusCode: 503,
+        message: 'Service Unavailable',
+        code: 'BACKEND_UNAVAILABLE',
+      });
     }
     await closed;
     expect(performance.now() - begin).toBeGreaterThan(250);
