@@ -7,11 +7,15 @@ import {
   checkTtl,
   shown,
 } from './common/checks.js';
+import { blockingOf, type Duration, msOf } from './common/duration.js';
 import { type DriverFactory, driverFactory, type RedisChoice } from './drivers/driver.registry.js';
 import { InvalidOptionsError } from './errors.js';
 import { usableTime } from './lock/lease/deadline.js';
 
-/** @publicApi */
+/**
+ * Durations are numbers of ms, or text such as `'30s'` or `'5m'`.
+ * @publicApi
+ */
 export interface CoordinationOptions {
   /**
    * `file:`, `file:///dir`, `memory:`, `redis://h1[,h2,h3]`, `rediss://…`, `redis+sentinel://…/master`,
@@ -22,28 +26,28 @@ export interface CoordinationOptions {
   readonly agentId?: string | undefined;
   /** In front of the member id and of every lock name; default ''. */
   readonly prefix?: string | undefined;
-  /** Lease time, ms; default 10000. */
-  readonly ttl?: number | undefined;
-  /** Renewal period, ms; default ttl / 3. */
-  readonly heartbeat?: number | undefined;
-  /** true: wait for ever · false: one try · n: wait at most n ms. Default true. */
-  readonly blocking?: boolean | number | undefined;
-  /** How long waiters and holders get at shutdown, ms; default 5000. */
-  readonly stopTimeout?: number | undefined;
+  /** Lease time; default '10s'. */
+  readonly ttl?: Duration | undefined;
+  /** Renewal period; default ttl / 3. */
+  readonly heartbeat?: Duration | undefined;
+  /** true: wait for ever · false: one try · 500 or '5s': wait at most so long (a number is ms). Default true. */
+  readonly blocking?: boolean | Duration | undefined;
+  /** How long waiters and holders get at shutdown; default '5s'. */
+  readonly stopTimeout?: Duration | undefined;
   /** Give each lease a fencing token, unless a lock says otherwise; default false. */
   readonly fencing?: boolean | undefined;
-  /** How long a start waits for a back end that is down, ms; default 0: it fails at once. */
-  readonly startTimeout?: number | undefined;
+  /** How long a start waits for a back end that is down; default 0: it fails at once. */
+  readonly startTimeout?: Duration | undefined;
   /**
    * ioredis options for every node, of which `username` and `password` may be functions that are asked at each connect, or ready ioredis clients, one per node, instead of a URL; a list, or `{ clients }`. Beside either,
    * `quarantine: false` lets a node that has restarted grant locks at once: for tests and development only.
    */
   readonly redis?: RedisChoice | undefined;
   /**
-   * Redis: no lease may be longer, ms, and so long a node that has restarted grants nothing. Default: the longest ttl
+   * Redis: no lease may be longer, and so long a node that has restarted grants nothing. Default: the longest ttl
    * that this replica has asked for; give it on every replica where some lock has a ttl above `ttl`.
    */
-  readonly maxTtl?: number | undefined;
+  readonly maxTtl?: Duration | undefined;
   /**
    * Redis: every node keeps every write over a restart (`appendfsync always`), so that none is sat out; default false. The
    * same on every replica: one that gives it vouches for the nodes before all others.
@@ -105,6 +109,9 @@ export interface ResolvedOptions {
   readonly createDriver: DriverFactory;
 }
 
+/** With every default, and the durations as they were given. */
+type FilledOptions = Required<Omit<Settings, 'maxTtl' | 'persistent' | 'nodeList'>>;
+
 type Settings = Omit<CoordinationOptions, 'backendUrl' | 'redis' | 'lockKey'>;
 
 /**
@@ -119,24 +126,32 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
   const backend = resolveBackend(options, problems);
   const settings: Settings = { ...backend?.query, ...definedOf(options) };
   const ttl = settings.ttl ?? DEFAULTS.ttl;
-  const resolved = {
+  const filled = {
     agentId: settings.agentId ?? randomUUID(),
     prefix: settings.prefix ?? DEFAULTS.prefix,
     ttl,
-    heartbeat: settings.heartbeat ?? ttl / 3,
+    heartbeat: settings.heartbeat ?? msOf(ttl) / 3,
     blocking: settings.blocking ?? DEFAULTS.blocking,
     stopTimeout: settings.stopTimeout ?? DEFAULTS.stopTimeout,
     startTimeout: settings.startTimeout ?? DEFAULTS.startTimeout,
     fencing: settings.fencing ?? DEFAULTS.fencing,
   };
-  problems.push(...problemsOf(resolved, settings.heartbeat !== undefined), ...nodeProblems(settings, ttl));
+  problems.push(...problemsOf(filled, settings.heartbeat !== undefined), ...nodeProblems(settings, ttl));
   if (problems.length > 0 || !backend) {
     throw new InvalidOptionsError(
       `The options of CoordinationModule are wrong: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
     );
   }
   const { maxTtl, persistent, nodeList } = settings;
-  const nodes = { maxTtl, persistent, nodeList };
+  const nodes = { maxTtl: maxTtl === undefined ? undefined : msOf(maxTtl), persistent, nodeList };
+  const resolved = {
+    ...filled,
+    ttl: msOf(filled.ttl),
+    heartbeat: msOf(filled.heartbeat),
+    blocking: blockingOf(filled.blocking),
+    stopTimeout: msOf(filled.stopTimeout),
+    startTimeout: msOf(filled.startTimeout),
+  };
   return { ...resolved, createDriver: (context) => backend.factory({ ...context, nodes }) };
 }
 
@@ -175,8 +190,8 @@ function defaultUrl(problems: string[]): string {
   return DEFAULTS.backendUrl;
 }
 
-function problemsOf(resolved: Omit<ResolvedOptions, 'createDriver'>, heartbeatGiven: boolean): string[] {
-  const { agentId, prefix, ttl, heartbeat, blocking, stopTimeout, startTimeout, fencing } = resolved;
+function problemsOf(filled: FilledOptions, heartbeatGiven: boolean): string[] {
+  const { agentId, prefix, ttl, heartbeat, blocking, stopTimeout, startTimeout, fencing } = filled;
   const ttlProblems = checkTtl(named('ttl'), ttl);
   const problems = [...ttlProblems];
   if (typeof agentId !== 'string' || agentId === '') {
@@ -186,7 +201,7 @@ function problemsOf(resolved: Omit<ResolvedOptions, 'createDriver'>, heartbeatGi
   if (heartbeatGiven || ttlProblems.length === 0) {
     const heartbeatProblems = checkPositive(named('heartbeat'), heartbeat);
     problems.push(...heartbeatProblems);
-    if (heartbeatProblems.length === 0 && heartbeat >= usableTime(ttl)) {
+    if (heartbeatProblems.length === 0 && msOf(heartbeat) >= usableTime(msOf(ttl))) {
       problems.push(
         `${named('heartbeat')} must be below ${named('ttl')}, less 1 % and 2 ms for the drift of clocks, or leases end before they are renewed: got heartbeat ${heartbeat} and ttl ${ttl}`,
       );
@@ -200,12 +215,12 @@ function problemsOf(resolved: Omit<ResolvedOptions, 'createDriver'>, heartbeatGi
 }
 
 /** What only Redis takes; other back ends have nothing to sit out and no list of nodes. */
-function nodeProblems({ maxTtl, persistent, nodeList }: Settings, ttl: number): string[] {
+function nodeProblems({ maxTtl, persistent, nodeList }: Settings, ttl: Duration): string[] {
   const problems: string[] = [];
   if (maxTtl !== undefined) {
     const maxTtlProblems = checkTtl(named('maxTtl'), maxTtl);
     problems.push(...maxTtlProblems);
-    if (maxTtlProblems.length === 0 && maxTtl < ttl) {
+    if (maxTtlProblems.length === 0 && msOf(maxTtl) < msOf(ttl)) {
       problems.push(`${named('maxTtl')} must not be below ${named('ttl')}: got ${maxTtl} and ${ttl}`);
     }
   }

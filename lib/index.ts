@@ -7,6 +7,7 @@ export type {
 export type { CoordinationOptions } from './coordination.options.js';
 export { COORDINATION_MODULE_OPTIONS } from './coordination.constants.js';
 export { getCoordinatorToken, InjectCoordinator } from './coordination.tokens.js';
+export type { Duration } from './common/duration.js';
 export type { CoordinatorEventName, CoordinatorEvents } from './common/coordinator.events.js';
 export { CoordinatorService } from './coordinator.service.js';
 export type { CoordinationErrorCode, LeaseLossReason } from './errors.js';

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { msOf } from './duration.js';
 
 /** A lease shorter than this, ms, is over before anything can be done under it: 2 ms of it are clock precision. */
 const SHORTEST_TTL = 10;
@@ -13,19 +14,23 @@ export function shown(value: unknown): string {
 
 /** Each check returns the problems it found, as sentences that name the option. */
 export function checkTtl(name: string, value: unknown): string[] {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= SHORTEST_TTL && value <= LONGEST_TTL)
-    return [];
-  return [`${name} must be a whole number of ms from ${SHORTEST_TTL} to ${LONGEST_TTL}, got ${shown(value)}`];
+  const ms = numberIn(value);
+  if (Number.isInteger(ms) && ms >= SHORTEST_TTL && ms <= LONGEST_TTL) return [];
+  return [
+    `${name} must be a whole number of ms from ${SHORTEST_TTL} to ${LONGEST_TTL}, got ${durationShown(value)}`,
+  ];
 }
 
 export function checkPositive(name: string, value: unknown): string[] {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return [];
-  return [`${name} must be a number of ms above 0, got ${shown(value)}`];
+  const ms = numberIn(value);
+  if (Number.isFinite(ms) && ms > 0) return [];
+  return [`${name} must be a number of ms above 0, got ${durationShown(value)}`];
 }
 
 export function checkDuration(name: string, value: unknown): string[] {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return [];
-  return [`${name} must be a number of ms, 0 or more, got ${shown(value)}`];
+  const ms = numberIn(value);
+  if (Number.isFinite(ms) && ms >= 0) return [];
+  return [`${name} must be a number of ms, 0 or more, got ${durationShown(value)}`];
 }
 
 export function checkBoolean(name: string, value: unknown): string[] {
@@ -33,7 +38,16 @@ export function checkBoolean(name: string, value: unknown): string[] {
 }
 
 export function checkBlocking(name: string, value: unknown): string[] {
-  if (typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value) && value >= 0))
-    return [];
-  return [`${name} must be true, false or a number of ms, 0 or more, got ${shown(value)}`];
+  const ms = numberIn(value);
+  if (typeof value === 'boolean' || (Number.isFinite(ms) && ms >= 0)) return [];
+  return [`${name} must be true, false or a number of ms, 0 or more, got ${durationShown(value)}`];
+}
+
+/** The ms of a duration; NaN for anything else. */
+function numberIn(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'string' ? msOf(value) : Number.NaN;
+}
+
+function durationShown(value: unknown): string {
+  return typeof value === 'string' ? `${shown(value)}; as text write '30s' or '5m'` : shown(value);
 }

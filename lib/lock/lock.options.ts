@@ -1,15 +1,19 @@
 import { InvalidOptionsError } from '../errors.js';
 import { checkBlocking, checkBoolean, checkTtl, shown } from '../common/checks.js';
+import { blockingOf, type Duration, msOf } from '../common/duration.js';
 
 /**
  * What a lock does unless a call says otherwise.
  * @publicApi
  */
 export interface LockOptions {
-  /** Lease time, ms; default: the coordinator's `ttl`. */
-  readonly ttl?: number | undefined;
-  /** true: wait for ever · false: one try · n: wait at most n ms; default: the coordinator's `blocking`. */
-  readonly blocking?: boolean | number | undefined;
+  /** Lease time: ms, or text such as '30s'; default: the coordinator's `ttl`. */
+  readonly ttl?: Duration | undefined;
+  /**
+   * true: wait for ever · false: one try · 500 or '5s': wait at most so long (a number is ms); default: the coordinator's
+   * `blocking`.
+   */
+  readonly blocking?: boolean | Duration | undefined;
   /** Give each lease a fencing token; default: the coordinator's `fencing`. */
   readonly fencing?: boolean | undefined;
   /**
@@ -26,6 +30,23 @@ export interface LockOptions {
 export interface AcquireOptions extends LockOptions {
   /** When it aborts, the call gives up its place in the queue and rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The options with their durations in ms. */
+export type InMs<O extends LockOptions> = Omit<O, 'ttl' | 'blocking'> & {
+  readonly ttl?: number | undefined;
+  readonly blocking?: boolean | number | undefined;
+};
+
+/** The very same object where its durations are in ms already. */
+export function inMs<O extends LockOptions>(options: O): InMs<O> {
+  const { ttl, blocking } = options;
+  if (typeof ttl !== 'string' && typeof blocking !== 'string') return options as InMs<O>;
+  return {
+    ...options,
+    ...(ttl !== undefined && { ttl: msOf(ttl) }),
+    ...(blocking !== undefined && { blocking: blockingOf(blocking) }),
+  };
 }
 
 const LOCK_OPTIONS = ['ttl', 'blocking', 'fencing', 'fair'] as const satisfies (keyof LockOptions)[];

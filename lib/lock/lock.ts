@@ -2,8 +2,9 @@ import { inspect, type InspectOptions } from 'node:util';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 import type { AcquireResult, AcquireTerms, LeaseHandle } from './acquire/acquire-call.js';
-import { checkAcquireOptions, checkLockOptions } from './lock.options.js';
-import type { AcquireOptions, LockOptions } from './lock.options.js';
+import { checkAcquireOptions, checkLockOptions, inMs } from './lock.options.js';
+import type { AcquireOptions, InMs, LockOptions } from './lock.options.js';
+import type { Duration } from '../common/duration.js';
 import { HeldLease, type Lease } from './lease/lease.js';
 import type { LockManager } from './lock-manager.js';
 import { LockNameTemplate } from './name/template.js';
@@ -12,7 +13,7 @@ import { notAcquired, runAndFinish } from './lease/run-under-lease.js';
 import { LocalQueue } from './acquire/local-queue.js';
 import { quoted } from '../common/quoted.js';
 
-const NO_OPTIONS: AcquireOptions = {};
+const NO_OPTIONS: InMs<AcquireOptions> = {};
 const NOT_HELD = Promise.resolve(false);
 
 /**
@@ -35,7 +36,7 @@ export class Lock {
   /** The rendered name, without the coordinator's prefix. */
   readonly name: string;
   readonly #provider: LockProvider;
-  readonly #options: LockOptions;
+  readonly #options: InMs<LockOptions>;
   /** Those who want this handle while it carries a lease. */
   readonly #handle: LeaseHandle = {
     queue: new LocalQueue(),
@@ -63,7 +64,7 @@ export class Lock {
     this.#provider = coordinator ?? theRunningProvider(where);
     lockManagerOf(this.#provider, where);
     checkLockOptions(options, where);
-    this.#options = options;
+    this.#options = inMs(options);
   }
 
   /** The lease, while one is held. */
@@ -79,12 +80,12 @@ export class Lock {
   /**
    * Takes the lock.
    *
-   * @param blocking true: wait for ever · false: one try · n: wait at most n ms · or options
+   * @param blocking true: wait for ever · false: one try · 500 or '5s': wait at most so long (a number is ms) · or options
    * @returns false when it was not to be had in that time
    * @throws the reason of the signal, when it aborts
    * @throws BackendUnavailableError when the back end cannot be asked (after one ttl, for a call that waits)
    */
-  async acquire(blocking: boolean | number | AcquireOptions = NO_OPTIONS): Promise<boolean> {
+  async acquire(blocking: boolean | Duration | AcquireOptions = NO_OPTIONS): Promise<boolean> {
     const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
     const manager = this.#manager;
     return this.#carry(await manager.acquire(this.#terms(manager, options, ''), this.#handle));
@@ -171,8 +172,9 @@ export class Lock {
     throw notAcquired(manager, this.name, terms.waitLimit.blocking, acquisition.remaining);
   }
 
-  #terms(manager: LockManager, options: AcquireOptions, label: string): AcquireTerms {
-    if (options !== NO_OPTIONS) checkAcquireOptions(options, `Lock ${quoted(this.name)}`);
+  #terms(manager: LockManager, given: AcquireOptions, label: string): AcquireTerms {
+    if (given !== NO_OPTIONS) checkAcquireOptions(given, `Lock ${quoted(this.name)}`);
+    const options = inMs(given);
     const blocking = options.blocking ?? this.#options.blocking ?? manager.settings.blocking;
     return {
       name: this.name,

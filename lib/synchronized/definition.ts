@@ -2,6 +2,7 @@ import { isObservable, Observable } from 'rxjs';
 import type { LockProvider } from '../lock/lock-registry.js';
 import { theRunningProviderNamed } from '../lock/lock-registry.js';
 import { boundProvider } from './injection/host-binding.js';
+import type { InMs } from '../lock/lock.options.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
 
 export type ReturnKind = 'promise' | 'observable' | 'async-iterable';
@@ -13,7 +14,7 @@ const DEFINITION = Symbol.for('nestjs-coordination:synchronized');
 export interface SynchronizedDefinition {
   /** `ShareService.extend`, for logs and messages. */
   readonly label: string;
-  readonly options: SynchronizedOptions;
+  readonly options: InMs<SynchronizedOptions>;
   readonly returns: ReturnKind;
   /** The method has taken the HTTP response by `@Res()` or `@Next()`, so that Nest does not answer for it. */
   readonly takesResponse: boolean;

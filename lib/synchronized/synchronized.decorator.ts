@@ -3,6 +3,7 @@ import { isObservable, type Observable } from 'rxjs';
 import { InvalidOptionsError, LockNameError } from '../errors.js';
 import type { Cancellation } from '../common/cancellation.js';
 import type { HeldLease } from '../lock/lease/lease.js';
+import { inMs } from '../lock/lock.options.js';
 import { LockNameTemplate } from '../lock/name/template.js';
 import { runAndFinish } from '../lock/lease/run-under-lease.js';
 import { laterPartOf, readTooLate } from './scope/call-extent.js';
@@ -95,7 +96,7 @@ export function Synchronized(
     const returnType: unknown = Reflect.getMetadata('design:returntype', target, propertyKey);
     const definition: SynchronizedDefinition = {
       label: labelOf(target, propertyKey),
-      options,
+      options: inMs(options),
       returns: options.returns ?? returnKindOf(method, returnType),
       takesResponse: takesResponse(target, propertyKey),
       ...namingOf(lockName, target, propertyKey),

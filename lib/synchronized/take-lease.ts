@@ -4,6 +4,7 @@ import { lockManagerOf, type LockProvider } from '../lock/lock-registry.js';
 import { notAcquired } from '../lock/lease/run-under-lease.js';
 import type { SynchronizedDefinition } from './definition.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
+import type { InMs } from '../lock/lock.options.js';
 import { quoted } from '../common/quoted.js';
 
 /**
@@ -47,6 +48,6 @@ export function takeLease(
 }
 
 /** Who skips what another replica does would never skip if it waited for ever. */
-function patienceOf({ onNotAcquired }: SynchronizedOptions, usual: boolean | number): boolean | number {
+function patienceOf({ onNotAcquired }: InMs<SynchronizedOptions>, usual: boolean | number): boolean | number {
   return onNotAcquired === 'skip' && usual === true ? false : usual;
 }

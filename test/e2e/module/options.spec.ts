@@ -95,7 +95,11 @@ describe('the options', () => {
       { ttl: Number.NaN },
       'ttl (COORDINATION_TTL) must be a whole number of ms from 10 to 2147483647, got NaN',
     ],
-    [{ ttl: '5 s' }, "ttl (COORDINATION_TTL) must be a whole number of ms from 10 to 2147483647, got '5 s'"],
+    [
+      { ttl: '5 parsecs' },
+      "ttl (COORDINATION_TTL) must be a whole number of ms from 10 to 2147483647, got '5 parsecs'",
+    ],
+    [{ ttl: '1s', heartbeat: '1s' }, 'must be below ttl (COORDINATION_TTL)'],
     [
       { ttl: 1000, heartbeat: 1500 },
       'heartbeat (COORDINATION_HEARTBEAT) must be below ttl (COORDINATION_TTL), less 1 % and 2 ms for the drift of clocks, or leases end before they are renewed: got heartbeat 1500 and ttl 1000',
@@ -144,6 +148,23 @@ describe('the options', () => {
     expect(problem).toContain(message);
     expect(problem).not.toContain('\n');
     expect(problem).not.toContain('s3cret');
+  });
+
+  it('have durations as text or in ms', () => {
+    const text = { ttl: '1m', heartbeat: '15s', blocking: '5s', stopTimeout: '2s', startTimeout: '0.5m' };
+    expect(resolveOptions({ backendUrl: 'memory:', ...text })).toMatchObject({
+      ttl: 60_000,
+      heartbeat: 15_000,
+      blocking: 5000,
+      stopTimeout: 2000,
+      startTimeout: 30_000,
+    });
+    expect(resolveOptions({ backendUrl: 'memory:?ttl=6s' })).toMatchObject({ ttl: 6000, heartbeat: 2000 });
+    const environment = fromEnvironment({ COORDINATION_TTL: '6s', COORDINATION_BLOCKING: '1m' });
+    expect(resolveOptions({ backendUrl: 'memory:', ...environment })).toMatchObject({
+      ttl: 6000,
+      blocking: 60_000,
+    });
   });
 
   it('leave the longest heartbeat that renews in time', () => {
@@ -204,7 +225,7 @@ describe('the environment', () => {
   });
 
   it.each([
-    ['COORDINATION_TTL', '10s', 'ttl'],
+    ['COORDINATION_TTL', '10 parsecs', 'ttl'],
     ['COORDINATION_TTL', ' ', 'ttl'],
     ['COORDINATION_HEARTBEAT', 'often', 'heartbeat'],
     ['COORDINATION_BLOCKING', 'yes', 'blocking'],

@@ -1,0 +1,22 @@
+import ms from 'ms';
+
+/**
+ * A number of ms, or text such as `'30s'`, `'5m'` or `'1.5h'`, in the format of the package `ms`.
+ * @publicApi
+ */
+export type Duration = number | string;
+
+/** How many ms it lasts; NaN for text that is no duration. */
+export function msOf(duration: Duration): number {
+  if (typeof duration === 'number') return duration;
+  // The package throws for it.
+  if (duration === '') return Number.NaN;
+  // Undefined for text that it cannot read, whatever its type says.
+  const parsed: number | undefined = ms(duration as ms.StringValue);
+  return parsed ?? Number.NaN;
+}
+
+/** How long to wait, with a duration in ms. */
+export function blockingOf(blocking: boolean | Duration): boolean | number {
+  return typeof blocking === 'string' ? msOf(blocking) : blocking;
+}
