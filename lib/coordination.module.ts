@@ -25,7 +25,7 @@ import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './coordination.boot.js';
-import { bindAllHosts, checkClassNames } from './synchronized/injection/host-explorer.js';
+import { bindAllHosts, checkClassNames, checkConstantNames } from './synchronized/injection/host-explorer.js';
 import { CoordinationExceptionFilter } from './synchronized/filters/coordination-exception.filter.js';
 import { addGatewayFilters } from './synchronized/filters/gateway-exception.filter.js';
 import { addGraphqlBoundaries } from './synchronized/filters/graphql-boundary.js';
@@ -106,7 +106,9 @@ export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
   onModuleInit(): void {
     bindAllHosts(this.modules, this.name.value, this.coordinator);
     // One coordinator looks at all classes of the application.
-    if (this.#isFirst) checkClassNames(this.modules);
+    if (!this.#isFirst) return;
+    checkClassNames(this.modules);
+    checkConstantNames(this.modules);
   }
 
   onApplicationShutdown(): void {

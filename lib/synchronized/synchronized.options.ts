@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { type LockOptions, lockOptionProblems, unknownOption } from '../lock/lock.options.js';
-import { shown } from '../common/checks.js';
+import { checkBoolean, shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 
 /** What a method under `@Synchronized` may return. */
@@ -30,6 +30,11 @@ export interface SynchronizedOptions extends LockOptions {
    */
   readonly beforeInterceptors?: boolean | undefined;
   /**
+   * true: another method takes a lock of the same constant name on purpose, so that the two exclude each other. Without it
+   * on each of them, a start warns of a name that several methods have.
+   */
+  readonly shareLock?: boolean | undefined;
+  /**
    * What the method returns, where its signature does not say it. 'promise' also says that the lock is given back when
    * the promise has settled, though it was a promise of something that is read later: an Observable, a stream.
    */
@@ -49,6 +54,7 @@ const KNOWN = [
   'fair',
   'coordinator',
   'beforeInterceptors',
+  'shareLock',
   ...Object.keys(CHOICES),
 ];
 
@@ -67,6 +73,8 @@ export function checkSynchronizedOptions(options: SynchronizedOptions, where: st
   if (beforeInterceptors !== undefined && typeof beforeInterceptors !== 'boolean') {
     problems.push(`beforeInterceptors must be true or false, got ${shown(beforeInterceptors)}`);
   }
+  const { shareLock }: { readonly shareLock?: unknown } = options;
+  if (shareLock !== undefined) problems.push(...checkBoolean('shareLock', shareLock));
   for (const [key, value] of Object.entries(options)) {
     if (!KNOWN.includes(key)) problems.push(unknownOption(key, KNOWN));
     const choices: readonly unknown[] | undefined = CHOICES[key as keyof typeof CHOICES];

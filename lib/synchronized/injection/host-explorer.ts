@@ -1,10 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
+import { quoted } from '../../common/quoted.js';
 import { logSafely } from '../../common/log-safely.js';
 import { classNameOf } from '../../lock/name/class-name.js';
 import { lockNameError } from '../../lock/name/lock-name-error.js';
 import type { LockProvider } from '../../lock/lock-registry.js';
-import { definitionOf } from '../definition.js';
+import { definitionOf, type SynchronizedDefinition } from '../definition.js';
 import { bindHost, wantsCoordinator } from './host-binding.js';
 import { methodsOf } from './methods-of.js';
 
@@ -53,6 +54,59 @@ function warnOfTwins(name: string, labels: readonly string[]): void {
   logSafely(() =>
     new Logger('CoordinationModule').warn(
       `${labels.length} classes are called '${name}' in lock names (${labels.join(', ')}), so their methods of one name exclude each other; give them names of their own with @LockScope('…')`,
+    ),
+  );
+}
+
+/** Methods that take one lock: it was not asked for by an argument, so it may be a name that was chosen twice. */
+interface SharedLock {
+  readonly name: string;
+  readonly definitions: Set<SynchronizedDefinition>;
+}
+
+/** Warns of different methods whose lock names are the same constant: they exclude each other, which may not be meant. */
+export function checkConstantNames(modules: ModulesContainer): void {
+  const locks = new Map<string, SharedLock>();
+  for (const wrapper of wrappersOf(modules)) {
+    for (const definition of definitionsOf(prototypeOf(wrapper))) {
+      if (!definition.constant) continue;
+      const name = definition.nameOf(undefined, []);
+      const key = JSON.stringify([definition.options.coordinator, name]);
+      const lock = locks.get(key) ?? { name, definitions: new Set() };
+      lock.definitions.add(definition);
+      locks.set(key, lock);
+    }
+  }
+  const unseen = [...locks.values()].filter(isUnseen);
+  if (unseen.length > 0) warnOfSharedLocks(unseen);
+}
+
+/** The methods of a class that can be called on its objects: not those that it overrides. */
+function definitionsOf(prototype: unknown): SynchronizedDefinition[] {
+  const methods = new Map<string, SynchronizedDefinition | undefined>();
+  for (const { name, method } of methodsOf(prototype))
+    if (!methods.has(name)) methods.set(name, definitionOf(method));
+  return [...methods.values()].filter((definition) => definition !== undefined);
+}
+
+function isUnseen({ definitions }: SharedLock): boolean {
+  const all = [...definitions];
+  // Where all are named after their classes, those are warned of.
+  return (
+    all.length > 1 &&
+    !all.every(({ namedAfter }) => namedAfter) &&
+    !all.every(({ options }) => options.shareLock)
+  );
+}
+
+function warnOfSharedLocks(locks: readonly SharedLock[]): void {
+  const list = locks.map(({ name, definitions }) => {
+    const labels = [...definitions].map(({ label }) => label);
+    return `${quoted(name)} by ${labels.join(', ')}`;
+  });
+  logSafely(() =>
+    new Logger('CoordinationModule').warn(
+      `Different methods take the same lock, and so exclude each other: ${list.join('; ')}; give each a name of its own, for example '<className>-<fName>', or say shareLock: true on each method where this is meant`,
     ),
   );
 }
