@@ -8,7 +8,16 @@ import {
   shown,
 } from './common/checks.js';
 import { blockingOf, type Duration, msOf } from './common/duration.js';
-import { type DriverFactory, driverFactory, type RedisChoice } from './drivers/driver.registry.js';
+import { booleanFrom, durationFrom } from './common/option-text.js';
+import {
+  type BackendChoice,
+  type BackendOptions,
+  BACKENDS,
+  chooseBackend,
+  type DriverFactory,
+  givenTo,
+  needsNoUrl,
+} from './drivers/driver.registry.js';
 import { InvalidOptionsError } from './errors.js';
 import { usableTime } from './lock/lease/deadline.js';
 
@@ -16,7 +25,7 @@ import { usableTime } from './lock/lease/deadline.js';
  * Durations are numbers of ms, or text such as `'30s'` or `'5m'`.
  * @publicApi
  */
-export interface CoordinationOptions {
+export interface CoordinationOptions extends BackendOptions {
   /**
    * `file:`, `file:///dir`, `memory:`, `redis://h1[,h2,h3]`, `rediss://…`, `redis+sentinel://…/master`,
    * `redis+cluster://…`, or a list of them. Default `file:`; has to be given with NODE_ENV=production.
@@ -38,31 +47,9 @@ export interface CoordinationOptions {
   readonly fencing?: boolean | undefined;
   /** How long a start waits for a back end that is down; default 0: it fails at once. */
   readonly startTimeout?: Duration | undefined;
-  /**
-   * ioredis options for every node, of which `username` and `password` may be functions that are asked at each connect, or ready ioredis clients, one per node, instead of a URL; a list, or `{ clients }`. Beside either,
-   * `quarantine: false` lets a node that has restarted grant locks at once: for tests and development only.
-   */
-  readonly redis?: RedisChoice | undefined;
-  /**
-   * Redis: no lease may be longer, and so long a node that has restarted grants nothing. Default: the longest ttl
-   * that this replica has asked for; give it on every replica where some lock has a ttl above `ttl`.
-   */
-  readonly maxTtl?: Duration | undefined;
-  /**
-   * Redis: every node keeps every write over a restart (`appendfsync always`), so that none is sat out; default false. The
-   * same on every replica: one that gives it vouches for the nodes before all others.
-   */
-  readonly persistent?: boolean | undefined;
-  /** Redis: a name for the list of nodes, where replicas reach the same nodes under different addresses. */
-  readonly nodeList?: string | undefined;
-  /**
-   * Maps a prefixed lock name to its Redis key; default `coordination:lock:` + the name. Has to be a pure function: the same
-   * key for a name each time, on every replica. It is called once for each acquisition.
-   */
-  readonly lockKey?: ((name: string) => string) | undefined;
 }
 
-/** The environment variable of each option that has one. */
+/** The environment variable of each option; those of a back end have their own. */
 export const OPTION_VARIABLES = {
   backendUrl: 'COORDINATION_BACKEND_URL',
   agentId: 'COORDINATION_AGENT_ID',
@@ -73,15 +60,13 @@ export const OPTION_VARIABLES = {
   stopTimeout: 'COORDINATION_STOP_TIMEOUT',
   startTimeout: 'COORDINATION_START_TIMEOUT',
   fencing: 'COORDINATION_FENCING',
-  maxTtl: 'COORDINATION_MAX_TTL',
-  persistent: 'COORDINATION_PERSISTENT',
-  nodeList: 'COORDINATION_NODE_LIST',
 } as const;
 
-/** The variable of `redis.quarantine`. */
-export const QUARANTINE_VARIABLE = 'COORDINATION_REDIS_QUARANTINE';
-
-const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), 'redis', 'lockKey'];
+const QUERY_KEYS = Object.keys(OPTION_VARIABLES).filter((name) => name !== 'backendUrl');
+const BACKEND_NAMES = BACKENDS.filter(({ options }) => Object.keys(options).length > 0).map(
+  ({ name }) => name,
+);
+const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), ...BACKEND_NAMES];
 
 /** What `forRoot` and `forRootAsync` take besides. */
 const MODULE_OPTIONS = ['name', 'isGlobal'];
@@ -109,10 +94,10 @@ export interface ResolvedOptions {
   readonly createDriver: DriverFactory;
 }
 
-/** With every default, and the durations as they were given. */
-type FilledOptions = Required<Omit<Settings, 'maxTtl' | 'persistent' | 'nodeList'>>;
+type Settings = Omit<CoordinationOptions, 'backendUrl' | keyof BackendOptions>;
 
-type Settings = Omit<CoordinationOptions, 'backendUrl' | 'redis' | 'lockKey'>;
+/** With every default, and the durations as they were given. */
+type FilledOptions = Required<Settings>;
 
 /**
  * Checks the options and fills the defaults in; what is given here goes before what the URL's query says.
@@ -123,8 +108,8 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
     .filter((key) => !KNOWN_OPTIONS.includes(key))
     .map((key) => unknownOption(key));
 
-  const backend = resolveBackend(options, problems);
-  const settings: Settings = { ...backend?.query, ...definedOf(options) };
+  const backend = backendOf(options, problems);
+  const settings: Settings = { ...settingsOf(backend?.query ?? {}), ...definedOf(options) };
   const ttl = settings.ttl ?? DEFAULTS.ttl;
   const filled = {
     agentId: settings.agentId ?? randomUUID(),
@@ -136,49 +121,61 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
     startTimeout: settings.startTimeout ?? DEFAULTS.startTimeout,
     fencing: settings.fencing ?? DEFAULTS.fencing,
   };
-  problems.push(...problemsOf(filled, settings.heartbeat !== undefined), ...nodeProblems(settings, ttl));
-  if (problems.length > 0 || !backend) {
+  problems.push(...problemsOf(filled, settings.heartbeat !== undefined));
+  problems.push(...backendProblems(options, backend, msOf(ttl)));
+  const createDriver = backend && openBackend(backend, problems);
+  if (problems.length > 0 || !createDriver) {
     throw new InvalidOptionsError(
       `The options of CoordinationModule are wrong: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
     );
   }
-  const { maxTtl, persistent, nodeList } = settings;
-  const nodes = { maxTtl: maxTtl === undefined ? undefined : msOf(maxTtl), persistent, nodeList };
-  const resolved = {
+  return {
     ...filled,
     ttl: msOf(filled.ttl),
     heartbeat: msOf(filled.heartbeat),
     blocking: blockingOf(filled.blocking),
     stopTimeout: msOf(filled.stopTimeout),
     startTimeout: msOf(filled.startTimeout),
+    createDriver,
   };
-  return { ...resolved, createDriver: (context) => backend.factory({ ...context, nodes }) };
 }
 
 function unknownOption(key: string): string {
   const known = `known are ${KNOWN_OPTIONS.join(', ')}`;
+  const backend = BACKENDS.find(({ options }) => Object.hasOwn(options, key));
   const place = MODULE_OPTIONS.includes(key)
     ? `it belongs to the module: forRoot({ ${key}, … }), or beside useFactory in forRootAsync; `
-    : '';
+    : backend
+      ? `it belongs to one back end: ${backend.name}: { ${key}: … }; `
+      : '';
   return `unknown option ${shown(key)}, ${place}${known}, and for the module ${MODULE_OPTIONS.join(', ')}`;
 }
 
-function resolveBackend(
-  options: CoordinationOptions,
-  problems: string[],
-): { factory: DriverFactory; query: Settings } | undefined {
-  const { redis, lockKey } = options;
-  const url = options.backendUrl ?? (redis === undefined ? defaultUrl(problems) : undefined);
-  if (lockKey !== undefined && typeof lockKey !== 'function') {
-    problems.push(`lockKey must be a function that maps a lock name to a Redis key, got ${shown(lockKey)}`);
-  }
+function backendOf(options: CoordinationOptions, problems: string[]): BackendChoice | undefined {
+  const url = options.backendUrl ?? (needsNoUrl(options) ? undefined : defaultUrl(problems));
+  return attempt(() => chooseBackend(url, options, QUERY_KEYS), problems);
+}
+
+function openBackend(backend: BackendChoice, problems: string[]): DriverFactory | undefined {
+  return attempt(backend.open, problems);
+}
+
+function attempt<T>(read: () => T, problems: string[]): T | undefined {
   try {
-    const { query, create } = driverFactory({ url, redis, lockKey });
-    return { factory: create, query: settingsOf(query) };
+    return read();
   } catch (error) {
     problems.push(`${named('backendUrl')}: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
+}
+
+/** Options of every back end are checked: an application may leave those of Redis beside the `memory:` of its tests. */
+function backendProblems(options: BackendOptions, backend: BackendChoice | undefined, ttl: number): string[] {
+  return BACKENDS.flatMap((kind) => {
+    const problems = kind.problemsOf(givenTo(kind, options), ttl);
+    if (problems.length > 0 || kind !== backend?.kind) return problems;
+    return kind.problemsOf(backend.options, ttl);
+  });
 }
 
 function defaultUrl(problems: string[]): string {
@@ -214,54 +211,25 @@ function problemsOf(filled: FilledOptions, heartbeatGiven: boolean): string[] {
   return problems;
 }
 
-/** What only Redis takes; other back ends have nothing to sit out and no list of nodes. */
-function nodeProblems({ maxTtl, persistent, nodeList }: Settings, ttl: Duration): string[] {
-  const problems: string[] = [];
-  if (maxTtl !== undefined) {
-    const maxTtlProblems = checkTtl(named('maxTtl'), maxTtl);
-    problems.push(...maxTtlProblems);
-    if (maxTtlProblems.length === 0 && msOf(maxTtl) < msOf(ttl)) {
-      problems.push(`${named('maxTtl')} must not be below ${named('ttl')}: got ${maxTtl} and ${ttl}`);
-    }
-  }
-  if (persistent !== undefined) problems.push(...checkBoolean(named('persistent'), persistent));
-  if (nodeList !== undefined && (typeof nodeList !== 'string' || nodeList === '')) {
-    problems.push(`${named('nodeList')} must be a non-empty string, got ${shown(nodeList)}`);
-  }
-  return problems;
-}
-
 function named(option: keyof typeof OPTION_VARIABLES): string {
   return `${option} (${OPTION_VARIABLES[option]})`;
 }
 
-/**
- * Reads options that come as text, from the environment or from a URL's query. Text that is no number is passed on as
- * it is, for the check to show.
- */
+/** Reads options that come as text, from the environment or from a URL's query. */
 export function settingsOf(text: Readonly<Partial<Record<string, string>>>): Settings {
-  const number = (value: string | undefined): number | undefined => {
-    if (value === undefined || value === '') return undefined;
-    const parsed = Number(value);
-    return Number.isNaN(parsed) || value.trim() === '' ? (value as unknown as number) : parsed;
-  };
-  const boolean = (value: string | undefined): boolean | undefined => {
-    if (value === undefined || value === '') return undefined;
-    return value === 'true' ? true : value === 'false' ? false : (value as unknown as boolean);
-  };
-  const { blocking } = text;
+  const duration = (value: string | undefined): Duration | undefined =>
+    value ? durationFrom(value) : undefined;
+  const { blocking, fencing } = text;
   return definedOf({
     agentId: text['agentId'] || undefined,
     prefix: text['prefix'],
-    ttl: number(text['ttl']),
-    heartbeat: number(text['heartbeat']),
-    blocking: blocking === 'true' ? true : blocking === 'false' ? false : number(blocking),
-    stopTimeout: number(text['stopTimeout']),
-    startTimeout: number(text['startTimeout']),
-    fencing: boolean(text['fencing']),
-    maxTtl: number(text['maxTtl']),
-    persistent: boolean(text['persistent']),
-    nodeList: text['nodeList'] || undefined,
+    ttl: duration(text['ttl']),
+    heartbeat: duration(text['heartbeat']),
+    blocking: blocking === 'true' ? true : blocking === 'false' ? false : duration(blocking),
+    stopTimeout: duration(text['stopTimeout']),
+    startTimeout: duration(text['startTimeout']),
+    // What is neither true nor false is passed on as it is, for the check to show.
+    fencing: fencing ? (booleanFrom(fencing) as boolean) : undefined,
   });
 }
 

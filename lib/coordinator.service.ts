@@ -230,7 +230,7 @@ export class CoordinatorService
       return await retry(
         async () => {
           // A driver is started once, so each try makes a new one.
-          const engine = this.#createEngine();
+          const engine = await this.#createEngine();
           await startEngine(engine, signal);
           return engine;
         },
@@ -250,9 +250,9 @@ export class CoordinatorService
     }
   }
 
-  #createEngine(): Engine {
+  async #createEngine(): Promise<Engine> {
     const { createDriver, ...settings } = this.#options;
-    const driver = createDriver({
+    const driver = await createDriver({
       clock: this.#clock,
       random: this.#random,
       ttl: settings.ttl,

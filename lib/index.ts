@@ -20,7 +20,12 @@ export {
   LockCreationFailedError,
   LockNameError,
 } from './errors.js';
-export type { Credential, ReadyRedisClient, RedisConnectionOptions } from './drivers/redis/index.js';
+export type {
+  Credential,
+  ReadyRedisClient,
+  RedisBackendOptions,
+  RedisConnectionOptions,
+} from './drivers/redis/index.js';
 export { currentLease } from './lock/lease/lease-context.js';
 export type { Lease } from './lock/lease/lease.js';
 export type { AcquireOptions, LockOptions } from './lock/lock.options.js';

@@ -9,8 +9,8 @@ export type Duration = number | string;
 /** How many ms it lasts; NaN for text that is no duration. */
 export function msOf(duration: Duration): number {
   if (typeof duration === 'number') return duration;
-  // The package throws for it.
-  if (duration === '') return Number.NaN;
+  // The package throws for empty text, and for what plain JavaScript may give instead.
+  if (typeof duration !== 'string' || duration === '') return Number.NaN;
   // Undefined for text that it cannot read, whatever its type says.
   const parsed: number | undefined = ms(duration as ms.StringValue);
   return parsed ?? Number.NaN;

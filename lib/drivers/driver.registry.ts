@@ -1,138 +1,117 @@
-import type { Cluster, Redis } from 'ioredis';
-import { parseBackendUrl } from './backend-url.js';
-import type { Driver, DriverContext } from './driver.js';
-import { FileDriver } from './file/file.driver.js';
-import { MemoryDriver } from './memory/memory.driver.js';
-import {
-  type ReadyRedisClient,
-  type RedisConnectionOptions,
-  RedisDriver,
-  type RedisDriverSettings,
-} from './redis/index.js';
+import type { BackendKind, DriverFactory } from './backend-kind.js';
+import { type BackendUrl, type KnownSchemes, takeApart } from './backend-url.js';
+import { fileBackend } from './file/file.backend.js';
+import { memoryBackend } from './memory/memory.backend.js';
+import { redisBackend } from './redis/redis.backend.js';
+import type { RedisBackendOptions } from './redis/redis.public-types.js';
+import { readQueries } from './url-query.js';
 
-/** What a coordinator adds to the context of its driver. */
-export interface DriverFactoryContext extends DriverContext {
-  /** The coordinator's lease time, ms. */
-  readonly ttl: number;
-  readonly prefix: string;
-  /** What is assumed of Redis nodes. */
-  readonly nodes?: Pick<RedisDriverSettings, 'maxTtl' | 'persistent' | 'nodeList'>;
+export type { BackendKind, DriverFactory, DriverFactoryContext } from './backend-kind.js';
+
+/** Options of back ends, each under its name. */
+export interface BackendOptions {
+  /** Redis: its options, or ready clients instead of a URL. Those that are settings only may stand beside another back end's URL. */
+  readonly redis?: RedisBackendOptions | undefined;
 }
 
-export type DriverFactory = (context: DriverFactoryContext) => Driver;
+/** Every kind of back end. Their drivers are not loaded yet. */
+export const BACKENDS: readonly BackendKind[] = [fileBackend, memoryBackend, redisBackend];
 
-/** What is ours among the options of Redis. */
-export interface RedisSafety {
-  /**
-   * false: a node that has restarted, was emptied, or is new grants locks at once, so that two holders of a lock are possible after a
-   * restart. For tests and development, where a Redis has just been started. Default: true.
-   */
-  readonly quarantine?: boolean | undefined;
-}
+const SCHEMES: KnownSchemes = {
+  all: BACKENDS.flatMap(({ schemes }) => schemes),
+  bare: BACKENDS.filter(({ bareUrl }) => bareUrl).flatMap(({ schemes }) => schemes),
+};
 
-/** Ready ioredis clients, one per node. */
-export interface RedisClients extends RedisSafety {
-  readonly clients: ReadyRedisClient | readonly ReadyRedisClient[];
-}
-
-export type RedisChoice =
-  (RedisConnectionOptions & RedisSafety) | RedisClients | ReadyRedisClient | readonly ReadyRedisClient[];
-
+/** Where the back end is, before its options are checked. */
 export interface BackendChoice {
-  readonly url?: string | readonly string[];
-  readonly redis?: RedisChoice;
-  readonly lockKey?: (name: string) => string;
-}
-
-export interface Backend {
+  readonly kind: BackendKind;
   /** Options of the coordinator that came with the URL, as text. */
   readonly query: Readonly<Record<string, string>>;
-  readonly create: DriverFactory;
+  /** Options of this back end, those that came with the URL among them. */
+  readonly options: unknown;
+  /** @throws an Error with one line, as {@link chooseBackend} */
+  readonly open: () => DriverFactory;
+}
+
+/** Whether options alone say which back end is meant. */
+export function needsNoUrl(options: BackendOptions): boolean {
+  return BACKENDS.some((kind) => claimOf(kind, options) !== undefined);
 }
 
 /**
- * Chooses the driver by the URL's scheme, or Redis for ready clients.
+ * Finds the back end by the scheme of the URL, or by the options that need none.
+ *
+ * @param generalKeys the options of the coordinator that the query of a URL may carry
  * @throws an Error with one line that says what is wrong with the URL; it names no secret
  */
-export function driverFactory({ url, redis: choice, lockKey }: BackendChoice): Backend {
-  const { redis, quarantine } = takeApart(choice);
-  const clients = readyClients(redis);
-  const settingsFor = ({ ttl, prefix, nodes }: DriverFactoryContext): RedisDriverSettings => ({
-    ...nodes,
-    ttl,
-    prefix,
-    quarantine,
-    keyOf: lockKey,
-  });
-  if (clients) {
-    if (url !== undefined) throw new Error('give a URL or ready ioredis clients in "redis", not both');
-    return {
-      query: {},
-      create: (context) => new RedisDriver(clients, settingsFor(context), context),
-    };
-  }
-  if (url === undefined)
-    throw new Error('a URL is missing; "redis" holds options, which need a URL beside them');
-  const parsed = parseBackendUrl(url);
-  if (redis !== undefined && parsed.kind !== 'redis') {
-    throw new Error(`"redis" is given, but the URL is a ${parsed.kind}: URL; leave one of the two out`);
-  }
-  const query = parsed.moduleQuery;
-  if (parsed.kind === 'memory')
-    return { query, create: (context) => new MemoryDriver(parsed.space, context) };
-  if (parsed.kind === 'file') {
-    return { query, create: (context) => new FileDriver(parsed.directory, context) };
-  }
-  const redisOptions = redis as RedisConnectionOptions | undefined;
-  const source = { ...parsed.nodeOptions, nodes: parsed.nodes };
+export function chooseBackend(
+  url: string | readonly string[] | undefined,
+  options: BackendOptions,
+  generalKeys: readonly string[],
+): BackendChoice {
+  const urls = url === undefined ? [] : takeApart(url, SCHEMES);
+  const kind = kindOf(urls, options);
+  const ownKeys = Object.keys(kind.options).filter((name) => kind.options[name]);
+  const query = readQueries(
+    urls.map(({ query }) => query),
+    [...generalKeys, ...ownKeys, ...kind.urlKeys],
+  );
+  const own = merged(
+    textOptions(kind, (name) => query.get(name)),
+    givenTo(kind, options),
+  );
   return {
-    query,
-    create: (context) => new RedisDriver(source, { ...settingsFor(context), redisOptions }, context),
+    kind,
+    query: Object.fromEntries([...query].filter(([key]) => generalKeys.includes(key))),
+    options: own,
+    open: () => kind.factoryFor(urls, query, own),
   };
 }
 
-/** What is for ioredis, and what is ours. */
-function takeApart(redis: RedisChoice | undefined): {
-  redis: RedisConnectionOptions | RedisClients['clients'] | undefined;
-  quarantine?: boolean | undefined;
-} {
-  if (redis === undefined || isList(redis) || isClient(redis)) return { redis };
-  if (!('quarantine' in redis) && !('clients' in redis)) return { redis };
-  const { quarantine, ...rest } = redis;
-  if (quarantine !== undefined && typeof quarantine !== 'boolean')
-    throw new Error('"redis.quarantine" (COORDINATION_REDIS_QUARANTINE) must be true or false');
-  if (!('clients' in rest)) return { redis: Object.keys(rest).length === 0 ? undefined : rest, quarantine };
-  const { clients, ...others } = rest;
-  if (Object.keys(others).length > 0)
-    throw new Error('"redis" holds clients, which bring their options with them; leave the others out');
-  return { redis: isList(clients) ? clients : [clients], quarantine };
-}
-
-function isList<T>(value: T | readonly T[]): value is readonly T[] {
-  return Array.isArray(value);
-}
-
-/** ioredis clients are told from options by what they can do: another copy of ioredis has other classes. */
-function readyClients(
-  redis: RedisConnectionOptions | RedisClients['clients'] | undefined,
-): readonly (Redis | Cluster)[] | undefined {
-  if (redis === undefined) return undefined;
-  const list: readonly unknown[] = Array.isArray(redis) ? redis : [redis];
-  const clients = list.filter(isClient);
-  if (clients.length === 0 && !Array.isArray(redis)) return undefined;
-  if (clients.length !== list.length || clients.length === 0) {
-    throw new Error('"redis" must be ioredis options or a list of ioredis clients');
-  }
-  if (clients.length % 2 === 0) {
+function kindOf(urls: readonly BackendUrl[], options: BackendOptions): BackendKind {
+  const kinds = new Set(urls.map(({ scheme }) => BACKENDS.find(({ schemes }) => schemes.includes(scheme))));
+  const claims = BACKENDS.filter((kind) => claimOf(kind, options) !== undefined);
+  const [kind = claims[0], other] = kinds;
+  if (!kind) throw new Error('a URL is missing');
+  if (other) {
+    const [first, second] = [kind, other].map(({ name }) => name);
     throw new Error(
-      `"redis" lists ${clients.length} clients: an even number of nodes adds no safety; give 1, 3 or 5`,
+      `a list of URLs is for the nodes of one back end, and this one has ${first} and ${second}`,
     );
   }
-  return clients;
+  const stray = claims.find((claim) => claim !== kind);
+  if (stray) {
+    const by = urls.length > 0 ? `the URL is a ${urls[0]?.scheme}: URL` : `so is ${claimOf(kind, options)}`;
+    throw new Error(`${claimOf(stray, options)} is given, but ${by}; leave one of the two out`);
+  }
+  return kind;
 }
 
-function isClient(value: unknown): value is Redis | Cluster {
-  return (
-    typeof value === 'object' && value !== null && 'evalsha' in value && typeof value.evalsha === 'function'
-  );
+function claimOf(kind: BackendKind, options: BackendOptions): string | undefined {
+  return kind.claimedBy(givenTo(kind, options));
+}
+
+/** What is given as options of this back end, checked or not. */
+export function givenTo(kind: BackendKind, options: BackendOptions): unknown {
+  return (options as Readonly<Record<string, unknown>>)[kind.name];
+}
+
+/** The options of a back end that are given as text, in the environment or in a URL. */
+export function textOptions(
+  { options }: BackendKind,
+  textOf: (name: string, variable: string) => string | undefined,
+): Readonly<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(options)) {
+    const text = option && textOf(name, option.variable);
+    if (text !== undefined && text !== '') found[name] = option?.read(text);
+  }
+  return found;
+}
+
+/** What is given goes before what the URL says. */
+function merged(fromUrl: object, given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return given ?? fromUrl;
+  const defined = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.keys(fromUrl).length === 0 ? given : { ...fromUrl, ...Object.fromEntries(defined) };
 }

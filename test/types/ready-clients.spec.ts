@@ -6,12 +6,12 @@ const USE = `
 import type { CoordinationOptions } from 'nestjs-coordination';
 declare const redis: Redis, cluster: Cluster, options: RedisOptions;
 export const all: CoordinationOptions[] = [
-  { redis },
-  { redis: cluster },
-  { redis: [redis, redis, redis] },
-  { redis: { clients: [redis], quarantine: false } },
-  { backendUrl: 'redis://a', redis: options },
-  { backendUrl: 'redis://a', redis: { ...options, username: 'app', password: async () => 'secret' } },
+  { redis: { clients: redis } },
+  { redis: { clients: cluster } },
+  { redis: { clients: [redis, redis, redis] } },
+  { redis: { clients: [redis], quarantine: false, maxTtl: '1m', persistent: true, nodeList: 'a' } },
+  { backendUrl: 'redis://a', redis: { options, lockKey: (name: string) => name, maxTtl: 60_000 } },
+  { backendUrl: 'redis://a', redis: { options: { ...options, username: 'app', password: async () => 'secret' } } },
 ];
 `;
 
@@ -35,9 +35,18 @@ const CASES: readonly [string, string, number][] = [
   [
     'no number for a client, and none for a password',
     `import type { CoordinationOptions } from 'nestjs-coordination';
-     export const a: CoordinationOptions = { redis: [5] };
-     export const b: CoordinationOptions = { redis: { password: 5 } };`,
+     export const a: CoordinationOptions = { redis: { clients: [5] } };
+     export const b: CoordinationOptions = { redis: { options: { password: 5 } } };`,
     2,
+  ],
+  [
+    'nothing that is flat under redis, or in front of it',
+    `import type { Redis } from 'ioredis'; import type { CoordinationOptions } from 'nestjs-coordination';
+     declare const redis: Redis;
+     export const a: CoordinationOptions = { redis: [redis] };
+     export const b: CoordinationOptions = { redis: { password: 'secret' } };
+     export const c: CoordinationOptions = { maxTtl: 5000 };`,
+    3,
   ],
 ];
 

@@ -1,11 +1,37 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { describeBackendUrl, parseBackendUrl, type BackendUrl } from '../../lib/drivers/backend-url.js';
+import { type BackendUrl, takeApart } from '../../lib/drivers/backend-url.js';
+import { BACKENDS, chooseBackend } from '../../lib/drivers/driver.registry.js';
+import { directoryOf } from '../../lib/drivers/file/file.backend.js';
+import { spaceOf } from '../../lib/drivers/memory/memory.backend.js';
+import { nodeOptionsOf, type RedisNodeOptions } from '../../lib/drivers/redis/connection/node-options.js';
+import { parseRedisUrls, type RedisNodeUrl } from '../../lib/drivers/redis/connection/redis-url.js';
+import { recordingContext } from '../support/driver-suite.js';
 
-function redis(input: string | readonly string[]): Extract<BackendUrl, { kind: 'redis' }> {
-  const url = parseBackendUrl(input);
-  if (url.kind !== 'redis') throw new Error(`not Redis: ${url.kind}`);
+/** Options of the coordinator that a query may carry. */
+const GENERAL = ['ttl', 'prefix', 'blocking'];
+
+const SCHEMES = { all: BACKENDS.flatMap(({ schemes }) => schemes), bare: ['memory', 'file'] };
+
+/** The first URL, taken apart. */
+function partsOf(text: string): BackendUrl {
+  const [url] = takeApart(text, SCHEMES);
+  if (!url) throw new Error('it has no URL');
   return url;
+}
+
+function redis(input: string | readonly string[]): {
+  nodes: readonly RedisNodeUrl[];
+  nodeOptions: RedisNodeOptions;
+} {
+  const urls = takeApart(input, SCHEMES);
+  const query = new Map(urls.flatMap((url) => [...new URLSearchParams(url.query)]));
+  return { nodes: parseRedisUrls(urls), nodeOptions: nodeOptionsOf(query) };
+}
+
+/** All that is read before a driver is loaded. */
+function read(input: string | readonly string[]): void {
+  chooseBackend(input, {}, GENERAL).open();
 }
 
 describe('a back-end URL', () => {
@@ -14,7 +40,7 @@ describe('a back-end URL', () => {
     ['memory://', ''],
     ['memory://tests', 'tests'],
   ])('%s names a space in memory', (text, space) => {
-    expect(parseBackendUrl(text)).toEqual({ kind: 'memory', space, moduleQuery: {} });
+    expect([partsOf(text).scheme, spaceOf(partsOf(text).rest)]).toEqual(['memory', space]);
   });
 
   it.each([
@@ -24,7 +50,7 @@ describe('a back-end URL', () => {
     ['file:/var/lib/app', '/var/lib/app'],
     ['file:///with%20space', '/with space'],
   ])('%s names a directory', (text, directory) => {
-    expect(parseBackendUrl(text)).toEqual({ kind: 'file', directory, moduleQuery: {} });
+    expect([partsOf(text).scheme, directoryOf(partsOf(text).rest)]).toEqual(['file', directory]);
   });
 
   it('names one node per host', () => {
@@ -101,14 +127,17 @@ describe('a back-end URL', () => {
     expect(redis(text.replace('valkey', 'redis')).nodes).toEqual(redis(text).nodes);
   });
 
-  it('splits the query into options of the module and of the nodes', () => {
-    const { moduleQuery, nodeOptions } = redis(
-      'redis://h?ttl=5000&prefix=app-&commandTimeout=200&family=6&connectionName=me&sentinelPassword=s3cret',
-    );
-    expect(moduleQuery).toEqual({ ttl: '5000', prefix: 'app-' });
+  it('splits the query into options of the coordinator, of the back end and of the nodes', () => {
+    const url =
+      'redis://h?ttl=5000&prefix=app-&maxTtl=1m&persistent=true&commandTimeout=200ms&family=6&connectionName=me&sentinelPassword=s3cret';
+    const { kind, query, options } = chooseBackend(url, { redis: { persistent: false } }, GENERAL);
+    expect(kind.name).toBe('redis');
+    expect(query).toEqual({ ttl: '5000', prefix: 'app-' });
+    expect(options).toEqual({ maxTtl: '1m', persistent: false });
+    const { nodeOptions } = redis(url);
     expect(nodeOptions).toMatchObject({ commandTimeout: 200, family: 6, connectionName: 'me' });
     expect(nodeOptions.sentinelPassword?.reveal()).toBe('s3cret');
-    expect(parseBackendUrl('memory:?blocking=false').moduleQuery).toEqual({ blocking: 'false' });
+    expect(chooseBackend('memory:?blocking=false', {}, GENERAL).query).toEqual({ blocking: 'false' });
   });
 
   it.each([
@@ -143,19 +172,21 @@ describe('a back-end URL', () => {
     ['redis://h?ttl=1&ttl=2', /ttl more than once/],
     ['redis://h1?ttl=1,redis://h2?ttl=2,redis://h3', /ttl more than once/],
     ['redis://h?commandTimeout=0', /commandTimeout has to be a whole number of milliseconds/],
-    ['redis://h?connectTimeout=1s', /connectTimeout has to be a whole number/],
+    ['redis://h?connectTimeout=soon', /connectTimeout has to be a whole number.*or text such as 200ms/],
     ['redis://h?family=5', /family has to be 0, 4 or 6/],
     ['memory:?commandTimeout=1', /unknown option "commandTimeout"/],
+    ['memory:?maxTtl=60000', /unknown option "maxTtl"/],
+    ['redis://h?lockKey=a', /unknown option "lockKey"/],
     ['memory://a/b', /name of a memory: back end/],
     ['file:relative', /absolute path/],
     ['file://./relative', /absolute path/],
     ['file://host/dir', /absolute path/],
-    [['file:///a', 'file:///b'], /list of URLs is for Redis nodes only; give one file: URL/],
-    [['redis://h1', 'memory:', 'redis://h2'], /give one memory: URL/],
+    [['file:///a', 'file:///b'], /list of URLs is for the nodes of one back end; give one file: URL/],
+    [['redis://h1', 'memory:', 'redis://h2'], /nodes of one back end, and this one has redis and memory/],
   ])('%j is refused with one line that says what to do', (text, message) => {
     let thrown: unknown;
     try {
-      parseBackendUrl(text);
+      read(text);
     } catch (error) {
       thrown = error;
     }
@@ -168,12 +199,8 @@ describe('a back-end URL', () => {
 describe('the password of a back-end URL', () => {
   const url = redis('redis://user:hunter2@h1,h2,h3?sentinelPassword=hunter2');
 
-  it('is not shown by inspect, JSON, a string or the description', () => {
-    const shown = [
-      inspect(url, { depth: 10, showHidden: true }),
-      JSON.stringify(url),
-      describeBackendUrl(url),
-    ];
+  it('is not shown by inspect, JSON or a string', () => {
+    const shown = [inspect(url, { depth: 10, showHidden: true }), JSON.stringify(url)];
     shown.push(String(url.nodes[0]?.password));
     for (const text of shown) expect(text).not.toContain('hunter2');
     expect(JSON.stringify(url)).toContain('[secret]');
@@ -200,7 +227,7 @@ describe('the password of a back-end URL', () => {
   ])('is not in the error that refuses %s', (text) => {
     let thrown: unknown;
     try {
-      parseBackendUrl(text);
+      read(text);
     } catch (error) {
       thrown = error;
     }
@@ -213,13 +240,14 @@ describe('the description of a back-end URL', () => {
   it.each([
     ['memory:', 'memory'],
     ['memory://tests', 'memory tests'],
-    ['file:', 'file'],
     ['file:///var/lib/app', 'file /var/lib/app'],
     ['redis://u:p@10.0.0.1', 'redis 10.0.0.1:6379'],
     ['redis://u:p@h1,h2,[::1]:7000', 'redis 3 nodes: h1:6379, h2:6379, [::1]:7000'],
     ['redis+sentinel://u:p@s1,s2/main', 'redis sentinel main (s1:26379, s2:26379)'],
     ['redis+cluster://u:p@h1,h2', 'redis cluster (h1:6379, h2:6379)'],
-  ])('of %s is %s', (text, description) => {
-    expect(describeBackendUrl(parseBackendUrl(text))).toBe(description);
+  ])('of %s is %s', async (text, description) => {
+    const create = chooseBackend(text, {}, GENERAL).open();
+    const driver = await create({ ...recordingContext(), ttl: 1000, prefix: '' });
+    expect(driver.description).toBe(description);
   });
 });

@@ -47,8 +47,8 @@ const RENEWALS_ON_SHARDS = 32;
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
  *
  * @example
- * const url = parseBackendUrl('redis://10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379');
- * const driver = new RedisDriver({ nodes: url.nodes, ...url.nodeOptions }, { ttl: 10_000 }, context);
+ * const urls = takeApart('redis://10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379', schemes);
+ * const driver = new RedisDriver({ nodes: parseRedisUrls(urls) }, { ttl: 10_000 }, context);
  */
 export class RedisDriver implements Driver {
   readonly description: string;
@@ -320,7 +320,7 @@ export class RedisDriver implements Driver {
     // First, always: the nodes may know of a longer one, of somebody who has another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
-        `Lock ${quoted(name)}: its ttl of ${ttl} ms is above maxTtl (${this.#maxTtl} ms); raise maxTtl on every replica`,
+        `Lock ${quoted(name)}: its ttl of ${ttl} ms is above redis.maxTtl (${this.#maxTtl} ms); raise it on every replica`,
       );
     }
     if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
@@ -332,7 +332,7 @@ export class RedisDriver implements Driver {
     this.#longestTtl = ttl;
     if (!this.#sitsOut) return;
     this.#warn(
-      `Lock ${quoted(name)}: its ttl of ${ttl} ms is the longest of this replica so far; a Redis node that is younger than that does not grant it, and a replica that knows of it makes all locks wait for as long when a node has restarted; give maxTtl on every replica, so that this is so from the start, or a shorter ttl`,
+      `Lock ${quoted(name)}: its ttl of ${ttl} ms is the longest of this replica so far; a Redis node that is younger than that does not grant it, and a replica that knows of it makes all locks wait for as long when a node has restarted; give redis.maxTtl on every replica, so that this is so from the start, or a shorter ttl`,
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { RedisNodeOptions } from '../url-query.js';
+import type { RedisNodeOptions } from './connection/node-options.js';
 import type { RedisClient } from './connection/clients.js';
 import type { NodePlan } from './connection/node-plan.js';
 import type { RedisConnectionOptions } from './redis.public-types.js';

@@ -72,7 +72,7 @@ function restartedNodes(nodes: number, data: 'kept' | 'lost', persistent: boolea
     what: `kill -9 of ${nodes === 1 ? 'it' : 'all'}, restarted ${how}`,
     measure: (ttl) =>
       withNodes(nodes, data, ({ servers, url }) =>
-        withCoordinator({ backendUrl: url, ttl, persistent }, async (coordinator) => {
+        withCoordinator({ backendUrl: url, ttl, redis: { persistent } }, async (coordinator) => {
           await coordinator.using(LOCK, () => undefined);
           await Promise.all(servers.map((server) => server.kill()));
           await Promise.all(servers.map((server) => server.restart()));

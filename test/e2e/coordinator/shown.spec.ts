@@ -61,7 +61,11 @@ describe('a lease that has a deadline', () => {
   it('shows it as a date', async () => {
     const redis = await startRedis();
     RecordedLog.install();
-    coordinator = new CoordinatorService({ backendUrl: redis.url, persistent: true, stopTimeout: 0 });
+    coordinator = new CoordinatorService({
+      backendUrl: redis.url,
+      redis: { persistent: true },
+      stopTimeout: 0,
+    });
     await coordinator.start();
     const lease = await coordinator.getLock('share-7').hold();
     const { deadline } = JSON.parse(JSON.stringify(lease)) as { deadline: string };

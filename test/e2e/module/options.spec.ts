@@ -6,13 +6,28 @@ import {
   OPTION_VARIABLES,
   resolveOptions,
 } from '../../../lib/coordination.options.js';
+import { REDIS_OPTIONS } from '../../../lib/drivers/redis/redis.options.js';
 import { boot, bootError } from '../../support/boot.js';
 
+/** Those of Redis. */
+const REDIS_VARIABLES = Object.entries(REDIS_OPTIONS).flatMap(([option, text]) =>
+  text ? [[`redis.${option}`, text.variable] as const] : [],
+);
+const VARIABLES = [...Object.entries(OPTION_VARIABLES), ...REDIS_VARIABLES];
+
 beforeEach(() => {
-  for (const variable of Object.values(OPTION_VARIABLES)) vi.stubEnv(variable, undefined);
+  for (const [, variable] of VARIABLES) vi.stubEnv(variable, undefined);
 });
 
 afterEach(() => vi.unstubAllEnvs());
+
+/** What is used of an ioredis client to tell it from options. */
+const CLIENT = { status: 'wait', options: { password: 's3cret' }, evalsha: () => undefined };
+
+/** With the URL left out, as beside ready clients. */
+function needsNone(options: object): boolean {
+  return 'redis' in options;
+}
 
 function problemWith(options: object): string {
   try {
@@ -70,23 +85,20 @@ describe('the options', () => {
       heartbeat: -1,
       blocking: 'maybe',
       stopTimeout: Number.NaN,
-      lockKey: 'key',
       startTimeout: -1,
       fencing: 'yes',
-      maxTtl: 1.5,
-      persistent: 1,
-      nodeList: 7,
+      redis: { lockKey: 'key', maxTtl: 1.5, persistent: 1, nodeList: 7, quarantine: 'no' },
       fenced: true,
     };
     const error = await bootError([CoordinationModule.forRoot(options as never)]);
     expect(error).toBeInstanceOf(InvalidOptionsError);
     expect(error.message).toMatch(/^The options of CoordinationModule are wrong: \(1\) [^\n]+$/);
-    for (const [option, variable] of Object.entries(OPTION_VARIABLES)) {
+    for (const [option, variable] of VARIABLES) {
       expect(error.message).toContain(`${option} (${variable})`);
     }
     expect(error.message).toContain("unknown option 'fenced', known are backendUrl");
-    expect(error.message).toContain('lockKey must be a function');
-    expect(error.message).toContain('(14)');
+    expect(error.message).toContain('redis.lockKey must be a function');
+    expect(error.message).toContain('(15)');
   });
 
   it.each([
@@ -125,24 +137,58 @@ describe('the options', () => {
     [{ backendUrl: 'memory:?ttl=0' }, 'ttl (COORDINATION_TTL) must be a whole number of ms'],
     [{ backendUrl: 'memory:?tll=5' }, 'unknown option "tll" in the query'],
     [
-      { backendUrl: 'memory:', redis: { password: 's3cret' } },
-      '"redis" is given, but the URL is a memory: URL',
+      { backendUrl: 'memory:', redis: { options: { password: 's3cret' } } },
+      'backendUrl (COORDINATION_BACKEND_URL): redis.options is given, but the URL is a memory: URL; leave one of the two out',
     ],
-    [{ redis: { password: 's3cret' } }, 'a URL is missing; "redis" holds options'],
+    [
+      { backendUrl: 'memory:', redis: { clients: CLIENT } },
+      'redis.clients is given, but the URL is a memory: URL',
+    ],
+    [
+      { backendUrl: 'redis://h', redis: { clients: CLIENT } },
+      'give a URL, or ready clients in redis.clients, not both',
+    ],
+    [{ redis: { options: { password: 's3cret' } } }, 'a URL is missing; redis.options need one beside them'],
+    [
+      { redis: { clients: [CLIENT], options: { password: 's3cret' } } },
+      'redis.clients bring their options with them; leave redis.options out',
+    ],
+    [{ redis: { clients: [CLIENT, CLIENT] } }, 'redis.clients lists 2 clients: an even number of nodes'],
+    [{ redis: { clients: [] } }, 'redis.clients must be an ioredis client, or a list of them'],
+    [{ redis: { options: 's3cret' } }, 'redis.options must be an object with options of ioredis'],
+    [{ redis: { options: CLIENT } }, 'redis.options is an ioredis client; give it as redis: { clients: … }'],
+    [
+      { redis: { options: { maxTtl: 5 } } },
+      'redis.options.maxTtl: no option of ioredis; it stands beside options, as redis: { maxTtl: … }',
+    ],
+    [{ redis: 's3cret' }, 'redis must be an object with options, clients'],
+    [
+      { redis: { lockKey: 'key' } },
+      "redis.lockKey must be a function that maps a lock name to a Redis key, got 'key'",
+    ],
     [{ fenced: true }, "unknown option 'fenced'"],
 
     [{ fencing: 'yes' }, "fencing (COORDINATION_FENCING) must be true or false, got 'yes'"],
     [
-      { ttl: 500, maxTtl: 100 },
-      'maxTtl (COORDINATION_MAX_TTL) must not be below ttl (COORDINATION_TTL): got 100 and 500',
+      { ttl: 500, redis: { maxTtl: 100 } },
+      'redis.maxTtl (COORDINATION_REDIS_MAX_TTL) must not be below ttl (COORDINATION_TTL): got 100 and 500',
     ],
-    [{ nodeList: '' }, 'nodeList (COORDINATION_NODE_LIST) must be a non-empty string'],
+    [{ ttl: '1m', redis: { maxTtl: '30s' } }, "got '30s' and 60000"],
+    [
+      { backendUrl: 'redis://h?maxTtl=5000' },
+      'redis.maxTtl (COORDINATION_REDIS_MAX_TTL) must not be below ttl (COORDINATION_TTL): got 5000 and 10000',
+    ],
+    [
+      { backendUrl: 'redis://h?persistent=maybe' },
+      "redis.persistent (COORDINATION_REDIS_PERSISTENT) must be true or false, got 'maybe'",
+    ],
+    [{ redis: { nodeList: '' } }, 'redis.nodeList (COORDINATION_REDIS_NODE_LIST) must be a non-empty string'],
     [{ startTimeout: -1 }, 'startTimeout (COORDINATION_START_TIMEOUT) must be a number of ms, 0 or more'],
     [{ shared: true, backendurl: 'memory:' }, "unknown option 'backendurl'"],
   ])('are refused in one line: %j', (options, message) => {
     const problem = problemWith({
       backendUrl: 'memory:',
-      ...('redis' in options ? { backendUrl: undefined } : {}),
+      ...(needsNone(options) ? { backendUrl: undefined } : {}),
       ...options,
     });
     expect(problem).toContain(message);
@@ -165,6 +211,47 @@ describe('the options', () => {
       ttl: 6000,
       blocking: 60_000,
     });
+  });
+
+  it.each([
+    [{ maxTtl: 60_000 }, "unknown option 'maxTtl', it belongs to one back end: redis: { maxTtl: … }"],
+    [{ persistent: true }, 'redis: { persistent: … }'],
+    [{ nodeList: 'a' }, 'redis: { nodeList: … }'],
+    [{ lockKey: (name: string) => name }, 'redis: { lockKey: … }'],
+    [{ redis: CLIENT }, 'redis: give ready ioredis clients as redis: { clients: … }'],
+    [{ redis: [CLIENT] }, 'redis: give ready ioredis clients as redis: { clients: … }'],
+    [
+      { redis: { password: 's3cret' } },
+      "redis has no option 'password', known are options, clients, maxTtl, persistent, quarantine, nodeList, lockKey; options of ioredis stand in redis: { options: { … } }",
+    ],
+  ])('name the place of one that stands elsewhere: %j', (options, message) => {
+    const problem = problemWith({ backendUrl: 'redis://h', ...options });
+    expect(problem).toContain(message);
+    expect(problem).not.toContain('s3cret');
+  });
+
+  it.each([
+    ['COORDINATION_MAX_TTL', '60s', 'COORDINATION_REDIS_MAX_TTL'],
+    ['COORDINATION_PERSISTENT', 'true', 'COORDINATION_REDIS_PERSISTENT'],
+    ['COORDINATION_NODE_LIST', 'a', 'COORDINATION_REDIS_NODE_LIST'],
+  ])('name the variable that is meant by %s', (variable, value, renamed) => {
+    expect(() => fromEnvironment({ [variable]: value })).toThrow(
+      `The environment has ${variable}, which is called ${renamed}; rename it`,
+    );
+  });
+
+  it('of Redis are read from the environment, and may stand beside the URL of another back end', () => {
+    const options = fromEnvironment({
+      COORDINATION_REDIS_MAX_TTL: '1m',
+      COORDINATION_REDIS_PERSISTENT: 'true',
+      COORDINATION_REDIS_QUARANTINE: 'false',
+      COORDINATION_REDIS_NODE_LIST: 'production',
+    });
+    expect(options).toEqual({
+      redis: { maxTtl: '1m', persistent: true, quarantine: false, nodeList: 'production' },
+    });
+    expect(resolveOptions({ backendUrl: 'memory:', ...options }).ttl).toBe(10_000);
+    expect(resolveOptions(options).ttl).toBe(10_000);
   });
 
   it('leave the longest heartbeat that renews in time', () => {

@@ -44,7 +44,7 @@ describe('a password', () => {
         list: CoordinationModule.forRoot({ backendUrl: [url] }),
         options: CoordinationModule.forRoot({
           backendUrl: `redis://127.0.0.1:${server.port}`,
-          redis: { password: PASSWORD },
+          redis: { options: { password: PASSWORD } },
         }),
         factory: CoordinationModule.forRootAsync({ useFactory: async () => ({ backendUrl: url }) }),
         environment: CoordinationModule.forRootAsync(coordinationConfig.asProvider()),
@@ -91,6 +91,22 @@ describe('a password', () => {
       expectNoSecret(shownOf(booted, recorded));
     },
   );
+
+  it.each([
+    { password: PASSWORD },
+    PASSWORD,
+    [PASSWORD],
+    { options: PASSWORD },
+    { options: [PASSWORD] },
+    { options: { password: PASSWORD, maxTtl: 5 } },
+    { clients: PASSWORD },
+    { clients: [{ options: { password: PASSWORD } }] },
+  ])('is shown by no complaint about the options of Redis: %j', async (redis) => {
+    const module = CoordinationModule.forRoot({ backendUrl: 'memory:', redis: redis as never });
+    const error = await bootError([module]);
+    expect(error.message).toContain('redis');
+    expectNoSecret(shownOf(error, RecordedLog.install()));
+  });
 
   it.each([
     `redis://user:${PASSWORD}@h:99999`,

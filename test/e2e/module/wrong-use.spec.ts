@@ -89,11 +89,7 @@ describe('the module, used wrongly, says in one line what to do', () => {
       stopTimeout: true,
       startTimeout: true,
       fencing: true,
-      maxTtl: true,
-      persistent: true,
-      nodeList: true,
       redis: true,
-      lockKey: true,
       name: true,
       isGlobal: true,
     };

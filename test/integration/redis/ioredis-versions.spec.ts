@@ -15,7 +15,7 @@ describe('a ready client of an older ioredis', () => {
     RecordedLog.install();
     const { port } = await startRedis();
     const client = connect(port);
-    const coordinator = new CoordinatorService({ redis: client });
+    const coordinator = new CoordinatorService({ redis: { clients: client } });
     await coordinator.start();
     expect(
       await coordinator.using('share-7', { fencing: true }, ({ fencingToken }) => fencingToken),

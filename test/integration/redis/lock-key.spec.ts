@@ -13,11 +13,11 @@ describe('a lockKey of the application’s', () => {
   ])('that returns %s is an error, and no call waits for it', async (_what, key) => {
     const { url } = await startRedis();
     const lockKey = ((name: string) => (name === 'share' ? key : name)) as (name: string) => string;
-    const coordinator = new CoordinatorService({ backendUrl: url, lockKey });
+    const coordinator = new CoordinatorService({ backendUrl: url, redis: { lockKey } });
     await coordinator.start();
     for (const blocking of [false, 100, true])
       await expect(coordinator.getLock('share').acquire(blocking)).rejects.toThrow(
-        `Lock "share": lockKey must return the key, a text that is not empty, and returned ${key === '' ? "''" : key}`,
+        `Lock "share": redis.lockKey must return the key, a text that is not empty, and returned ${key === '' ? "''" : key}`,
       );
     await coordinator.stop();
   });
@@ -25,8 +25,8 @@ describe('a lockKey of the application’s', () => {
   it('that never returns a key is told of at the start', async () => {
     const { url } = await startRedis();
     const lockKey = (() => undefined) as unknown as () => string;
-    const coordinator = new CoordinatorService({ backendUrl: url, lockKey });
-    await expect(coordinator.start()).rejects.toThrow('lockKey must return the key');
+    const coordinator = new CoordinatorService({ backendUrl: url, redis: { lockKey } });
+    await expect(coordinator.start()).rejects.toThrow('redis.lockKey must return the key');
   });
 
   it('is asked once for each acquisition, whatever becomes of the lease', async () => {
@@ -36,7 +36,9 @@ describe('a lockKey of the application’s', () => {
       asked.push(name);
       return name;
     };
-    const [one, two] = [1, 2].map(() => new CoordinatorService({ backendUrl: url, lockKey, ttl: 300 }));
+    const [one, two] = [1, 2].map(
+      () => new CoordinatorService({ backendUrl: url, redis: { lockKey }, ttl: 300 }),
+    );
     await Promise.all([one!.start(), two!.start()]);
     asked.length = 0;
     const lease = await one!.getLock('share').hold();
@@ -58,7 +60,7 @@ describe('a lockKey of the application’s', () => {
     const client = server.client();
     const tenant = new AsyncLocalStorage<string>();
     const lockKey = (name: string): string => `${tenant.getStore() ?? 'nobody'}:${name}`;
-    const coordinator = new CoordinatorService({ backendUrl: server.url, lockKey, ttl: 300 });
+    const coordinator = new CoordinatorService({ backendUrl: server.url, redis: { lockKey }, ttl: 300 });
     const lost: string[] = [];
     coordinator.on('lease.lost', ({ lock }) => lost.push(lock));
     await coordinator.start();
@@ -87,7 +89,7 @@ describe('a lockKey of the application’s', () => {
     };
     const coordinator = new CoordinatorService({
       backendUrl: server.url,
-      lockKey,
+      redis: { lockKey },
       ttl: 2000,
       heartbeat: 100,
     });

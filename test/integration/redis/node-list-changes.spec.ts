@@ -108,7 +108,7 @@ describe('a change of the list of nodes', () => {
       await common.script('FLUSH');
       return evalsha(...args);
     };
-    const newer = new CoordinatorService({ redis: clients, ttl: TTL });
+    const newer = new CoordinatorService({ redis: { clients }, ttl: TTL });
     coordinators.push(newer);
     await expect(newer.start()).rejects.toThrow(/belongs to another list of nodes/);
     expect(flushed).toBeGreaterThan(0);

@@ -30,8 +30,8 @@ describe('the password', () => {
   });
 
   it.each([
-    ['throws', () => Promise.reject(new Error(PASSWORD)), /redis\.password failed/],
-    ['gives no text', () => undefined as unknown as string, /redis\.password gave no string/],
+    ['throws', () => Promise.reject(new Error(PASSWORD)), /redis\.options\.password failed/],
+    ['gives no text', () => undefined as unknown as string, /redis\.options\.password gave no string/],
     ['never answers', () => new Promise<string>(() => undefined), /gave nothing within 200 ms/],
   ])('fails the start in bounded time when its function %s', async (_what, password, words) => {
     const server = await startRedis();

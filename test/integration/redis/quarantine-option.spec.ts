@@ -22,11 +22,12 @@ describe('quarantine: false', () => {
   const WAYS: [string, (server: RedisServer) => CoordinationOptions][] = [
     [
       'beside ioredis options',
-      ({ url }) => ({ backendUrl: url, redis: { quarantine: false, connectionName: 'app' } }),
+      ({ url }) => ({ backendUrl: url, redis: { quarantine: false, options: { connectionName: 'app' } } }),
     ],
     ['without any', ({ url }) => ({ backendUrl: url, redis: { quarantine: false } })],
     ['beside ready clients', (server) => ({ redis: { clients: [server.client()], quarantine: false } })],
     ['beside one ready client', (server) => ({ redis: { clients: server.client(), quarantine: false } })],
+    ['in the URL', ({ url }) => ({ backendUrl: `${url}?quarantine=false` })],
     [
       'by its variable',
       ({ url }) => {
@@ -73,7 +74,7 @@ describe('quarantine: false', () => {
   it('has to be true or false', () => {
     const redis = { quarantine: 'no' as unknown as boolean };
     expect(() => new CoordinatorService({ backendUrl: 'redis://127.0.0.1', redis })).toThrow(
-      /"redis.quarantine" \(COORDINATION_REDIS_QUARANTINE\) must be true or false/,
+      /redis.quarantine \(COORDINATION_REDIS_QUARANTINE\) must be true or false/,
     );
   });
 });

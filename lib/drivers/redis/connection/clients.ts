@@ -1,5 +1,5 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisNodeOptions } from '../../url-query.js';
+import type { RedisNodeOptions } from './node-options.js';
 import type { HostAndPort, SentinelNodeUrl, SingleNodeUrl } from './redis-url.js';
 import { type Sentinels, SentinelWatch } from './sentinel-watch.js';
 

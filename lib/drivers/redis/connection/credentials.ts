@@ -39,12 +39,12 @@ async function asked(option: string, credential: Credential): Promise<string> {
   } catch (error) {
     // Its words may hold anything.
     throw new NodeError(
-      `the function redis.${option} failed (${cleanError(error).code ?? 'see its own log'})`,
+      `the function redis.options.${option} failed (${cleanError(error).code ?? 'see its own log'})`,
       {
         sent: false,
       },
     );
   }
   if (typeof given === 'string') return given;
-  throw new NodeError(`the function redis.${option} gave no string`, { sent: false });
+  throw new NodeError(`the function redis.options.${option} gave no string`, { sent: false });
 }

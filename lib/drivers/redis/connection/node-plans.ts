@@ -1,6 +1,6 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { DriverContext } from '../../driver.js';
-import type { RedisNodeOptions } from '../../url-query.js';
+import type { RedisNodeOptions } from './node-options.js';
 import { BorrowedConnection } from './borrowed-connection.js';
 import {
   createClient,

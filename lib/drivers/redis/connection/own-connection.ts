@@ -61,7 +61,7 @@ export class OwnConnection implements Connection {
     const late = new Promise<never>((_resolve, reject) => {
       this.#abandon = reject;
       const error = new NodeError(
-        `redis.password or redis.username gave nothing within ${connectTimeout} ms`,
+        `redis.options.password or redis.options.username gave nothing within ${connectTimeout} ms`,
         {
           sent: false,
         },

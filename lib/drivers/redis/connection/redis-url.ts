@@ -1,3 +1,4 @@
+import type { BackendUrl } from '../../backend-url.js';
 import { Secret } from '../../secret.js';
 
 export interface HostAndPort {
@@ -49,8 +50,32 @@ export const REDIS_SCHEMES = [
 
 const ENCODE_HINT = 'percent-encode the characters : / ? # @ , % in user and password';
 
-/** Reads what stands between `scheme://` and the query. Nothing that may be part of a password is ever quoted. */
-export function parseRedisUrl(scheme: string, rest: string): RedisNodeUrl[] {
+/**
+ * The nodes of a back end. Nothing that may be part of a password is ever quoted.
+ * @throws an Error with one line that says what is wrong and what to do
+ */
+export function parseRedisUrls(urls: readonly BackendUrl[]): readonly RedisNodeUrl[] {
+  const nodes = urls.flatMap(({ scheme, rest }) => {
+    if (!rest.startsWith('//')) throw new Error(`a host is missing; write ${scheme}://host:6379`);
+    return parseRedisUrl(scheme, rest.slice(2));
+  });
+  checkNodes(nodes);
+  return nodes;
+}
+
+function checkNodes(nodes: readonly RedisNodeUrl[]): void {
+  const seen = new Set<string>();
+  for (const name of nodes.map(nodeName)) {
+    if (seen.has(name)) throw new Error(`the node ${name} is listed twice; list each node once`);
+    seen.add(name);
+  }
+  if (nodes.length % 2 === 0) {
+    throw new Error(`${nodes.length} nodes: an even number adds no safety; list 1, 3 or 5 independent nodes`);
+  }
+}
+
+/** Reads what stands between `scheme://` and the query. */
+function parseRedisUrl(scheme: string, rest: string): RedisNodeUrl[] {
   const slash = rest.indexOf('/');
   const authority = slash < 0 ? rest : rest.slice(0, slash);
   const path = slash < 0 ? '' : rest.slice(slash + 1);

@@ -118,11 +118,11 @@ const TABLE = {
   'several-slots': {
     words: /CROSSSLOT/,
     advice:
-      'the keys of a lock are not in one slot of the Cluster (CROSSSLOT): leave keyPrefix out of the client’s options, and give prefix or lockKey instead',
+      'the keys of a lock are not in one slot of the Cluster (CROSSSLOT): leave keyPrefix out of the client’s options, and give prefix or redis.lockKey instead',
   },
   'wrong-type': {
     words: /WRONGTYPE/,
-    advice: 'a key of another type stands where a lock belongs (WRONGTYPE): change lockKey',
+    advice: 'a key of another type stands where a lock belongs (WRONGTYPE): change redis.lockKey',
   },
   'no-database': {
     words: /DB index/,

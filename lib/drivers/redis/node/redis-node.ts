@@ -527,7 +527,7 @@ export class RedisNode implements ConnectionOwner {
     const { persistent, warn, name } = this.#settings;
     if (!persistent || info.get('aof_enabled') !== '0' || info.get('run_id') === this.#clockOf) return;
     warn(
-      `Redis node ${name} is declared to keep every write over a restart (persistent), and does not: appendonly is no; two holders of a lock are possible after a restart`,
+      `Redis node ${name} is declared to keep every write over a restart (redis.persistent), and does not: appendonly is no; two holders of a lock are possible after a restart`,
     );
   }
 

@@ -37,13 +37,13 @@ export function checkedKeys(keyOf: (name: string) => string): typeof lockKeyOf {
     const key: unknown = keyOf(name);
     if (typeof key !== 'string' || key === '') {
       throw new InvalidOptionsError(
-        `Lock ${quoted(name)}: lockKey must return the key, a text that is not empty, and returned ${shown(key)}`,
+        `Lock ${quoted(name)}: redis.lockKey must return the key, a text that is not empty, and returned ${shown(key)}`,
       );
     }
     // The queue or the counter of another lock may be there.
     if (key.startsWith(OURS) && !key.startsWith(OUR_LOCKS)) {
       throw new InvalidOptionsError(
-        `Lock ${quoted(name)}: lockKey returned ${shown(key)}, and keys that begin with "${OURS}" belong to this package; return one that begins with something else, or with "${OUR_LOCKS}"`,
+        `Lock ${quoted(name)}: redis.lockKey returned ${shown(key)}, and keys that begin with "${OURS}" belong to this package; return one that begins with something else, or with "${OUR_LOCKS}"`,
       );
     }
     return key;

@@ -6,7 +6,7 @@ import { CoordinationModule, CoordinatorService } from 'nestjs-coordination';
 
 const client = new Redis(process.env['REDIS_URL'] ?? '');
 
-@Module({ imports: [CoordinationModule.forRoot({ redis: [client], ttl: 1000 })] })
+@Module({ imports: [CoordinationModule.forRoot({ redis: { clients: [client] }, ttl: 1000 })] })
 class AppModule {}
 
 async function main(): Promise<void> {

@@ -1,0 +1,60 @@
+import type { BackendUrl } from './backend-url.js';
+import type { Driver, DriverContext } from './driver.js';
+
+/** What a coordinator adds to the context of its driver. */
+export interface DriverFactoryContext extends DriverContext {
+  /** The coordinator's lease time, ms. */
+  readonly ttl: number;
+  readonly prefix: string;
+}
+
+/** Loads the code of a driver, and makes one. */
+export type DriverFactory = (context: DriverFactoryContext) => Promise<Driver>;
+
+/** An option that may also be given as text. */
+export interface TextOption {
+  /** Its environment variable. */
+  readonly variable: string;
+  /** Reads the text; text that means nothing is returned as it is, for the check to show. */
+  readonly read: (text: string) => unknown;
+}
+
+/**
+ * One kind of back end, as far as it is known before its driver is loaded: schemes, options, and how to get the driver. It
+ * must not import the driver, or every application would load the clients of all back ends.
+ */
+export interface BackendKind {
+  /** The option of the module that holds the options of this back end. */
+  readonly name: string;
+  readonly schemes: readonly string[];
+  /** Whether its URLs may do without "//", as `memory:` does. */
+  readonly bareUrl?: boolean;
+  /** Its options by name; undefined for one that cannot be given as text. */
+  readonly options: Readonly<Record<string, TextOption | undefined>>;
+  /** What the query of its URLs may carry besides options. */
+  readonly urlKeys: readonly string[];
+
+  /** The option, if one is given, that makes sense for this back end alone, so that another one's URL must be a mistake. */
+  claimedBy(options: unknown): string | undefined;
+
+  /**
+   * Checks the options.
+   * @param options undefined when there are none
+   * @param ttl the coordinator's lease time, ms; NaN when it is wrong
+   * @returns every problem as a sentence that names the option
+   */
+  problemsOf(options: unknown, ttl: number): readonly string[];
+
+  /**
+   * Reads the URLs. Connects to nothing and loads nothing.
+   * @param urls none when the options alone say where the back end is
+   * @param query what the URLs' queries say, except what stands for options
+   * @param options checked; those that the query gives are among them
+   * @throws an Error with one line that says what is wrong and what to do; it names no secret
+   */
+  factoryFor(
+    urls: readonly BackendUrl[],
+    query: ReadonlyMap<string, string>,
+    options: unknown,
+  ): DriverFactory;
+}
