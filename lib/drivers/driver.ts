@@ -3,102 +3,140 @@ import type { LeaseLossReason } from '../errors.js';
 
 /**
  * For how long, ms, an answer of the back end may be acted upon without asking again: a lease is handed on within a process, say.
- * A lock that is broken meanwhile is not granted to anybody else before.
+ * A lock that is revoked meanwhile is not granted to anybody else before.
  */
 export const TRUSTED_MS = 500;
 
 /**
  * The port: the few things that one kind of back end must be able to do.
  *
- * A driver does one try, one renewal, one release, keeps the order of those who wait, and tells when it may be their
- * turn. It never waits, retries or computes a deadline: that lives once, above this port, in `lib/lock`.
+ * A driver gives leases and records, and may keep the order of the waiters. It never waits for a holder, never retries and computes
+ * no deadline: that lives once, above this port, in `lib/lock`. The suite in `nestjs-coordination/driver-testing` is its
+ * definition: it has what every driver must do, and what a driver must do if its traits say so.
  *
  * Every method rejects with `BackendUnavailableError` in bounded time when the back end cannot answer.
+ *
+ * @publicApi
  */
 export interface Driver {
   /** What the logs call it, for example `redis 10.0.0.1:6379 (3 nodes)`. Never holds a secret. */
   readonly description: string;
 
-  /** True when a lease ends by its ttl unless renewed; false when it ends with the process that holds it. */
-  readonly leasesExpire: boolean;
-
-  /** The most leases that one renewal should have: both sides have to be done with them in a millisecond or two. */
-  readonly renewsAtOnce: number;
+  readonly traits: Traits;
 
   /**
-   * Where the back end has the lock with this name, prefixed: equal keys are one lock. Asked once per acquisition; without it, the
-   * name is the key.
+   * Connects, and rejects when the back end cannot be used. A driver is started at most once.
+   * @param signal aborts when the start is not wanted any more; `stop` is called then too
    */
-  keyOf?(name: string): string;
-
-  /** Connects, and rejects when the back end cannot be used. A driver is started at most once. */
-  start(): Promise<void>;
+  start(signal?: AbortSignal): Promise<void>;
 
   /**
-   * Ends every connection, listener and timer of its own; idempotent, bounded, never rejects.
+   * Ends every connection, listener and timer of the driver; idempotent, bounded, never rejects.
    * Leases that are still held are not released: they end by their ttl or with this process.
    */
   stop(): Promise<void>;
 
-  /** One attempt to take the lock, without waiting for its holder, and not before those who wait already. */
-  tryAcquire(request: AcquireRequest): Promise<AcquireReply>;
+  readonly locks: LockStore;
 
   /**
-   * A place to wait at. Nothing is done before its first try, so a place that needs no waiting costs nothing.
-   * @param wake called whenever a try from this place may succeed, until it is left. Spurious calls are allowed; lost
-   * ones are not the norm, but the caller looks by itself at least every second.
+   * The waiters of each lock in the order of their arrival, over all processes. A driver without it keeps no order: its waiters use
+   * {@link LockStore.watch} and look once a second, and a lock that has to be `fair` is refused.
    */
-  enqueue(request: AcquireRequest, wake: () => void): QueuedWaiter;
+  readonly queue?: WaitQueue;
+
+  readonly records: RecordStore;
+}
+
+/** How locks may be held: by one holder, by several who share them, or by a number of holders. */
+export type LockMode = 'exclusive' | 'shared' | 'permits';
+
+/** What differs between back ends, so that the code above the port asks for nothing that a driver has not got. */
+export interface Traits {
+  /**
+   * `lease`: a lease ends after its ttl, unless it is renewed. `process`: it ends with the process that holds it, and is never
+   * renewed.
+   */
+  readonly lifetime: 'lease' | 'process';
+  readonly modes: readonly LockMode[];
+  /** The most leases that one renewal should have: both sides have to be done with them in a millisecond or two. */
+  readonly renewBatch: number;
+}
+
+/** Who holds which lock. */
+export interface LockStore {
+  /** Where the back end has the lock with this name: equal keys are one lock. Pure; called once per acquisition. */
+  keyOf(name: string): string;
+
+  /** One try to take the lock, which does not wait for its holder, and does not come before the waiters of a {@link WaitQueue}. */
+  acquire(claim: Claim): Promise<Granted | Taken>;
 
   /**
-   * Moves the end of each lease to `ttl` ms from now; never creates a lease. Not called when leases do not expire.
+   * Moves the end of each lease to `ttl` ms from now; never creates a lease. Not called where the lifetime is `process`.
    * @returns one outcome for each grant, in the same order; a rejection means that all of them failed
    */
   renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]>;
 
-  /** Frees the lock if the grant still holds it; true if it did. Repeatable; works, best effort, for a lost lease. */
-  release(grant: Grant): Promise<boolean>;
-
-  /** Asks the back end whether the grant still holds the lock. */
-  isOwner(grant: Grant): Promise<boolean>;
+  /**
+   * Ends a lease: the lock is free, or is kept from everybody for `keepFor` ms more. Repeatable; works, best effort, for a lease
+   * that was lost.
+   * @returns whether the grant still held the lock
+   */
+  release(grant: Grant, keepFor?: number): Promise<boolean>;
 
   /**
-   * Frees the lock whoever holds it; true if somebody did. The holder is told by `onRevoked` before anybody else is granted the
-   * lock, or else nobody is within {@link TRUSTED_MS} of the break; resolves once somebody may be.
+   * The holders of one lock, as far as the back end knows them.
+   * @param key that of a grant, where there is one: an application may make another one of the name by now
    */
-  break(name: string): Promise<boolean>;
+  holders(name: string, key?: string): Promise<readonly Holder[]>;
 
-  /** Makes the member visible as alive for `ttl` ms. Repeated by the heartbeat. */
-  announce(memberId: string, ttl: number): Promise<void>;
+  /**
+   * Takes the lock away from that holder, and never from a later one. The holder is told by `onRevoked` before anybody else
+   * is granted the lock, or else nobody is within {@link TRUSTED_MS} of it; resolves once somebody may be.
+   * @returns whether it held the lock
+   */
+  revoke(holder: Holder): Promise<boolean>;
 
-  /** Takes the member's presence back. */
-  withdraw(memberId: string): Promise<void>;
+  /** The holders of all locks. For people and tools: it may take long, and what it says may be over by then. */
+  list(): Promise<readonly Holder[]>;
+
+  /**
+   * Calls `onFreed` when the lock may be free. A hint: it may come in vain, and it may be missed, as the waiters look once a second.
+   * Needed where the driver has no queue.
+   */
+  watch?(name: string, onFreed: () => void): Watch;
 }
 
-export interface AcquireRequest {
+/** A subscription that ends when it is disposed of. */
+export interface Watch extends Disposable {
+  /** Settles when nothing is missed from then on, or when it is clear that nothing will be told. Never rejects. */
+  readonly ready: Promise<void>;
+}
+
+/** What is asked for by one acquisition. */
+export interface Claim {
   /** The lock's name, with the coordinator's prefix. */
   readonly name: string;
-  /** What {@link Driver.keyOf} has made of it. */
-  readonly key?: string;
+  /** What {@link LockStore.keyOf} has made of it. */
+  readonly key: string;
   /** How long the lease lasts without renewal, ms. */
   readonly ttl: number;
-  /** Whether the grant gets a fencing token. */
-  readonly fencing: boolean;
-  /** How many tokens are reserved for it, its own and those after; 1 by default. */
-  readonly tokens?: number;
-  /** Who asks, to be shown to others. */
+  /** How many fencing tokens are reserved, the lease's own and those after it; 0 for none. */
+  readonly tokens: number;
+  /** One of the driver's {@link Traits.modes}. */
+  readonly mode: LockMode;
+  /** The member that asks, to be shown to others. */
   readonly memberId: string;
   readonly caller?: Caller;
   /**
-   * Called at most once, after the grant, if the driver learns by itself that the lease has been taken away
-   * (a `break` on the memory and file drivers). Never called after `release`.
+   * Called at most once, after the grant, if the driver learns by itself that the lease has been taken away. Never called
+   * after `release`.
    */
   readonly onRevoked: (loss: Loss) => void;
 }
 
-/** Who waits for the reply. */
+/** The call that waits for the reply. */
 export interface Caller {
-  /** Nobody does any more: a try that has not begun need not. */
+  /** True when the call has ended: a try that has not begun need not. */
   readonly hasCancelled: boolean;
 }
 
@@ -112,38 +150,28 @@ export interface Loss {
 export interface Grant {
   /** The lock's name, with the coordinator's prefix. */
   readonly name: string;
+  /** The key of the claim: an application may make another one of the name by now. */
+  readonly key: string;
   /** Names this one acquisition, and no other; what is stored in the back end. */
   readonly id: string;
-  /** Where it is stored, on a driver whose locks have keys. */
-  readonly key?: string;
+  /** There when tokens were asked for. */
+  readonly tokens?: Tokens;
   /**
-   * Larger than the token of every lease of this name before, over all processes; there when it was asked for. A
-   * whole number below 2^53.
+   * Since when and for how long the lease is valid, until its first renewal. Without it: for the ttl of the claim, since the moment
+   * before the driver was asked.
    */
-  readonly fencingToken?: number;
+  readonly term?: Term;
 }
 
-export type AcquireReply =
-  | {
-      readonly granted: true;
-      readonly grant: Grant;
-      /** There when the lease lasts less than was asked for, until its first renewal, or began later than the try. */
-      readonly term?: Term;
-    }
-  | {
-      readonly granted: false;
-      /** Look again after this many ms, even when no wake-up came; undefined when only a wake-up can tell. */
-      readonly retryAfter?: number;
-      /** How long the present lease lasts at most without renewal, ms, where known. */
-      readonly remaining?: number;
-    };
-
-export type RenewOutcome =
-  | { readonly kind: 'renewed' }
-  /** The back end says that the grant does not hold the lock any more. */
-  | { readonly kind: 'lost'; readonly loss: Loss }
-  /** Nobody knows; it may be repeated. Grants that failed for one reason share the error. */
-  | { readonly kind: 'failed'; readonly error: Error };
+/**
+ * Fencing tokens: whole numbers below 2^53, from `first` on. Each is larger than all that were given for leases of this lock before,
+ * over all processes.
+ */
+export interface Tokens {
+  readonly first: number;
+  /** At most as many as were asked for. A driver that reserves one says 1. */
+  readonly count: number;
+}
 
 /** A lease began after `since`, and lasts for `ms` ms. */
 export interface Term {
@@ -151,10 +179,58 @@ export interface Term {
   readonly ms: number;
 }
 
-/** Where one contender waits for a lock: first come, first served, as far as the back end can tell. */
+/** The lock belongs to this grant. */
+export interface Granted {
+  readonly granted: true;
+  readonly grant: Grant;
+}
+
+/** The lock was not to be had. */
+export interface Taken {
+  readonly granted: false;
+  /** Look again after this many ms, even when no wake-up came; undefined when only a wake-up can tell. */
+  readonly retryAfter?: number;
+  /** How long the present lease lasts at most without renewal, ms, where known. */
+  readonly remaining?: number;
+}
+
+export type RenewOutcome =
+  | { readonly kind: 'renewed' }
+  /** The back end says that the grant does not hold the lock any more. */
+  | { readonly kind: 'lost'; readonly loss: Loss }
+  /** Whether it was renewed is unknown; it may be repeated. Grants that failed for one reason share the error. */
+  | { readonly kind: 'failed'; readonly error: Error };
+
+/** A lease that the back end knows of, whichever process has it. Handed back to the driver that made it. */
+export interface Holder {
+  /** The lock's name, with the coordinator's prefix; of {@link LockStore.list}, as far as the back end has it. */
+  readonly name: string;
+  readonly key: string;
+  /** That of its grant. */
+  readonly id: string;
+  /** Where the back end stores it. */
+  readonly memberId?: string;
+  /**
+   * `yes`: it holds the lock. `no`: fewer nodes than a quorum have it; it asks for the lock at this moment, or has left this
+   * behind. `unknown`: the nodes that could tell do not answer.
+   */
+  readonly holds: 'yes' | 'no' | 'unknown';
+}
+
+/** The order of the waiters. */
+export interface WaitQueue {
+  /**
+   * A place to wait at. Nothing is done before its first try, so a place that needs no waiting costs nothing.
+   * @param wake called whenever a try from this place may succeed, until it is left. Spurious calls are allowed; lost
+   * ones are not the norm, but the caller looks by itself at least every second.
+   */
+  enqueue(claim: Claim, wake: () => void): QueuedWaiter;
+}
+
+/** Where one contender waits for a lock: first come, first served. */
 export interface QueuedWaiter {
   /** One try from here, one at a time. The first one that finds the lock taken keeps the place. */
-  tryAcquire(): Promise<AcquireReply>;
+  tryAcquire(): Promise<Granted | Taken>;
 
   /**
    * Called after a try has failed: settles when wake-ups can no longer be missed, or when it is clear that none will
@@ -169,7 +245,47 @@ export interface QueuedWaiter {
   leave(): Promise<void> | undefined;
 }
 
-/** What a driver is given by whoever creates it. */
+/**
+ * Small values with a version, each for one writer at a time: members, runs, leaders. The version is the fencing token of the
+ * lock under which a record is written, or a counter of the member's own.
+ */
+export interface RecordStore {
+  /**
+   * Stores a record for `ttl` ms, unless one with a larger version is there. Of two with one version the first one stays; to
+   * put the same value again makes it last longer.
+   * @returns what is there afterwards: the caller's record, or the one that is newer
+   */
+  put(record: NewRecord, ttl: number): Promise<StoredRecord>;
+
+  get(space: string, key: string): Promise<StoredRecord | undefined>;
+
+  /** Removes a record, unless a newer one is there; does nothing where there is none. */
+  remove(space: string, key: string, version: number): Promise<void>;
+
+  /** All records of one space that have not expired, in no order. */
+  list(space: string): Promise<readonly StoredRecord[]>;
+
+  /** Calls `onChange` when a record of the space may have changed. A hint, as {@link LockStore.watch}. */
+  watch(space: string, onChange: () => void): Watch;
+}
+
+export interface NewRecord {
+  /** What kind of record it is, for example `members`: letters, digits, `-` and `:`. */
+  readonly space: string;
+  /** Any text; one record for each in a space. */
+  readonly key: string;
+  /** A whole number from 0 up, below 2^53. */
+  readonly version: number;
+  /** A text of some hundred characters, such as JSON. */
+  readonly value: string;
+}
+
+export interface StoredRecord extends NewRecord {
+  /** How long it is there without another `put`, ms. */
+  readonly remaining: number;
+}
+
+/** What a driver is given by the coordinator that creates it. */
 export interface DriverContext {
   readonly clock: Clock;
   /** A number in [0, 1), for jitter. */

@@ -1,27 +1,29 @@
-import type { AcquireReply, QueuedWaiter } from './driver.js';
+import type { Claim, Granted, LockStore, QueuedWaiter, Taken, Watch } from './driver.js';
 
-export interface Watch {
-  /** Settles when wake-ups can no longer be missed, or when it is clear that none will come. Never rejects. */
-  readonly ready: Promise<void>;
-  close(): void;
-}
-
-/** A place without an order: who waits is told when the lock is freed, and tries. */
+/**
+ * A waiter on a driver that keeps no order: it is told when the lock is freed, and tries. Above the drivers, for all that have
+ * no queue; where nothing is told either, the waiter looks once a second.
+ */
 export class UnorderedWaiter implements QueuedWaiter {
   #watch?: Watch;
 
   constructor(
-    readonly tryAcquire: () => Promise<AcquireReply>,
-    private readonly watch: () => Watch,
+    private readonly locks: LockStore,
+    private readonly claim: Claim,
+    private readonly wake: () => void,
   ) {}
+
+  tryAcquire(): Promise<Granted | Taken> {
+    return this.locks.acquire(this.claim);
+  }
 
   ready(): Promise<void> | undefined {
     if (this.#watch) return undefined;
-    this.#watch = this.watch();
-    return this.#watch.ready;
+    this.#watch = this.locks.watch?.(this.claim.name, this.wake);
+    return this.#watch?.ready;
   }
 
   leave(): undefined {
-    this.#watch?.close();
+    this.#watch?.[Symbol.dispose]();
   }
 }

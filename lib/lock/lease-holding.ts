@@ -78,11 +78,11 @@ export class LeaseHolding implements LeaseKeeper {
   /** Hands the lock on to the next waiter of this process, or else gives it back. */
   release(lease: HeldLease): Promise<boolean> {
     const { driver, drain } = this.context;
-    if (this.queue.length === 0) return driver.release(lease.grant);
+    if (this.queue.length === 0) return driver.locks.release(lease.grant);
     const { term } = lease;
     // A lost lease is held no more, whatever the back end still has of it.
     if (lease.state !== 'releasing' || drain.over || !this.handOff.mayHandOn(term))
-      return driver.release(lease.grant);
+      return driver.locks.release(lease.grant);
     this.queue.handOn(this.handOff.handOn(term));
     return HANDED_ON;
   }

@@ -1,7 +1,8 @@
 import { Bag } from '../common/bag.js';
 import type { Cancellation } from '../common/cancellation.js';
 import { Schedule } from '../common/schedule.js';
-import type { Driver } from '../drivers/driver.js';
+import type { Claim, Driver } from '../drivers/driver.js';
+import { BackendUnavailableError, InvalidOptionsError } from '../errors.js';
 import {
   AcquireCall,
   type AcquireResult,
@@ -20,9 +21,13 @@ import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
 import { WaitLimit } from './acquire/wait-limit.js';
 import { type HandedOnGrant, GrantHandOff } from './acquire/grant-hand-off.js';
 import { LocalQueue } from './acquire/local-queue.js';
+import { quoted } from '../common/quoted.js';
 
 /** As many queues are kept when nobody is in them: a lock in a loop makes none. */
 const FEW_QUEUES = 100;
+
+/** How often a break looks for the holders when the lock changes hands at that very moment. */
+const MOST_LOOKS = 3;
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -190,7 +195,7 @@ export class LockManager {
     const ours = this.#held.items().filter(({ lease }) => lease.name === name);
     this.#pending += 1;
     try {
-      const broken = await this.context.driver.break(this.settings.prefix + name);
+      const broken = await this.#revokeHolders(this.settings.prefix + name);
       if (broken) for (const holding of ours) holding.broken();
       return broken;
     } finally {
@@ -199,29 +204,54 @@ export class LockManager {
     }
   }
 
-  isStillOwner(lease: HeldLease): Promise<boolean> {
-    return this.context.driver.isOwner(lease.grant);
+  /** True when one of them held it. */
+  async #revokeHolders(name: string): Promise<boolean> {
+    const { locks } = this.context.driver;
+    for (let look = 1; look <= MOST_LOOKS; look += 1) {
+      const holders = await locks.holders(name);
+      if (holders.length === 0) return false;
+      const revoked = await Promise.all(holders.map((holder) => locks.revoke(holder)));
+      if (revoked.includes(true)) return true;
+    }
+    // No holder keeps it for longer than a look takes.
+    return true;
+  }
+
+  /** @throws BackendUnavailableError when that cannot be told */
+  async isStillOwner({ grant: { name, key, id } }: HeldLease): Promise<boolean> {
+    const holders = await this.context.driver.locks.holders(name, key);
+    const holds = holders.find((holder) => holder.id === id)?.holds ?? 'no';
+    if (holds === 'unknown')
+      throw new BackendUnavailableError(
+        `The back end cannot tell who holds the lock ${quoted(name)}: some of its nodes have the lease of ${this.memberId}, and the others do not answer`,
+        { partial: true },
+      );
+    return holds === 'yes';
   }
 
   /**
    * A fair call waits in the back end's order from the start, and so never in a queue of this process.
    * Not `async`: nearly every call finds nobody in the queue, and each promise on its way costs. */
   #acquire(call: AcquireCall): Promise<AcquireResult> {
-    let key: string | undefined;
+    const { driver } = this.context;
+    let key: string;
     try {
-      key = this.context.driver.keyOf?.(this.settings.prefix + call.name);
+      key = driver.locks.keyOf(this.settings.prefix + call.name);
+      if (call.fair && !driver.queue) throw this.#keepsNoOrder(call);
     } catch (error) {
       return Promise.reject(error);
     }
-    const queue = call.fair ? new LocalQueue() : this.#queueOf(key ?? call.name);
+    const queue = call.fair ? new LocalQueue() : this.#queueOf(key);
     return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key, queue);
   }
 
-  async #contendInTurn(
-    call: AcquireCall,
-    key: string | undefined,
-    queue: LocalQueue,
-  ): Promise<AcquireResult> {
+  #keepsNoOrder({ name }: AcquireCall): InvalidOptionsError {
+    return new InvalidOptionsError(
+      `Lock ${quoted(name)}: the option "fair" needs a back end that keeps the order of the waiters, and ${this.context.driver.description} does not; leave "fair" out, or use Redis, files or memory`,
+    );
+  }
+
+  async #contendInTurn(call: AcquireCall, key: string, queue: LocalQueue): Promise<AcquireResult> {
     if (await this.#standIn(queue, call)) {
       const handedOn = queue.takeHandedOn();
       return (
@@ -252,21 +282,21 @@ export class LockManager {
     return undefined;
   }
 
-  #contend(call: AcquireCall, key: string | undefined, queue: LocalQueue): Promise<AcquireResult> {
+  #contend(call: AcquireCall, key: string, queue: LocalQueue): Promise<AcquireResult> {
     const { name, ttl, fencing, fair, waitLimit: caller } = call;
     const { driver, clock } = this.context;
     const handOff = new GrantHandOff(clock, { ttl, fencing }, !fair);
-    const request = {
+    const claim: Claim = {
       name: this.settings.prefix + name,
       key,
       ttl,
-      fencing,
-      tokens: handOff.size,
+      tokens: fencing ? handOff.size : 0,
+      mode: 'exclusive',
       memberId: this.memberId,
       caller,
       onRevoked: handOff.revoke,
     };
-    return new AcquireLoop({ driver, clock, call, queue, request, handOff, host: this.#host }).run();
+    return new AcquireLoop({ driver, clock, call, queue, claim, handOff, host: this.#host }).run();
   }
 
   /** @param now on the monotonic clock, ms */
@@ -298,7 +328,7 @@ export class LockManager {
 
   /** Never rejects: nobody has this lease, and what the back end keeps of it ends by its ttl. */
   async #giveBack({ grant }: GrantHandOff): Promise<void> {
-    await this.context.driver.release(grant).catch(() => undefined);
+    await this.context.driver.locks.release(grant).catch(() => undefined);
   }
 
   #queueOf(key: string): LocalQueue {

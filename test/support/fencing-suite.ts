@@ -1,3 +1,4 @@
+import { breakLock, tryAcquire } from './driver-calls.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver, Grant } from '../../lib/drivers/driver.js';
 import {
@@ -21,7 +22,7 @@ export function fencedRequest(name: string, ttl?: number) {
 
 /** The token of a grant that must have one. */
 export function tokenOf(grant: Grant): number {
-  const { fencingToken } = grant;
+  const fencingToken = grant.tokens?.first;
   if (fencingToken === undefined) throw new Error(`expected a fencing token in ${JSON.stringify(grant)}`);
   return fencingToken;
 }
@@ -61,7 +62,7 @@ export function describeFencing(name: string, harness: DriverHarness): void {
     function take(driver: Driver, wanted: ReturnType<typeof request>, every?: number): Promise<Grant> {
       return eventually(
         async () => {
-          const reply = await driver.tryAcquire(wanted);
+          const reply = await tryAcquire(driver, wanted);
           return reply.granted && reply.grant;
         },
         { every },
@@ -70,19 +71,19 @@ export function describeFencing(name: string, harness: DriverHarness): void {
 
     async function takeAndRelease(driver: Driver, lock: string): Promise<number> {
       const grant = await take(driver, fencedRequest(lock));
-      expect(await driver.release(grant)).toBe(true);
+      expect(await driver.locks.release(grant)).toBe(true);
       return tokenOf(grant);
     }
 
     it('are given when they are asked for, and only then', async () => {
       const lock = freshName();
-      const plain = granted(await right.tryAcquire(request(lock)));
+      const plain = granted(await tryAcquire(right, request(lock)));
       expect(plain).not.toHaveProperty('fencingToken');
-      await right.release(plain);
-      const fenced = granted(await right.tryAcquire(fencedRequest(lock)));
-      expect(Number.isSafeInteger(fenced.fencingToken)).toBe(true);
-      expect(fenced.fencingToken).toBeGreaterThan(0);
-      await right.release(fenced);
+      await right.locks.release(plain);
+      const fenced = granted(await tryAcquire(right, fencedRequest(lock)));
+      expect(Number.isSafeInteger(fenced.tokens?.first)).toBe(true);
+      expect(fenced.tokens?.first).toBeGreaterThan(0);
+      await right.locks.release(fenced);
     });
 
     it('grow with every lease of the name, whoever takes it and whatever its clock says', async () => {
@@ -104,7 +105,7 @@ export function describeFencing(name: string, harness: DriverHarness): void {
       for (let round = 0; round < 5; round += 1) {
         // One and two in between: a record may have two places that take turns.
         for (let plain = 0; plain <= round % 2; plain += 1) {
-          await right.release(await take(right, request(lock)));
+          await right.locks.release(await take(right, request(lock)));
         }
         const token = await takeAndRelease(behind, lock);
         expect(token).toBeGreaterThan(last);
@@ -116,12 +117,12 @@ export function describeFencing(name: string, harness: DriverHarness): void {
       const lock = freshName();
       const lost = tokenOf(await take(ahead, fencedRequest(lock)));
       // On one machine the processes have one clock, and a request to break ends by it: so not by one that is off.
-      expect(await ahead.break(lock)).toBe(true);
+      expect(await breakLock(ahead, lock)).toBe(true);
       expect(await takeAndRelease(behind, lock)).toBeGreaterThan(lost);
     });
 
     it('grow over a lease that expired, where leases expire', async () => {
-      if (!right.leasesExpire) return;
+      if (right.traits.lifetime === 'process') return;
       const lock = freshName();
       const lost = tokenOf(await take(ahead, fencedRequest(lock, 100)));
       expect(await takeAndRelease(behind, lock)).toBeGreaterThan(lost);
@@ -131,7 +132,7 @@ export function describeFencing(name: string, harness: DriverHarness): void {
       const lock = freshName();
       const grant = await take(ahead, fencedRequest(lock));
       expect(await renewed(ahead, grant, 10_000)).toBe(true);
-      expect(await ahead.release(grant)).toBe(true);
+      expect(await ahead.locks.release(grant)).toBe(true);
       expect(await takeAndRelease(behind, lock)).toBeGreaterThan(tokenOf(grant));
     });
 
@@ -151,10 +152,10 @@ export function describeFencing(name: string, harness: DriverHarness): void {
     it('are given to no lease that is refused', async () => {
       const lock = freshName();
       const grant = await take(ahead, fencedRequest(lock));
-      const reply = await right.tryAcquire(fencedRequest(lock));
+      const reply = await tryAcquire(right, fencedRequest(lock));
       expect(reply.granted).toBe(false);
       expect(reply).not.toHaveProperty('grant');
-      await ahead.release(grant);
+      await ahead.locks.release(grant);
       expect(await takeAndRelease(behind, lock)).toBeGreaterThan(tokenOf(grant));
     });
 
@@ -163,7 +164,7 @@ export function describeFencing(name: string, harness: DriverHarness): void {
       const first = await take(ahead, fencedRequest(one));
       const second = await take(behind, fencedRequest(other));
       expect(tokenOf(second)).toBeGreaterThan(0);
-      await Promise.all([ahead.release(first), behind.release(second)]);
+      await Promise.all([ahead.locks.release(first), behind.locks.release(second)]);
     });
 
     it(`grow in the order of ${3 * LEASES} leases that three members fight for`, async () => {
@@ -175,7 +176,7 @@ export function describeFencing(name: string, harness: DriverHarness): void {
           const grant = await take(driver, { ...request(lock), fencing }, Math.random() * 4);
           // Under the lock, so this is the order of the leases.
           if (fencing) tokens.push(tokenOf(grant));
-          await driver.release(grant);
+          await driver.locks.release(grant);
         }
       };
       await Promise.all(all.map(compete));

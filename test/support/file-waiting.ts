@@ -1,3 +1,4 @@
+import { enqueue } from './driver-calls.js';
 import type { Driver, Grant, Loss, QueuedWaiter } from '../../lib/drivers/driver.js';
 
 export interface Waiting {
@@ -21,7 +22,7 @@ export async function acquireWaiting(
     rang = true;
     wake();
   };
-  const place = driver.enqueue({ name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked }, ring);
+  const place = enqueue(driver, { name, ttl: 10_000, fencing, memberId: `p${process.pid}`, onRevoked }, ring);
   signal?.addEventListener('abort', ring);
   try {
     for (;;) {
@@ -53,7 +54,7 @@ export async function waitAt(
   name: string,
   wake: () => void = () => undefined,
 ): Promise<QueuedWaiter> {
-  const place = driver.enqueue({ name, ttl: 10_000, fencing: false, memberId: 'member', onRevoked }, wake);
+  const place = enqueue(driver, { name, ttl: 10_000, fencing: false, memberId: 'member', onRevoked }, wake);
   const reply = await place.tryAcquire();
   if (reply.granted) throw new Error(`${name} is free`);
   await place.ready();

@@ -1,20 +1,28 @@
+import { systemClock } from '../../lib/common/clock.js';
 import type {
-  AcquireReply,
-  AcquireRequest,
+  Claim,
   Driver,
   Grant,
-  QueuedWaiter,
+  Granted,
+  Holder,
+  LockStore,
+  RecordStore,
   RenewOutcome,
+  Taken,
+  Traits,
+  WaitQueue,
+  Watch,
 } from '../../lib/drivers/driver.js';
-import { type Watch, UnorderedWaiter } from '../../lib/drivers/unordered-waiter.js';
+import { MemoryRecords, MemoryRecordSpaces } from '../../lib/drivers/memory/memory-records.js';
+import { UnorderedWaiter } from '../../lib/drivers/unordered-waiter.js';
 import { BackendUnavailableError } from '../../lib/errors.js';
 
 type Operation =
-  'start' | 'stop' | 'tryAcquire' | 'renew' | 'release' | 'isOwner' | 'break' | 'announce' | 'withdraw';
+  'start' | 'stop' | 'acquire' | 'renew' | 'release' | 'holders' | 'revoke' | 'list' | 'put' | 'remove';
 
 export interface Call {
   readonly operation: Operation | 'watch' | 'unwatch';
-  /** The lock or the member; of a renewal, all locks, with blanks between them. */
+  /** The lock, or the space and the key of a record; of a renewal, all locks, with blanks between them. */
   readonly name: string;
   readonly ttl?: number;
   /** There when a fencing token was asked for. */
@@ -40,7 +48,7 @@ export class LateReply {
 
 interface Stored {
   readonly id: string;
-  readonly request: AcquireRequest;
+  readonly request: Claim;
 }
 
 /**
@@ -49,10 +57,10 @@ interface Stored {
  */
 export class ScriptedDriver implements Driver {
   readonly description = 'scripted';
-  readonly renewsAtOnce = 500;
+  readonly traits: Traits;
   readonly calls: Call[] = [];
   readonly holders = new Map<string, Stored>();
-  readonly members = new Set<string>();
+  readonly #records = new MemoryRecords(new MemoryRecordSpaces(), systemClock);
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #late = new Map<Operation, LateReply[]>();
   readonly #answers = new Map<Operation, unknown[]>();
@@ -63,7 +71,41 @@ export class ScriptedDriver implements Driver {
   /** What `watch` gives as `ready`. */
   watchReady: Promise<void> = Promise.resolve();
 
-  constructor(readonly leasesExpire = true) {}
+  constructor(private readonly leasesExpire = true) {
+    this.traits = { lifetime: leasesExpire ? 'lease' : 'process', modes: ['exclusive'], renewBatch: 500 };
+  }
+
+  readonly locks: LockStore = {
+    keyOf: (name) => name,
+    acquire: (claim) => this.#acquire(claim),
+    renew: (grants, ttl) => this.#renew(grants, ttl),
+    release: (grant) => this.#release(grant),
+    holders: (name) => this.#do('holders', name, {}, () => this.#holderOf(name)),
+    revoke: (holder) => this.#revoke(holder),
+    list: () =>
+      this.#do('list', '', {}, () => [...this.holders.keys()].flatMap((name) => this.#holderOf(name))),
+    watch: (name, listener) => this.#watch(name, listener),
+  };
+
+  /** Undefined on a driver that keeps no order. In fact this one keeps none. */
+  queue: WaitQueue | undefined = {
+    enqueue: (claim, wake) => new UnorderedWaiter(this.locks, claim, wake),
+  };
+
+  readonly records: RecordStore = {
+    put: (record, ttl) =>
+      this.#do('put', `${record.space} ${record.key}`, { ttl }, () => this.#records.put(record, ttl)),
+    remove: (space, key, version) =>
+      this.#do('remove', `${space} ${key}`, {}, () => this.#records.remove(space, key, version)),
+    get: (space, key) => this.#records.get(space, key),
+    list: (space) => this.#records.list(space),
+    watch: (space, onChange) => this.#records.watch(space, onChange),
+  };
+
+  /** The keys of the records of one space. */
+  async recordsOf(space: string): Promise<string[]> {
+    return (await this.#records.list(space)).map(({ key }) => key);
+  }
 
   /** The next such operation waits for the test. */
   delay(operation: Operation): LateReply {
@@ -92,8 +134,21 @@ export class ScriptedDriver implements Driver {
   takeAway(name: string): void {
     this.holders.set(name, {
       id: 'foreign',
-      request: { name, ttl: 0, fencing: false, memberId: 'foreign', onRevoked: noop },
+      request: {
+        name,
+        key: name,
+        ttl: 0,
+        tokens: 0,
+        mode: 'exclusive',
+        memberId: 'foreign',
+        onRevoked: noop,
+      },
     });
+  }
+
+  /** Somebody else breaks the lock of whoever has it. */
+  break(name: string): Promise<boolean> {
+    return this.#revoke({ name, key: name, id: this.holders.get(name)?.id ?? '', holds: 'yes' });
   }
 
   /** Somebody else gives it back, and a wake-up goes out unless it is lost on the way. */
@@ -118,26 +173,20 @@ export class ScriptedDriver implements Driver {
 
   stop = (): Promise<void> => this.#do('stop', '', {}, noop);
 
-  tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
-    const { name, ttl, fencing, tokens = 1 } = request;
-    return this.#do<AcquireReply>('tryAcquire', name, { ttl, ...(fencing && { fencing }) }, () => {
+  #acquire(request: Claim): Promise<Granted | Taken> {
+    const { name, key, ttl, tokens } = request;
+    return this.#do<Granted | Taken>('acquire', name, { ttl, ...(tokens > 0 && { fencing: true }) }, () => {
       if (this.holders.has(name)) return { granted: false };
       this.#ids += 1;
-      const grant = { name, id: `grant-${this.#ids}`, ...(fencing && { fencingToken: this.#tokens + 1 }) };
-      if (fencing) this.#tokens += tokens;
+      const reserved = tokens > 0 && { tokens: { first: this.#tokens + 1, count: tokens } };
+      const grant = { name, key, id: `grant-${this.#ids}`, ...reserved };
+      this.#tokens += tokens;
       this.holders.set(name, { id: grant.id, request });
       return { granted: true, grant };
     });
   }
 
-  enqueue(request: AcquireRequest, wake: () => void): QueuedWaiter {
-    return new UnorderedWaiter(
-      () => this.tryAcquire(request),
-      () => this.watch(request.name, wake),
-    );
-  }
-
-  async renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
+  async #renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
     const [names, ids] = [grants.map(({ name }) => name), grants.map(({ id }) => id)];
     const answer = await this.#do<unknown>('renew', names.join(' '), { ttl, grantId: ids.join(' ') }, () =>
       grants.map(({ name, id }) => (this.holders.get(name)?.id === id ? RENEWED : TAKEN_OVER)),
@@ -145,7 +194,7 @@ export class ScriptedDriver implements Driver {
     return Array.isArray(answer) ? answer : grants.map(() => answer as RenewOutcome);
   }
 
-  release({ name, id }: Grant): Promise<boolean> {
+  #release({ name, id }: Grant): Promise<boolean> {
     return this.#do('release', name, { grantId: id }, () => {
       if (this.holders.get(name)?.id !== id) return false;
       this.free(name);
@@ -153,21 +202,22 @@ export class ScriptedDriver implements Driver {
     });
   }
 
-  isOwner({ name, id }: Grant): Promise<boolean> {
-    return this.#do('isOwner', name, { grantId: id }, () => this.holders.get(name)?.id === id);
+  #holderOf(name: string): Holder[] {
+    const holder = this.holders.get(name);
+    return holder ? [{ name, key: name, id: holder.id, holds: 'yes' }] : [];
   }
 
-  break(name: string): Promise<boolean> {
-    return this.#do('break', name, {}, () => {
+  #revoke({ name, id }: Holder): Promise<boolean> {
+    return this.#do('revoke', name, {}, () => {
       const holder = this.holders.get(name);
+      if (holder?.id !== id) return false;
       this.free(name);
-      if (holder && !this.leasesExpire)
-        holder.request.onRevoked({ reason: 'broken', message: 'the lock was broken' });
-      return holder !== undefined;
+      if (!this.leasesExpire) holder.request.onRevoked({ reason: 'broken', message: 'the lock was broken' });
+      return true;
     });
   }
 
-  watch(name: string, listener: () => void): Watch {
+  #watch(name: string, listener: () => void): Watch {
     this.calls.push({ operation: 'watch', name });
     const listeners = this.#watchers.get(name) ?? new Set();
     this.#watchers.set(name, listeners.add(listener));
@@ -176,18 +226,15 @@ export class ScriptedDriver implements Driver {
       listeners.delete(listener);
       if (listeners.size === 0) this.#watchers.delete(name);
     };
-    return { ready: this.watchReady, close };
+    return { ready: this.watchReady, [Symbol.dispose]: close };
   }
 
-  announce(memberId: string, ttl: number): Promise<void> {
-    return this.#do('announce', memberId, { ttl }, () => void this.members.add(memberId));
-  }
-
-  withdraw(memberId: string): Promise<void> {
-    return this.#do('withdraw', memberId, {}, () => void this.members.delete(memberId));
-  }
-
-  async #do<T>(operation: Operation, name: string, more: Partial<Call>, effect: () => T): Promise<T> {
+  async #do<T>(
+    operation: Operation,
+    name: string,
+    more: Partial<Call>,
+    effect: () => T | Promise<T>,
+  ): Promise<T> {
     this.calls.push({ ...more, operation, name });
     const how = await this.#queue(this.#late, operation).shift()?.settled;
     if (how instanceof Error) throw how;

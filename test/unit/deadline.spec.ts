@@ -68,7 +68,7 @@ describe('a deadline', () => {
 describe('the deadline of a lease', () => {
   it('counts from before the request was sent', async () => {
     const bench = new LockManagerBench({ ttl: 1000 });
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const taking = bench.take();
     await bench.clock.advance(300);
     late.answer();
@@ -99,16 +99,16 @@ describe('the deadline of a lease', () => {
 
   it('is never handed out when it has passed before the grant arrived', async () => {
     const bench = new LockManagerBench({ ttl: 100 });
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const taking = bench.take();
     await bench.clock.advance(120);
     late.answer();
     const lease = await taking;
     const operations = bench.driver.calls.map(({ operation }) => operation);
     expect(operations.filter((operation) => !operation.endsWith('watch'))).toEqual([
-      'tryAcquire',
+      'acquire',
       'release',
-      'tryAcquire',
+      'acquire',
     ]);
     expect(lease.grant.id).toBe('grant-2');
     expect(lease.remaining()).toBe(97);
@@ -116,7 +116,7 @@ describe('the deadline of a lease', () => {
 
   it('makes a single try that was answered too late fail', async () => {
     const bench = new LockManagerBench({ ttl: 100 });
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const trying = bench.acquire({ blocking: false });
     await bench.clock.advance(120);
     late.answer();

@@ -36,7 +36,7 @@ describe('giving up to wait for a lock', () => {
 
   it('does not cut a try short at the time-out: a grant that comes is kept', async () => {
     const bench = new LockManagerBench();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const taking = bench.acquire({ blocking: 100 });
     await bench.clock.advance(300);
     late.answer();
@@ -69,7 +69,7 @@ describe('giving up to wait for a lock', () => {
 
   it('leaves at once in the middle of a try, whose grant is given back before the next one tries', async () => {
     const bench = new LockManagerBench();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const controller = new AbortController();
     const leaving = outcomeOf(bench.acquire({ signal: controller.signal }));
     const next = outcomeOf(bench.acquire());
@@ -77,11 +77,11 @@ describe('giving up to wait for a lock', () => {
     controller.abort(new Error('had enough'));
     await bench.clock.advance(0);
     expect(leaving.state).toBe('rejected');
-    expect(bench.driver.count('tryAcquire')).toBe(1);
+    expect(bench.driver.count('acquire')).toBe(1);
     const lateRelease = bench.driver.delay('release');
     late.answer();
     await bench.clock.advance(0);
-    expect(bench.driver.calls.map(({ operation }) => operation)).toEqual(['tryAcquire', 'release']);
+    expect(bench.driver.calls.map(({ operation }) => operation)).toEqual(['acquire', 'release']);
     expect(next.state).toBe('pending');
     lateRelease.answer();
     await bench.clock.advance(0);
@@ -90,7 +90,7 @@ describe('giving up to wait for a lock', () => {
 
   it('goes on for the next one also when the try that was left behind fails', async () => {
     const bench = new LockManagerBench();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const controller = new AbortController();
     const leaving = outcomeOf(bench.acquire({ signal: controller.signal }));
     const next = outcomeOf(bench.acquire());
@@ -104,8 +104,8 @@ describe('giving up to wait for a lock', () => {
   it('gives a grant back that comes in the very turn of the abort', async () => {
     const bench = new LockManagerBench();
     const controller = new AbortController();
-    const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
-    bench.driver.tryAcquire = async (request) => {
+    const tryAcquire = bench.driver.locks.acquire.bind(bench.driver.locks);
+    bench.driver.locks.acquire = async (request) => {
       const reply = await tryAcquire(request);
       controller.abort(new Error('had enough'));
       return reply;
@@ -120,14 +120,14 @@ describe('giving up to wait for a lock', () => {
     for (let turns = 0; turns < 12; turns += 1) {
       const bench = new LockManagerBench();
       const controller = new AbortController();
-      const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
+      const tryAcquire = bench.driver.locks.acquire.bind(bench.driver.locks);
       let begunBefore = 0;
       const abortLater = async (): Promise<void> => {
         for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
         begunBefore = bench.seen('lease.acquired');
         controller.abort(new Error('had enough'));
       };
-      bench.driver.tryAcquire = (request) => {
+      bench.driver.locks.acquire = (request) => {
         const attempt = tryAcquire(request);
         void attempt.then(abortLater);
         return attempt;
@@ -161,7 +161,7 @@ describe('giving up to wait for a lock', () => {
 
   it('gives a grant back that crosses the end of the drain', async () => {
     const bench = new LockManagerBench();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const outcome = outcomeOf(bench.acquire());
     bench.manager.drain.begin(100);
     await bench.clock.advance(100);
@@ -204,16 +204,19 @@ describe('one signal of many waiters', () => {
 });
 
 describe('a driver that throws', () => {
-  it.each(['enqueue', 'tryAcquire'] as const)(
+  it.each(['enqueue', 'acquire'] as const)(
     'at once in %s fails the call, and keeps nobody behind',
     async (what) => {
       const bench = new LockManagerBench();
-      const works = bench.driver[what];
-      bench.driver[what] = () => {
+      const { locks, queue } = bench.driver;
+      const fails = (): never => {
         throw new Error('a fault of the driver');
       };
+      const faulty =
+        what === 'acquire' ? { locks: { ...locks, acquire: fails } } : { queue: { enqueue: fails } };
+      Object.assign(bench.driver, faulty);
       await expect(bench.acquire()).rejects.toThrow('a fault of the driver');
-      Object.assign(bench.driver, { [what]: works });
+      Object.assign(bench.driver, { locks, queue });
       await (await bench.take()).release();
       await bench.manager.stop(0);
     },
@@ -229,8 +232,8 @@ describe('a driver that throws', () => {
     ['rejects', () => Promise.reject(new Error('a fault of the driver'))],
   ])('when a place is left (%s) keeps nobody behind', async (_how, leave) => {
     const bench = new LockManagerBench();
-    const enqueue = bench.driver.enqueue.bind(bench.driver);
-    bench.driver.enqueue = (request, wake) => Object.assign(enqueue(request, wake), { leave });
+    const { queue } = bench.driver;
+    bench.driver.queue = { enqueue: (claim, wake) => Object.assign(queue!.enqueue(claim, wake), { leave }) };
     bench.driver.takeAway('lock');
     const tooLong = outcomeOf(bench.acquire({ blocking: 10 }));
     await bench.clock.advance(20);
@@ -244,14 +247,14 @@ describe('a driver that throws', () => {
 describe('a ttl that is shorter than a round trip', () => {
   it('is tried for less and less often', async () => {
     const bench = new LockManagerBench({ ttl: 20 });
-    const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
-    bench.driver.tryAcquire = async (request) => {
+    const tryAcquire = bench.driver.locks.acquire.bind(bench.driver.locks);
+    bench.driver.locks.acquire = async (request) => {
       await new Promise<void>((resolve) => bench.clock.setTimer(25, resolve));
       return tryAcquire(request);
     };
     const waiting = outcomeOf(bench.acquire({ blocking: 2000 }));
     await bench.clock.advance(1000);
-    expect(bench.driver.count('tryAcquire')).toBeLessThan(10);
+    expect(bench.driver.count('acquire')).toBeLessThan(10);
     await bench.clock.advance(3000);
     expect(waiting.state).toBe('resolved');
   });

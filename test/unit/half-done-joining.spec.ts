@@ -1,8 +1,18 @@
 import { expect, it } from 'vitest';
+import type { Claim } from '../../lib/drivers/driver.js';
 import { NodeError } from '../../lib/drivers/redis/node/node-error.js';
 import { type RedisWaiterContext, RedisWaiter } from '../../lib/drivers/redis/queue/redis-waiter.js';
-import { request } from '../support/driver-suite.js';
 import { FakeClock } from '../support/fake-clock.js';
+
+const CLAIM: Claim = {
+  name: 'lock',
+  key: 'lock',
+  ttl: 1000,
+  tokens: 0,
+  mode: 'exclusive',
+  memberId: 'member',
+  onRevoked: () => undefined,
+};
 
 const NOT_LOCAL =
   'ERR Script attempted to access a non local key in a cluster node script: 0a1b, on @user_script:20.';
@@ -28,9 +38,9 @@ async function joined(error: NodeError) {
     nodeSet: { nodes: [node], queueNodeOf: () => 0 },
     voting: { acquire: () => Promise.resolve({ reply: { granted: false } }) },
     queue,
-    candidacyOf: () => ({ name: 'lock', key: 'lock', ttl: 1000, tokens: 0 }),
+    requestOf: () => ({ name: 'lock', key: 'lock', ttl: 1000, tokens: 0 }),
   };
-  const place = new RedisWaiter(request('lock'), () => undefined, context as unknown as RedisWaiterContext);
+  const place = new RedisWaiter(CLAIM, () => undefined, context as unknown as RedisWaiterContext);
   expect(await place.tryAcquire()).toEqual({ granted: false });
   return { left, owed };
 }

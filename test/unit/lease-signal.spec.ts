@@ -24,7 +24,7 @@ const keeper: LeaseKeeper = {
  */
 function afterBlock(): { lease: HeldLease; signal: AbortSignal } {
   const deadline = Deadline.ofLease(systemClock, 50);
-  const lease = new HeldLease('lock', { name: 'lock', id: '1' }, 50, deadline, keeper);
+  const lease = new HeldLease('lock', { name: 'lock', key: 'lock', id: '1' }, 50, deadline, keeper);
   const { signal } = lease;
   expect(signal.aborted).toBe(false);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
@@ -115,7 +115,7 @@ describe('the signal of a lease', () => {
     let seen: boolean | undefined;
     const told: LeaseKeeper = { ...keeper, onLost: ({ signal }) => (seen = signal.aborted) };
     const deadline = Deadline.ofLease(new FakeClock(), 1000);
-    const lease = new HeldLease('lock', { name: 'lock', id: '1' }, 1000, deadline, told);
+    const lease = new HeldLease('lock', { name: 'lock', key: 'lock', id: '1' }, 1000, deadline, told);
     expect(lease.signal.aborted).toBe(false);
     lease.lose({ reason: 'broken', message: 'for a test' });
     expect(seen).toBe(true);

@@ -1,3 +1,4 @@
+import type { HeldLease } from '../../lib/lock/lease/lease.js';
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError, InvalidOptionsError, LeaseLostError } from '../../lib/errors.js';
 import { Lock } from '../../lib/lock/lock.js';
@@ -37,7 +38,7 @@ describe('a lock', () => {
     await lock.acquire();
     expect(await lock.acquire(false)).toBe(false);
     expect(await lock.acquire(0)).toBe(false);
-    expect(driver.count('tryAcquire')).toBe(1);
+    expect(driver.count('acquire')).toBe(1);
     expect(lock.acquired).toBe(true);
   });
 
@@ -138,10 +139,11 @@ describe('a lock', () => {
   it('is not the owner when the lease ends while the back end is asked', async () => {
     const { lock, driver } = lockBench();
     await lock.acquire();
-    const late = driver.delay('isOwner');
+    const { grant } = lock.lease as HeldLease;
+    const late = driver.delay('holders');
     const asking = lock.isStillOwner();
     await lock.release();
-    driver.answer('isOwner', true);
+    driver.answer('holders', [{ ...grant, holds: 'yes' }]);
     late.answer();
     expect(await asking).toBe(false);
   });
@@ -171,9 +173,9 @@ describe('a lock', () => {
     const waiting = second.acquire();
     await made.clock.advance(0);
     const { driver } = made;
-    const breakLock = driver.break.bind(driver);
-    driver.break = async (name) => {
-      const broken = await breakLock(name);
+    const revoke = driver.locks.revoke.bind(driver.locks);
+    driver.locks.revoke = async (holder) => {
+      const broken = await revoke(holder);
       await waiting;
       return broken;
     };

@@ -4,7 +4,7 @@ import {
   checkedKeys,
   counterOf,
   lockKeyOf,
-  memberKeyOf,
+  recordKeyOf,
   queueOf,
   shardedTurnChannel,
   waitersOf,
@@ -69,7 +69,7 @@ describe('the keys beside a lock', () => {
   });
 
   it('are never the key of a lock, of a member, or of the node', () => {
-    const keys = new Set(KEYS.flatMap((key) => [lockKeyOf(key), memberKeyOf(key)]));
+    const keys = new Set(KEYS.flatMap((key) => [lockKeyOf(key), recordKeyOf('members', key)]));
     expect(KEYS.flatMap(companions).filter((key) => keys.has(key))).toEqual([]);
   });
 

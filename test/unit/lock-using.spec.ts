@@ -28,7 +28,7 @@ describe('hold', () => {
       retryAfter: 1000,
       message: expect.stringContaining('Lock "lock": member member-1'),
     });
-    driver.answer('tryAcquire', { granted: false, remaining: 4200 });
+    driver.answer('acquire', { granted: false, remaining: 4200 });
     await expect(lock.hold({ blocking: false })).rejects.toMatchObject({ retryAfter: 4200 });
   });
 
@@ -47,7 +47,7 @@ describe('using', () => {
     expect(await lock.using(body)).toBe('lock 1');
     expect(await lock.using({ ttl: 500 }, async (lease) => body(lease))).toBe('lock 1');
     expect(driver.holders.size).toBe(0);
-    expect(driver.calls.filter(({ operation }) => operation === 'tryAcquire').map(({ ttl }) => ttl)).toEqual([
+    expect(driver.calls.filter(({ operation }) => operation === 'acquire').map(({ ttl }) => ttl)).toEqual([
       10_000, 500,
     ]);
     expect(debug[0]).toBe('Lock "lock" acquired by "body"');

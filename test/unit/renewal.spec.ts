@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
-import type { AcquireRequest } from '../../lib/drivers/driver.js';
+import type { Claim } from '../../lib/drivers/driver.js';
 import type { HeldLease } from '../../lib/lock/lease/lease.js';
 import { LockManagerBench } from '../support/lock-manager-bench.js';
 
@@ -185,13 +185,13 @@ describe('the presence of the member', () => {
   it('is announced at the start and once per heartbeat, and withdrawn at the stop', async () => {
     const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     await bench.manager.start();
-    expect(bench.driver.calls).toEqual([{ operation: 'announce', name: 'member-1', ttl: 1000 }]);
+    expect(bench.driver.calls).toEqual([{ operation: 'put', name: 'members member-1', ttl: 1000 }]);
     await bench.clock.advance(1200);
-    expect(bench.driver.count('announce')).toBe(4);
+    expect(bench.driver.count('put')).toBe(4);
     await bench.manager.stop(0);
-    expect(bench.driver.members.size).toBe(0);
+    expect(await bench.driver.recordsOf('members')).toEqual([]);
     await bench.clock.advance(5000);
-    expect(bench.driver.count('announce')).toBe(4);
+    expect(bench.driver.count('put')).toBe(4);
   });
 
   it('is announced again after an outage', async () => {
@@ -200,22 +200,22 @@ describe('the presence of the member', () => {
     bench.driver.goDown();
     await bench.clock.advance(4000);
     bench.driver.comeUp();
-    bench.driver.members.clear();
+    await bench.driver.records.remove('members', 'member-1', 100);
     await bench.clock.advance(400);
-    expect(bench.driver.members.size).toBe(1);
+    expect(await bench.driver.recordsOf('members')).toEqual(['member-1']);
   });
 
   it('is withdrawn after an announcement in flight, never before it', async () => {
     const bench = new LockManagerBench({ ttl: 1000, heartbeat: 400 });
     await bench.manager.start();
-    const late = bench.driver.delay('announce');
+    const late = bench.driver.delay('put');
     await bench.clock.advance(400);
     const stopping = bench.manager.stop(0);
     await bench.clock.advance(0);
-    expect(bench.driver.count('withdraw')).toBe(0);
+    expect(bench.driver.count('remove')).toBe(0);
     late.answer();
     await stopping;
-    expect(bench.driver.members.size).toBe(0);
+    expect(await bench.driver.recordsOf('members')).toEqual([]);
   });
 });
 
@@ -224,9 +224,9 @@ describe('the renewal of a lease of which the back end has granted a part', () =
 
   async function briefly(bench: LockManagerBench, name: string, ms = 700): Promise<HeldLease> {
     const since = { monotonic: bench.clock.monotonic(), wall: bench.clock.wall() };
-    const grant = { name, id: `grant-of-${name}` };
-    bench.driver.holders.set(name, { id: grant.id, request: {} as AcquireRequest });
-    bench.driver.answer('tryAcquire', { granted: true, grant, term: { since, ms } });
+    const grant = { name, key: name, id: `grant-of-${name}`, term: { since, ms } };
+    bench.driver.holders.set(name, { id: grant.id, request: {} as Claim });
+    bench.driver.answer('acquire', { granted: true, grant });
     return bench.take({ name });
   }
 

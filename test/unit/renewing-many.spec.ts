@@ -289,7 +289,7 @@ describe('a lease alone', () => {
 
   it('is renewed sooner when its grant was slow to come', async () => {
     const bench = new LockManagerBench(SETTINGS);
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const taking = bench.take();
     await bench.clock.advance(6502);
     late.answer();

@@ -78,7 +78,7 @@ describe('a call of a handler', () => {
 
   it('gives back what a try brings whose client has left meanwhile', async () => {
     const { bench, response, scope, enter } = opened();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const entered = enter(() => expect.unreachable());
     await settle();
     expect(response.listenerCount('close')).toBe(0);
@@ -92,7 +92,7 @@ describe('a call of a handler', () => {
 
   it('ends at once when it is given up during a try, and gives back what that brings', async () => {
     const { bench, scope, enter } = opened();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const entered = enter(() => expect.unreachable());
     const ended = outcomeOf(scope.end());
     await settle();
@@ -131,7 +131,7 @@ describe('a call of a handler', () => {
     expect([first.state, String(second.error)]).toEqual(['resolved', expect.stringMatching('tried again')]);
     expect(third).toMatchObject({ state: 'resolved', value: 1 });
     await scope.end();
-    expect(bench.driver.count('tryAcquire')).toBe(1);
+    expect(bench.driver.count('acquire')).toBe(1);
   });
 
   it('does not run a try that waited for a body when the call has ended meanwhile', async () => {
@@ -166,7 +166,7 @@ describe('a call of a handler', () => {
     enter(() => 'a', 'a');
     enter(() => 'b', 'b');
     await settle();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const third = enter(() => expect.unreachable(), 'c');
     await scope.end();
     expect(third.state).toBe('rejected');
@@ -203,7 +203,7 @@ describe('a call to which everything happens in any order', () => {
     const outcomes: ReturnType<typeof outcomeOf>[] = [];
     const broken: string[] = [];
     if (random(3) === 0) bench.driver.takeAway('lock');
-    const late = random(3) === 0 ? bench.driver.delay('tryAcquire') : undefined;
+    const late = random(3) === 0 ? bench.driver.delay('acquire') : undefined;
     const body = (name: string) => (): Promise<void> => {
       if (over) broken.push('a body began after the end');
       if (running.get(name)) broken.push('two bodies at once');

@@ -71,7 +71,7 @@ describe('stopping', () => {
 
   it('waits for a try that was left behind, and for what it got to be given back', async () => {
     const bench = new LockManagerBench();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const outcome = outcomeOf(bench.acquire());
     const stopping = outcomeOf(bench.manager.stop(100));
     await bench.clock.advance(100);
@@ -84,7 +84,7 @@ describe('stopping', () => {
 
   it('waits for a try that it refuses itself, when nobody gets any time', async () => {
     const bench = new LockManagerBench();
-    const late = bench.driver.delay('tryAcquire');
+    const late = bench.driver.delay('acquire');
     const outcome = outcomeOf(bench.acquire());
     const stopping = outcomeOf(bench.manager.stop(0));
     await bench.clock.advance(0);

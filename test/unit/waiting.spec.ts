@@ -14,24 +14,20 @@ describe('waiting for a lock', () => {
     });
     await bench.clock.advance(0);
     // The one in front tries, asks to be woken, and tries again.
-    expect(bench.driver.calls.map(({ operation }) => operation)).toEqual([
-      'tryAcquire',
-      'watch',
-      'tryAcquire',
-    ]);
+    expect(bench.driver.calls.map(({ operation }) => operation)).toEqual(['acquire', 'watch', 'acquire']);
     bench.driver.free('lock');
     await Promise.all(all);
     expect(order).toEqual(Array.from({ length: 50 }, (_, index) => index));
     // Three until the lock is free, and one whenever others have had the chance to get in.
-    expect(bench.driver.count('tryAcquire')).toBe(3 + 3);
+    expect(bench.driver.count('acquire')).toBe(3 + 3);
     expect(bench.driver.watchers).toBe(0);
   });
 
   it('never has two tries for one name under way, whoever leaves or comes', async () => {
     const bench = new LockManagerBench();
     let underWay = 0;
-    const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
-    bench.driver.tryAcquire = async (request) => {
+    const tryAcquire = bench.driver.locks.acquire.bind(bench.driver.locks);
+    bench.driver.locks.acquire = async (request) => {
       expect((underWay += 1)).toBe(1);
       await new Promise((resolve) => setImmediate(resolve));
       underWay -= 1;
@@ -89,11 +85,11 @@ describe('waiting for a lock', () => {
     bench.driver.takeAway('lock');
     const taking = outcomeOf(bench.take());
     await bench.clock.advance(100);
-    const tries = bench.driver.count('tryAcquire');
+    const tries = bench.driver.count('acquire');
     bench.driver.free('lock');
     await bench.clock.advance(0);
     expect(taking.state).toBe('resolved');
-    expect(bench.driver.count('tryAcquire')).toBe(tries + 1);
+    expect(bench.driver.count('acquire')).toBe(tries + 1);
     // The heartbeat's is left, and not the one that would have ended the sleep.
     expect(bench.clock.timers).toBe(1);
   });
@@ -103,8 +99,8 @@ describe('waiting for a lock', () => {
     bench.driver.takeAway('lock');
     const taking = outcomeOf(bench.take());
     await bench.clock.advance(100);
-    const late = bench.driver.delay('tryAcquire');
-    bench.driver.answer('tryAcquire', { granted: false });
+    const late = bench.driver.delay('acquire');
+    bench.driver.answer('acquire', { granted: false });
     bench.driver.ring('lock');
     await bench.clock.advance(0);
     bench.driver.free('lock');
@@ -127,7 +123,7 @@ describe('waiting for a lock', () => {
     const bench = new LockManagerBench();
     bench.driver.takeAway('lock');
     for (let round = 0; round < 2; round += 1) {
-      bench.driver.answer('tryAcquire', { granted: false, retryAfter: 70, remaining: 70 });
+      bench.driver.answer('acquire', { granted: false, retryAfter: 70, remaining: 70 });
     }
     const taking = outcomeOf(bench.take());
     await bench.clock.advance(60);
@@ -144,16 +140,16 @@ describe('waiting for a lock', () => {
     bench.driver.free('lock');
     expect(await bench.acquire({ blocking })).toBeInstanceOf(HeldLease);
     expect(await bench.acquire({ blocking })).toEqual({});
-    expect(bench.driver.count('tryAcquire')).toBe(2);
+    expect(bench.driver.count('acquire')).toBe(2);
     expect(bench.seen('lease.waiting')).toBe(0);
   });
 
   it('takes no lease that was taken away before it was one', async () => {
     const bench = new LockManagerBench({}, false);
-    const tryAcquire = bench.driver.tryAcquire.bind(bench.driver);
-    bench.driver.tryAcquire = async (request) => {
+    const tryAcquire = bench.driver.locks.acquire.bind(bench.driver.locks);
+    bench.driver.locks.acquire = async (request) => {
       const reply = await tryAcquire(request);
-      bench.driver.tryAcquire = tryAcquire;
+      bench.driver.locks.acquire = tryAcquire;
       await bench.driver.break(request.name);
       return reply;
     };
@@ -164,7 +160,7 @@ describe('waiting for a lock', () => {
 
   it('passes on an error that is no outage', async () => {
     const bench = new LockManagerBench();
-    bench.driver.answer('tryAcquire', new TypeError('a bug'));
+    bench.driver.answer('acquire', new TypeError('a bug'));
     await expect(bench.acquire()).rejects.toThrow(TypeError);
     expect(await bench.acquire()).toBeInstanceOf(HeldLease);
   });
@@ -177,5 +173,22 @@ describe('waiting for a lock', () => {
     bench.driver.free('lock');
     await taking;
     expect(bench.seen('lease.waiting')).toBe(1);
+  });
+});
+
+describe('a lock that has to be fair', () => {
+  it('is refused by name on a back end that keeps no order, and then keeps nobody behind', async () => {
+    const bench = new LockManagerBench();
+    bench.driver.queue = undefined;
+    await expect(bench.acquire({ fair: true })).rejects.toThrow(
+      /^Lock "lock": the option "fair" needs a back end that keeps the order .* scripted does not/,
+    );
+    expect(bench.manager.usage).toEqual({ held: 0, waiting: 0 });
+    const lease = await bench.take();
+    const waiting = bench.take();
+    await bench.clock.advance(0);
+    await lease.release();
+    await (await waiting).release();
+    await bench.manager.stop(0);
   });
 });

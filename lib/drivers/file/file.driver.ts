@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { BackendUnavailableError } from '../../errors.js';
 import type {
-  AcquireReply,
-  AcquireRequest,
+  Claim,
   Driver,
   DriverContext,
   Grant,
+  Granted,
+  Holder,
+  LockStore,
   QueuedWaiter,
   RenewOutcome,
+  Taken,
+  Traits,
+  WaitQueue,
 } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
-import { breakLock } from './holder/break-lock.js';
+import { breakLock, holderOf } from './holder/break-lock.js';
 import { failedOn, notRunning, shorten } from './file.messages.js';
 import { finishAll } from './finish-all.js';
 import { DirectoryGuard } from './directory/directory-guard.js';
@@ -20,8 +25,9 @@ import { Housekeeping } from './directory/housekeeping.js';
 import type { FileWaiter } from './queue/file-queue.js';
 import { FileQueues } from './queue/file-queues.js';
 import { LockFile } from './kernel/lock-file.js';
-import { Members } from './directory/members.js';
+import { lockFiles } from './directory/housekeeping.js';
 import { loadNativeLock, type NativeLock } from './kernel/native-lock.js';
+import { FileRecords } from './records/file-records.js';
 import { Peers } from './peers/peers.js';
 import { Instance, Instances } from './directory/instance.js';
 import { SocketFolder } from './directory/socket-folder.js';
@@ -34,14 +40,13 @@ import { WakeServer } from './peers/wake-server.js';
 const STORE = 'store who holds';
 /** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
 const AT_ONCE = 100;
-const TAKEN: AcquireReply = { granted: false };
+const TAKEN: Taken = { granted: false };
 
 /** What exists between start and stop only. */
 interface Running {
   readonly native: NativeLock;
   readonly instance: Instance;
   readonly server: WakeServer;
-  readonly members: Members;
   readonly queues: FileQueues;
   readonly guard: DirectoryGuard;
   readonly housekeeping: Housekeeping;
@@ -54,10 +59,12 @@ interface Running {
  * which gives the order over all processes. Each driver listens on a Unix socket, where the others wait for the locks
  * that it holds, and for those of its waiters that come before them.
  */
-export class FileDriver implements Driver {
+export class FileDriver implements Driver, LockStore, WaitQueue {
   readonly description: string;
-  readonly leasesExpire = false;
-  readonly renewsAtOnce = Infinity;
+  readonly traits: Traits = { lifetime: 'process', modes: ['exclusive'], renewBatch: Infinity };
+  readonly locks = this;
+  readonly queue = this;
+  readonly records: FileRecords;
 
   #directory: StateDirectory;
   #health: FileHealth;
@@ -85,16 +92,22 @@ export class FileDriver implements Driver {
     this.#sockets = new SocketFolder(this.#directory.instancesFolder);
     this.#peers = new Peers(context.clock, (socket) => this.#sockets.addressOf(socket));
     this.#joins = new Turnstile(context.clock, AT_ONCE);
+    this.records = new FileRecords({
+      clock: context.clock,
+      directory: this.#directory,
+      native: () => this.#get().native,
+      attempt: (what, path, work) => this.#attempt(what, undefined, path, work),
+      beforePut: (ttl) => this.#lookAround(ttl),
+    });
   }
 
   async start(): Promise<void> {
     const native = await loadNativeLock();
     await this.#directory.prepare(native, this.context.warn);
-    const { instancesFolder, members: memberFiles, queuesFolder } = this.#directory;
+    const { instancesFolder, queuesFolder } = this.#directory;
     const instances = new Instances(instancesFolder, native);
     // An instance says when it was taken last, and none is old enough to be removed here.
     const sweeps: [string, Generator<void>][] = [
-      [memberFiles, Members.sweep(memberFiles, native)],
       [queuesFolder, Tickets.sweep(queuesFolder, instances)],
       [instancesFolder, Instance.sweep(instancesFolder, native, -Infinity)],
     ];
@@ -124,7 +137,6 @@ export class FileDriver implements Driver {
     }
     const { clock, random } = this.context;
     const directory = this.#directory;
-    const members = new Members(native, instance.socket, this.context.warn);
     const queues = new FileQueues({
       clock,
       peers: this.#peers,
@@ -144,7 +156,7 @@ export class FileDriver implements Driver {
     const floor = new TokenFloor(directory.tokens, native);
     const housekeeping = new Housekeeping({ directory, native, instances, floor, clock, random });
     this.#floor = floor;
-    this.#running = { native, instance, server, members, queues, guard, housekeeping };
+    this.#running = { native, instance, server, queues, guard, housekeeping };
     housekeeping.start();
     this.#health.stored();
   }
@@ -154,12 +166,16 @@ export class FileDriver implements Driver {
     return this.#stopping;
   }
 
-  async tryAcquire(request: AcquireRequest): Promise<AcquireReply> {
+  keyOf(name: string): string {
+    return name;
+  }
+
+  async acquire(request: Claim): Promise<Granted | Taken> {
     const { queues } = this.#get();
     return this.#tryAsNewcomer(request, () => queues.inspect(request.name));
   }
 
-  enqueue(request: AcquireRequest, wake: () => void): QueuedWaiter {
+  enqueue(request: Claim, wake: () => void): QueuedWaiter {
     const waiter: FileWaiter = { wake };
     return {
       tryAcquire: async () => this.#tryInLine(request, waiter),
@@ -168,7 +184,7 @@ export class FileDriver implements Driver {
     };
   }
 
-  #tryInLine(request: AcquireRequest, waiter: FileWaiter): AcquireReply | Promise<AcquireReply> {
+  #tryInLine(request: Claim, waiter: FileWaiter): Granted | Taken | Promise<Granted | Taken> {
     if (waiter.ticket) return this.#tryInTurn(request, waiter);
     // Those who wait here already go first.
     const reply = this.#get().queues.has(request.name) ? TAKEN : this.#tryAsNewcomer(request);
@@ -177,18 +193,18 @@ export class FileDriver implements Driver {
     return entered ? entered.then(() => this.#join(request, waiter)) : this.#join(request, waiter);
   }
 
-  #join(request: AcquireRequest, waiter: FileWaiter): AcquireReply {
+  #join(request: Claim, waiter: FileWaiter): Granted | Taken {
     const { name } = request;
     this.#attempt('queue up for', name, undefined, () => this.#get().queues.join(name, waiter));
     return this.#tryInTurn(request, waiter);
   }
 
-  #tryInTurn(request: AcquireRequest, waiter: FileWaiter): AcquireReply {
+  #tryInTurn(request: Claim, waiter: FileWaiter): Granted | Taken {
     const { name } = request;
     const { queues } = this.#get();
     // Also just after lining up: the lock may have been freed in between.
     if (!this.#attempt('queue up for', name, undefined, () => queues.isTurnOf(name, waiter))) return TAKEN;
-    let reply: AcquireReply;
+    let reply: Granted | Taken;
     try {
       reply = this.#take(request);
     } catch (error) {
@@ -202,7 +218,7 @@ export class FileDriver implements Driver {
   }
 
   /** Those who wait go first, though the lock be free for the moment. */
-  #tryAsNewcomer(request: AcquireRequest, onBehind?: () => void): AcquireReply {
+  #tryAsNewcomer(request: Claim, onBehind?: () => void): Granted | Taken {
     const { queues } = this.#get();
     let behind = false;
     // Each ticket is a link to the lock's file, beside its own.
@@ -215,7 +231,7 @@ export class FileDriver implements Driver {
   }
 
   /** @param admits whether it may be tried at all, by the number of links to the file */
-  #take(request: AcquireRequest, admits?: (links: number) => boolean): AcquireReply {
+  #take(request: Claim, admits?: (links: number) => boolean): Granted | Taken {
     const { native } = this.#get();
     const { name } = request;
     if (this.#heldLocks.has(name)) return TAKEN;
@@ -234,9 +250,9 @@ export class FileDriver implements Driver {
   }
 
   /** Makes a lease of a file that is locked; where it throws there is none. */
-  #hold(file: LockFile, request: AcquireRequest): AcquireReply {
+  #hold(file: LockFile, request: Claim): Granted | Taken {
     const { instance, guard } = this.#get();
-    const { name, fencing, tokens = 1 } = request;
+    const { name, key, tokens } = request;
     const { path } = file;
     this.#attempt('lock', name, path, () => guard.confirm(file));
     this.#health.reached();
@@ -249,15 +265,17 @@ export class FileDriver implements Driver {
       name,
     };
     // The counter is the last token of those that are reserved. A file without one may be that of a name that had another.
-    const count = fencing
-      ? (last: number) =>
-          nextFencingToken(last || (this.#floor?.read() ?? 0), this.context.clock.wall()) + tokens - 1
-      : undefined;
+    const count =
+      tokens > 0
+        ? (last: number) =>
+            nextFencingToken(last || (this.#floor?.read() ?? 0), this.context.clock.wall()) + tokens - 1
+        : undefined;
     // Nothing is granted that is not written down: without its record nobody could find the holder, and without its token the
     // next lease could get the same.
     const counter = this.#attempt(STORE, name, path, () => file.store(owner, count));
     this.#health.stored();
-    const grant: Grant = { name, id, ...(fencing && { fencingToken: counter - tokens + 1 }) };
+    const reserved = tokens > 0 && { tokens: { first: counter - tokens + 1, count: tokens } };
+    const grant: Grant = { name, key, id, ...reserved };
     this.#heldLocks.add(grant, file, request.onRevoked);
     return { granted: true, grant };
   }
@@ -274,20 +292,44 @@ export class FileDriver implements Driver {
     );
   }
 
-  async release(grant: Grant): Promise<boolean> {
-    return this.#attempt('free', grant.name, undefined, () => this.#heldLocks.free(grant));
+  async release(grant: Grant, keepFor = 0): Promise<boolean> {
+    return this.#attempt('free', grant.name, undefined, () =>
+      keepFor > 0 ? this.#keep(grant, keepFor) : this.#heldLocks.free(grant),
+    );
   }
 
-  async isOwner(grant: Grant): Promise<boolean> {
-    return this.#attempt('look at', grant.name, undefined, () => this.#heldLocks.isHeld(grant));
+  /** The file stays locked meanwhile, though not for longer than this process lives. */
+  #keep(grant: Grant, ms: number): boolean {
+    const held = this.#heldLocks.isHeld(grant);
+    const kept = this.#heldLocks.keep(grant);
+    if (kept) this.context.clock.setTimer(ms, () => this.#freeKept(kept), 'background');
+    return held;
   }
 
-  async break(name: string): Promise<boolean> {
+  #freeKept(kept: Grant): void {
+    try {
+      this.#heldLocks.free(kept);
+    } catch (error) {
+      // The file is closed all the same.
+      this.context.warn(failedOn(this.#directory.lock(kept.name), 'free', error).message);
+    }
+  }
+
+  async holders(name: string): Promise<readonly Holder[]> {
     const { native } = this.#get();
-    if (this.#heldLocks.revokeName(name, process.pid)) return true;
+    const path = this.#directory.lock(name);
+    const held = this.#attempt('look at', name, path, () => this.#heldLocks.holderOf(name));
+    if (held) return [held];
+    const holder = this.#attempt('look at', name, path, () => holderOf(path, native));
+    return holder ? [{ ...holder, name, key: name }] : [];
+  }
+
+  async revoke({ name, id }: Holder): Promise<boolean> {
+    const { native } = this.#get();
+    if (this.#heldLocks.revoke(id, process.pid)) return true;
     const path = this.#directory.lock(name);
     try {
-      return await breakLock(name, path, native, this.#peers, this.context.clock);
+      return await breakLock({ name, id, path }, native, this.#peers, this.context.clock);
     } catch (error) {
       throw error instanceof BackendUnavailableError
         ? error
@@ -295,8 +337,21 @@ export class FileDriver implements Driver {
     }
   }
 
-  /** Called with each heartbeat, which is also when it is looked whether the files of leases are still there. */
-  async announce(memberId: string, ttl = 0): Promise<void> {
+  async list(): Promise<readonly Holder[]> {
+    const { native } = this.#get();
+    const { locks } = this.#directory;
+    const holders: Holder[] = [];
+    const files = this.#attempt('list the locks', undefined, locks, () => lockFiles(locks));
+    for (const [index, path] of files.entries()) {
+      if (index % AT_ONCE === AT_ONCE - 1) await this.#pause();
+      const holder = this.#attempt('list the locks', undefined, path, () => holderOf(path, native));
+      if (holder) holders.push(this.#heldLocks.holderWith(holder.id) ?? holder);
+    }
+    return holders;
+  }
+
+  /** The heartbeat puts a record; that is also when it is looked whether the directory and the files of leases are still there. */
+  async #lookAround(ttl: number): Promise<void> {
     const { guard } = this.#get();
     const { path } = this.#directory;
     const problems: unknown[] = [];
@@ -307,15 +362,13 @@ export class FileDriver implements Driver {
       note(error);
     }
     await this.#lookAfterLeases().catch(note);
-    const { members } = this.#get();
-    const file = this.#directory.member(memberId);
-    this.#attempt('announce member', memberId, file, () => members.announce(memberId, file));
+    this.#get();
     if (problems.length > 0) throw problems[0];
     this.#health.reached();
   }
 
-  async withdraw(memberId: string): Promise<void> {
-    this.#running?.members.withdraw(memberId);
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.context.clock.afterInput(resolve));
   }
 
   #get(): Running {
@@ -353,9 +406,8 @@ export class FileDriver implements Driver {
 
   /** A little at a time: there may be many. */
   async #lookAfterLeases(): Promise<void> {
-    const { clock } = this.context;
     for (const [index, grant] of this.#heldLocks.grants().entries()) {
-      if (index % AT_ONCE === AT_ONCE - 1) await new Promise<void>((resolve) => clock.afterInput(resolve));
+      if (index % AT_ONCE === AT_ONCE - 1) await this.#pause();
       this.#attempt('look at', grant.name, undefined, () => this.#heldLocks.loseIfGone(grant));
     }
   }
@@ -370,11 +422,11 @@ export class FileDriver implements Driver {
     running?.queues.close();
     this.#running = undefined;
     this.#peers.close();
+    this.records.close();
     if (!running) return;
     await running.server.close();
     try {
       finishAll([
-        () => running.members.close(),
         () => running.instance.leave(),
         // After the socket was unlinked.
         () => this.#sockets.close(),

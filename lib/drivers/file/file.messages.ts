@@ -127,10 +127,9 @@ export function ownerSilent(name: string, owner: OwnerRecord | undefined): Backe
   );
 }
 
-export function ownerElusive(name: string): BackendUnavailableError {
+export function recordBusy(path: string): BackendUnavailableError {
   return new BackendUnavailableError(
-    `lock ${shorten(name)} went from one holder to the next faster than they could be asked to let go of it: ` +
-      'nobody keeps it for long, so there is nothing to break; try again if it is',
+    `the record ${path} is being written by another process, which has stopped in the midst of it: let that process go on, or end it`,
   );
 }
 

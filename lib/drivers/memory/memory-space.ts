@@ -1,7 +1,15 @@
-import type { Grant, Loss } from '../driver.js';
+import type { Claim, Grant, Holder, Loss } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
+import { MemoryRecordSpaces } from './memory-records.js';
 
 type Revoke = (loss: Loss) => void;
+
+interface MemoryHolder {
+  readonly id: string;
+  /** Undefined while the lock is kept from everybody after a release. */
+  readonly memberId?: string;
+  readonly revoke: Revoke;
+}
 
 /** Told when it may be its turn. */
 export interface MemoryWaiter {
@@ -12,8 +20,8 @@ const spaces = new Map<string, MemorySpace>();
 
 /** What the memory drivers of one URL share. */
 export class MemorySpace {
-  readonly members = new Set<string>();
-  readonly #holders = new Map<string, { readonly id: string; readonly revoke: Revoke }>();
+  readonly records = new MemoryRecordSpaces();
+  readonly #holders = new Map<string, MemoryHolder>();
   /** Who waits for a name, in the order of arrival. */
   readonly #lines = new Map<string, Set<MemoryWaiter>>();
   /** One for all names: each then skips some numbers, and nothing is kept of names that nobody holds. */
@@ -29,14 +37,14 @@ export class MemorySpace {
    * True when the name was free, nobody waits for it before `waiter`, and it now belongs to the grant of that id. A waiter that
    * fails is queued.
    */
-  take(name: string, id: string, revoke: Revoke, waiter?: MemoryWaiter): boolean {
+  take({ name, memberId, onRevoked }: Claim, id: string, waiter?: MemoryWaiter): boolean {
     const line = this.#lines.get(name);
     const first = firstOf(line);
     if (this.#holders.has(name) || (first !== undefined && first !== waiter)) {
       if (waiter) this.#join(name, line, waiter);
       return false;
     }
-    this.#holders.set(name, { id, revoke });
+    this.#holders.set(name, { id, memberId, revoke: onRevoked });
     // After that, so that the next one is not woken in vain.
     if (waiter) this.leave(name, waiter);
     return true;
@@ -60,14 +68,30 @@ export class MemorySpace {
     return token;
   }
 
-  holds(grant: Grant): boolean {
+  holds(grant: Pick<Grant, 'name' | 'id'>): boolean {
     return this.#holders.get(grant.name)?.id === grant.id;
   }
 
-  /** Frees the name and wakes who is first in line; returns how to tell the former holder, if there was one. */
-  free(name: string): Revoke | undefined {
+  /** Nobody gets the name until it is freed. */
+  keep(name: string, id: string): void {
+    this.#holders.set(name, { id, revoke: () => undefined });
+  }
+
+  holderOf(name: string): Holder | undefined {
     const holder = this.#holders.get(name);
-    if (!holder) return undefined;
+    if (holder?.memberId === undefined) return undefined;
+    return { name, key: name, id: holder.id, memberId: holder.memberId, holds: 'yes' };
+  }
+
+  /** The names that are not free. */
+  get names(): string[] {
+    return [...this.#holders.keys()];
+  }
+
+  /** Frees the name, if that id has it, and wakes who is first in line; returns how to tell the former holder, if there was one. */
+  free(name: string, id: string): Revoke | undefined {
+    const holder = this.#holders.get(name);
+    if (holder?.id !== id) return undefined;
     this.#holders.delete(name);
     this.#wakeFirst(name);
     return holder.revoke;

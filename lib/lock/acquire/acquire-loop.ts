@@ -1,6 +1,7 @@
 import { Backoff } from '../../common/backoff.js';
 import type { Clock } from '../../common/clock.js';
-import type { AcquireReply, AcquireRequest, Driver, QueuedWaiter } from '../../drivers/driver.js';
+import type { Claim, Driver, Granted, QueuedWaiter, Taken } from '../../drivers/driver.js';
+import { UnorderedWaiter } from '../../drivers/unordered-waiter.js';
 import { BackendUnavailableError } from '../../errors.js';
 import { Deadline } from '../lease/deadline.js';
 import { HeldLease } from '../lease/lease.js';
@@ -20,8 +21,8 @@ export interface NotAcquired {
   readonly remaining?: number;
 }
 
-type Busy = Extract<AcquireReply, { granted: false }>;
-type Outcome = HeldLease | Busy | BackendUnavailableError | 'gone';
+type Reply = Granted | Taken;
+type Outcome = HeldLease | Taken | BackendUnavailableError | 'gone';
 
 export interface AcquireLoopContext {
   readonly driver: Driver;
@@ -29,8 +30,8 @@ export interface AcquireLoopContext {
   readonly call: AcquireCall;
   /** Whose place this contender has; keeps the outage for those behind. */
   readonly queue: LocalQueue;
-  readonly request: AcquireRequest;
-  /** What the grant is for; told of by the request's `onRevoked`. */
+  readonly claim: Claim;
+  /** What the grant is for; told of by the claim's `onRevoked`. */
   readonly handOff: GrantHandOff;
   readonly host: AcquireLoopHost;
 }
@@ -72,11 +73,10 @@ export class AcquireLoop {
 
   /** Not `async`: nearly every lock is free, and such a function takes much memory each time. */
   run(): Promise<HeldLease | NotAcquired> {
-    const { driver, request } = this.context;
     const { waitLimit } = this.context.call;
     let first: Promise<Outcome>;
     try {
-      if (!waitLimit.tryOnce) this.#waiter = driver.enqueue(request, () => this.#ring());
+      if (!waitLimit.tryOnce) this.#waiter = this.#newWaiter();
       first = this.#tryOnce();
     } catch (error) {
       this.#leave();
@@ -89,6 +89,12 @@ export class AcquireLoop {
         throw error;
       },
     );
+  }
+
+  #newWaiter(): QueuedWaiter {
+    const { driver, claim } = this.context;
+    const wake = (): void => this.#ring();
+    return driver.queue ? driver.queue.enqueue(claim, wake) : new UnorderedWaiter(driver.locks, claim, wake);
   }
 
   /** @param outcome of the first try */
@@ -131,19 +137,19 @@ export class AcquireLoop {
     }
   }
 
-  #giveUp(last: Busy | BackendUnavailableError): NotAcquired {
+  #giveUp(last: Taken | BackendUnavailableError): NotAcquired {
     if (!(last instanceof BackendUnavailableError)) return { remaining: last.remaining };
     if (this.context.call.waitLimit.cancelled) return {};
     throw last;
   }
 
   #tryOnce(): Promise<Outcome> {
-    const { driver, clock, request } = this.context;
+    const { driver, clock, claim } = this.context;
     const { waitLimit } = this.context.call;
-    const deadline = driver.leasesExpire ? Deadline.ofLease(clock, request.ttl) : Deadline.never;
+    const deadline = driver.traits.lifetime === 'lease' ? Deadline.ofLease(clock, claim.ttl) : Deadline.never;
     this.#rung = false;
-    const attempt = this.#waiter ? this.#waiter.tryAcquire() : driver.tryAcquire(request);
-    return waitLimit.waitForTry<AcquireReply, Outcome>(
+    const attempt = this.#waiter ? this.#waiter.tryAcquire() : driver.locks.acquire(claim);
+    return waitLimit.waitForTry<Reply, Outcome>(
       attempt,
       (reply) => this.#judge(reply, attempt, deadline),
       outageOf,
@@ -151,11 +157,7 @@ export class AcquireLoop {
   }
 
   /** @param reply of the attempt; undefined when the caller has gone before it came */
-  #judge(
-    reply: AcquireReply | undefined,
-    attempt: Promise<AcquireReply>,
-    deadline: Deadline,
-  ): Outcome | Promise<Outcome> {
+  #judge(reply: Reply | undefined, attempt: Promise<Reply>, deadline: Deadline): Outcome | Promise<Outcome> {
     const { clock, call, queue, handOff, host } = this.context;
     const { waitLimit } = call;
     if (!reply) {
@@ -163,7 +165,8 @@ export class AcquireLoop {
       return 'gone';
     }
     if (!reply.granted) return reply;
-    const { grant, term } = reply;
+    const { grant } = reply;
+    const { term } = grant;
     const end = term ? Deadline.ofLease(clock, term.ms, term.since) : deadline;
     const now = clock.monotonic();
     if (!end.over && !waitLimit.cancelled && handOff.begin(grant, now)) {
@@ -184,23 +187,23 @@ export class AcquireLoop {
     return this.#lateness.next();
   }
 
-  async #giveBack(attempt: Promise<AcquireReply>): Promise<void> {
+  async #giveBack(attempt: Promise<Reply>): Promise<void> {
     try {
       const reply = await attempt;
-      if (reply.granted) await this.context.driver.release(reply.grant);
+      if (reply.granted) await this.context.driver.locks.release(reply.grant);
     } catch {
       // Nobody waits for this try any more. What it may have stored ends by its ttl, or with the process.
       return;
     }
   }
 
-  async #waitForRelease(busy: Busy): Promise<void> {
+  async #waitForRelease(busy: Taken): Promise<void> {
     const pause = Math.min(busy.retryAfter ?? LONGEST_LOOK_AWAY, LONGEST_LOOK_AWAY);
     const ready = pause < WORTH_WATCHING ? undefined : this.#waiter?.ready();
     await this.#sleep(pause, ready);
   }
 
-  #noteOutage(outcome: HeldLease | Busy | BackendUnavailableError): void {
+  #noteOutage(outcome: HeldLease | Taken | BackendUnavailableError): void {
     const { clock, queue } = this.context;
     if (outcome instanceof BackendUnavailableError) {
       // A back end that tells when it will grant again is not away.
@@ -220,7 +223,7 @@ export class AcquireLoop {
       await this.#sleep(Math.min(Math.ceil(endsIn), LONGEST_LOOK_AWAY));
       return;
     }
-    if (now - (queue.outage?.since ?? now) >= this.context.request.ttl) throw error;
+    if (now - (queue.outage?.since ?? now) >= this.context.claim.ttl) throw error;
     this.#outages ??= new Backoff(PAUSES);
     await this.#sleep(this.#outages.next());
   }

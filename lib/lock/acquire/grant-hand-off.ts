@@ -58,7 +58,8 @@ export class GrantHandOff {
     }
     this.#grant = grant;
     this.#since = now;
-    this.#left = MOST_LEASES;
+    // Each lease has a token of its own, and the driver may have reserved fewer than were asked for.
+    this.#left = Math.min(MOST_LEASES, grant.tokens?.count ?? MOST_LEASES);
     return true;
   }
 
@@ -71,8 +72,8 @@ export class GrantHandOff {
   next(): Grant {
     const grant = this.#grant as Grant;
     this.#left -= 1;
-    const { fencingToken } = grant;
-    if (fencingToken !== undefined) this.#grant = { ...grant, fencingToken: fencingToken + 1 };
+    const { tokens } = grant;
+    if (tokens) this.#grant = { ...grant, tokens: { first: tokens.first + 1, count: tokens.count - 1 } };
     return grant;
   }
 

@@ -17,7 +17,7 @@ export interface ReportContext {
   readonly clock: Clock;
   readonly events: CoordinatorEmitter;
   readonly log: LockLog;
-  readonly driver: Pick<Driver, 'leasesExpire'>;
+  readonly driver: Pick<Driver, 'traits'>;
 }
 
 /** Pairs of functions that are remembered: an application whose functions have no names would make any number of them. */
@@ -26,8 +26,8 @@ const MOST_PAIRS = 1000;
 const REENTRANT_WAIT = 'it waits for ever if that one awaits it, and until that one has ended if nobody does';
 
 /** What ends something that the back end keeps, and that nobody renews. */
-export function endOf({ leasesExpire }: Pick<Driver, 'leasesExpire'>, ttl: number): string {
-  return leasesExpire ? `by its ttl of ${ttl} ms` : 'with this process';
+export function endOf({ traits }: Pick<Driver, 'traits'>, ttl: number): string {
+  return traits.lifetime === 'lease' ? `by its ttl of ${ttl} ms` : 'with this process';
 }
 
 /**

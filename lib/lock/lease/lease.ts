@@ -117,7 +117,7 @@ export class HeldLease implements Lease {
   }
 
   get fencingToken(): number | undefined {
-    return this.grant.fencingToken;
+    return this.grant.tokens?.first;
   }
 
   get deadline(): number {

@@ -3,8 +3,8 @@ import type { Appointment, Schedule } from '../../common/schedule.js';
 import type { Driver, RenewOutcome } from '../../drivers/driver.js';
 import { Deadline, usableTime } from '../lease/deadline.js';
 import type { HeldLease } from '../lease/lease.js';
-import { endOf } from '../lease/lease-reports.js';
 import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
+import { Presence } from './presence.js';
 import { quoted } from '../../common/quoted.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
@@ -47,10 +47,9 @@ export class Heartbeat {
   readonly #brief = new Batch(Infinity, Infinity, () => undefined);
   /** Those whose last renewal failed, which a warning said. */
   readonly #failing = new Set<Renewal>();
+  readonly #presence: Presence;
   #youngLook?: Appointment;
   #briefLook?: Appointment;
-  #presence?: Appointment;
-  #announcing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly driver: Driver,
@@ -58,28 +57,19 @@ export class Heartbeat {
     private readonly schedule: Schedule,
     private readonly settings: HeartbeatSettings,
   ) {
-    const limits = { usualTtl: settings.ttl, most: driver.renewsAtOnce };
+    const limits = { usualTtl: settings.ttl, most: driver.traits.renewBatch };
+    this.#presence = new Presence(driver, schedule, settings);
     this.#batches = new RenewalBatches(clock, schedule, limits, (batch) => void this.#renew(batch));
   }
 
   /** Announces the member for the first time, and from then on once per period. */
-  async start(): Promise<void> {
-    await this.driver.announce(this.settings.memberId, this.settings.ttl);
-    this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
+  start(): Promise<void> {
+    return this.#presence.start();
   }
 
   /** Announces nothing any more, and takes the presence back; no lease is left by then. Never rejects. */
-  async stop(): Promise<void> {
-    this.#presence?.cancel();
-    this.#presence = undefined;
-    await this.#announcing;
-    try {
-      await this.driver.withdraw(this.settings.memberId);
-    } catch (error) {
-      this.settings.warn(
-        `The presence of member ${this.settings.memberId} was not withdrawn, it ends ${endOf(this.driver, this.settings.ttl)}: ${messageOf(error)}`,
-      );
-    }
+  stop(): Promise<void> {
+    return this.#presence.stop();
   }
 
   /**
@@ -89,7 +79,7 @@ export class Heartbeat {
    * @returns what to drop; undefined where leases need no renewal
    */
   keep(lease: HeldLease, since: number, grantedAt: number): Renewal | undefined {
-    if (!this.driver.leasesExpire) return undefined;
+    if (this.driver.traits.lifetime === 'process') return undefined;
     const renewal = new Renewal(lease, since, grantedAt);
     this.#keep(renewal);
     return renewal;
@@ -141,7 +131,7 @@ export class Heartbeat {
     const { ttl } = renewal.lease;
     let batch = batches.find((each) => each.ttl === ttl && !each.full);
     if (!batch) {
-      const made = new Batch(ttl, this.driver.renewsAtOnce, () => made.cancelLook());
+      const made = new Batch(ttl, this.driver.traits.renewBatch, () => made.cancelLook());
       batches.push((batch = made));
     }
     renewal.moveTo(batch);
@@ -215,7 +205,7 @@ export class Heartbeat {
 
   async #ask(leases: readonly HeldLease[], ttl: number): Promise<readonly RenewOutcome[]> {
     try {
-      return await this.driver.renew(
+      return await this.driver.locks.renew(
         leases.map(({ grant }) => grant),
         ttl,
       );
@@ -254,22 +244,6 @@ export class Heartbeat {
       if (batch.size > 0) this.#watchDeadlines(batch, now + SHORTEST_DELAY_MS);
     });
     batch.lookNext(look);
-  }
-
-  async #announceOnce(): Promise<void> {
-    try {
-      await this.driver.announce(this.settings.memberId, this.settings.ttl);
-    } catch {
-      // The driver reports the back end as down by itself; the next beat announces again.
-      return;
-    }
-  }
-
-  #announce(): void {
-    this.#announcing = this.#announceOnce();
-    void this.#announcing.then(() => {
-      if (this.#presence) this.#presence = this.schedule.in(this.settings.period, () => this.#announce());
-    });
   }
 }
 

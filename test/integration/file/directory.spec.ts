@@ -1,3 +1,4 @@
+import { breakLock, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import { chmod, chown, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -193,12 +194,12 @@ describe('the directory of the file driver', () => {
       const place = await waitAt(driver, 'far', () => rang.push(1));
       const quiet = rang.length;
       expect(await readdir(join(directory, 'instances'))).toContain('1.sock');
-      expect(await driver.break('far')).toBe(true);
+      expect(await breakLock(driver, 'far')).toBe(true);
       await eventually(() => rang.length > quiet);
       await place.leave();
       expect(await other.try('near')).toBe(true);
       const back = await scratch.started(elsewhere);
-      expect(await back.break('near')).toBe(true);
+      expect(await breakLock(back, 'near')).toBe(true);
       await back.stop();
       await other.stop();
     }
@@ -212,7 +213,7 @@ describe('the directory of the file driver', () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
     for (const name of ['..', '../../x', '/', '/etc/passwd', '', '\0', 'x'.repeat(100_000), '☃', '\ud800']) {
-      granted(await driver.tryAcquire(request(name)));
+      granted(await tryAcquire(driver, request(name)));
     }
     const files = await readdir(join(directory, 'locks'));
     expect(files).toHaveLength(9);
@@ -224,13 +225,13 @@ describe('the directory of the file driver', () => {
     const driver = await scratch.started(directory);
     const victim = join(directory, 'victim');
     await writeFile(victim, 'precious');
-    const grant = granted(await driver.tryAcquire(request('l')));
+    const grant = granted(await tryAcquire(driver, request('l')));
     const [name] = await readdir(join(directory, 'locks'));
-    await driver.release(grant);
+    await driver.locks.release(grant);
     const locks = join(directory, 'locks');
     await rename(join(locks, name!), join(directory, 'aside'));
     await symlink(victim, join(locks, name!));
-    await expect(driver.tryAcquire(request('l'))).rejects.toThrow('ELOOP');
+    await expect(tryAcquire(driver, request('l'))).rejects.toThrow('ELOOP');
     expect(await readFile(victim, 'utf8')).toBe('precious');
   });
 
@@ -238,29 +239,29 @@ describe('the directory of the file driver', () => {
     const directory = join(await scratch.directory(), 'd');
     const { driver, context } = scratch.driver(directory);
     await driver.start();
-    const grant = granted(await driver.tryAcquire(request('held')));
+    const grant = granted(await tryAcquire(driver, request('held')));
     await rename(directory, `${directory}-away`);
-    await expect(driver.tryAcquire(request('other'))).rejects.toThrow(`${directory}/locks/`);
-    expect(await driver.isOwner(grant)).toBe(false);
+    await expect(tryAcquire(driver, request('other'))).rejects.toThrow(`${directory}/locks/`);
+    expect(await isOwner(driver, grant)).toBe(false);
     expect(context.changes.map((change) => change.state)).toEqual(['up', 'down']);
     await rename(`${directory}-away`, directory);
-    expect(await driver.isOwner(grant)).toBe(true);
-    expect(await driver.release(grant)).toBe(true);
-    granted(await driver.tryAcquire(request('other')));
+    expect(await isOwner(driver, grant)).toBe(true);
+    expect(await driver.locks.release(grant)).toBe(true);
+    granted(await tryAcquire(driver, request('other')));
     expect(context.changes.map((change) => change.state)).toEqual(['up', 'down', 'up']);
   });
 
   it('may be replaced: a lock is then one on the new file', async () => {
     const directory = join(await scratch.directory(), 'd');
     const driver = await scratch.started(directory);
-    const old = granted(await driver.tryAcquire(request('l')));
+    const old = granted(await tryAcquire(driver, request('l')));
     await rename(directory, `${directory}-away`);
     await mkdir(directory, { mode: 0o700 });
     const other = await scratch.started(directory);
-    const current = granted(await other.tryAcquire(request('l')));
-    expect(await driver.isOwner(old)).toBe(false);
-    expect(await driver.release(old)).toBe(false);
-    expect(await other.isOwner(current)).toBe(true);
-    expect((await driver.tryAcquire(request('l'))).granted).toBe(false);
+    const current = granted(await tryAcquire(other, request('l')));
+    expect(await isOwner(driver, old)).toBe(false);
+    expect(await driver.locks.release(old)).toBe(false);
+    expect(await isOwner(other, current)).toBe(true);
+    expect((await tryAcquire(driver, request('l'))).granted).toBe(false);
   });
 });

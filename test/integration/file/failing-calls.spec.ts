@@ -1,7 +1,8 @@
+import { announce, breakLock, enqueue, isOwner, tryAcquire, withdraw } from '../../support/driver-calls.js';
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { AcquireReply } from '../../../lib/drivers/driver.js';
+import type { Granted, Taken } from '../../../lib/drivers/driver.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
 import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
@@ -79,24 +80,24 @@ describe('a call of the system that fails', () => {
         expect((error as Error).name).toBe('BackendUnavailableError');
         return undefined;
       });
-    const release = async (reply: AcquireReply | undefined): Promise<void> => {
-      if (reply?.granted) await attempt(driver.release(reply.grant));
+    const release = async (reply: Granted | Taken | undefined): Promise<void> => {
+      if (reply?.granted) await attempt(driver.locks.release(reply.grant));
     };
     await attempt(driver.start());
-    await attempt(driver.announce('member', 1000));
-    const one = await attempt(driver.tryAcquire(fencedRequest('one')));
-    const two = await attempt(driver.tryAcquire(request('two')));
-    const place = driver.enqueue(request('one'), () => undefined);
+    await attempt(announce(driver, 'member', 1000));
+    const one = await attempt(tryAcquire(driver, fencedRequest('one')));
+    const two = await attempt(tryAcquire(driver, request('two')));
+    const place = enqueue(driver, request('one'), () => undefined);
     const early = await attempt(place.tryAcquire());
-    if (one?.granted) await attempt(driver.isOwner(one.grant));
-    await attempt(driver.break('two'));
-    await attempt(driver.announce('member', 1000));
+    if (one?.granted) await attempt(isOwner(driver, one.grant));
+    await attempt(breakLock(driver, 'two'));
+    await attempt(announce(driver, 'member', 1000));
     await release(one);
     const turn = early?.granted ? early : await attempt(place.tryAcquire());
     await place.leave();
     await release(turn);
     await release(two);
-    await driver.withdraw('member').catch(() => undefined);
+    await withdraw(driver, 'member').catch(() => undefined);
     await driver.stop();
   }
 
@@ -132,32 +133,32 @@ describe('a call of the system that fails', () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
     const other = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request('l')));
+    const grant = granted(await tryAcquire(driver, request('l')));
     Object.assign(faults, { code: 'EIO', of, calls: [] });
-    await expect(driver.release(grant)).rejects.toThrow('EIO');
+    await expect(driver.locks.release(grant)).rejects.toThrow('EIO');
     faults.code = undefined;
     expect(faults.calls).toContain(of);
-    expect(await driver.release(grant)).toBe(false);
-    await other.release(granted(await other.tryAcquire(request('l'))));
+    expect(await driver.locks.release(grant)).toBe(false);
+    await other.locks.release(granted(await tryAcquire(other, request('l'))));
   });
 
   it('tells the holder whose lock is broken, also when the file complains', async () => {
     const driver = await scratch.started(await scratch.directory());
     const lost = request('l');
-    granted(await driver.tryAcquire(lost));
+    granted(await tryAcquire(driver, lost));
     Object.assign(faults, { code: 'EIO', of: 'unlock', calls: [] });
-    expect(await driver.break('l')).toBe(true);
+    expect(await breakLock(driver, 'l')).toBe(true);
     faults.code = undefined;
     expect(lost.revoked).toHaveLength(1);
-    granted(await driver.tryAcquire(request('l')));
+    granted(await tryAcquire(driver, request('l')));
   });
 
   it('does not keep up the instance and the members that can be left', async () => {
     const directory = await scratch.directory();
     const { driver, context } = scratch.driver(directory);
     await driver.start();
-    await driver.announce('one', 1000);
-    await driver.announce('two', 1000);
+    await announce(driver, 'one', 1000);
+    await announce(driver, 'two', 1000);
     Object.assign(faults, { code: 'EIO', of: 'lstatSync', calls: [] });
     await driver.stop();
     faults.code = undefined;

@@ -1,3 +1,4 @@
+import { announce, breakLock, tryAcquire } from '../../support/driver-calls.js';
 import { execFile } from 'node:child_process';
 import { renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -35,7 +36,7 @@ describe('a file driver that cannot go on', () => {
       expect(LockFile.read(path)).toEqual(before);
       // Twice, so that the second slot is the next again.
       for (let lease = 0; lease < 2; lease += 1) {
-        await other.release(granted(await other.tryAcquire(request('full'))));
+        await other.locks.release(granted(await tryAcquire(other, request('full'))));
       }
       await expect(process.try('full')).rejects.toThrow('store who holds "full"');
       await run('prlimit', ['--pid', String(process.pid), '--fsize=unlimited:']);
@@ -69,12 +70,12 @@ describe('a file driver that cannot go on', () => {
 
   it('refuses work before its start and after its stop', async () => {
     const { driver } = scratch.driver(await scratch.directory());
-    await expect(driver.tryAcquire(request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
+    await expect(tryAcquire(driver, request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
     await driver.start();
     await driver.stop();
-    await expect(driver.tryAcquire(request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
-    await expect(driver.announce('m')).rejects.toBeInstanceOf(BackendUnavailableError);
-    await expect(driver.break('x')).rejects.toBeInstanceOf(BackendUnavailableError);
+    await expect(tryAcquire(driver, request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
+    await expect(announce(driver, 'm')).rejects.toBeInstanceOf(BackendUnavailableError);
+    await expect(breakLock(driver, 'x')).rejects.toBeInstanceOf(BackendUnavailableError);
   });
 
   it('leaves nothing running when it is stopped while it starts', async () => {
@@ -83,25 +84,7 @@ describe('a file driver that cannot go on', () => {
     const starting = driver.start();
     await driver.stop();
     await expect(starting).rejects.toBeInstanceOf(BackendUnavailableError);
-    await expect(driver.tryAcquire(request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
-  });
-
-  it('frees the presence of a member with its process, and warns when two processes are the same member', async () => {
-    const directory = await scratch.directory();
-    const process = await scratch.process(directory);
-    await process.announce('twin');
-    const { driver, context } = scratch.driver(directory);
-    await driver.start();
-    await driver.announce('twin');
-    await driver.announce('twin');
-    expect(context.warnings).toEqual([
-      expect.stringContaining(`already announced by process ${process.pid}`),
-    ]);
-    await process.process.kill();
-    await driver.announce('twin');
-    const path = new StateDirectory(directory).member('twin');
-    expect(LockFile.read(path)?.pid).toBe(globalThis.process.pid);
-    await driver.withdraw('twin');
+    await expect(tryAcquire(driver, request('x'))).rejects.toBeInstanceOf(BackendUnavailableError);
   });
 
   it('does not wait for a holder whose socket is gone to answer', async () => {
@@ -114,7 +97,7 @@ describe('a file driver that cannot go on', () => {
     const place = await waitAt(driver, 'mute', () => (rings += 1));
     await eventually(() => rings > 2);
     await place.leave();
-    await expect(driver.break('mute')).rejects.toThrow(`process ${holder.pid}`);
+    await expect(breakLock(driver, 'mute')).rejects.toThrow(`process ${holder.pid}`);
   });
 
   it('loads the locks by path where the regular loader finds nothing, as on Alpine', async () => {

@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { execFile } from 'node:child_process';
 import { openSync, closeSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -21,8 +22,8 @@ describe('the fencing tokens of the file driver', () => {
   const scratch = useScratch();
 
   async function takeAndRelease(driver: FileDriver, name: string): Promise<number> {
-    const grant = granted(await driver.tryAcquire(fencedRequest(name)));
-    expect(await driver.release(grant)).toBe(true);
+    const grant = granted(await tryAcquire(driver, fencedRequest(name)));
+    expect(await driver.locks.release(grant)).toBe(true);
     return tokenOf(grant);
   }
 
@@ -63,7 +64,7 @@ describe('the fencing tokens of the file driver', () => {
     const holder = await scratch.process(directory);
     await holder.seize('nameless');
     holder.process.freeze();
-    expect((await late.tryAcquire(fencedRequest('nameless'))).granted).toBe(false);
+    expect((await tryAcquire(late, fencedRequest('nameless'))).granted).toBe(false);
     await holder.process.kill('SIGKILL');
     expect(await takeAndRelease(late, 'nameless')).toBe(last + 1);
   });

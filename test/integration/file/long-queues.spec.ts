@@ -1,3 +1,4 @@
+import { enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -30,9 +31,9 @@ describe('a long line at the file of a lock', () => {
   const scratch = useScratch();
 
   /** Waiters that line up at once; each tells its number when it is woken. */
-  function enqueue(driver: FileDriver, count: number, woken: (index: number) => void = () => undefined) {
+  function crowd(driver: FileDriver, count: number, woken: (index: number) => void = () => undefined) {
     const places = Array.from({ length: count }, (_, index) =>
-      driver.enqueue(request('wanted'), () => woken(index)),
+      enqueue(driver, request('wanted'), () => woken(index)),
     );
     return { places, tries: Promise.all(places.map((place) => place.tryAcquire())) };
   }
@@ -52,28 +53,28 @@ describe('a long line at the file of a lock', () => {
 
   it('is joined in many turns of the event loop, and without reading it again and again', async () => {
     const driver = await scratch.started(await scratch.directory());
-    const grant = granted(await driver.tryAcquire(request('wanted')));
+    const grant = granted(await tryAcquire(driver, request('wanted')));
     reads.of = [];
-    const { places, tries } = enqueue(driver, 2000);
+    const { places, tries } = crowd(driver, 2000);
     expect(await turnsUntil(tries)).toBeGreaterThan(15);
     expect((await tries).every((reply) => !reply.granted)).toBe(true);
     expect(reads.of.length).toBeLessThan(10);
     for (const place of places) await place.leave();
-    await driver.release(grant);
+    await driver.locks.release(grant);
   });
 
   it('is served in its order, at a cost that does not grow with it', async () => {
     // Time stands still: only what has changed is a reason to read it.
     const driver = await scratch.started(await scratch.directory(), new FakeClock());
-    let held = granted(await driver.tryAcquire(request('wanted')));
+    let held = granted(await tryAcquire(driver, request('wanted')));
     const woken: number[] = [];
-    const { places, tries } = enqueue(driver, 1000, (index) => woken.push(index));
+    const { places, tries } = crowd(driver, 1000, (index) => woken.push(index));
     await tries;
     reads.of = [];
     const served: number[] = [];
     while (served.length < places.length) {
       woken.length = 0;
-      await driver.release(held);
+      await driver.locks.release(held);
       // Nobody else, but perhaps twice.
       expect([...new Set(woken)]).toEqual([served.length]);
       const place = places[served.length]!;
@@ -81,7 +82,7 @@ describe('a long line at the file of a lock', () => {
       served.push(woken[0]!);
       await place.leave();
     }
-    await driver.release(held);
+    await driver.locks.release(held);
     expect(reads.of.length).toBeLessThan(20);
   });
 
@@ -90,20 +91,20 @@ describe('a long line at the file of a lock', () => {
     // Time stands still, so nobody is passed over who is slow to answer on a busy machine.
     const clock = new FakeClock();
     const drivers = [await scratch.started(directory, clock), await scratch.started(directory, clock)];
-    const grant = granted(await drivers[0]!.tryAcquire(request('wanted')));
+    const grant = granted(await tryAcquire(drivers[0]!, request('wanted')));
     const order: number[] = [];
     const turns: Promise<void>[] = [];
     for (let index = 0; index < 200; index += 1) {
       const driver = drivers[index % 2]!;
       turns.push(
         new Promise((resolve, reject) => {
-          const place: QueuedWaiter = driver.enqueue(request('wanted'), () => void take().catch(reject));
+          const place: QueuedWaiter = enqueue(driver, request('wanted'), () => void take().catch(reject));
           const take = async (): Promise<void> => {
             const reply = await place.tryAcquire();
             if (!reply.granted) return;
             order.push(index);
             await place.leave();
-            await driver.release(reply.grant);
+            await driver.locks.release(reply.grant);
             resolve();
           };
           take().catch(reject);
@@ -112,7 +113,7 @@ describe('a long line at the file of a lock', () => {
       await eventually(() => linesUp(directory) === index + 1);
     }
     reads.of = [];
-    await drivers[0]!.release(grant);
+    await drivers[0]!.locks.release(grant);
     await Promise.all(turns);
     expect(order).toEqual(Array.from({ length: 200 }, (_, index) => index));
     expect(reads.of.length).toBeLessThan(200);

@@ -1,3 +1,4 @@
+import { announce, tryAcquire } from '../../support/driver-calls.js';
 import { chmod, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -42,17 +43,17 @@ describe('a lease whose file is gone', () => {
     const directory = join(await scratch.directory(), 'd');
     const driver = await scratch.started(directory);
     const lost = request('l');
-    const grant = granted(await driver.tryAcquire(lost));
-    await driver.announce('m', TTL);
+    const grant = granted(await tryAcquire(driver, lost));
+    await announce(driver, 'm', TTL);
     expect(lost.revoked).toEqual([]);
     await ways[way]!(directory, 'l');
-    await driver.announce('m', TTL).catch((error: unknown) => {
+    await announce(driver, 'm', TTL).catch((error: unknown) => {
       expect(error).toBeInstanceOf(BackendUnavailableError);
     });
     expect(lost.revoked).toEqual([
       `its lock file ${new StateDirectory(directory).lock('l')} was removed or replaced, so another process may have taken the lock`,
     ]);
-    expect(await driver.release(grant)).toBe(false);
+    expect(await driver.locks.release(grant)).toBe(false);
   });
 
   it('is lost when a link on the way to it is turned', async () => {
@@ -63,36 +64,36 @@ describe('a lease whose file is gone', () => {
     const directory = join(link, 'state');
     const driver = await scratch.started(directory);
     const lost = request('l');
-    granted(await driver.tryAcquire(lost));
+    granted(await tryAcquire(driver, lost));
     await symlink(join(place, 'two'), `${link}-next`);
     await rename(`${link}-next`, link);
     const other = await scratch.started(directory);
-    await expect(driver.announce('m', TTL)).resolves.toBeUndefined();
+    await expect(announce(driver, 'm', TTL)).resolves.toMatchObject({ key: 'm' });
     expect(lost.revoked).toHaveLength(1);
-    granted(await other.tryAcquire(request('l')));
+    granted(await tryAcquire(other, request('l')));
   });
 
   it('is not lost while it cannot be seen', async () => {
     const directory = join(await scratch.directory(), 'd');
     const driver = await scratch.started(directory);
     const kept = request('l');
-    const grant = granted(await driver.tryAcquire(kept));
-    await driver.announce('m', TTL);
+    const grant = granted(await tryAcquire(driver, kept));
+    await announce(driver, 'm', TTL);
     await chmod(join(directory, 'locks'), 0o770);
-    await expect(driver.announce('m', TTL)).rejects.toThrow('others can write to it (mode 0770)');
+    await expect(announce(driver, 'm', TTL)).rejects.toThrow('others can write to it (mode 0770)');
     await chmod(join(directory, 'locks'), 0o700);
-    await driver.announce('m', TTL);
+    await announce(driver, 'm', TTL);
     expect(kept.revoked).toEqual([]);
-    expect(await driver.release(grant)).toBe(true);
+    expect(await driver.locks.release(grant)).toBe(true);
   });
 
   it('is lost among many', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
     const requests = Array.from({ length: 1000 }, (_, index) => request(`l${index}`));
-    for (const each of requests) granted(await driver.tryAcquire(each));
+    for (const each of requests) granted(await tryAcquire(driver, each));
     for (const index of [0, 500, 999]) await rm(new StateDirectory(directory).lock(`l${index}`));
-    await driver.announce('m', TTL);
+    await announce(driver, 'm', TTL);
     expect(requests.filter(({ revoked }) => revoked.length > 0).map(({ name }) => name)).toEqual([
       'l0',
       'l500',
@@ -136,7 +137,7 @@ describe('a folder of the directory that is not what it was', () => {
   }
 
   async function refusal(driver: FileDriver, name = 'l'): Promise<string> {
-    const error: unknown = await driver.tryAcquire(request(name)).then(
+    const error: unknown = await tryAcquire(driver, request(name)).then(
       (reply) => new Error(JSON.stringify(reply)),
       (error: unknown) => error,
     );
@@ -144,20 +145,20 @@ describe('a folder of the directory that is not what it was', () => {
     return (error as Error).message;
   }
 
-  it.each(['locks', 'members', 'instances', 'queues'])('may not be a link: %s', async (folder) => {
+  it.each(['locks', 'records', 'instances', 'queues'])('may not be a link: %s', async (folder) => {
     const directory = join(await scratch.directory(), 'd');
     const first = await scratch.started(directory);
     const held = request('held');
-    const grant = granted(await first.tryAcquire(held));
+    const grant = granted(await tryAcquire(first, held));
     await turnIntoLink(directory, folder);
     await expect(scratch.driver(directory).driver.start()).rejects.toThrow(
       `its folder ${folder} is a symbolic link`,
     );
-    await expect(first.announce('m', TTL)).rejects.toThrow(`its folder ${folder} is a symbolic link`);
+    await expect(announce(first, 'm', TTL)).rejects.toThrow(`its folder ${folder} is a symbolic link`);
     if (folder === 'locks') expect(await refusal(first)).toContain('is a symbolic link');
     // Its file is where it was.
     expect(held.revoked).toEqual([]);
-    await first.release(grant);
+    await first.locks.release(grant);
   });
 
   it.each([0o770, 0o702])('may not be open to others (%o)', async (mode) => {
@@ -167,7 +168,7 @@ describe('a folder of the directory that is not what it was', () => {
     await expect(scratch.driver(directory).driver.start()).rejects.toThrow('others can write to it');
     expect(await refusal(first)).toContain('others can write to it');
     await chmod(join(directory, 'locks'), 0o700);
-    granted(await first.tryAcquire(request('l')));
+    granted(await tryAcquire(first, request('l')));
   });
 
   it.each(['that was there', 'that starts'])(
@@ -177,18 +178,18 @@ describe('a folder of the directory that is not what it was', () => {
       const holder = await scratch.started(directory);
       const there = await scratch.started(directory);
       const lost = request('l');
-      granted(await holder.tryAcquire(lost));
+      granted(await tryAcquire(holder, lost));
       await replaceLocks(directory);
       const other = which === 'that starts' ? await scratch.started(directory) : there;
       expect(await refusal(other)).toContain(
         `was replaced while it was in use, and another process may still hold locks in the old one; it grants again as soon as process ${process.pid} has noticed`,
       );
       expect(lost.revoked).toEqual([]);
-      await holder.announce('holder', TTL);
+      await announce(holder, 'holder', TTL);
       expect(lost.revoked).toHaveLength(1);
-      await there.announce('there', TTL);
-      granted(await other.tryAcquire(request('l')));
-      expect((await holder.tryAcquire(request('l'))).granted).toBe(false);
+      await announce(there, 'there', TTL);
+      granted(await tryAcquire(other, request('l')));
+      expect((await tryAcquire(holder, request('l'))).granted).toBe(false);
     },
   );
 
@@ -200,11 +201,11 @@ describe('a folder of the directory that is not what it was', () => {
     await replaceLocks(directory);
     const other = await scratch.started(directory);
     expect(await refusal(other)).toContain(`process ${holder.pid}`);
-    await other.announce('other', TTL);
+    await announce(other, 'other', TTL);
     expect(await refusal(other)).toContain(`process ${holder.pid}`);
     await holder.process.kill();
     await eventually(async () => {
-      const reply = await other.tryAcquire(request('l')).catch(() => undefined);
+      const reply = await tryAcquire(other, request('l')).catch(() => undefined);
       return reply?.granted;
     });
   });
@@ -213,14 +214,14 @@ describe('a folder of the directory that is not what it was', () => {
     const directory = join(await scratch.directory(), 'd');
     const clock = new FakeClock();
     const driver = await scratch.started(directory, clock);
-    await driver.announce('m', TTL);
+    await announce(driver, 'm', TTL);
     await rename(directory, `${directory}-away`);
     await scratch.started(directory);
     expect(await refusal(driver)).toContain(`it grants again in ${TTL} ms`);
     clock.block(TTL - 1);
     expect(await refusal(driver)).toContain('it grants again in 1 ms');
     clock.block(1);
-    granted(await driver.tryAcquire(request('l')));
+    granted(await tryAcquire(driver, request('l')));
   });
 
   it('leaves no file locked that was refused', async () => {
@@ -230,7 +231,7 @@ describe('a folder of the directory that is not what it was', () => {
     const other = await scratch.started(directory);
     await refusal(other);
     expect(await readdir(join(directory, 'locks'))).toHaveLength(1);
-    await holder.announce('holder', TTL);
-    granted(await holder.tryAcquire(request('l')));
+    await announce(holder, 'holder', TTL);
+    granted(await tryAcquire(holder, request('l')));
   });
 });

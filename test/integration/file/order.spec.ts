@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { readdirSync } from 'node:fs';
 import { link, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,10 +40,10 @@ describe('the order of those who wait for a file', () => {
   it('is that in which they came, over all processes', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const processes = await crew(directory, 4);
     const turns = await inLine(directory, processes);
-    await driver.release(grant);
+    await driver.locks.release(grant);
     const times: bigint[] = [];
     for (const [index, process] of processes.entries()) {
       times.push(await turns[index]!);
@@ -83,12 +84,12 @@ describe('the order of those who wait for a file', () => {
   it('keeps out who comes while the lock is free for the first one', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const processes = await crew(directory, 2);
     const [turn] = await inLine(directory, processes.slice(0, 1));
     processes[0]!.process.freeze();
-    await driver.release(grant);
-    expect((await driver.tryAcquire(request(LOCK))).granted).toBe(false);
+    await driver.locks.release(grant);
+    expect((await tryAcquire(driver, request(LOCK))).granted).toBe(false);
     expect(await processes[1]!.try(LOCK)).toBe(false);
     processes[0]!.process.thaw();
     await turn;
@@ -97,11 +98,11 @@ describe('the order of those who wait for a file', () => {
   it('goes on at once with the next one when the first one is killed', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const processes = await crew(directory, 4);
     const turns = await inLine(directory, processes);
     await Promise.all([processes[0]!.process.kill(), processes[2]!.process.kill()]);
-    await driver.release(grant);
+    await driver.locks.release(grant);
     await turns[1];
     await processes[1]!.release(LOCK);
     await turns[3];
@@ -112,11 +113,11 @@ describe('the order of those who wait for a file', () => {
   it('goes on with the next one when the first one is killed before it takes the free lock', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const processes = await crew(directory, 2);
     const turns = await inLine(directory, processes);
     processes[0]!.process.freeze();
-    await driver.release(grant);
+    await driver.locks.release(grant);
     await processes[0]!.process.kill();
     await turns[1];
   });
@@ -135,7 +136,7 @@ describe('the order of those who wait for a file', () => {
   it('goes on without those who leave', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const processes = await crew(directory, 4);
     const turns = await inLine(directory, processes);
     for (const index of [0, 2]) {
@@ -143,7 +144,7 @@ describe('the order of those who wait for a file', () => {
       await expect(turns[index]).rejects.toThrow('given up');
     }
     expect(await tickets(directory)).toHaveLength(2);
-    await driver.release(grant);
+    await driver.locks.release(grant);
     await turns[1];
     await processes[1]!.release(LOCK);
     await turns[3];
@@ -152,14 +153,14 @@ describe('the order of those who wait for a file', () => {
   it('sends to the tail who is stopped when it is its turn, and its fellows', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const processes = await crew(directory, 4);
     const turns = await inLine(directory, processes);
     const [first, second, third, last] = processes as [FileProcess, FileProcess, FileProcess, FileProcess];
     first.process.freeze();
     second.process.freeze();
     const before = process.hrtime.bigint();
-    await driver.release(grant);
+    await driver.locks.release(grant);
     const took = Number((await turns[2]!) - before) / 1e6;
     expect(took).toBeLessThan(PASSED_OVER);
     first.process.thaw();
@@ -184,56 +185,56 @@ describe('the order of those who wait for a file', () => {
   it('does not keep off for ever who only tries, when the one that waits is stopped', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const waiter = await scratch.process(directory);
     const [turn] = await inLine(directory, [waiter]);
     waiter.process.freeze();
-    await driver.release(grant);
+    await driver.locks.release(grant);
     const next = await eventually(
       async () => {
-        const reply = await driver.tryAcquire(request(LOCK));
+        const reply = await tryAcquire(driver, request(LOCK));
         return reply.granted && reply.grant;
       },
       { within: PASSED_OVER },
     );
     waiter.process.thaw();
     await eventually(async () => (await tickets(directory)).length === 1);
-    await driver.release(next);
+    await driver.locks.release(next);
     await turn;
   });
 
   it('does not keep up those who can take the lock behind one that cannot', async () => {
     const directory = await scratch.directory();
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
-    const grant = granted(await a.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(a, request(LOCK)));
     const unable = await waitAt(a, LOCK);
     const waiting = acquireWaiting(b, LOCK);
-    await a.release(grant);
+    await a.locks.release(grant);
     vi.spyOn(LockFile.prototype, 'store').mockImplementationOnce(() => {
       throw new Error('ENOSPC: no space left');
     });
     await expect(unable.tryAcquire()).rejects.toThrow('ENOSPC');
-    await b.release(await waiting);
-    await a.release(granted(await unable.tryAcquire()));
+    await b.locks.release(await waiting);
+    await a.locks.release(granted(await unable.tryAcquire()));
     await unable.leave();
   });
 
   it('wakes one of those who wait in a process, whatever their number', async () => {
     const directory = await scratch.directory();
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
-    const grant = granted(await a.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(a, request(LOCK)));
     const wakes: string[] = [];
     const places: QueuedWaiter[] = [];
     for (const [name, driver] of [...Array.from({ length: 5 }, () => ['a', a] as const), ['b', b] as const]) {
       places.push(await waitAt(driver, LOCK, () => wakes.push(`${name}${places.length}`)));
     }
     wakes.length = 0;
-    await a.release(grant);
+    await a.locks.release(grant);
     await eventually(() => wakes.length > 0);
     const next = granted(await places[0]!.tryAcquire());
     for (const place of places.slice(1)) expect((await place.tryAcquire()).granted).toBe(false);
     expect(wakes).toHaveLength(1);
-    await a.release(next);
+    await a.locks.release(next);
     await eventually(() => wakes.length > 1);
     for (const place of places.slice(1)) await place.leave();
     expect(wakes.length).toBeLessThan(20);
@@ -242,14 +243,14 @@ describe('the order of those who wait for a file', () => {
   it('is not kept up by a ticket that nobody has', async () => {
     const directory = await scratch.directory();
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
-    await a.release(granted(await a.tryAcquire(request(LOCK))));
+    await a.locks.release(granted(await tryAcquire(a, request(LOCK))));
     const { folder, stem } = new StateDirectory(directory).queue(LOCK);
     await mkdir(folder, { recursive: true });
     for (const instance of [0, 1, 7]) {
       await link(new StateDirectory(directory).lock(LOCK), join(folder, `${stem}.1.${instance}`));
     }
-    expect((await a.tryAcquire(request(LOCK))).granted).toBe(false);
-    await Promise.all([a, b].map(async (driver) => driver.release(await acquireWaiting(driver, LOCK))));
+    expect((await tryAcquire(a, request(LOCK))).granted).toBe(false);
+    await Promise.all([a, b].map(async (driver) => driver.locks.release(await acquireWaiting(driver, LOCK))));
     expect(await tickets(directory)).toEqual([]);
   });
 
@@ -258,21 +259,23 @@ describe('the order of those who wait for a file', () => {
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
     await rename(directory, `${directory}-away`);
     const fresh = await scratch.started(directory);
-    const grant = granted(await fresh.tryAcquire(request(LOCK)));
-    const waiting = [a, b, fresh].map(async (driver) => driver.release(await acquireWaiting(driver, LOCK)));
+    const grant = granted(await tryAcquire(fresh, request(LOCK)));
+    const waiting = [a, b, fresh].map(async (driver) =>
+      driver.locks.release(await acquireWaiting(driver, LOCK)),
+    );
     await eventually(async () => (await tickets(directory)).length > 0);
-    await fresh.release(grant);
+    await fresh.locks.release(grant);
     expect(await Promise.all(waiting)).toEqual([true, true, true]);
   });
 
   it('tells the next one that it is the first now when the work of the one before it has begun', async () => {
     const directory = await scratch.directory();
     const [holder, first, second] = await Promise.all([1, 2, 3].map(() => scratch.started(directory)));
-    const grant = granted(await holder!.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(holder!, request(LOCK)));
     const turn = acquireWaiting(first!, LOCK);
     await eventually(async () => (await tickets(directory)).length === 1);
     const place = await waitAt(second!, LOCK);
-    await holder!.release(grant);
+    await holder!.locks.release(grant);
     const mine = await turn;
     // A promise's callbacks run before anything else does.
     expect(ticketsNow(directory)).toHaveLength(2);
@@ -281,15 +284,15 @@ describe('the order of those who wait for a file', () => {
     await place.leave();
     const again = acquireWaiting(second!, LOCK);
     await eventually(() => ticketsNow(directory).length === 1);
-    await first!.release(mine);
-    await second!.release(await again);
+    await first!.locks.release(mine);
+    await second!.locks.release(await again);
     expect(ticketsNow(directory)).toEqual([]);
   });
 
   it('leaves nothing behind', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request(LOCK)));
+    const grant = granted(await tryAcquire(driver, request(LOCK)));
     const processes = await crew(directory, 3);
     void (await inLine(directory, processes));
     await processes[2]!.stop();
@@ -300,8 +303,8 @@ describe('the order of those who wait for a file', () => {
     // Who starts takes an instance of theirs, and is not taken for them.
     await scratch.started(directory);
     expect(await tickets(directory)).toEqual([]);
-    await driver.release(grant);
-    granted(await driver.tryAcquire(request(LOCK)));
+    await driver.locks.release(grant);
+    granted(await tryAcquire(driver, request(LOCK)));
   });
 });
 

@@ -1,3 +1,4 @@
+import { breakLock, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -67,8 +68,8 @@ describe('several processes on one directory', () => {
     const waiting = acquireWaiting(driver, 'k');
     await holder.process.kill('SIGKILL');
     const grant = await waiting;
-    expect(await driver.isOwner(grant)).toBe(true);
-    await driver.release(grant);
+    expect(await isOwner(driver, grant)).toBe(true);
+    await driver.locks.release(grant);
   });
 
   it('do not get the lock of a process that is stopped, until it goes on and frees it', async () => {
@@ -88,7 +89,7 @@ describe('several processes on one directory', () => {
     holder.process.thaw();
     const waiting = acquireWaiting(driver, 's');
     expect(await holder.release('s')).toBeDefined();
-    await driver.release(await waiting);
+    await driver.locks.release(await waiting);
   });
 
   it('find the holder that stopped before it wrote down who it is', async () => {
@@ -103,7 +104,7 @@ describe('several processes on one directory', () => {
     await eventually(() => rings > 3);
     expect((await place.tryAcquire()).granted).toBe(false);
     nameless?.free();
-    await driver.release(granted(await place.tryAcquire()));
+    await driver.locks.release(granted(await place.tryAcquire()));
     await place.leave();
   });
 
@@ -128,7 +129,7 @@ describe('several processes on one directory', () => {
     holder.process.freeze();
     const driver = await scratch.started(directory);
     const before = performance.now();
-    await expect(driver.break('frozen')).rejects.toThrow(
+    await expect(breakLock(driver, 'frozen')).rejects.toThrow(
       `lock "frozen" is held by process ${holder.pid} (member p${holder.pid}) which does not answer`,
     );
     expect(performance.now() - before).toBeLessThan(10_000);
@@ -160,8 +161,8 @@ describe('several processes on one directory', () => {
     const driver = await scratch.started(directory);
     expect(await holder.try('late')).toBe(true);
     await holder.stop();
-    expect((await driver.tryAcquire(request('late'))).granted).toBe(false);
+    expect((await tryAcquire(driver, request('late'))).granted).toBe(false);
     expect(await holder.release('late')).toBeDefined();
-    granted(await driver.tryAcquire(request('late')));
+    granted(await tryAcquire(driver, request('late')));
   });
 });

@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { existsSync, utimesSync } from 'node:fs';
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -60,12 +61,12 @@ describe('the file of a lock that nobody has used for a day', () => {
     const first = await scratch.started(directory);
     for (let index = 0; index < 500; index += 1) {
       const name = `order-${index}`;
-      await first.release(granted(await first.tryAcquire(request(name))));
+      await first.locks.release(granted(await tryAcquire(first, request(name))));
       if (index > 0) age(new StateDirectory(directory).lock(name));
     }
     await scratch.started(directory);
     await eventually(async () => (await files(directory)).length === 1);
-    granted(await first.tryAcquire(request('order-7')));
+    granted(await tryAcquire(first, request('order-7')));
   });
 
   it('is looked at a few at a time, and once in an hour', async () => {
@@ -101,13 +102,13 @@ describe('the file of a lock that nobody has used for a day', () => {
     const directory = await scratch.directory();
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
     const path = (name: string): string => new StateDirectory(directory).lock(name);
-    granted(await a.tryAcquire(request('held')));
-    await b.release(granted(await b.tryAcquire(request('fresh'))));
-    const waited = granted(await a.tryAcquire(request('waited')));
+    granted(await tryAcquire(a, request('held')));
+    await b.locks.release(granted(await tryAcquire(b, request('fresh'))));
+    const waited = granted(await tryAcquire(a, request('waited')));
     const place = await waitAt(b, 'waited');
     for (const name of ['held', 'waited']) age(path(name));
     age(path('fresh'), 23);
-    await a.release(waited);
+    await a.locks.release(waited);
     await tidy(directory);
     expect(await files(directory)).toHaveLength(3);
     await place.leave();
@@ -135,8 +136,8 @@ describe('the file of a lock that nobody has used for a day', () => {
     const ahead = await scratch.started(directory, clockOffBy(5 * HOUR));
     const late = await scratch.started(directory, clockOffBy(-100 * HOUR));
     const take = async (driver: typeof late): Promise<number> => {
-      const grant = granted(await driver.tryAcquire(fencedRequest('l')));
-      await driver.release(grant);
+      const grant = granted(await tryAcquire(driver, fencedRequest('l')));
+      await driver.locks.release(grant);
       return tokenOf(grant);
     };
     let last = await take(ahead);
@@ -151,14 +152,14 @@ describe('the file of a lock that nobody has used for a day', () => {
     // A lease without a token in between.
     age(new StateDirectory(directory).lock('l'));
     await tidy(directory);
-    await late.release(granted(await late.tryAcquire(request('l'))));
+    await late.locks.release(granted(await tryAcquire(late, request('l'))));
     expect(await take(late)).toBeGreaterThan(last);
   });
 
   it('stays where its token cannot be kept', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    await driver.release(granted(await driver.tryAcquire(fencedRequest('l'))));
+    await driver.locks.release(granted(await tryAcquire(driver, fencedRequest('l'))));
     const { tokens } = new StateDirectory(directory);
     age(new StateDirectory(directory).lock('l'));
     const other = LockFile.take(tokens, await loadNativeLock());
@@ -240,17 +241,17 @@ describe('the file of a lock that nobody has used for a day', () => {
     }
   }, 180_000);
 
-  it('goes with what dead processes have left: members, tickets, sockets, and instances of old', async () => {
+  it('goes with what dead processes have left: records, tickets, sockets, and instances of old', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
-    const grant = granted(await driver.tryAcquire(request('l')));
+    const grant = granted(await tryAcquire(driver, request('l')));
     const dead = await scratch.process(directory);
     await dead.announce('dead');
     dead.wait('l').catch(() => undefined);
     const left = async (): Promise<string[]> =>
       (
         await Promise.all(
-          ['members', 'queues', 'instances'].map((folder) =>
+          ['records', 'queues', 'instances'].map((folder) =>
             readdir(join(directory, folder), { recursive: true }),
           ),
         )
@@ -258,15 +259,20 @@ describe('the file of a lock that nobody has used for a day', () => {
     await eventually(async () => (await left()).some((name) => name.includes('.1')));
     dead.process.freeze();
     await dead.process.kill();
-    expect((await left()).filter((name) => /\.sock$|^[0-9a-f]{64}$|\.\d+\.1$/.test(name))).toHaveLength(4);
+    expect(
+      (await left()).filter((name) => /\.sock$|^[0-9a-f]{64}-[0-9a-f]{64}$|\.\d+\.1$/.test(name)),
+    ).toHaveLength(4);
+    await eventually(async () => (await driver.records.list('members')).length === 0);
     await tidy(directory);
-    expect((await left()).filter((name) => /1\.sock$|^[0-9a-f]{64}$|\.\d+\.1$/.test(name))).toEqual([]);
+    expect(
+      (await left()).filter((name) => /1\.sock$|^[0-9a-f]{64}-[0-9a-f]{64}$|\.\d+\.1$/.test(name)),
+    ).toEqual([]);
     expect(await readdir(join(directory, 'instances'))).toEqual(['0', '0.sock', '1']);
     await utimes(join(directory, 'instances', '1'), 0, 0);
     await utimes(join(directory, 'instances', '0'), 0, 0);
     await tidy(directory);
     expect(await readdir(join(directory, 'instances'))).toEqual(['0', '0.sock']);
-    await driver.release(grant);
+    await driver.locks.release(grant);
   });
 
   it('keeps no process alive, and no folder open after stop', async () => {

@@ -1,3 +1,4 @@
+import { breakLock, enqueue, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock, type Clock } from '../../../lib/common/clock.js';
 import { TRUSTED_MS } from '../../../lib/drivers/driver.js';
@@ -32,15 +33,15 @@ describe('break', () => {
     const idle = await started(server.url, { ...recordingContext(), clock }, { commandTimeout: 1000 });
     const holder = await started(server.url);
     const name = freshName();
-    const lease = granted(await holder.tryAcquire(request(name, 60_000)));
+    const lease = granted(await tryAcquire(holder, request(name, 60_000)));
     behind = 60_000;
     const client = server.client();
     const seconds = async (): Promise<number> => Number((await client.time())[0]);
     const since = await seconds();
     await eventually(async () => (await seconds()) > since + 2);
-    expect(await idle.break(name)).toBe(true);
-    expect(await holder.isOwner(lease)).toBe(false);
-    expect(await idle.break(name)).toBe(false);
+    expect(await breakLock(idle, name)).toBe(true);
+    expect(await isOwner(holder, lease)).toBe(false);
+    expect(await breakLock(idle, name)).toBe(false);
   });
 
   it('frees what only one of the nodes still holds', async () => {
@@ -53,9 +54,9 @@ describe('break', () => {
     const name = freshName();
     const client = servers[1]?.client();
     await client?.set(`coordination:lock:${name}`, 'somebody who is gone', 'PX', 60_000);
-    expect(await driver.break(name)).toBe(true);
+    expect(await breakLock(driver, name)).toBe(true);
     expect(await client?.exists(`coordination:lock:${name}`)).toBe(0);
-    expect(await driver.break(name)).toBe(false);
+    expect(await breakLock(driver, name)).toBe(false);
   });
 
   it('looks again when the lock has changed hands meanwhile', async () => {
@@ -73,10 +74,10 @@ describe('break', () => {
       await admin.set(key, 'second', 'PX', 60_000);
       return holder;
     });
-    expect(await driver.break(name)).toBe(true);
+    expect(await breakLock(driver, name)).toBe(true);
     expect(await admin.exists(key)).toBe(0);
-    // It looks who holds the lock, and frees that one, twice, and then looks whether it did.
-    expect(evaluate).toHaveBeenCalledTimes(5);
+    // It looks who holds the lock and where, twice, frees that one, and then looks whether it did.
+    expect(evaluate).toHaveBeenCalledTimes(6);
   });
 
   it('frees a lock whose holder set no ttl', async () => {
@@ -84,8 +85,8 @@ describe('break', () => {
     const driver = await started(server.url);
     const name = freshName();
     await server.client().set(`coordination:lock:${name}`, 'token');
-    expect(await driver.break(name)).toBe(true);
-    await driver.release(granted(await driver.tryAcquire(request(name))));
+    expect(await breakLock(driver, name)).toBe(true);
+    await driver.locks.release(granted(await tryAcquire(driver, request(name))));
   });
 
   it('needs a quorum, and says which nodes did not answer', async () => {
@@ -96,14 +97,14 @@ describe('break', () => {
       { commandTimeout: LONGEST_WAIT },
     );
     const name = freshName();
-    const lease = granted(await driver.tryAcquire(request(name)));
+    const lease = granted(await tryAcquire(driver, request(name)));
     await servers[0]?.kill();
-    expect(await driver.break(name)).toBe(true);
-    await driver.release(lease);
+    expect(await breakLock(driver, name)).toBe(true);
+    await driver.locks.release(lease);
     await servers[1]?.kill();
-    await expect(driver.break(name)).rejects.toThrow(
+    await expect(breakLock(driver, name)).rejects.toThrow(
       new RegExp(
-        `Redis cannot break the lock "${name}" on 2 of 3 nodes: .*:${servers[0]?.port}.*:${servers[1]?.port}`,
+        `Redis cannot tell who holds "${name}" on 2 of 3 nodes: .*:${servers[0]?.port}.*:${servers[1]?.port}`,
       ),
     );
   });
@@ -113,18 +114,18 @@ describe('break', () => {
     const [holder, other, breaker] = await Promise.all([1, 2, 3].map(() => started(server.url)));
     if (!holder || !other || !breaker) throw new Error('unreachable');
     const name = freshName();
-    const lease = granted(await holder.tryAcquire(request(name, 60_000)));
+    const lease = granted(await tryAcquire(holder, request(name, 60_000)));
     const key = `coordination:lock:${name}`;
-    const broken = breaker.break(name);
+    const broken = breakLock(breaker, name);
     await eventually(async () => (await server.client().get(key)) === 'broken');
     const now = performance.now();
-    expect(await holder.isOwner(lease)).toBe(false);
-    const refused = await other.tryAcquire(request(name));
+    expect(await isOwner(holder, lease)).toBe(false);
+    const refused = await tryAcquire(other, request(name));
     expect(refused).toMatchObject({ granted: false, retryAfter: expect.any(Number) });
-    expect(await other.break(name)).toBe(false);
+    expect(await breakLock(other, name)).toBe(false);
     expect(await broken).toBe(true);
     expect(performance.now() - now).toBeGreaterThan(TRUSTED_MS / 2);
-    granted(await other.tryAcquire(request(name)));
+    granted(await tryAcquire(other, request(name)));
   });
 
   it('keeps a lock that has less left for no longer than that', async () => {
@@ -132,28 +133,28 @@ describe('break', () => {
     const [holder, breaker] = [await started(server.url), await started(server.url)];
     const name = freshName();
     const ttl = 0.8 * TRUSTED_MS;
-    granted(await holder.tryAcquire(request(name, ttl)));
+    granted(await tryAcquire(holder, request(name, ttl)));
     const client = server.client();
     const key = `coordination:lock:${name}`;
-    const broken = breaker.break(name);
+    const broken = breakLock(breaker, name);
     const left = await eventually(async () => {
       const [who, ms] = await Promise.all([client.get(key), client.pttl(key)]);
       return who === 'broken' && ms;
     });
     expect(left).toBeLessThanOrEqual(ttl);
     expect(await broken).toBe(true);
-    granted(await breaker.tryAcquire(request(name)));
+    granted(await tryAcquire(breaker, request(name)));
   });
 
   it('works on a node that is full', async () => {
     const server = await startRedis();
     const driver = await started(server.url);
     const name = freshName();
-    const lease = granted(await driver.tryAcquire(request(name, 60_000)));
+    const lease = granted(await tryAcquire(driver, request(name, 60_000)));
     const admin = server.client();
     await admin.config('SET', 'maxmemory', '1');
-    expect(await driver.break(name)).toBe(true);
-    expect(await driver.isOwner(lease)).toBe(false);
+    expect(await breakLock(driver, name)).toBe(true);
+    expect(await isOwner(driver, lease)).toBe(false);
     await admin.config('SET', 'maxmemory', '0');
   });
 
@@ -162,16 +163,16 @@ describe('break', () => {
     const [holder, waiter, breaker] = await Promise.all([1, 2, 3].map(() => started(server.url)));
     if (!holder || !waiter || !breaker) throw new Error('unreachable');
     const name = freshName();
-    granted(await holder.tryAcquire(request(name, 60_000)));
-    const place = waiter.enqueue(request(name), () => undefined);
+    granted(await tryAcquire(holder, request(name, 60_000)));
+    const place = enqueue(waiter, request(name), () => undefined);
     expect((await place.tryAcquire()).granted).toBe(false);
-    expect(await breaker.break(name)).toBe(true);
-    expect((await breaker.tryAcquire(request(name))).granted).toBe(false);
+    expect(await breakLock(breaker, name)).toBe(true);
+    expect((await tryAcquire(breaker, request(name))).granted).toBe(false);
     const grant = await eventually(async () => {
       const reply = await place.tryAcquire();
       return reply.granted && reply.grant;
     });
     await place.leave();
-    expect(await waiter.release(grant)).toBe(true);
+    expect(await waiter.locks.release(grant)).toBe(true);
   });
 });

@@ -1,3 +1,7 @@
+import { systemClock } from '../../../lib/common/clock.js';
+import { Schedule } from '../../../lib/common/schedule.js';
+import { Presence } from '../../../lib/lock/renewal/presence.js';
+import { tryAcquire } from '../../support/driver-calls.js';
 import { Cluster } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
@@ -78,7 +82,7 @@ afterEach(async () => {
 /** Tries again until the back end can do it. */
 async function take(driver: RedisDriver, name: string): Promise<Grant> {
   return eventually(async () => {
-    const reply = await driver.tryAcquire(request(name)).catch(() => undefined);
+    const reply = await tryAcquire(driver, request(name)).catch(() => undefined);
     return reply?.granted ? reply.grant : undefined;
   });
 }
@@ -89,34 +93,36 @@ describe.each(Object.entries(KINDS))('a Cluster (%s) of which one server', (_kin
     const driver = await started(create(cluster, context));
     const [first, last] = [nameAt(0), nameAt(2)];
     const held = await Promise.all(
-      [first, last].map(async (name) => granted(await driver.tryAcquire(request(name)))),
+      [first, last].map(async (name) => granted(await tryAcquire(driver, request(name)))),
     );
-    const away = granted(await driver.tryAcquire(request(nameAt(1))));
+    const away = granted(await tryAcquire(driver, request(nameAt(1))));
     const waiter = new SuiteWaiter(driver, first);
     await waiter.enqueue();
     await goAway(bad);
-    const lost = driver.tryAcquire(request(nameAt(1)));
+    const lost = tryAcquire(driver, request(nameAt(1)));
     lost.catch(() => undefined);
     // While it is not known yet that the server is away, and after that.
     for (let round = 0; round < 40; round += 1) {
       for (const master of [0, 2]) {
         const start = performance.now();
-        expect(await driver.release(granted(await driver.tryAcquire(request(nameAt(master)))))).toBe(true);
+        expect(await driver.locks.release(granted(await tryAcquire(driver, request(nameAt(master)))))).toBe(
+          true,
+        );
         expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
       }
     }
     await expect(lost).rejects.toThrow(`:${bad.port} of cluster`);
     for (const grant of held) expect(await renewed(driver, grant, 10_000)).toBe(true);
     // Leases of both in one batch.
-    const outcomes = await driver.renew([held[0]!, away, held[1]!], 10_000);
+    const outcomes = await driver.locks.renew([held[0]!, away, held[1]!], 10_000);
     expect(outcomes.map(({ kind }) => kind)).toEqual(['renewed', 'failed', 'renewed']);
     const start = performance.now();
-    await expect(driver.tryAcquire(request(nameAt(1)))).rejects.toThrow(`:${bad.port} of cluster`);
-    await expect(driver.release(away)).rejects.toThrow(`:${bad.port} of cluster`);
+    await expect(tryAcquire(driver, request(nameAt(1)))).rejects.toThrow(`:${bad.port} of cluster`);
+    await expect(driver.locks.release(away)).rejects.toThrow(`:${bad.port} of cluster`);
     expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
-    await driver.release(held[0]!);
+    await driver.locks.release(held[0]!);
     await eventually(() => waiter.woken, { within: 2000 });
-    await driver.release(await waiter.turn());
+    await driver.locks.release(await waiter.turn());
     expect(context.changes.map(({ state }) => state)).toEqual(['up']);
     const told = context.warnings.filter((line) => line.includes('is down'));
     expect(told).toEqual([expect.stringContaining(`127.0.0.1:${bad.port} of cluster`)]);
@@ -126,17 +132,17 @@ describe.each(Object.entries(KINDS))('a Cluster (%s) of which one server', (_kin
     const context = recordingContext();
     const driver = await started(create(cluster, context));
     const name = nameAt(1);
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     bad.pause();
-    await expect(driver.release(grant)).rejects.toThrow(/no answer/);
+    await expect(driver.locks.release(grant)).rejects.toThrow(/no answer/);
     bad.resume();
-    await driver.release(await take(driver, name));
+    await driver.locks.release(await take(driver, name));
     expect(context.warnings.at(-1)).toMatch(
       new RegExp(`:${bad.port} of cluster .*can be used again|:${bad.port} of cluster can be used again`),
     );
     await bad.kill();
     await bad.restart();
-    await driver.release(await take(driver, nameAt(1)));
+    await driver.locks.release(await take(driver, nameAt(1)));
     expect(context.changes.map(({ state }) => state)).toEqual(['up']);
   });
 
@@ -146,13 +152,17 @@ describe.each(Object.entries(KINDS))('a Cluster (%s) of which one server', (_kin
       await goAway(bad);
       const context = recordingContext();
       const driver = await started(create(cluster, context));
-      for (let member = 0; member < 8; member += 1) await driver.announce(`member-${member}`, 10_000);
+      const schedule = new Schedule(systemClock);
+      // All records of the members are in one slot: one of the masters, and perhaps the one that is away.
+      const { warn } = context;
+      await new Presence(driver, schedule, { memberId: 'member', ttl: 10_000, period: 5000, warn }).start();
+      schedule.clear();
       for (const master of [0, 2])
-        await driver.release(granted(await driver.tryAcquire(request(nameAt(master)))));
-      await expect(driver.tryAcquire(request(nameAt(1)))).rejects.toThrow(`:${bad.port} of cluster`);
+        await driver.locks.release(granted(await tryAcquire(driver, request(nameAt(master)))));
+      await expect(tryAcquire(driver, request(nameAt(1)))).rejects.toThrow(`:${bad.port} of cluster`);
       expect(context.warnings.filter((line) => line.includes(`:${bad.port} of cluster`))).not.toEqual([]);
       await comeBack(bad);
-      await driver.release(await take(driver, nameAt(1)));
+      await driver.locks.release(await take(driver, nameAt(1)));
     },
   );
 });
@@ -164,8 +174,8 @@ describe('a Cluster of which one server fails over to its replica', () => {
       const replica = await startReplica(bad);
       const context = recordingContext();
       const driver = await started(driverOn(cluster.url, context, LIMITS));
-      const held = granted(await driver.tryAcquire(request(nameAt(0))));
-      const moved = granted(await driver.tryAcquire(request(nameAt(1), 60_000)));
+      const held = granted(await tryAcquire(driver, request(nameAt(0))));
+      const moved = granted(await tryAcquire(driver, request(nameAt(1), 60_000)));
       const copy = replica.client({ readOnly: true });
       await eventually(async () => (await copy.get(`coordination:lock:${moved.name}`)) === moved.id);
       await goAway(bad);
@@ -176,14 +186,14 @@ describe('a Cluster of which one server fails over to its replica', () => {
       expect(await renewed(driver, moved, 10_000)).toBe(true);
       const waiter = new SuiteWaiter(driver, name);
       await waiter.enqueue();
-      await driver.release(grant);
+      await driver.locks.release(grant);
       await eventually(() => waiter.woken);
-      await driver.release(await waiter.turn());
+      await driver.locks.release(await waiter.turn());
       expect(context.changes.map(({ state }) => state)).toEqual(['up']);
       // The master that was: a replica now.
       await comeBack(bad);
       await eventually(async () => (await bad.client().info('replication')).includes('role:slave'));
-      await driver.release(await take(driver, nameAt(1)));
+      await driver.locks.release(await take(driver, nameAt(1)));
     },
   );
 });
@@ -196,6 +206,6 @@ describe('a Cluster of which every server is away', () => {
     await eventually(() => context.changes.at(-1)?.state === 'down');
     for (const server of cluster.masters) await server.restart();
     await eventually(() => context.changes.at(-1)?.state === 'up');
-    for (const master of [0, 1, 2]) await driver.release(await take(driver, nameAt(master)));
+    for (const master of [0, 1, 2]) await driver.locks.release(await take(driver, nameAt(master)));
   });
 });

@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { Cluster, type Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
@@ -69,7 +70,7 @@ async function waiting(
   driver: RedisDriver,
   name = freshName(),
 ): Promise<[SuiteWaiter, Grant]> {
-  const grant = granted(await holder.tryAcquire(request(name)));
+  const grant = granted(await tryAcquire(holder, request(name)));
   const waiter = new SuiteWaiter(driver, grant.name);
   await waiter.enqueue();
   return [waiter, grant];
@@ -79,9 +80,9 @@ async function waiting(
 async function handOver(holder: RedisDriver, driver: RedisDriver, rounds = 6): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     const [waiter, grant] = await waiting(holder, driver);
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await eventually(() => waiter.woken, { within: 2000 });
-    await driver.release(await waiter.turn());
+    await driver.locks.release(await waiter.turn());
   }
 }
 
@@ -143,9 +144,9 @@ describe.runIf(SHARDED)('on a Cluster, whose turn it is', () => {
       expect.stringMatching(/^coordination:turn:\{tag\}:\w+$/),
     ]);
     for (const [waiter, grant] of waits) {
-      await holder.release(grant);
+      await holder.locks.release(grant);
       await eventually(() => waiter.woken, { within: 2000 });
-      await driver.release(await waiter.turn());
+      await driver.locks.release(await waiter.turn());
     }
   });
 
@@ -236,17 +237,17 @@ describe.runIf(SHARDED)('on a Cluster that changes, who waits', () => {
     const [waiter, grant] = await waiting(holder, driver, `${name}-moved`);
     const [from, to] = await moveSlot(masters, name.slice(1, -1));
     const start = performance.now();
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await eventually(() => waiter.woken);
     expect(performance.now() - start).toBeLessThan(ABOUT_A_SECOND);
-    await driver.release(await waiter.turn());
+    await driver.locks.release(await waiter.turn());
     const [again, held] = await waiting(holder, driver, `${name}-again`);
     await eventually(async () => (await count([to.client()])) === 1, { within: 10_000 });
     expect(await count([from.client()])).toBe(0);
     for (const admin of admins) await admin.config('RESETSTAT');
-    await holder.release(held);
+    await holder.locks.release(held);
     await eventually(() => again.woken);
-    await driver.release(await again.turn());
+    await driver.locks.release(await again.turn());
     expect(await calls(admins, 'publish')).toEqual([0, 0, 0]);
   });
 
@@ -258,11 +259,11 @@ describe.runIf(SHARDED)('on a Cluster that changes, who waits', () => {
     const before = await count(admins);
     for (const admin of admins) await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     const start = performance.now();
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await eventually(() => waiter.woken);
     expect(performance.now() - start).toBeLessThan(ABOUT_A_SECOND);
     await eventually(async () => (await count(admins)) === before);
-    await driver.release(await waiter.turn());
+    await driver.locks.release(await waiter.turn());
   });
 
   it('is told again when a replica has taken the place of its master', async () => {

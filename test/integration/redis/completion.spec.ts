@@ -1,3 +1,4 @@
+import { announce, breakLock, enqueue, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TRUSTED_MS } from '../../../lib/drivers/driver.js';
@@ -53,14 +54,14 @@ describe('a lease that not every node has granted', () => {
 
   it('gets the node at which its waiter was faster than the release of the one before', async () => {
     const [far, near] = [await started(true), await started()];
-    const before = granted(await far.tryAcquire(request(name)));
+    const before = granted(await tryAcquire(far, request(name)));
     await everywhere(before.id);
     let woken = false;
-    const place = near.enqueue(request(name), () => (woken = true));
+    const place = enqueue(near, request(name), () => (woken = true));
     expect((await place.tryAcquire()).granted).toBe(false);
     await place.ready();
     link.set('up', { cut: 'hold' });
-    expect(await far.release(before)).toBe(true);
+    expect(await far.locks.release(before)).toBe(true);
     await eventually(() => woken);
     const next = granted(await place.tryAcquire());
     expect(await holders()).toEqual([next.id, next.id, before.id]);
@@ -72,7 +73,7 @@ describe('a lease that not every node has granted', () => {
     // So one node may fail.
     await servers[1]!.kill();
     expect(await renewed(near, next, 10_000)).toBe(true);
-    await near.release(next);
+    await near.locks.release(next);
     await eventually(async () => (await clients[2]!.exists(key())) === 0);
   });
 
@@ -81,13 +82,13 @@ describe('a lease that not every node has granted', () => {
     const [, , third] = clients;
     await eventually(async () => {
       await third!.set(key(), 'somebody', 'PX', 40);
-      const grant = granted(await driver.tryAcquire(request(name)));
+      const grant = granted(await tryAcquire(driver, request(name)));
       const end = performance.now() + TRUSTED_MS;
       const completed = await eventually(async () => {
         const [, , holder] = await holders();
         return (holder === grant.id || performance.now() > end) && { holder };
       });
-      await driver.release(grant);
+      await driver.locks.release(grant);
       // A busy machine may be late with all that.
       return completed.holder === grant.id;
     });
@@ -95,27 +96,27 @@ describe('a lease that not every node has granted', () => {
 
   it('gets a node that was away with the next renewal, and the node its fencing counter', async () => {
     const driver = await started();
-    const grant = granted(await driver.tryAcquire({ ...request(name), fencing: true, tokens: 16 }));
+    const grant = granted(await tryAcquire(driver, { ...request(name), fencing: true, tokens: 16 }));
     await everywhere(grant.id);
     const [, , third] = clients;
     await third!.del(key(), counterOf(key()));
     expect(await renewed(driver, grant, 20_000)).toBe(true);
     await everywhere(grant.id);
     expect(await third!.pttl(key())).toBeGreaterThan(10_000);
-    expect(Number(await third!.get(counterOf(key())))).toBe(grant.fencingToken! + 15);
+    expect(Number(await third!.get(counterOf(key())))).toBe((grant.tokens?.first ?? NaN) + 15);
     await servers[0]!.kill();
     expect(await renewed(driver, grant, 20_000)).toBe(true);
   });
 
   it('takes no node from somebody else', async () => {
     const driver = await started();
-    const grant = granted(await driver.tryAcquire({ ...request(name), fencing: true }));
+    const grant = granted(await tryAcquire(driver, { ...request(name), fencing: true }));
     await everywhere(grant.id);
     const [, , third] = clients;
     await third!.set(key(), 'somebody', 'PX', 60_000);
     expect(await renewed(driver, grant, 10_000)).toBe(true);
     // Its command is answered after that of the completion.
-    expect(await driver.isOwner(grant)).toBe(true);
+    expect(await isOwner(driver, grant)).toBe(true);
     expect((await holders())[2]).toBe('somebody');
     await third!.del(key());
     expect(await renewed(driver, grant, 10_000)).toBe(true);
@@ -126,15 +127,15 @@ describe('a lease that not every node has granted', () => {
     const driver = await started(true);
     const [, , third] = clients;
     for (const direction of ['up', 'down'] as const) {
-      const grant = granted(await driver.tryAcquire(request(name)));
+      const grant = granted(await tryAcquire(driver, request(name)));
       await everywhere(grant.id);
       await third!.del(key());
       link.set(direction, { cut: 'hold' });
       expect(await renewed(driver, grant, 10_000)).toBe(true);
-      expect(await driver.release(grant)).toBe(true);
+      expect(await driver.locks.release(grant)).toBe(true);
       link.heal();
       // Asks all nodes, behind what was held.
-      await driver.announce('member', 10_000);
+      await announce(driver, 'member', 10_000);
       expect(await holders()).toEqual([null, null, null]);
     }
   });
@@ -142,7 +143,7 @@ describe('a lease that not every node has granted', () => {
   it('does not come back when its connection broke in the middle', async () => {
     const driver = await started(true);
     const [, , third] = clients;
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     await everywhere(grant.id);
     await third!.del(key());
     servers[2]!.pause();
@@ -150,16 +151,16 @@ describe('a lease that not every node has granted', () => {
     expect(await renewal).toBe(true);
     link.reset();
     servers[2]!.resume();
-    expect(await driver.release(grant)).toBe(true);
+    expect(await driver.locks.release(grant)).toBe(true);
     await eventually(async () => (await holders()).every((holder) => holder === null));
   });
 
   it('leaves a lock that was broken alone', async () => {
     const [driver, breaker] = [await started(), await started()];
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     await everywhere(grant.id);
     await clients[2]!.del(key());
-    const broken = breaker.break(name);
+    const broken = breakLock(breaker, name);
     await eventually(async () => (await holders()).filter((holder) => holder === 'broken').length === 2);
     expect(await renewed(driver, grant, 10_000)).toBe(false);
     expect(await broken).toBe(true);
@@ -168,11 +169,11 @@ describe('a lease that not every node has granted', () => {
 
   it('is not given to a node that does not know yet whom it has forgotten', async () => {
     const driver = await started();
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     await everywhere(grant.id);
     await clients[2]!.flushall();
     expect(await renewed(driver, grant, 10_000)).toBe(true);
-    expect(await driver.isOwner(grant)).toBe(true);
+    expect(await isOwner(driver, grant)).toBe(true);
     expect((await holders())[2]).toBe(null);
   });
 });

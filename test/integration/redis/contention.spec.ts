@@ -1,3 +1,4 @@
+import { breakLock, enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
@@ -26,7 +27,7 @@ async function started(urls: readonly string[]): Promise<RedisDriver> {
 async function take(driver: RedisDriver, name: string, ttl: number): Promise<() => Promise<boolean>> {
   let woken = false;
   let wake = (): void => undefined;
-  const place = driver.enqueue(request(name, ttl), () => {
+  const place = enqueue(driver, request(name, ttl), () => {
     woken = true;
     wake();
   });
@@ -36,8 +37,8 @@ async function take(driver: RedisDriver, name: string, ttl: number): Promise<() 
     if (reply.granted) {
       await place.leave();
       // What is granted at a turn lasts for a moment only.
-      if (reply.term) expect(await renewed(driver, reply.grant, ttl)).toBe(true);
-      return () => driver.release(reply.grant);
+      if (reply.grant.term) expect(await renewed(driver, reply.grant, ttl)).toBe(true);
+      return () => driver.locks.release(reply.grant);
     }
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => wake(), Math.min(reply.retryAfter ?? 1000, 1000));
@@ -107,10 +108,10 @@ describe('contenders on several nodes', () => {
     const contenders = await Promise.all([1, 2, 3].map(() => started(servers.map(({ url }) => url))));
     const name = freshName();
     for (let round = 0; round < 30; round += 1) {
-      const replies = await Promise.all(contenders.map((driver) => driver.tryAcquire(request(name))));
+      const replies = await Promise.all(contenders.map((driver) => tryAcquire(driver, request(name))));
       await Promise.all(
         replies.map(async (reply, index) =>
-          reply.granted ? contenders[index]?.release(reply.grant) : false,
+          reply.granted ? contenders[index]?.locks.release(reply.grant) : false,
         ),
       );
     }
@@ -150,13 +151,13 @@ describe('contenders on several nodes', () => {
     // Two of the three nodes are somebody else's.
     const keys = servers.slice(1).map((server) => server.client());
     for (const key of keys) await key.set(`coordination:lock:${name}`, 'foreign', 'PX', 60_000);
-    expect((await holder.tryAcquire(request(name))).granted).toBe(false);
+    expect((await tryAcquire(holder, request(name))).granted).toBe(false);
     for (const key of keys) await key.del(`coordination:lock:${name}`);
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     const waiters = drivers.map((driver) => new SuiteWaiter(driver, name));
     for (const waiter of waiters) await waiter.enqueue();
-    await holder.release(grant);
-    for (const waiter of waiters) await waiter.driver.release(await waiter.turn());
+    await holder.locks.release(grant);
+    for (const waiter of waiters) await waiter.driver.locks.release(await waiter.turn());
     const told = await turns();
     // A process that was too slow for its turn gets another one, under another id.
     expect(told.length).toBeGreaterThanOrEqual(waiters.length);
@@ -173,14 +174,14 @@ describe('contenders on several nodes', () => {
     await one?.set(key, 'a', 'PX', 60_000);
     await two?.set(key, 'b', 'PX', 60_000);
     const start = performance.now();
-    const split = await driver.tryAcquire(request(name));
+    const split = await tryAcquire(driver, request(name));
     const took = performance.now() - start;
     expect(split).toMatchObject({ granted: false });
     // Some round trips, which a busy machine makes long.
     expect(split.granted ? 0 : split.retryAfter).toBeLessThan(Math.max(200, 4 * took + 1));
     await two?.set(key, 'a', 'PX', 60_000);
     await one?.set(key, 'a', 'PX', 50_000);
-    const busy = await driver.tryAcquire(request(name));
+    const busy = await tryAcquire(driver, request(name));
     if (busy.granted) throw new Error('granted');
     expect(busy.retryAfter).toBeGreaterThan(300);
     expect(busy.remaining).toBeGreaterThan(0);
@@ -218,7 +219,7 @@ describe('a holder in another language', () => {
     const driver = await started([server.url]);
     const name = freshName();
     await server.client().set(`coordination:lock:${name}`, 'token');
-    expect(await driver.tryAcquire(request(name))).toEqual({ granted: false, retryAfter: 1000 });
-    expect(await driver.break(name)).toBe(true);
+    expect(await tryAcquire(driver, request(name))).toEqual({ granted: false, retryAfter: 1000 });
+    expect(await breakLock(driver, name)).toBe(true);
   });
 });

@@ -1,3 +1,4 @@
+import { announce, enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Redis } from 'ioredis';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
@@ -29,7 +30,7 @@ async function started(
 }
 
 async function refusal(driver: RedisDriver, name = freshName(), ttl = TTL): Promise<string> {
-  const error: unknown = await driver.tryAcquire(request(name, ttl)).then(
+  const error: unknown = await tryAcquire(driver, request(name, ttl)).then(
     (reply) => reply,
     (reason: unknown) => reason,
   );
@@ -38,7 +39,7 @@ async function refusal(driver: RedisDriver, name = freshName(), ttl = TTL): Prom
 }
 
 async function pair(driver: RedisDriver, ttl = TTL): Promise<void> {
-  await driver.release(granted(await driver.tryAcquire(request(freshName(), ttl))));
+  await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), ttl))));
 }
 
 async function deleteAll(client: Redis): Promise<void> {
@@ -77,7 +78,7 @@ describe.each(['', 'shop:'])('with the prefix "%s", an old node whose keys have 
   it.each(DELETIONS)('by %s grants nothing to who was connected', async (_how, remove) => {
     const [one, two] = [await beginTo(), await beginTo()];
     const name = `${prefix}${freshName()}`;
-    granted(await one.tryAcquire(request(name, settings.ttl)));
+    granted(await tryAcquire(one, request(name, settings.ttl)));
     await remove(server!.client());
     expect(await refusal(two, name, settings.ttl)).toMatch(
       /grants nothing for another \d+ ms: it has lost its keys/,
@@ -88,7 +89,7 @@ describe.each(['', 'shop:'])('with the prefix "%s", an old node whose keys have 
   it.each(DELETIONS)('by %s grants nothing to who comes first and is new', async (_how, remove) => {
     const one = await beginTo();
     const name = `${prefix}${freshName()}`;
-    granted(await one.tryAcquire(request(name, settings.ttl)));
+    granted(await tryAcquire(one, request(name, settings.ttl)));
     await remove(server!.client());
     const newer = await beginTo();
     expect(await refusal(newer, name, settings.ttl)).toMatch(
@@ -99,12 +100,12 @@ describe.each(['', 'shop:'])('with the prefix "%s", an old node whose keys have 
   it('grants nothing either when its scripts are gone too and a new one comes first, once it has heard of who knew', async () => {
     const one = await beginTo();
     const name = `${prefix}${freshName()}`;
-    granted(await one.tryAcquire(request(name, settings.ttl)));
+    granted(await tryAcquire(one, request(name, settings.ttl)));
     const client = server!.client();
     await deleteAll(client);
     await client.script('FLUSH');
     const newer = await beginTo();
-    await one.announce('member', settings.ttl);
+    await announce(one, 'member', settings.ttl);
     await expect.poll(() => refusal(newer, name, settings.ttl).catch(() => '')).toMatch(/grants nothing/);
   });
 });
@@ -216,7 +217,7 @@ describe('a longer ttl on a young node', () => {
     const server = await startRedis();
     const [short, long] = [await started(server, { ttl: 1000 }), await started(server, { ttl: LONG })];
     const name = freshName();
-    granted(await long.tryAcquire(request(name, LONG)));
+    granted(await tryAcquire(long, request(name, LONG)));
     await pair(short, 1000);
     await deleteAll(server.client());
     expect(await refusal(short, name, 1000)).toMatch(/grants nothing for another 3[56]\d{5} ms/);
@@ -233,10 +234,10 @@ it('grants a long lease to nobody too soon, nor to who lines up behind another o
   await client.flushall();
   const driver = await started(server, { ttl: 100 });
   await new Promise((resolve) => setTimeout(resolve, 150));
-  const places = [1, 2].map(() => driver.enqueue(request(name, LONG), () => undefined));
+  const places = [1, 2].map(() => enqueue(driver, request(name, LONG), () => undefined));
   const tries = await Promise.allSettled(places.map((place) => place.tryAcquire()));
   for (const place of places) await place.leave();
   // Whoever had it before the node lost its keys may have it still.
   for (const each of tries) expect(each).not.toMatchObject({ value: { granted: true } });
-  expect(await client.get(driver.keyOf(name))).toBeNull();
+  expect(await client.get(driver.locks.keyOf(name))).toBeNull();
 });

@@ -67,7 +67,7 @@ describe('on real Redis servers,', () => {
       servers = await startRedisNodes(1, {
         password: 'of the default user',
         aclUsers: [
-          `app ${MINIMAL_ACL} +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore`,
+          `app ${MINIMAL_ACL} +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore +scan`,
         ],
       });
     },

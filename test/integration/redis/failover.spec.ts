@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -15,12 +16,12 @@ describe('a deployment that is one node', () => {
     const context = recordingContext();
     const driver = driverOn(url, context);
     await driver.start();
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     await master.kill();
     await eventually(() => context.changes.length === 3);
     expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down', 'up']);
     const name = freshName();
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     expect(await replica.client().get(`coordination:lock:${name}`)).toBe(grant.id);
     await driver.stop();
   });
@@ -54,7 +55,7 @@ describe('a deployment that is one node', () => {
       // events after the answer to this test.
       await eventually(async () => {
         const name = freshName();
-        const granted = await driver.tryAcquire(request(name)).then(
+        const granted = await tryAcquire(driver, request(name)).then(
           (reply) => reply.granted,
           () => false,
         );
@@ -76,7 +77,7 @@ describe('a deployment that is one node', () => {
     const over = new AbortController();
     const work = async (driver: RedisDriver): Promise<void> => {
       while (!over.signal.aborted) {
-        const reply = await driver.tryAcquire(request(name, 2000)).catch(() => undefined);
+        const reply = await tryAcquire(driver, request(name, 2000)).catch(() => undefined);
         if (!reply?.granted) {
           await new Promise((resolve) => setTimeout(resolve, 1));
           continue;
@@ -86,7 +87,7 @@ describe('a deployment that is one node', () => {
         if (holders > 1) overlaps += 1;
         await new Promise((resolve) => setTimeout(resolve, 2));
         holders -= 1;
-        await driver.release(reply.grant).catch(() => false);
+        await driver.locks.release(reply.grant).catch(() => false);
       }
     };
     const working: Promise<void>[] = [];
@@ -131,7 +132,7 @@ describe('a deployment that is one node', () => {
     const driver = driverOn(cluster.url.replace('//', '//app:secret@'));
     await driver.start();
     for (let round = 0; round < 20; round += 1) {
-      await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+      await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     }
     await driver.stop();
   });

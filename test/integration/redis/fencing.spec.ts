@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext } from '../../support/driver-suite.js';
@@ -48,10 +49,10 @@ describe('on real Redis servers,', () => {
     async function token(driver: RedisDriver, name: string): Promise<number> {
       const grant = await eventually(async () => {
         // While nodes restart there may be no quorum for a moment.
-        const reply = await driver.tryAcquire(fencedRequest(name)).catch(() => undefined);
+        const reply = await tryAcquire(driver, fencedRequest(name)).catch(() => undefined);
         return reply?.granted && reply.grant;
       });
-      await driver.release(grant);
+      await driver.locks.release(grant);
       return tokenOf(grant);
     }
 
@@ -122,7 +123,7 @@ describe('on real Redis servers,', () => {
       // The first is ahead of the others, and no other may be written a counter: it is no number there.
       await one?.set(counterOf(name), (Date.now() + 3_600_000) * 1000);
       for (const client of [two, three]) await client?.lpush(counterOf(name), 'not a counter');
-      await expect(driver.tryAcquire(fencedRequest(name))).rejects.toThrow(/WRONGTYPE/);
+      await expect(tryAcquire(driver, fencedRequest(name))).rejects.toThrow(/WRONGTYPE/);
       for (const client of [one, two, three]) {
         await eventually(async () => (await client?.exists(`coordination:lock:${name}`)) === 0);
       }
@@ -143,11 +144,11 @@ describe('on real Redis servers,', () => {
     const driver = driverOn(cluster.url);
     await driver.start();
     for (const name of [freshName(), '{share-1}.snapshot', 'a{b}c{d}']) {
-      const first = granted(await driver.tryAcquire(fencedRequest(name)));
-      await driver.release(first);
-      const second = granted(await driver.tryAcquire(fencedRequest(name)));
+      const first = granted(await tryAcquire(driver, fencedRequest(name)));
+      await driver.locks.release(first);
+      const second = granted(await tryAcquire(driver, fencedRequest(name)));
       expect(tokenOf(second)).toBeGreaterThan(tokenOf(first));
-      await driver.release(second);
+      await driver.locks.release(second);
     }
     await driver.stop();
   });

@@ -1,3 +1,4 @@
+import { announce, enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
 import {
@@ -60,14 +61,14 @@ describe('on a Redis that is full', () => {
     const servers = await startRedisNodes(count);
     const driver = await started(servers);
     const [held, done] = [freshName(), freshName()];
-    const lease = granted(await driver.tryAcquire(request(held)));
-    const other = granted(await driver.tryAcquire(request(done)));
+    const lease = granted(await tryAcquire(driver, request(held)));
+    const other = granted(await tryAcquire(driver, request(done)));
     await fill(...servers);
     expect(await renewed(driver, lease, 60_000)).toBe(true);
     for (const server of servers) expect(await server.client().pttl(keyOf(held))).toBeGreaterThan(50_000);
-    expect(await driver.release(other)).toBe(true);
+    expect(await driver.locks.release(other)).toBe(true);
     await eventually(async () => (await servers[0]?.client().exists(keyOf(done))) === 0);
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/OOM|memory/);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/OOM|memory/);
   });
 
   it.each([
@@ -80,15 +81,15 @@ describe('on a Redis that is full', () => {
     const driver = await started(servers);
     const name = freshName();
     const ask = { ...request(name), fencing };
-    const grant = granted(await holder.tryAcquire(ask));
+    const grant = granted(await tryAcquire(holder, ask));
     let woken = false;
-    const place = driver.enqueue(ask, () => (woken = true));
+    const place = enqueue(driver, ask, () => (woken = true));
     expect((await place.tryAcquire()).granted).toBe(false);
     await fill(servers[0]!);
     // For longer than a waiter is believed to be alive without a sign.
     const end = performance.now() + 1500;
     await eventually(async () => performance.now() > end && (await aliveFor(servers[0]!)) > 0);
-    await holder.release(grant);
+    await holder.locks.release(grant);
     const next = await eventually(async () => {
       if (!woken) return undefined;
       const reply = await place.tryAcquire();
@@ -96,20 +97,20 @@ describe('on a Redis that is full', () => {
     });
     expect(await renewed(driver, next, 10_000)).toBe(true);
     await place.leave();
-    expect(await driver.release(next)).toBe(true);
+    expect(await driver.locks.release(next)).toBe(true);
   });
 
   it('a waiter whose process has died is passed over, and the lock is free', async () => {
     const server = await startRedis();
     const driver = await started([server]);
     const name = freshName();
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     const dying = await started([server]);
     await new SuiteWaiter(dying, name).enqueue();
     await dying.stop();
     await eventually(async () => (await aliveFor(server)) < 0);
     await fill(server);
-    expect(await driver.release(grant)).toBe(true);
+    expect(await driver.locks.release(grant)).toBe(true);
     expect(await server.client().exists(keyOf(name))).toBe(0);
   });
 
@@ -117,7 +118,7 @@ describe('on a Redis that is full', () => {
     const server = await startRedis();
     const context = recordingContext();
     const driver = await started([server], {}, context);
-    const grant = granted(await driver.tryAcquire(request(freshName())));
+    const grant = granted(await tryAcquire(driver, request(freshName())));
     await fill(server);
     await server.client().call('CLIENT', 'KILL', 'TYPE', 'normal');
     await eventually(() => context.changes.length === 3);
@@ -128,12 +129,12 @@ describe('on a Redis that is full', () => {
   it('members stay, and the node goes on remembering since when it knows of every lease', async () => {
     const server = await startRedis();
     const driver = await started([server]);
-    await driver.announce('member', 1000);
+    await announce(driver, 'member', 1000);
     const client = server.client();
     await client.pexpire('coordination:node', 60_000);
     await fill(server);
-    await driver.announce('member', 60_000);
-    expect(await client.pttl('coordination:member:member')).toBeGreaterThan(50_000);
+    await announce(driver, 'member', 60_000);
+    expect(await client.pttl('coordination:record:{members}:member')).toBeGreaterThan(50_000);
     await eventually(async () => (await client.pttl('coordination:node')) > 60_000);
   });
 
@@ -141,8 +142,8 @@ describe('on a Redis that is full', () => {
     const server = await startRedis();
     const driver = await started([server]);
     await fill(server);
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/OOM|memory/);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/OOM|memory/);
     await empty(server);
-    granted(await driver.tryAcquire(request(freshName())));
+    granted(await tryAcquire(driver, request(freshName())));
   });
 });

@@ -1,3 +1,4 @@
+import { isOwner, tryAcquire, withdraw } from '../../support/driver-calls.js';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -59,7 +60,7 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
 
   const pair = async (): Promise<number> => {
     const start = performance.now();
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     return performance.now() - start;
   };
 
@@ -78,23 +79,23 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
 
   it('a lock that is held is refused after at most one command time-out', async () => {
     const name = freshName();
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     hung.pause();
     for (let round = 0; round < 20; round += 1) {
       const start = performance.now();
-      const reply = await driver.tryAcquire(request(name));
+      const reply = await tryAcquire(driver, request(name));
       expect(reply.granted).toBe(false);
       if (round > 0) expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT / 2);
     }
     expect(await renewed(driver, grant, 1000)).toBe(true);
-    expect(await driver.isOwner(grant)).toBe(true);
-    expect(await driver.release(grant)).toBe(true);
+    expect(await isOwner(driver, grant)).toBe(true);
+    expect(await driver.locks.release(grant)).toBe(true);
   });
 
   it('the node comes back by itself with SIGCONT, and what it took late is freed there', async () => {
     const name = freshName();
     hung.pause();
-    await driver.release(granted(await driver.tryAcquire(request(name, 60_000))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(name, 60_000))));
     await eventually(() => context.warnings.length > 0);
     hung.resume();
     await eventually(() => context.warnings.length > 1);
@@ -107,22 +108,22 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
   it('a release still wakes the next who waits', async () => {
     const name = freshName();
     hung.pause();
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     const waiter = new SuiteWaiter(driver, name);
     await waiter.enqueue();
-    await driver.release(grant);
+    await driver.locks.release(grant);
     await eventually(() => waiter.woken);
-    await driver.release(await waiter.turn());
+    await driver.locks.release(await waiter.turn());
   });
 
   it('a second one takes the back end down, once, and its return brings it up, once', async () => {
     const second = servers[1] as RedisServer;
     hung.pause();
     second.pause();
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/2 of 3 nodes/);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/2 of 3 nodes/);
     const start = performance.now();
     for (let round = 0; round < 20; round += 1) {
-      await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/take the lock/);
+      await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/take the lock/);
     }
     expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT);
     expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down']);
@@ -137,11 +138,11 @@ describe('with one of three nodes stopped by SIGSTOP,', () => {
 
   it('stops in bounded time even with all of them stopped', async () => {
     const name = freshName();
-    granted(await driver.tryAcquire(request(name)));
+    granted(await tryAcquire(driver, request(name)));
     const waiter = new SuiteWaiter(driver, name);
     await waiter.enqueue();
     for (const server of servers) server.pause();
-    const pending = driver.tryAcquire(request(freshName()));
+    const pending = tryAcquire(driver, request(freshName()));
     const outcome = expect(pending).rejects.toThrow(/stopped|no answer/);
     const start = performance.now();
     await driver.stop();
@@ -170,11 +171,11 @@ describe('with that node stopped by SIGSTOP in whose queue one waits,', () => {
     // A start is content with a quorum; this is about the first node, and a quorum without it.
     const takenOnAll = (driver: RedisDriver, name: string): Promise<Grant> =>
       eventually(async () => {
-        const taken = granted(await driver.tryAcquire(request(name, 60_000)));
-        await driver.withdraw('nobody');
+        const taken = granted(await tryAcquire(driver, request(name, 60_000)));
+        await withdraw(driver, 'nobody');
         const votes = clients.map((client) => client.exists(`coordination:lock:${name}`));
         if ((await Promise.all(votes)).every((vote) => vote === 1)) return taken;
-        await driver.release(taken);
+        await driver.locks.release(taken);
         return undefined;
       });
     await takenOnAll(other, freshName());
@@ -187,10 +188,10 @@ describe('with that node stopped by SIGSTOP in whose queue one waits,', () => {
     const turn = waiter.turn();
     await eventually(async () => (await second?.zcard(queueOf(key))) === 1);
     expect(waiter.granted).toBe(false);
-    expect(await holder.release(grant)).toBe(true);
+    expect(await holder.locks.release(grant)).toBe(true);
     const next = await turn;
-    expect(await other.isOwner(next)).toBe(true);
-    expect(await other.release(next)).toBe(true);
+    expect(await isOwner(other, next)).toBe(true);
+    expect(await other.locks.release(next)).toBe(true);
     servers[0]?.resume();
     await Promise.all([holder.stop(), other.stop()]);
   });

@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../lib/common/clock.js';
 import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
@@ -35,16 +36,16 @@ describe('when the clock of a node jumps', () => {
     const { clock, context, driver, server } = await started();
     clock.step(-60_000);
     const name = freshName();
-    await expect(driver.tryAcquire(request(name, TTL))).rejects.toThrow(
+    await expect(tryAcquire(driver, request(name, TTL))).rejects.toThrow(
       /its clock (jumped|has jumped) ahead/,
     );
-    await expect(driver.tryAcquire(request(name, TTL))).rejects.toThrow(/its clock has jumped ahead/);
+    await expect(tryAcquire(driver, request(name, TTL))).rejects.toThrow(/its clock has jumped ahead/);
     expect(context.warnings).toEqual([
       expect.stringMatching(/its clock jumped ahead by \d+ ms; it takes part in no new lock for 4000 ms/),
     ]);
     await eventually(async () => (await server.client().exists(`coordination:lock:${name}`)) === 0);
     await eventually(async () => {
-      const reply = await driver.tryAcquire(request(name, TTL)).catch(() => undefined);
+      const reply = await tryAcquire(driver, request(name, TTL)).catch(() => undefined);
       return reply?.granted;
     });
     await driver.stop();
@@ -52,7 +53,7 @@ describe('when the clock of a node jumps', () => {
 
   it('the renewal that shows it does not count, and the next one does', async () => {
     const { clock, driver } = await started();
-    const grant = granted(await driver.tryAcquire(request(freshName(), 60_000)));
+    const grant = granted(await tryAcquire(driver, request(freshName(), 60_000)));
     clock.step(-60_000);
     await expect(renewed(driver, grant, 60_000)).rejects.toThrow(
       /its clock jumped ahead by \d+ ms, so its vote/,
@@ -65,8 +66,8 @@ describe('when the clock of a node jumps', () => {
     const { clock, context, driver } = await started();
     clock.step(60_000);
     const name = freshName();
-    await driver.tryAcquire(request(name, TTL)).catch(() => undefined);
-    await driver.release(granted(await driver.tryAcquire(request(freshName(), TTL))));
+    await tryAcquire(driver, request(name, TTL)).catch(() => undefined);
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), TTL))));
     expect(context.warnings).toEqual([expect.stringMatching(/its clock jumped back by \d+ ms; keep/)]);
     await driver.stop();
   });

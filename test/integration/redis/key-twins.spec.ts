@@ -1,3 +1,4 @@
+import { isOwner, tryAcquire } from '../../support/driver-calls.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
 import {
@@ -36,18 +37,18 @@ describe('locks whose keys are alike', () => {
     const server = await startRedis();
     const keyOf = (name: string): string => name;
     const [first, second, third] = await Promise.all([1, 2, 3].map(() => started(server.url, { keyOf })));
-    const held = granted(await first!.tryAcquire(request(one)));
-    const twin = granted(await second!.tryAcquire(request(other)));
+    const held = granted(await tryAcquire(first!, request(one)));
+    const twin = granted(await tryAcquire(second!, request(other)));
     const waiter = new SuiteWaiter(third!, one);
     await waiter.enqueue();
-    await second!.release(twin);
+    await second!.locks.release(twin);
     const client = server.client();
     // Nobody waits for it.
     expect(await client.get(other)).toBe(null);
     expect(await client.get(one)).toBe(held.id);
-    expect(await first!.isOwner(held)).toBe(true);
-    await first!.release(held);
-    await third!.release(await waiter.turn());
+    expect(await isOwner(first!, held)).toBe(true);
+    await first!.locks.release(held);
+    await third!.locks.release(await waiter.turn());
   });
 
   it('have keys of their own for all that stands beside them, in their slot, as a server counts it', async () => {
@@ -68,12 +69,12 @@ describe('on a Cluster', () => {
     for (const settings of [{}, { keyOf: (name: string) => name }]) {
       const [holder, other] = [await started(url, settings), await started(url, settings)];
       for (const name of NAMES.map((each) => `${each}${freshName('')}`)) {
-        const grant = granted(await holder.tryAcquire({ ...request(name), fencing: true }));
-        expect(grant.fencingToken).toBeGreaterThan(0);
+        const grant = granted(await tryAcquire(holder, { ...request(name), fencing: true }));
+        expect(grant.tokens?.first).toBeGreaterThan(0);
         const waiter = new SuiteWaiter(other, name);
         await waiter.enqueue();
-        await holder.release(grant);
-        await other.release(await waiter.turn());
+        await holder.locks.release(grant);
+        await other.locks.release(await waiter.turn());
       }
     }
   });

@@ -1,3 +1,4 @@
+import { breakLock, isOwner, tryAcquire, withdraw } from '../../support/driver-calls.js';
 import { Cluster, Redis, type NatMap } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -30,7 +31,7 @@ describe('a command that reaches its node late', () => {
     await driver.start();
     const name = freshName();
     server.pause();
-    await expect(driver.tryAcquire(request(name))).rejects.toThrow(/no answer within 1000 ms/);
+    await expect(tryAcquire(driver, request(name))).rejects.toThrow(/no answer within 1000 ms/);
     // Stopped at once, so that it cannot free what it left.
     await driver.stop();
     server.resume();
@@ -59,13 +60,13 @@ describe('a command that reaches its node late', () => {
       const other = await started(url);
       const name = freshName();
       for (const proxy of proxies) proxy.set('up', { cut: 'hold' });
-      await expect(slow.break(name)).rejects.toThrow(/no answer within 1000 ms/);
-      const lease = granted(await other.tryAcquire(request(name)));
+      await expect(breakLock(slow, name)).rejects.toThrow(/no answer within 1000 ms/);
+      const lease = granted(await tryAcquire(other, request(name)));
       for (const proxy of proxies) proxy.heal();
       // Whatever follows from the answer has been sent by the time of the second answer, and done by that of the third.
       const key = `coordination:lock:${name}`;
       for (let round = 0; round < 3; round += 1) expect(await client.get(key)).toBe(lease.id);
-      expect(await other.isOwner(lease)).toBe(true);
+      expect(await isOwner(other, lease)).toBe(true);
       await slow.stop();
       await close();
     },
@@ -77,15 +78,15 @@ describe('a command that reaches its node late', () => {
     const urls = servers.map(({ url }) => url);
     const settings = { ttl: 20_000, nodeList: 'nodes' };
     const slow = await started([...urls.slice(0, 2), `redis://127.0.0.1:${proxy.port}`], settings);
-    await slow.release(granted(await slow.tryAcquire(request(freshName()))));
+    await slow.locks.release(granted(await tryAcquire(slow, request(freshName()))));
     // A longer ttl: the record of every node is another one now, and has to be read again.
     await started(urls, { ...settings, ttl: 30_000 });
     proxy.set('both', { latency: 100 });
     const name = freshName();
-    const lease = granted(await slow.tryAcquire(request(name, 20_000)));
-    expect(await slow.release(lease)).toBe(true);
+    const lease = granted(await tryAcquire(slow, request(name, 20_000)));
+    expect(await slow.locks.release(lease)).toBe(true);
     // Waits for every node: by then, all that was sent before over the same connection has been done.
-    await slow.withdraw('nobody');
+    await withdraw(slow, 'nobody');
     expect(await servers[2]?.client().exists(`coordination:lock:${name}`)).toBe(0);
     await proxy.stop();
   });
@@ -105,10 +106,10 @@ describe('a command that reaches its node late', () => {
     await client?.script('FLUSH');
     await client?.script('LOAD', RELEASE.text);
     proxy.set('down', { latency: 100 });
-    expect((await slow.tryAcquire(request(name))).granted).toBe(false);
+    expect((await tryAcquire(slow, request(name))).granted).toBe(false);
     // Each waits for every node. What follows from an answer of the first time has been done by that of the second.
-    await slow.withdraw('nobody');
-    await slow.withdraw('nobody');
+    await withdraw(slow, 'nobody');
+    await withdraw(slow, 'nobody');
     expect(await client?.exists(key)).toBe(0);
     await slow.stop();
     await proxy.stop();

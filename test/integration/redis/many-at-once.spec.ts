@@ -1,7 +1,8 @@
+import { isOwner, tryAcquire } from '../../support/driver-calls.js';
 import type { Redis } from 'ioredis';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CoordinatorService, type Lease } from 'nestjs-coordination';
-import type { AcquireReply } from '../../../lib/drivers/driver.js';
+import type { Granted, Taken } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { WINDOW } from '../../../lib/drivers/redis/node/pending-commands.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
@@ -83,7 +84,7 @@ describe.each([
 describe('what waits behind a full window', () => {
   let servers: RedisServer[];
   let driver: RedisDriver;
-  let crowd: Promise<AcquireReply[]>;
+  let crowd: Promise<(Granted | Taken)[]>;
 
   afterEach(async () => {
     await driver.stop();
@@ -102,7 +103,7 @@ describe('what waits behind a full window', () => {
   function fillWindow(extra = 0): void {
     servers.at(-1)?.pause();
     const names = Array.from({ length: WINDOW + extra }, () => freshName('crowd'));
-    crowd = Promise.all(names.map((name) => driver.tryAcquire(request(name, 60_000))));
+    crowd = Promise.all(names.map((name) => tryAcquire(driver, request(name, 60_000))));
     crowd.catch(() => undefined);
   }
 
@@ -110,17 +111,18 @@ describe('what waits behind a full window', () => {
     const [client] = await startDriver(1);
     fillWindow();
     const name = freshName();
-    const asked = driver.tryAcquire(request(name, 60_000));
+    const asked = tryAcquire(driver, request(name, 60_000));
     const before = performance.now();
     await expect.poll(() => performance.now() - before).toBeGreaterThan(300);
     const resumedAt = performance.now();
     servers[0]?.resume();
     const reply = await asked;
-    if (!reply.granted || !reply.term) throw new Error('it was not granted, or does not say since when');
-    expect(reply.term.ms).toBe(60_000);
-    expect(reply.term.since.monotonic).toBeGreaterThanOrEqual(resumedAt);
+    if (!reply.granted || !reply.grant.term)
+      throw new Error('it was not granted, or does not say since when');
+    expect(reply.grant.term.ms).toBe(60_000);
+    expect(reply.grant.term.since.monotonic).toBeGreaterThanOrEqual(resumedAt);
     const end = Date.now() + Number(await client?.pttl(`coordination:lock:${name}`));
-    expect(reply.term.since.wall + reply.term.ms).toBeLessThanOrEqual(end + 2);
+    expect(reply.grant.term.since.wall + reply.grant.term.ms).toBeLessThanOrEqual(end + 2);
     const [first] = await crowd;
     // Was sent at once.
     expect(first).not.toHaveProperty('term.since');
@@ -129,15 +131,15 @@ describe('what waits behind a full window', () => {
   it('lets renewals and releases pass', async () => {
     await startDriver(1);
     const [renewable, free] = [
-      granted(await driver.tryAcquire(request(freshName()))),
-      granted(await driver.tryAcquire(request(freshName()))),
+      granted(await tryAcquire(driver, request(freshName()))),
+      granted(await tryAcquire(driver, request(freshName()))),
     ];
     fillWindow(4 * WINDOW);
     let answered = 0;
     const last = Array.from({ length: WINDOW }, () =>
-      driver.tryAcquire(request(freshName('late'))).then(() => (answered += 1)),
+      tryAcquire(driver, request(freshName('late'))).then(() => (answered += 1)),
     );
-    const passed = Promise.all([renewed(driver, renewable, 10_000), driver.release(free)]);
+    const passed = Promise.all([renewed(driver, renewable, 10_000), driver.locks.release(free)]);
     servers[0]?.resume();
     expect(await passed).toEqual([true, true]);
     expect(answered).toBe(0);
@@ -150,7 +152,7 @@ describe('what waits behind a full window', () => {
     fillWindow(4 * WINDOW);
     await expect(crowd).rejects.toThrow(BackendUnavailableError);
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 100 }, () => driver.tryAcquire(request(freshName()))),
+      Array.from({ length: 100 }, () => tryAcquire(driver, request(freshName()))),
     );
     expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
     expect(performance.now() - start).toBeLessThan(PATIENT / 2);
@@ -161,7 +163,7 @@ describe('what waits behind a full window', () => {
       return Number(/cmdstat_set:calls=(\d+)/.exec(stats)?.[1] ?? 0);
     };
     await eventually(() =>
-      driver.tryAcquire(request(freshName())).then(
+      tryAcquire(driver, request(freshName())).then(
         ({ granted }) => granted,
         () => false,
       ),
@@ -175,7 +177,7 @@ describe('what waits behind a full window', () => {
     fillWindow();
     const name = freshName();
     const caller = { hasCancelled: false };
-    const asked = driver.tryAcquire({ ...request(name), caller });
+    const asked = tryAcquire(driver, { ...request(name), caller });
     const outcome = expect(asked).rejects.toThrow(/was not asked within the time allowed/);
     caller.hasCancelled = true;
     // The node still answers nobody.
@@ -220,18 +222,18 @@ describe('what waits behind a full window', () => {
     const clients = await startDriver(3);
     fillWindow();
     const name = freshName();
-    const grant = granted(await driver.tryAcquire(request(name, 60_000)));
-    expect(await driver.release(grant)).toBe(true);
+    const grant = granted(await tryAcquire(driver, request(name, 60_000)));
+    expect(await driver.locks.release(grant)).toBe(true);
     servers[2]?.resume();
     await crowd;
     // After all that it had to do.
-    await driver.isOwner(grant);
+    await isOwner(driver, grant);
     await expect
       .poll(async () =>
         (await Promise.all(clients.map((client) => client.exists(`coordination:lock:${name}`)))).join(),
       )
       .toBe('0,0,0');
-    const mine = granted(await driver.tryAcquire(request(freshName(), 60_000)));
+    const mine = granted(await tryAcquire(driver, request(freshName(), 60_000)));
     await expect
       .poll(async () => Promise.all(clients.map((client) => client.get(`coordination:lock:${mine.name}`))))
       .toEqual([mine.id, mine.id, mine.id]);
@@ -241,7 +243,7 @@ describe('what waits behind a full window', () => {
   it('is still sent to a slow node while the lease is held', async () => {
     const clients = await startDriver(3);
     fillWindow();
-    const grant = granted(await driver.tryAcquire(request(freshName(), 60_000)));
+    const grant = granted(await tryAcquire(driver, request(freshName(), 60_000)));
     servers[2]?.resume();
     await expect.poll(() => clients[2]?.get(`coordination:lock:${grant.name}`)).toBe(grant.id);
   });

@@ -1,4 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { announce } from '../../support/driver-calls.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../../lib/common/clock.js';
+import { Schedule } from '../../../lib/common/schedule.js';
+import { Presence } from '../../../lib/lock/renewal/presence.js';
 import { recordingContext } from '../../support/driver-suite.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
@@ -11,19 +15,26 @@ describe('the presence of a member on Redis', () => {
     const urls = servers.map(({ url }) => url);
     const contexts = [recordingContext(), recordingContext()];
     const [one, two] = contexts.map((context) => driverOn(urls, context));
-    await one!.start();
-    await two!.start();
-    await one!.announce('member', 5000);
-    await two!.announce('member', 5000);
-    expect(contexts.flatMap(({ warnings }) => warnings)).toEqual([]);
-    await one!.announce('member', 5000);
-    await expect
-      .poll(() => contexts[0]?.warnings)
-      .toEqual([
-        expect.stringMatching(/^Member "member" is announced by another process too: give every process/),
-      ]);
-    await two!.announce('member', 5000);
-    await expect.poll(() => contexts[1]?.warnings).toHaveLength(1);
+    await Promise.all([one!.start(), two!.start()]);
+    const schedule = new Schedule(systemClock);
+    const presences = [one!, two!].map(
+      (driver, index) =>
+        new Presence(driver, schedule, {
+          memberId: 'member',
+          ttl: 5000,
+          period: 50,
+          warn: contexts[index]!.warn,
+        }),
+    );
+    for (const presence of presences) await presence.start();
+    for (const { warnings } of contexts)
+      await expect
+        .poll(() => warnings)
+        .toEqual([
+          expect.stringMatching(/^Member "member" is announced by another process too: give every process/),
+        ]);
+    await Promise.all(presences.map((presence) => presence.stop()));
+    schedule.clear();
     await Promise.all([one!.stop(), two!.stop()]);
   });
 
@@ -33,14 +44,25 @@ describe('the presence of a member on Redis', () => {
     const killed = driverOn(server!.url);
     const driver = driverOn(server!.url, context);
     await killed.start();
-    await killed.announce('member', 60_000);
+    await announce(killed, 'member', 60_000);
     await killed.stop();
     await driver.start();
-    for (let round = 0; round < 3; round += 1) await driver.announce('member', 60_000);
+    const schedule = new Schedule(systemClock);
+    const presence = new Presence(driver, schedule, {
+      memberId: 'member',
+      ttl: 60_000,
+      period: 20,
+      warn: context.warn,
+    });
+    await presence.start();
     await server!.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await expect.poll(() => context.changes.length).toBe(3);
-    for (let round = 0; round < 3; round += 1) await driver.announce('member', 60_000);
+    const puts = vi.spyOn(driver.records, 'put');
+    await expect.poll(() => puts.mock.calls.length).toBeGreaterThan(3);
     expect(context.warnings).toEqual([]);
+    await presence.stop();
+    schedule.clear();
+    expect(await driver.records.list('members')).toEqual([]);
     await driver.stop();
   });
 
@@ -49,7 +71,7 @@ describe('the presence of a member on Redis', () => {
     const admin = server!.client();
     const driver = driverOn(server!.url);
     await driver.start();
-    await driver.announce('member', 5000);
+    await announce(driver, 'member', 5000);
     const figures = async (): Promise<[scripts: number, texts: number]> => {
       const stats = await admin.info('commandstats');
       const calls = (name: string): number =>
@@ -58,7 +80,7 @@ describe('the presence of a member on Redis', () => {
     };
     const [scripts, texts] = await figures();
     const announced = async (): Promise<number> => {
-      await driver.announce('member', 5000);
+      await announce(driver, 'member', 5000);
       return (await figures())[0];
     };
     // Announcements share a look at the node's record that is under way.
@@ -73,10 +95,10 @@ describe('the presence of a member on Redis', () => {
     const context = recordingContext();
     const driver = driverOn(server!.url, context);
     await driver.start();
-    await driver.announce('member', 5000);
+    await announce(driver, 'member', 5000);
     await admin.config('SET', 'maxmemory', '64mb');
     await admin.config('SET', 'maxmemory-policy', 'volatile-lru');
-    for (let round = 0; round < 3; round += 1) await driver.announce('member', 5000);
+    for (let round = 0; round < 3; round += 1) await announce(driver, 'member', 5000);
     await expect
       .poll(() => context.warnings)
       .toEqual([expect.stringMatching(/may evict held locks .*volatile-lru.*noeviction/)]);

@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
+import { tryAcquire } from '../../support/driver-calls.js';
 import { freshName, granted, recordingContext, request, SuiteWaiter } from '../../support/driver-suite.js';
 import { beginMove, startCluster } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
@@ -15,7 +16,7 @@ it('a place that a hung server was not told of any more is left, also when the s
   await Promise.all([a.start(), b.start()]);
   try {
     const name = freshName('{moving}');
-    granted(await a.tryAcquire(request(name, 60_000)));
+    granted(await tryAcquire(a, request(name, 60_000)));
     const waiter = new SuiteWaiter(b, name);
     await waiter.enqueue();
     const moving = await beginMove(cluster.masters, 'moving');

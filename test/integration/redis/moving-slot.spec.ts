@@ -1,3 +1,4 @@
+import { breakLock, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -94,68 +95,68 @@ describe.each(Object.entries(STAGES))('while the slot of a lock %s', (_stage, go
     const moving = await move();
     await go(moving);
     const name = fresh();
-    const grant = granted(await a.tryAcquire(request(name)));
-    expect((await b.tryAcquire(request(name))).granted).toBe(false);
-    expect(await a.isOwner(grant)).toBe(true);
-    expect(await a.release(grant)).toBe(true);
-    const next = granted(await b.tryAcquire(request(name)));
-    expect(await a.release(grant)).toBe(false);
+    const grant = granted(await tryAcquire(a, request(name)));
+    expect((await tryAcquire(b, request(name))).granted).toBe(false);
+    expect(await isOwner(a, grant)).toBe(true);
+    expect(await a.locks.release(grant)).toBe(true);
+    const next = granted(await tryAcquire(b, request(name)));
+    expect(await a.locks.release(grant)).toBe(false);
     await moving.end();
-    expect((await a.tryAcquire(request(name))).granted).toBe(false);
+    expect((await tryAcquire(a, request(name))).granted).toBe(false);
     expect(await renewed(b, next, 10_000)).toBe(true);
-    expect(await b.release(next)).toBe(true);
+    expect(await b.locks.release(next)).toBe(true);
   });
 
   it('leases from before are renewed, released and broken', async () => {
     const [a, b] = [await started(), await started()];
     const names = [fresh(), fresh(), fresh()];
-    const [kept, freed, broken] = (await Promise.all(names.map((name) => a.tryAcquire(request(name))))).map(
+    const [kept, freed, broken] = (await Promise.all(names.map((name) => tryAcquire(a, request(name))))).map(
       granted,
     );
     const moving = await move();
     await go(moving);
-    const outcomes = await a.renew([kept!, freed!, broken!], 60_000);
+    const outcomes = await a.locks.renew([kept!, freed!, broken!], 60_000);
     expect(outcomes.map(({ kind }) => kind)).toEqual(['renewed', 'renewed', 'renewed']);
-    expect(await a.release(freed!)).toBe(true);
-    granted(await b.tryAcquire(request(freed!.name)));
-    expect(await b.break(broken!.name)).toBe(true);
+    expect(await a.locks.release(freed!)).toBe(true);
+    granted(await tryAcquire(b, request(freed!.name)));
+    expect(await breakLock(b, broken!.name)).toBe(true);
     await moving.end();
     expect(await renewed(a, kept!, 60_000)).toBe(true);
-    expect((await b.tryAcquire(request(kept!.name))).granted).toBe(false);
+    expect((await tryAcquire(b, request(kept!.name))).granted).toBe(false);
   });
 
   it('a waiter from before gets the lock when it is released, and leaves nothing behind', async () => {
     const [a, b] = [await started(), await started()];
     const name = fresh();
-    const grant = granted(await a.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(a, request(name)));
     const waiter = new SuiteWaiter(b, name);
     await waiter.enqueue();
     const moving = await move();
     await go(moving);
-    expect(await a.release(grant)).toBe(true);
+    expect(await a.locks.release(grant)).toBe(true);
     const next = await waiter.turn();
-    expect(await b.isOwner(next)).toBe(true);
+    expect(await isOwner(b, next)).toBe(true);
     await moving.end();
-    expect(await b.release(next)).toBe(true);
+    expect(await b.locks.release(next)).toBe(true);
     // Nobody is left in its queue who would be granted it for a moment.
-    granted(await a.tryAcquire(request(name)));
+    granted(await tryAcquire(a, request(name)));
   });
 
   it('who begins to wait then gets the lock, during the move or after it', async () => {
     const [a, b] = [await started(), await started()];
     const [during, after] = [fresh(), fresh()];
-    const grants = (await Promise.all([during, after].map((name) => a.tryAcquire(request(name))))).map(
+    const grants = (await Promise.all([during, after].map((name) => tryAcquire(a, request(name))))).map(
       granted,
     );
     const moving = await move();
     await go(moving);
     const waiters = [during, after].map((name) => new SuiteWaiter(b, name));
     for (const waiter of waiters) await waiter.enqueue();
-    await a.release(grants[0]!);
-    await b.release(await waiters[0]!.turn());
+    await a.locks.release(grants[0]!);
+    await b.locks.release(await waiters[0]!.turn());
     await moving.end();
-    await a.release(grants[1]!);
-    await b.release(await waiters[1]!.turn());
+    await a.locks.release(grants[1]!);
+    await b.locks.release(await waiters[1]!.turn());
   });
 
   it('tokens grow', async () => {
@@ -164,10 +165,10 @@ describe.each(Object.entries(STAGES))('while the slot of a lock %s', (_stage, go
     const ask = { ...request(name), fencing: true };
     let last = 0;
     const grow = async (driver: RedisDriver): Promise<void> => {
-      const grant = granted(await driver.tryAcquire(ask));
-      expect(grant.fencingToken).toBeGreaterThan(last);
-      last = grant.fencingToken ?? 0;
-      await driver.release(grant);
+      const grant = granted(await tryAcquire(driver, ask));
+      expect(grant.tokens?.first).toBeGreaterThan(last);
+      last = grant.tokens?.first ?? 0;
+      await driver.locks.release(grant);
     };
     await grow(a);
     const moving = await move();
@@ -182,14 +183,14 @@ describe.each(Object.entries(STAGES))('while the slot of a lock %s', (_stage, go
 describe('while a slot moves under load', () => {
   it('no other lock waits for it', async () => {
     const [a, b] = [await started(), await started()];
-    const held = granted(await a.tryAcquire(request(fresh())));
+    const held = granted(await tryAcquire(a, request(fresh())));
     const moving = await move();
     const end = performance.now() + 2500;
     while (performance.now() < end) {
       const start = performance.now();
-      await b.release(granted(await b.tryAcquire(request(freshName()))));
+      await b.locks.release(granted(await tryAcquire(b, request(freshName()))));
       expect(performance.now() - start).toBeLessThan(800);
-      await b.release(granted(await b.tryAcquire(request(fresh()))));
+      await b.locks.release(granted(await tryAcquire(b, request(fresh()))));
     }
     await moving.keys();
     expect(await renewed(a, held, 10_000)).toBe(true);

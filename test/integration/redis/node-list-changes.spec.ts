@@ -1,3 +1,4 @@
+import { announce, tryAcquire } from '../../support/driver-calls.js';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CoordinatorService } from 'nestjs-coordination';
@@ -134,7 +135,7 @@ describe('a change of the list of nodes', () => {
     const settings = { ttl: TTL, commandTimeout: 5000 };
     const before = driverOn(urls([0, 1, 2]), recordingContext(), settings);
     await before.start();
-    await before.release(granted(await before.tryAcquire(request(freshName(), TTL))));
+    await before.locks.release(granted(await tryAcquire(before, request(freshName(), TTL))));
     // A driver is started once.
     let newer = driverOn(urls([0, 3, 4]), recordingContext(), settings);
     await eventually(async () => {
@@ -145,12 +146,12 @@ describe('a change of the list of nodes', () => {
       );
     });
     const name = freshName();
-    granted(await newer.tryAcquire(request(name, TTL)));
+    granted(await tryAcquire(newer, request(name, TTL)));
     // The two others of the old list grant it at once.
     const sleeping = servers[0]!.client().call('DEBUG', 'SLEEP', '0.5');
-    await expect(before.tryAcquire(request(name, TTL))).rejects.toThrow(/another list of nodes/);
+    await expect(tryAcquire(before, request(name, TTL))).rejects.toThrow(/another list of nodes/);
     await sleeping;
-    await expect(before.tryAcquire(request(name, TTL))).rejects.toThrow(/another list of nodes/);
+    await expect(tryAcquire(before, request(name, TTL))).rejects.toThrow(/another list of nodes/);
     for (const server of servers.slice(1, 3))
       await eventually(async () => (await server.client().exists(`coordination:lock:${name}`)) === 0);
     await Promise.all([before.stop(), newer.stop()]);
@@ -159,14 +160,14 @@ describe('a change of the list of nodes', () => {
   it('lets no lease be renewed where a node has gone over to the new list', async () => {
     const driver = driverOn(urls([0, 1, 2]), recordingContext(), { ttl: TTL });
     await driver.start();
-    const grant = granted(await driver.tryAcquire(request(freshName(), TTL)));
+    const grant = granted(await tryAcquire(driver, request(freshName(), TTL)));
     const client = servers[0]!.client();
     const record = String(await client.get('coordination:node'));
     await client.set('coordination:node', record.replace(/ 3-\w+ /, ' 5-0123456789abcdef '), 'KEEPTTL');
-    await driver.announce('member', TTL);
+    await announce(driver, 'member', TTL);
     await expect
       .poll(() =>
-        driver.renew([grant], TTL).then(
+        driver.locks.renew([grant], TTL).then(
           () => '',
           (error: unknown) => String(error),
         ),

@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
 import { freshName, recordingContext, request } from '../../support/driver-suite.js';
@@ -80,7 +81,7 @@ describe('the list of nodes', () => {
         86_400_000,
       );
     }
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/another list of nodes/);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/another list of nodes/);
   });
 
   it('names a server once, under whatever address', async () => {

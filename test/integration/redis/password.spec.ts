@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freshName, granted, recordingContext, request, SuiteWaiter } from '../../support/driver-suite.js';
@@ -24,7 +25,7 @@ describe('the password', () => {
     await eventually(() => context.warnings.some((line) => line.includes('WRONGPASS')));
     password = 'another-pa55';
     await eventually(() => context.changes.at(-1)?.state === 'up');
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     expect(inspect([driver, context.warnings, context.changes], { depth: 10 })).not.toMatch(/pa55/);
     await driver.stop();
   });
@@ -51,15 +52,15 @@ describe('the password', () => {
     const driver = driverOn(server.url, context, { commandTimeout: 1000 });
     const seen: unknown[] = [driver];
     await driver.start();
-    const grant = granted(await driver.tryAcquire(request(freshName())));
+    const grant = granted(await tryAcquire(driver, request(freshName())));
     const waiter = new SuiteWaiter(driver, grant.name);
     await waiter.enqueue();
     await server.client().config('SET', 'requirepass', 'changed');
     const admin = server.client({ password: 'changed' });
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await eventually(() => context.changes.some(({ state }) => state === 'down'));
-    seen.push(await driver.release(grant).catch((error: unknown) => error));
-    seen.push(await driver.tryAcquire(request(freshName())).catch((error: unknown) => error));
+    seen.push(await driver.locks.release(grant).catch((error: unknown) => error));
+    seen.push(await tryAcquire(driver, request(freshName())).catch((error: unknown) => error));
     seen.push(context.warnings, context.changes, driver.description, grant, waiter);
     expect(inspect(seen, { depth: 10, showHidden: true })).not.toContain(PASSWORD);
     expect(JSON.stringify(seen)).not.toContain(PASSWORD);

@@ -1,5 +1,6 @@
+import { type Ask, enqueue, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { AcquireRequest, Grant, QueuedWaiter } from '../../../lib/drivers/driver.js';
+import type { Grant, QueuedWaiter } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { queueOf, waitersOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
@@ -33,9 +34,9 @@ class Contender {
 
   constructor(
     readonly driver: RedisDriver,
-    terms: AcquireRequest,
+    terms: Ask,
   ) {
-    this.#place = driver.enqueue(terms, () => {
+    this.#place = enqueue(driver, terms, () => {
       this.#woken = true;
       this.#wake();
     });
@@ -100,7 +101,7 @@ describe.each([
     const one = async (member: RedisDriver, rounds: number): Promise<void> => {
       for (let round = 0; round < rounds; round += 1) {
         const grant = await new Contender(member, request(name)).wait();
-        expect(await member.release(grant)).toBe(true);
+        expect(await member.locks.release(grant)).toBe(true);
       }
     };
     await Promise.all(members.map((member) => one(member, 5)));
@@ -119,14 +120,14 @@ describe.each([
   it('passes over a process that has died, however many of it wait', async () => {
     const [holder, dead, alive] = [await started(), await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     for (let count = 0; count < 20; count += 1) await new Contender(dead, request(name)).stand();
     const waiting = new Contender(alive, request(name)).wait();
     // It says nothing any more, as one that was killed.
     await dead.stop();
     const begin = performance.now();
-    await holder.release(grant);
-    await alive.release(await waiting);
+    await holder.locks.release(grant);
+    await alive.locks.release(await waiting);
     // A short grant and a refreshment; the rest is a busy machine.
     expect(performance.now() - begin).toBeLessThan(5000);
   });
@@ -134,7 +135,7 @@ describe.each([
   it('is left by who gives up, without a trace', async () => {
     const [holder, other] = [await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     const waiters = Array.from({ length: 5 }, () => new Contender(other, request(name)));
     for (const waiter of waiters) await waiter.stand();
     const [client] = servers.slice(0, 1).map((server) => server.client());
@@ -143,7 +144,7 @@ describe.each([
     expect(await client?.pttl(waitersOf(keyOf(name)))).toBeGreaterThan(0);
     for (const waiter of waiters) await waiter.leave();
     expect(await client?.exists(queueOf(keyOf(name)))).toBe(0);
-    expect(await holder.release(grant)).toBe(true);
+    expect(await holder.locks.release(grant)).toBe(true);
     for (const server of servers) expect(await server.client().exists(keyOf(name))).toBe(0);
   });
 
@@ -151,15 +152,15 @@ describe.each([
     const [holder, other] = [await started(), await started()];
     const name = freshName();
     for (let round = 0; round < 20; round += 1) {
-      const grant = granted(await holder.tryAcquire(request(name)));
+      const grant = granted(await tryAcquire(holder, request(name)));
       const waiter = new Contender(other, request(name));
       await waiter.stand();
-      await Promise.all([holder.release(grant), waiter.leave()]);
+      await Promise.all([holder.locks.release(grant), waiter.leave()]);
     }
     // Nobody waits: one try is enough.
-    await holder.release(
+    await holder.locks.release(
       await eventually(async () => {
-        const reply = await holder.tryAcquire(request(name));
+        const reply = await tryAcquire(holder, request(name));
         return reply.granted && reply.grant;
       }),
     );
@@ -172,27 +173,27 @@ describe.each([
     const waiting = new Contender(member, request(name)).wait();
     await eventually(async () => (await servers[0]?.client().zcard(queueOf(keyOf(name)))) === 1);
     for (const server of servers) await server.client().del(keyOf(name));
-    await member.release(await waiting);
+    await member.locks.release(await waiting);
   });
 
   it('finds a lock whose holder has died, when its ttl is over', async () => {
     const [holder, member] = [await started(), await started()];
     const name = freshName();
-    granted(await holder.tryAcquire(request(name, 400)));
-    await member.release(await new Contender(member, request(name)).wait());
+    granted(await tryAcquire(holder, request(name, 400)));
+    await member.locks.release(await new Contender(member, request(name)).wait());
   });
 
   it('is lined up for again when the node has lost it', async () => {
     const [holder, member] = [await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     const waiting = new Contender(member, request(name)).wait();
     const client = servers[0]?.client();
     await eventually(async () => (await client?.zcard(queueOf(keyOf(name)))) === 1);
     await client?.del(queueOf(keyOf(name)), waitersOf(keyOf(name)));
     await eventually(async () => (await client?.zcard(queueOf(keyOf(name)))) === 1);
-    await holder.release(grant);
-    await member.release(await waiting);
+    await holder.locks.release(grant);
+    await member.locks.release(await waiting);
   });
 
   it('loses no lease of those who are granted it while others are', async () => {
@@ -203,8 +204,8 @@ describe.each([
         members.map(async (member) => {
           for (let round = 0; round < 5; round += 1) {
             const grant = await new Contender(member, request(name)).wait();
-            expect(await member.isOwner(grant)).toBe(true);
-            expect(await member.release(grant)).toBe(true);
+            expect(await isOwner(member, grant)).toBe(true);
+            expect(await member.locks.release(grant)).toBe(true);
           }
         }),
       ),
@@ -226,7 +227,7 @@ describe('a long line for a lock on one node', () => {
     const turns = contenders.map(async (contender, index) => {
       const grant = await contender.wait();
       order.push(index);
-      expect(await member.release(grant)).toBe(true);
+      expect(await member.locks.release(grant)).toBe(true);
     });
     const client = servers[0]!.client();
     await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === count);
@@ -236,11 +237,11 @@ describe('a long line for a lock on one node', () => {
   it('is joined by few commands, and served in the order of arrival', async () => {
     const [holder, member] = [await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     const before = (await calls('evalsha')) + (await calls('eval'));
     const { order, turns } = await line(member, name);
     expect((await calls('evalsha')) + (await calls('eval')) - before).toBeLessThan(WAITERS / 4);
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await Promise.all(turns);
     expect(order).toEqual(Array.from({ length: WAITERS }, (_, index) => index));
   });
@@ -248,31 +249,31 @@ describe('a long line for a lock on one node', () => {
   it('costs no more while it waits the longer it is', async () => {
     const [holder, member] = [await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     const { turns } = await line(member, name);
     const [scripts, looks] = [await calls('evalsha'), await calls('zscore')];
     await eventually(async () => (await calls('evalsha')) - scripts >= 10);
     // Some are looked at each time, and not all of them.
     expect((await calls('zscore')) - looks).toBeLessThan((10 * WAITERS) / 4);
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await Promise.all(turns);
   });
 
   it('is lined up for again by all when the node has lost it', async () => {
     const [holder, member] = [await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     const { turns, client } = await line(member, name);
     await client.del(queueOf(keyOf(name)), waitersOf(keyOf(name)));
     await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === WAITERS);
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await Promise.all(turns);
   });
 
   it('closes up when some leave from the middle', async () => {
     const [holder, member] = [await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     const { turns, client } = await line(member, name, 20);
     const leaving = Array.from({ length: 100 }, () => new Contender(member, request(name)));
     await Promise.all(leaving.map((contender) => contender.stand()));
@@ -280,21 +281,21 @@ describe('a long line for a lock on one node', () => {
     await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === 121);
     await Promise.all(leaving.map((contender) => contender.leave()));
     expect(await client.zcard(queueOf(keyOf(name)))).toBe(21);
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await Promise.all(turns);
-    await holder.release(await behind);
+    await holder.locks.release(await behind);
   });
 
   it('is dropped as a whole when its process has died', async () => {
     const [holder, dead, alive] = [await started(), await started(), await started()];
     const name = freshName();
-    const grant = granted(await holder.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(holder, request(name)));
     await Promise.all(Array.from({ length: WAITERS }, () => new Contender(dead, request(name)).stand()));
     const waiting = new Contender(alive, request(name)).wait();
     await dead.stop();
     const begin = performance.now();
-    await holder.release(grant);
-    await alive.release(await waiting);
+    await holder.locks.release(grant);
+    await alive.locks.release(await waiting);
     // A few short grants, and not one for each; the rest is a busy machine.
     expect(performance.now() - begin).toBeLessThan(10_000);
   });

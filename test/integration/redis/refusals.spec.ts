@@ -1,3 +1,4 @@
+import { announce, tryAcquire } from '../../support/driver-calls.js';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,8 +38,8 @@ const states = ({ changes }: ReturnType<typeof recordingContext>): string[] =>
 /** Takes and frees a lock, again and again until that works. */
 async function untilUsable(driver: RedisDriver): Promise<void> {
   await eventually(async () => {
-    const reply = await driver.tryAcquire(request(freshName(), TTL)).catch(() => undefined);
-    return reply?.granted === true && (await driver.release(reply.grant));
+    const reply = await tryAcquire(driver, request(freshName(), TTL)).catch(() => undefined);
+    return reply?.granted === true && (await driver.locks.release(reply.grant));
   });
 }
 
@@ -51,7 +52,7 @@ describe('a master that becomes a replica and keeps its connections', () => {
     const driver = driverOn(`redis://127.0.0.1:${proxy.port}`, context, { ttl: TTL });
     await driver.start();
     await failOver();
-    await expect(driver.tryAcquire(request(freshName(), TTL))).rejects.toThrow(/READONLY/);
+    await expect(tryAcquire(driver, request(freshName(), TTL))).rejects.toThrow(/READONLY/);
     await untilUsable(driver);
     expect(states(context)).toEqual(['up', 'down', 'up']);
     expect(context.changes[1]?.cause?.message).toContain('is a replica and cannot be written to (READONLY)');
@@ -81,19 +82,19 @@ describe('a master that becomes a replica and keeps its connections', () => {
 
   it.each([
     ['a renewal', (driver: RedisDriver, held: Grant) => renewed(driver, held, TTL)],
-    ['the heartbeat', (driver: RedisDriver) => driver.announce('member', TTL)],
+    ['the heartbeat', (driver: RedisDriver) => announce(driver, 'member', TTL)],
   ])('is left for the new one when %s shows it', async (_what, show) => {
     const { next, proxy, failOver } = await startEndpoint();
     const context = recordingContext();
     const driver = driverOn(`redis://127.0.0.1:${proxy.port}`, context, { ttl: TTL });
     await driver.start();
-    const held = granted(await driver.tryAcquire(request(freshName(), 60_000)));
-    await driver.announce('member', TTL);
+    const held = granted(await tryAcquire(driver, request(freshName(), 60_000)));
+    await announce(driver, 'member', TTL);
     await failOver();
     await expect(show(driver, held)).rejects.toThrow(/READONLY/);
     await eventually(() => states(context).length === 3);
     expect(states(context)).toEqual(['up', 'down', 'up']);
-    await driver.announce('other', TTL);
+    await announce(driver, 'other', TTL);
     expect(await next.client().exists('coordination:member:other')).toBe(1);
     await driver.stop();
     await proxy.stop();
@@ -109,7 +110,7 @@ describe('a master that becomes a replica and keeps its connections', () => {
     const driver = new RedisDriver([fixed], { ttl: TTL }, context);
     await driver.start();
     await failOver();
-    await expect(driver.tryAcquire(request(freshName(), TTL))).rejects.toThrow(/READONLY/);
+    await expect(tryAcquire(driver, request(freshName(), TTL))).rejects.toThrow(/READONLY/);
     await eventually(() => states(context).at(-1) === 'down');
     expect(await fixed.ping()).toBe('PONG');
     fixed.disconnect();
@@ -128,7 +129,7 @@ describe('a master that becomes a replica and keeps its connections', () => {
     await driver.start();
     const [demoted, other] = [servers[2]!, servers[1]!];
     await demoted.client().replicaof('127.0.0.1', other.port);
-    await driver.release(granted(await driver.tryAcquire(request(freshName(), TTL))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), TTL))));
     await eventually(() => context.warnings.length > 0);
     expect(context.warnings[0]).toMatch(`127.0.0.1:${demoted.port} is down: is a replica`);
     await demoted.client().replicaof('NO', 'ONE');
@@ -216,18 +217,18 @@ describe('a node that refuses for a while', () => {
     const context = recordingContext();
     const driver = driverOn(server.url, context, { ttl: 60_000, commandTimeout: 5000 });
     await driver.start();
-    const held = granted(await driver.tryAcquire(request(freshName())));
+    const held = granted(await tryAcquire(driver, request(freshName())));
     const connections = async (): Promise<number> =>
       Number(/total_connections_received:(\d+)/.exec(await admin.info())![1]);
     const before = await connections();
     await refuse(admin, directory);
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(words);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(words);
     await eventually(() => states(context).at(-1) === 'down');
     expect(context.changes.at(-1)?.cause?.message).toContain(words);
     await relent(admin);
     await eventually(() => states(context).at(-1) === 'up');
     expect(await renewed(driver, held, 10_000)).toBe(true);
-    expect(await driver.release(held)).toBe(true);
+    expect(await driver.locks.release(held)).toBe(true);
     expect(states(context)).toEqual(['up', 'down', 'up']);
     expect(await connections()).toBe(before + (words === 'BUSY' ? 1 : 0));
     await driver.stop();
@@ -239,9 +240,9 @@ describe('a node that refuses for a while', () => {
     const admin = server.client();
     const driver = driverOn(server.url, recordingContext(), { ttl: 60_000, commandTimeout: 5000 });
     await driver.start();
-    const held = granted(await driver.tryAcquire(request(freshName(), 60_000)));
+    const held = granted(await tryAcquire(driver, request(freshName(), 60_000)));
     await admin.acl('SETUSER', 'default', '-del');
-    await expect(driver.release(held)).rejects.toThrow('NOPERM');
+    await expect(driver.locks.release(held)).rejects.toThrow('NOPERM');
     await admin.acl('SETUSER', 'default', '+@all');
     await eventually(async () => (await admin.exists(`coordination:lock:${held.name}`)) === 0);
     await driver.stop();
@@ -254,10 +255,10 @@ describe('a node that refuses for a while', () => {
     const driver = driverOn(server.url, context, { ttl: 60_000, keyOf: (name) => name });
     await driver.start();
     await admin.acl('SETUSER', 'default', 'resetkeys', '~ours:*', '~coordination*');
-    await expect(driver.tryAcquire(request('theirs:1'))).rejects.toThrow('NOPERM');
+    await expect(tryAcquire(driver, request('theirs:1'))).rejects.toThrow('NOPERM');
     // After it, so that it has been examined by then.
     for (let round = 0; round < 20; round += 1)
-      await driver.release(granted(await driver.tryAcquire(request(freshName('ours:')))));
+      await driver.locks.release(granted(await tryAcquire(driver, request(freshName('ours:')))));
     expect(states(context)).toEqual(['up']);
     await driver.stop();
   });
@@ -268,16 +269,16 @@ describe('a node that refuses for a while', () => {
     const context = recordingContext();
     const driver = driverOn(server.url, context, { ttl: 60_000, commandTimeout: 5000 });
     await driver.start();
-    const held = granted(await driver.tryAcquire(request(freshName(), 60_000)));
+    const held = granted(await tryAcquire(driver, request(freshName(), 60_000)));
     await admin.config('SET', 'maxmemory', '1');
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow('OOM');
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow('OOM');
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     // A release needs no memory.
     await eventually(async () => {
-      await driver.release(held).catch(() => false);
+      await driver.locks.release(held).catch(() => false);
       return (await admin.exists(`coordination:lock:${held.name}`)) === 0;
     });
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow('OOM');
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow('OOM');
     await eventually(() => states(context).at(-1) === 'down');
     await admin.config('SET', 'maxmemory', '0');
     await eventually(() => states(context).at(-1) === 'up');

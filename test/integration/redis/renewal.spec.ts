@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Grant, RenewOutcome } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -33,7 +34,7 @@ describe('leases that are renewed together on Redis', () => {
     name: (index: number) => string = () => freshName(),
   ) {
     const replies = Array.from({ length: count }, (_, index) =>
-      driver.tryAcquire(request(name(index), 10_000)),
+      tryAcquire(driver, request(name(index), 10_000)),
     );
     return (await Promise.all(replies)).map(granted);
   }
@@ -57,7 +58,7 @@ describe('leases that are renewed together on Redis', () => {
     const driver = await started(servers);
     const grants = await take(driver, 500);
     await reset(servers);
-    expect(new Set(kinds(await driver.renew(grants, TTL)))).toEqual(new Set(['renewed']));
+    expect(new Set(kinds(await driver.locks.renew(grants, TTL)))).toEqual(new Set(['renewed']));
     for (const server of servers) {
       expect(await scriptsRun(server)).toBe(1);
       const client = server.client();
@@ -76,7 +77,7 @@ describe('leases that are renewed together on Redis', () => {
       await client.set(keyOf(taken), 'other');
       await client.multi().del(keyOf(wrong)).lpush(keyOf(wrong), 'another type').exec();
     }
-    const outcomes = await driver.renew(grants, TTL);
+    const outcomes = await driver.locks.renew(grants, TTL);
     expect(kinds(outcomes)).toEqual(['renewed', 'broken', 'taken-over', 'failed', 'renewed', 'renewed']);
     const { error } = outcomes[3] as Extract<RenewOutcome, { kind: 'failed' }>;
     expect(error).toBeInstanceOf(BackendUnavailableError);
@@ -99,7 +100,7 @@ describe('leases that are renewed together on Redis', () => {
     servers[2]!.pause();
     const start = performance.now();
     const expected = ['renewed', 'broken', 'taken-over', 'renewed', 'renewed'];
-    expect(kinds(await driver.renew(grants, TTL))).toEqual(expected);
+    expect(kinds(await driver.locks.renew(grants, TTL))).toEqual(expected);
     expect(performance.now() - start).toBeLessThan(COMMAND_TIMEOUT / 2);
   });
 
@@ -110,7 +111,7 @@ describe('leases that are renewed together on Redis', () => {
     // One node has forgotten it, one knows it, and the third would have to say.
     await servers[0]!.client().del(keyOf(grants[2]!));
     servers[2]!.pause();
-    const outcomes = await driver.renew(grants, TTL);
+    const outcomes = await driver.locks.renew(grants, TTL);
     expect(kinds(outcomes)).toEqual(['renewed', 'renewed', 'failed', 'renewed']);
     const { error } = outcomes[2] as Extract<RenewOutcome, { kind: 'failed' }>;
     expect(error.message).toContain(`renew the lease of "${grants[2]!.name}" on 1 of 3 nodes`);
@@ -122,7 +123,7 @@ describe('leases that are renewed together on Redis', () => {
     const driver = await started(servers);
     const grants = await take(driver, 3);
     for (const server of servers.slice(1)) await server.kill();
-    const outcomes = await driver.renew(grants, TTL);
+    const outcomes = await driver.locks.renew(grants, TTL);
     expect(kinds(outcomes)).toEqual(['failed', 'failed', 'failed']);
     const errors = new Set(outcomes.map((outcome) => outcome.kind === 'failed' && outcome.error));
     expect(errors.size).toBe(1);
@@ -136,9 +137,9 @@ describe('leases that are renewed together on Redis', () => {
     const driver = await started(servers);
     const grants = await take(driver, 3);
     for (const server of servers.slice(1)) await server.client().script('FLUSH');
-    expect(kinds(await driver.renew(grants, TTL))).toEqual(['renewed', 'renewed', 'renewed']);
+    expect(kinds(await driver.locks.renew(grants, TTL))).toEqual(['renewed', 'renewed', 'renewed']);
     await reset(servers);
-    expect(kinds(await driver.renew(grants, TTL))).toEqual(['renewed', 'renewed', 'renewed']);
+    expect(kinds(await driver.locks.renew(grants, TTL))).toEqual(['renewed', 'renewed', 'renewed']);
     for (const server of servers) expect(await scriptsRun(server)).toBe(1);
   });
 
@@ -149,9 +150,9 @@ describe('leases that are renewed together on Redis', () => {
     const tagged = await take(driver, 60, (index) => freshName(tags[index % 3]));
     const plain = await take(driver, 20);
     // Only one of the shards had the script.
-    await driver.renew([...tagged, ...plain], TTL);
+    await driver.locks.renew([...tagged, ...plain], TTL);
     await reset(masters);
-    const outcomes = await driver.renew([...tagged, ...plain], TTL);
+    const outcomes = await driver.locks.renew([...tagged, ...plain], TTL);
     expect(new Set(kinds(outcomes))).toEqual(new Set(['renewed']));
     const commands = await Promise.all(masters.map(scriptsRun));
     expect(commands.reduce((sum, each) => sum + each, 0)).toBe(3 + 20);
@@ -165,9 +166,9 @@ describe('leases that are renewed together on Redis', () => {
     const there = new Set((await shard.keys('coordination:lock:*')).map(String));
     expect(there.size).toBeGreaterThan(0);
     await shard.script('FLUSH');
-    expect(new Set(kinds(await driver.renew(grants, TTL)))).toEqual(new Set(['renewed']));
+    expect(new Set(kinds(await driver.locks.renew(grants, TTL)))).toEqual(new Set(['renewed']));
     masters[1]!.pause();
-    expect(kinds(await driver.renew(grants, TTL))).toEqual(
+    expect(kinds(await driver.locks.renew(grants, TTL))).toEqual(
       grants.map((grant) => (there.has(keyOf(grant)) ? 'failed' : 'renewed')),
     );
   });

@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
@@ -17,7 +18,7 @@ describe('when nodes restart,', () => {
     const context = recordingContext();
     const driver = driverOn(server.url, context);
     await driver.start();
-    const grant = granted(await driver.tryAcquire(request(freshName())));
+    const grant = granted(await tryAcquire(driver, request(freshName())));
     await server.kill();
     await expect(renewed(driver, grant, 1000)).rejects.toThrow(/renew the lease/);
     await eventually(() => context.changes.length === 2);
@@ -27,7 +28,7 @@ describe('when nodes restart,', () => {
     // It has worked over this URL, so TLS is not what is wrong.
     expect(context.changes[1]?.cause?.message).not.toMatch(/TLS/);
     expect(await renewed(driver, grant, 1000)).toBe(false);
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     await driver.stop();
   });
 
@@ -39,7 +40,7 @@ describe('when nodes restart,', () => {
     await driver.start();
     await server.restartSettled();
     await eventually(() => context.changes.length === 3);
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     await driver.stop();
   });
 
@@ -48,15 +49,15 @@ describe('when nodes restart,', () => {
     const context = recordingContext();
     const driver = driverOn(server.url, context);
     await driver.start();
-    const grant = granted(await driver.tryAcquire(request(freshName())));
+    const grant = granted(await tryAcquire(driver, request(freshName())));
     server.pause();
-    await expect(driver.release(grant)).rejects.toThrow(/no answer within/);
+    await expect(driver.locks.release(grant)).rejects.toThrow(/no answer within/);
     server.resume();
     const client = server.client();
     const key = `coordination:lock:${grant.name}`;
     await client.multi().del(key).lpush(key, 'another type').exec();
     await eventually(() => context.changes.length === 3);
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     await driver.stop();
   });
 
@@ -73,7 +74,7 @@ describe('when nodes restart,', () => {
     expect(context.warnings).toEqual([
       expect.stringMatching(/answers, and still cannot be used: may evict held locks/),
     ]);
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/may evict held locks/);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/may evict held locks/);
     await client.config('SET', 'maxmemory-policy', 'noeviction');
     await eventually(() => context.changes.length === 3);
     await driver.stop();
@@ -87,11 +88,11 @@ describe('when nodes restart,', () => {
       recordingContext(),
     );
     await driver.start();
-    const grant = granted(await driver.tryAcquire({ ...request(freshName()), fencing: true }));
-    expect(Number.isInteger(grant.fencingToken)).toBe(true);
-    expect((await driver.tryAcquire(request(grant.name))).granted).toBe(false);
+    const grant = granted(await tryAcquire(driver, { ...request(freshName()), fencing: true }));
+    expect(Number.isInteger(grant.tokens?.first)).toBe(true);
+    expect((await tryAcquire(driver, request(grant.name))).granted).toBe(false);
     expect(await renewed(driver, grant, 1000)).toBe(true);
-    await driver.release(grant);
+    await driver.locks.release(grant);
     await driver.stop();
   });
 
@@ -102,15 +103,15 @@ describe('when nodes restart,', () => {
     const driver = new RedisDriver([client], { ttl: 10_000, commandTimeout: 1000 }, context);
     await driver.start();
     server.pause();
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/no answer within 1000 ms/);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/no answer within 1000 ms/);
     for (let round = 0; round < 100; round += 1) {
-      await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/take the lock/);
+      await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/take the lock/);
     }
     server.resume();
     await eventually(() => context.changes.length === 3);
     expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down', 'up']);
     expect(context.warnings).toEqual([]);
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     await driver.stop();
   });
 
@@ -121,10 +122,10 @@ describe('when nodes restart,', () => {
     await driver.start();
     const name = freshName();
     server.pause();
-    await expect(driver.tryAcquire(request(name, 60_000))).rejects.toThrow(/take the lock/);
+    await expect(tryAcquire(driver, request(name, 60_000))).rejects.toThrow(/take the lock/);
     server.resume();
     await eventually(() => context.changes.length === 3);
-    await driver.release(granted(await driver.tryAcquire(request(name))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(name))));
     await driver.stop();
   });
 });

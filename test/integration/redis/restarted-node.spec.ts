@@ -1,3 +1,4 @@
+import { announce, enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import type { RedisDriver, RedisDriverSettings } from '../../../lib/drivers/redis/index.js';
@@ -28,7 +29,7 @@ describe('a node that has forgotten its keys', () => {
   }
 
   async function refusal(driver: RedisDriver, name: string): Promise<BackendUnavailableError> {
-    const error: unknown = await driver.tryAcquire(request(name, SHORT_TTL)).then(
+    const error: unknown = await tryAcquire(driver, request(name, SHORT_TTL)).then(
       () => undefined,
       (reason: unknown) => reason,
     );
@@ -40,7 +41,7 @@ describe('a node that has forgotten its keys', () => {
     const server = await startRedis();
     const { driver } = await started(server.url);
     const name = freshName();
-    granted(await driver.tryAcquire(request(name)));
+    granted(await tryAcquire(driver, request(name)));
     await server.restart();
     const { driver: newer, context } = await started(server.url);
     const error = await refusal(newer, name);
@@ -58,7 +59,7 @@ describe('a node that has forgotten its keys', () => {
     const { driver } = await started(server.url);
     const { driver: other } = await started(server.url);
     const name = freshName();
-    granted(await driver.tryAcquire(request(name)));
+    granted(await tryAcquire(driver, request(name)));
     await server.client().flushall();
     await refusal(other, name);
     await refusal(driver, freshName());
@@ -79,13 +80,13 @@ describe('a node that has forgotten its keys', () => {
     const server = await startRedis();
     const { driver } = await started(server.url, { ttl: SHORT_TTL });
     const name = freshName();
-    granted(await driver.tryAcquire(request(name, SHORT_TTL)));
+    granted(await tryAcquire(driver, request(name, SHORT_TTL)));
     await server.restart();
     const restarted = performance.now();
     await eventually(async () => {
-      const reply = await driver
-        .tryAcquire(request(name, SHORT_TTL))
-        .catch(() => ({ granted: false }) as const);
+      const reply = await tryAcquire(driver, request(name, SHORT_TTL)).catch(
+        () => ({ granted: false }) as const,
+      );
       return reply.granted;
     });
     expect(performance.now() - restarted).toBeGreaterThanOrEqual(SHORT_TTL);
@@ -94,7 +95,7 @@ describe('a node that has forgotten its keys', () => {
   it('sits out the longest ttl that any client has told it of, and not only its own', async () => {
     const server = await startRedis();
     const { driver } = await started(server.url, { ttl: SHORT_TTL, maxTtl: TTL });
-    await driver.release(granted(await driver.tryAcquire(request(freshName(), TTL))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), TTL))));
     const { driver: other } = await started(server.url, { ttl: SHORT_TTL });
     await server.client().flushall();
     // Whoever comes first tells it to the others.
@@ -109,14 +110,14 @@ describe('a node that has forgotten its keys', () => {
     await servers[0]?.restart();
     const { driver: newer, context } = await started(list, { ttl: SHORT_TTL });
     const name = freshName();
-    const grant = granted(await newer.tryAcquire(request(name, SHORT_TTL)));
+    const grant = granted(await tryAcquire(newer, request(name, SHORT_TTL)));
     expect(await servers[0]?.client().exists(`coordination:lock:${name}`)).toBe(0);
-    await newer.release(grant);
+    await newer.locks.release(grant);
     expect(context.warnings).toHaveLength(1);
     await eventually(async () => {
-      const lease = granted(await driver.tryAcquire(request(name, SHORT_TTL)));
+      const lease = granted(await tryAcquire(driver, request(name, SHORT_TTL)));
       const voted = await servers[0]?.client().exists(`coordination:lock:${name}`);
-      await driver.release(lease);
+      await driver.locks.release(lease);
       return voted === 1;
     });
   });
@@ -133,7 +134,7 @@ describe('a node that has forgotten its keys', () => {
   it('sits nothing out when it is declared to keep every write', async () => {
     const server = await startRedis({ fresh: true });
     const { driver, context } = await started(server.url, { persistent: true });
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     // It does not, and that can be seen.
     expect(context.warnings).toEqual([
       expect.stringMatching(/is declared to keep every write .* and does not/),
@@ -143,7 +144,7 @@ describe('a node that has forgotten its keys', () => {
   it('is believed when it does keep every write', async () => {
     const server = await startRedis({ fresh: true, args: ['appendonly yes', 'appendfsync always'] });
     const { driver, context } = await started(server.url, { persistent: true });
-    const grant = granted(await driver.tryAcquire(request(freshName())));
+    const grant = granted(await tryAcquire(driver, request(freshName())));
     await server.restart();
     await eventually(() => renewed(driver, grant, TTL).catch(() => false));
     // It may have been asked while it loaded.
@@ -161,7 +162,7 @@ describe('a node that has forgotten its keys', () => {
     await server.restart();
     await eventually(() => context.changes.length === 3);
     expect(context.warnings).toEqual([expect.stringMatching(/still loading/)]);
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
   });
 
   it('is as old as its server when it has never had a record', async () => {
@@ -171,7 +172,7 @@ describe('a node that has forgotten its keys', () => {
       async () => Number(/uptime_in_seconds:(\d+)/.exec(await client.info('server'))?.[1]) > 3,
     );
     const { driver, context } = await started(server.url, { ttl: SHORT_TTL });
-    await driver.release(granted(await driver.tryAcquire(request(freshName(), SHORT_TTL))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), SHORT_TTL))));
     expect(context.warnings).toEqual([]);
   });
 
@@ -179,7 +180,7 @@ describe('a node that has forgotten its keys', () => {
     const server = await startRedis({ args: ['appendonly yes', 'appendfsync no'] });
     const { driver } = await started(server.url);
     const name = freshName();
-    const grant = granted(await driver.tryAcquire(request(name)));
+    const grant = granted(await tryAcquire(driver, request(name)));
     await eventually(async () => (await server.client().info('persistence')).includes('aof_enabled:1'));
     await server.restart();
     const { driver: newer } = await started(server.url);
@@ -206,7 +207,7 @@ describe('a node that has forgotten its keys', () => {
     // What the master does from now on is not replicated any more.
     await client.replicaof('NO', 'ONE');
     const name = freshName();
-    granted(await driver.tryAcquire(request(name, SHORT_TTL)));
+    granted(await tryAcquire(driver, request(name, SHORT_TTL)));
     const { driver: newer } = await started(replica.url);
     await refusal(newer, name);
   });
@@ -216,7 +217,7 @@ describe('a node that has forgotten its keys', () => {
     const { driver } = await started(server.url, { ttl: SHORT_TTL });
     const { driver: other } = await started(server.url, { ttl: TTL });
     // That other one has a longer ttl is in the record, and read at the latest by the next acquisition.
-    await driver.release(granted(await driver.tryAcquire(request(freshName(), SHORT_TTL))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), SHORT_TTL))));
     await other.stop();
     await server.client().flushall();
     expect((await refusal(driver, freshName())).endsIn).toBeGreaterThan(SHORT_TTL);
@@ -225,8 +226,8 @@ describe('a node that has forgotten its keys', () => {
   it('has been told of a longer ttl before a lease has it, also while a heartbeat tells a shorter one', async () => {
     const server = await startRedis();
     const { driver } = await started(server.url);
-    const beat = driver.announce('member', TTL);
-    granted(await driver.tryAcquire(request(freshName(), 2 * TTL)));
+    const beat = announce(driver, 'member', TTL);
+    granted(await tryAcquire(driver, request(freshName(), 2 * TTL)));
     await beat;
     expect(await server.client().get('coordination:node')).toMatch(new RegExp(`^\\w+ 1 0 ${2 * TTL} `));
   });
@@ -234,7 +235,7 @@ describe('a node that has forgotten its keys', () => {
   it('lets no lease be longer than the longest that it would sit out', async () => {
     const server = await startRedis();
     const { driver } = await started(server.url, { maxTtl: TTL });
-    await expect(driver.tryAcquire(request('too-long', TTL + 1))).rejects.toThrow(
+    await expect(tryAcquire(driver, request('too-long', TTL + 1))).rejects.toThrow(
       /Lock "too-long": its ttl of 20001 ms is above redis.maxTtl/,
     );
   });
@@ -244,12 +245,14 @@ describe('a node that has forgotten its keys', () => {
     await started(server.url, { maxTtl: 2 * TTL });
     const { driver } = await started(server.url, { maxTtl: TTL });
     // By now the record has been read, which names the longer one.
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     const tooLong = request('too-long', TTL + 1);
-    await expect(driver.tryAcquire(tooLong)).rejects.toThrow(
+    await expect(tryAcquire(driver, tooLong)).rejects.toThrow(
       /ttl of 20001 ms is above redis.maxTtl \(20000 ms\)/,
     );
-    await expect(driver.enqueue(tooLong, () => undefined).tryAcquire()).rejects.toThrow(/above redis.maxTtl/);
+    await expect(enqueue(driver, tooLong, () => undefined).tryAcquire()).rejects.toThrow(
+      /above redis.maxTtl/,
+    );
   });
 
   it('is told of longer leases as they come, and the log warns once of each, without maxTtl', async () => {
@@ -262,7 +265,7 @@ describe('a node that has forgotten its keys', () => {
       ['longer', 90_000],
       ['long-again', 60_000],
     ] as const) {
-      await driver.release(granted(await driver.tryAcquire(request(name, ttl))));
+      await driver.locks.release(granted(await tryAcquire(driver, request(name, ttl))));
     }
     expect(context.warnings).toEqual([
       expect.stringMatching(/^Lock "long": its ttl of 60000 ms .* give redis.maxTtl on every replica/),
@@ -273,7 +276,7 @@ describe('a node that has forgotten its keys', () => {
   it('has no leases to sit out where it keeps every write, so that long ones are no reason to warn', async () => {
     const server = await startRedis({ args: ['appendonly yes', 'appendfsync always'] });
     const { driver, context } = await started(server.url, { persistent: true });
-    await driver.release(granted(await driver.tryAcquire(request(freshName(), 60_000))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), 60_000))));
     expect(context.warnings).toEqual([]);
   });
 });

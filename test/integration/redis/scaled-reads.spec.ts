@@ -1,3 +1,4 @@
+import { breakLock, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import { Cluster } from 'ioredis';
 import { afterAll, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -15,12 +16,12 @@ it('a ready Cluster client that reads from replicas asks the masters who holds a
   const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
   await driver.start();
   // In a slot of the first master.
-  const grant = granted(await driver.tryAcquire(request(freshName('{b}'))));
+  const grant = granted(await tryAcquire(driver, request(freshName('{b}'))));
   // It knows nothing of what comes now, and would not answer either.
   replica.pause();
-  expect(await driver.isOwner(grant)).toBe(true);
-  expect(await driver.break(grant.name)).toBe(true);
-  expect(await driver.isOwner(grant)).toBe(false);
+  expect(await isOwner(driver, grant)).toBe(true);
+  expect(await breakLock(driver, grant.name)).toBe(true);
+  expect(await isOwner(driver, grant)).toBe(false);
   replica.resume();
   await driver.stop();
   client.disconnect();

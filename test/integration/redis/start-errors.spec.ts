@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -200,7 +201,7 @@ describe('a start that fails', () => {
     const sleeping = slow?.call('DEBUG', 'SLEEP', '0.3');
     await driver.start();
     await sleeping;
-    const grant = granted(await driver.tryAcquire(request(freshName())));
+    const grant = granted(await tryAcquire(driver, request(freshName())));
     await expect.poll(async () => slow?.get(`coordination:lock:${grant.name}`)).toBe(grant.id);
     expect(context.warnings).toEqual([]);
     await driver.stop();
@@ -211,7 +212,7 @@ describe('a start that fails', () => {
     servers[2]?.pause();
     const driver = driverOn(servers.map(({ url }) => url));
     await driver.start();
-    await driver.release(granted(await driver.tryAcquire(request(freshName()))));
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
     await driver.stop();
   });
 

@@ -1,3 +1,4 @@
+import { announce, tryAcquire, withdraw } from '../../support/driver-calls.js';
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -18,7 +19,7 @@ function listenersOf(client: Redis): number {
 
 /** Somebody holds a lock, and somebody waits for it. */
 async function waitingOn(driver: RedisDriver): Promise<void> {
-  const { name } = granted(await driver.tryAcquire(request(freshName())));
+  const { name } = granted(await tryAcquire(driver, request(freshName())));
   await new SuiteWaiter(driver, name).enqueue();
 }
 
@@ -34,7 +35,7 @@ describe('after stop,', () => {
     expect(await connections(admin)).toBe(3);
     await driver.stop();
     await eventually(async () => (await connections(admin)) === 1);
-    await expect(driver.tryAcquire(request(freshName()))).rejects.toThrow(/stopped/);
+    await expect(tryAcquire(driver, request(freshName()))).rejects.toThrow(/stopped/);
   });
 
   it('a ready client works on, with the listeners that it had', async () => {
@@ -58,10 +59,10 @@ describe('after stop,', () => {
     const context = recordingContext();
     const driver = new RedisDriver([client], { ttl: 60_000, commandTimeout: 60_000 }, context);
     await driver.start();
-    const held = granted(await driver.tryAcquire(request(freshName())));
+    const held = granted(await tryAcquire(driver, request(freshName())));
     await client.quit();
-    await expect(driver.release(held)).rejects.toThrow(/cannot release the lock/);
-    await expect(driver.withdraw('member')).rejects.toThrow(/cannot withdraw/);
+    await expect(driver.locks.release(held)).rejects.toThrow(/cannot release the lock/);
+    await expect(withdraw(driver, 'member')).rejects.toThrow(/cannot remove/);
     await driver.stop();
     expect(context.changes.map(({ state }) => state)).toEqual(['up', 'down']);
     expect(client.status).toBe('end');
@@ -74,15 +75,16 @@ describe('after stop,', () => {
     const driver = driverOn(server.url);
     await driver.start();
     await waitingOn(driver);
-    await driver.announce('member', 5000);
+    await announce(driver, 'member', 5000);
     await driver.stop();
     const client = server.client();
     const keys = (await client.keys('*')).toSorted();
     expect(keys).toEqual([
       expect.stringContaining('coordination:lock:'),
-      'coordination:member:member',
       'coordination:node',
       expect.stringContaining('coordination:queue:'),
+      'coordination:record:{members}:member',
+      'coordination:records:{members}',
       expect.stringContaining('coordination:waiters:'),
     ]);
     for (const key of keys) expect(await client.pttl(key)).toBeGreaterThan(0);

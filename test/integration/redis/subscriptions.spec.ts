@@ -1,3 +1,4 @@
+import { enqueue, tryAcquire } from '../../support/driver-calls.js';
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
@@ -36,7 +37,7 @@ describe('the subscriber connection', () => {
 
   /** Somebody who waits at `driver`, and the grant that it waits for. */
   async function waiting(holder: RedisDriver, driver: RedisDriver): Promise<[SuiteWaiter, Grant]> {
-    const grant = granted(await holder.tryAcquire(request(freshName())));
+    const grant = granted(await tryAcquire(holder, request(freshName())));
     const waiter = new SuiteWaiter(driver, grant.name);
     await waiter.enqueue();
     return [waiter, grant];
@@ -46,7 +47,7 @@ describe('the subscriber connection', () => {
     const server = await startRedis();
     const admin = server.client();
     const [holder, driver] = [await started(server.url), await started(server.url)];
-    const free = driver.enqueue(request(freshName()), () => undefined);
+    const free = enqueue(driver, request(freshName()), () => undefined);
     granted(await free.tryAcquire());
     expect(await connections(admin)).toBe(3);
     const [waiter, grant] = await waiting(holder, driver);
@@ -63,8 +64,8 @@ describe('the subscriber connection', () => {
     const holder = await started(server.url);
     const clock = new FakeClock();
     const driver = await started(server.url, { ...recordingContext(), clock });
-    const { name } = granted(await holder.tryAcquire(request(freshName())));
-    const place = driver.enqueue(request(name), () => undefined);
+    const { name } = granted(await tryAcquire(holder, request(freshName())));
+    const place = enqueue(driver, request(name), () => undefined);
     expect((await place.tryAcquire()).granted).toBe(false);
     // The clock stands still: nothing but the stop ends the wait.
     server.pause();
@@ -105,14 +106,14 @@ describe('the subscriber connection', () => {
     const [waiter, grant] = await waiting(holder, driver);
     await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     // With nobody there to be told of it.
-    await holder.release(grant);
+    await holder.locks.release(grant);
     await eventually(() => waiter.woken);
-    await driver.release(await waiter.turn());
+    await driver.locks.release(await waiter.turn());
     const [next, held] = await waiting(holder, driver);
     await eventually(async () => (await channels(admin)).length === 1);
-    await holder.release(held);
+    await holder.locks.release(held);
     await eventually(() => next.woken);
-    await driver.release(await next.turn());
+    await driver.locks.release(await next.turn());
   });
 
   it('is not needed: a user who may not subscribe is told once, and who waits finds its turn without it', async () => {
@@ -122,9 +123,9 @@ describe('the subscriber connection', () => {
     const driver = await started(`redis://app:x@127.0.0.1:${server.port}`, context);
     for (let round = 0; round < 3; round += 1) {
       const [waiter, grant] = await waiting(holder, driver);
-      await holder.release(grant);
+      await holder.locks.release(grant);
       await eventually(() => waiter.woken);
-      await driver.release(await waiter.turn());
+      await driver.locks.release(await waiter.turn());
     }
     expect(context.warnings).toHaveLength(1);
     expect(context.warnings[0]).toMatch(/refuses subscriptions.*NOPERM.*subscribe/);

@@ -1,3 +1,4 @@
+import { enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
@@ -16,12 +17,12 @@ describe('a ready client that throws instead of rejecting', () => {
     const sending = vi.spyOn(client, 'sendCommand').mockImplementation(() => {
       throw new Error('not while it is patched');
     });
-    const place = driver.enqueue(wanted, () => undefined);
-    await expect(driver.tryAcquire(wanted)).rejects.toThrow(BackendUnavailableError);
+    const place = enqueue(driver, wanted, () => undefined);
+    await expect(tryAcquire(driver, wanted)).rejects.toThrow(BackendUnavailableError);
     await expect(place.tryAcquire()).rejects.toThrow('not while it is patched');
     sending.mockRestore();
     const grant = granted(await place.tryAcquire());
-    await expect(driver.release(grant)).resolves.toBe(true);
+    await expect(driver.locks.release(grant)).resolves.toBe(true);
     await driver.stop();
   });
 });

@@ -1,5 +1,6 @@
+import { enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import type { AcquireReply } from '../../../lib/drivers/driver.js';
+import type { Taken } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import { NODE_RECORD } from '../../../lib/drivers/redis/node/node-epoch.js';
@@ -10,7 +11,7 @@ import { driverOn } from '../../support/redis-drivers.js';
 import { type RedisServer, startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 
-type Refused = Extract<AcquireReply, { granted: false }>;
+type Refused = Taken;
 
 const TTL = 60_000;
 const keyOf = (name: string): string => `coordination:lock:${name}`;
@@ -41,7 +42,7 @@ async function taken(commandTimeout: number, behindProxy = 2) {
   const driver = await started(urls, recordingContext(), { ttl: TTL, commandTimeout });
   const [first, ...others] = servers;
   let woken = false;
-  const place = driver.enqueue(request(name, TTL), () => (woken = true));
+  const place = enqueue(driver, request(name, TTL), () => (woken = true));
   return { first, others, proxy, name, driver, place, client: first.client(), isWoken: () => woken };
 }
 
@@ -99,7 +100,7 @@ describe('whose turn it is on several nodes', () => {
       const reply = await place.tryAcquire();
       return reply.granted && reply.grant;
     });
-    expect(await driver.release(next)).toBe(true);
+    expect(await driver.locks.release(next)).toBe(true);
     await proxy.stop();
   });
 
@@ -127,7 +128,7 @@ describe('whose turn it is on several nodes', () => {
     const record = await client.get(NODE_RECORD);
     await client.set(NODE_RECORD, `${record}1`);
     const grant = granted(await place.tryAcquire());
-    expect(await driver.release(grant)).toBe(true);
+    expect(await driver.locks.release(grant)).toBe(true);
     await eventually(async () => (await client.exists(keyOf(name))) === 0);
     await proxy.stop();
   });
@@ -139,7 +140,7 @@ describe('whose turn it is on several nodes', () => {
     expect(isGranted).toBe(false);
     // Nobody tells it when they are.
     expect(retryAfter).toBeLessThanOrEqual(100);
-    const next = driver.enqueue(request(name, TTL), () => undefined);
+    const next = enqueue(driver, request(name, TTL), () => undefined);
     expect((await next.tryAcquire()).granted).toBe(false);
     expect(await client.zcard(queueOf(keyOf(name)))).toBe(1);
     await freed(others, name);
@@ -157,7 +158,7 @@ describe('the lease of whose turn it is on one node', () => {
       const name = freshName();
       await server.client().set(keyOf(name), 'foreign', 'PX', TTL);
       let woken = false;
-      const place = driver.enqueue(request(name, TTL), () => (woken = true));
+      const place = enqueue(driver, request(name, TTL), () => (woken = true));
       expect((await place.tryAcquire()).granted).toBe(false);
       await place.ready();
       await server.client().del(keyOf(name));
@@ -166,9 +167,9 @@ describe('the lease of whose turn it is on one node', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       const reply = await place.tryAcquire();
       if (!reply.granted) throw new Error('it was not granted');
-      await driver.release(reply.grant);
+      await driver.locks.release(reply.grant);
       // On a busy machine too much of the short grant is used up, and it is asked for anew.
-      return reply.term && { freed, since: reply.term.since.monotonic };
+      return reply.grant.term && { freed, since: reply.grant.term.since.monotonic };
     });
     expect(beginnings.since).toBeLessThan(beginnings.freed);
   });
@@ -183,8 +184,8 @@ describe.runIf(shims !== undefined)('whose turn it is on a node whose clock jump
     const context = recordingContext();
     const driver = await started(server.url, context, settings);
     const name = freshName();
-    granted(await holder.tryAcquire(request(name)));
-    const place = driver.enqueue(request(name), () => undefined);
+    granted(await tryAcquire(holder, request(name)));
+    const place = enqueue(driver, request(name), () => undefined);
     expect((await place.tryAcquire()).granted).toBe(false);
     await place.ready();
     nodeClock.set(30_000);

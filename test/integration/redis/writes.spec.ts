@@ -1,3 +1,4 @@
+import { tryAcquire } from '../../support/driver-calls.js';
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -28,10 +29,10 @@ describe('commands that are sent in one turn of the event loop', () => {
     const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
     await driver.start();
     const count = countWrites(client);
-    const asked = Array.from({ length: MANY }, () => driver.tryAcquire(request(freshName())));
+    const asked = Array.from({ length: MANY }, () => tryAcquire(driver, request(freshName())));
     const grants = (await Promise.all(asked)).map(granted);
     expect(count.writes).toBeLessThanOrEqual(5);
-    const released = await Promise.all(grants.map((grant) => driver.release(grant)));
+    const released = await Promise.all(grants.map((grant) => driver.locks.release(grant)));
     expect(released).toEqual(grants.map(() => true));
     expect(count.writes).toBeLessThanOrEqual(10);
     await driver.stop();
@@ -43,11 +44,12 @@ describe('commands that are sent in one turn of the event loop', () => {
     const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
     await driver.start();
     const count = countWrites(client);
-    const asked = Array.from({ length: 3 }, () => driver.tryAcquire(request(freshName())));
+    const asked = Array.from({ length: 3 }, () => tryAcquire(driver, request(freshName())));
     // Written before the end of this turn.
     await Promise.resolve();
     expect(count.writes).toBe(3);
-    for (const reply of await Promise.all(asked)) expect(await driver.release(granted(reply))).toBe(true);
+    for (const reply of await Promise.all(asked))
+      expect(await driver.locks.release(granted(reply))).toBe(true);
     await driver.stop();
   });
 
@@ -57,8 +59,8 @@ describe('commands that are sent in one turn of the event loop', () => {
     const driver = new RedisDriver([client], { ttl: 10_000 }, recordingContext());
     await driver.start();
     const count = countWrites(client);
-    const grant = granted(await driver.tryAcquire(request(freshName())));
-    await expect(driver.release(grant)).resolves.toBe(true);
+    const grant = granted(await tryAcquire(driver, request(freshName())));
+    await expect(driver.locks.release(grant)).resolves.toBe(true);
     expect(count.writes).toBe(2);
     expect(client.stream.writableCorked).toBe(0);
     await driver.stop();

@@ -106,7 +106,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: ACQUIRE_LOOP,
-        find: 'if (reply.granted) await this.context.driver.release(reply.grant);',
+        find: 'if (reply.granted) await this.context.driver.locks.release(reply.grant);',
         replace: 'void reply;',
       },
     ],

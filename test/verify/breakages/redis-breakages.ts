@@ -155,8 +155,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: PLACE,
-        find: 'term: { since: entry.since, ms',
-        replace: 'term: { since: momentOf(this.#context.clock), ms',
+        find: 'const term = { since: entry.since, ms',
+        replace: 'const term = { since: momentOf(this.#context.clock), ms',
       },
       { file: PLACE, find: ' && entry.age + entry.trip < FRESH * ms', replace: '' },
     ],

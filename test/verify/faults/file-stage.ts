@@ -19,7 +19,7 @@ import type { Stage } from './stage.js';
 import { stopUntilOvertaken } from './worker-faults.js';
 
 const run = promisify(execFile);
-const FOLDERS = ['locks', 'members', 'instances', 'queues'];
+const FOLDERS = ['locks', 'records', 'instances', 'queues'];
 
 /** A directory of lock files. */
 export class FileStage implements Stage {
@@ -54,7 +54,7 @@ export class FileStage implements Stage {
   async leftovers(workers: 'idle' | 'ended'): Promise<Leftover[]> {
     if (workers === 'idle') return [];
     const found = await Promise.all(
-      ['members', 'instances', 'queues'].map(async (folder) => {
+      ['records', 'instances', 'queues'].map(async (folder) => {
         const entries = await readdir(join(this.#state, folder), { recursive: true, withFileTypes: true });
         // A seat is a lock too: its file stays, its socket goes.
         return entries

@@ -31,11 +31,11 @@ async function filesIn(state: string): Promise<Count[]> {
   const entries = await readdir(state, { recursive: true, withFileTypes: true });
   const below = (folder: string) => entries.filter(({ parentPath }) => parentPath === join(state, folder));
   const locks = below('locks');
-  const members = below('members');
+  const records = below('records');
   const seats = below('instances').filter((entry) => entry.isFile());
   const sockets = entries.filter((entry) => entry.isSocket());
   const folders = entries.filter((entry) => entry.isDirectory());
-  const known = [locks, members, seats, sockets, folders].reduce((sum, some) => sum + some.length, 0);
+  const known = [locks, records, seats, sockets, folders].reduce((sum, some) => sum + some.length, 0);
   let largest = 0;
   for (const { parentPath, name } of locks) {
     largest = Math.max(largest, (await stat(join(parentPath, name))).size);
@@ -43,7 +43,7 @@ async function filesIn(state: string): Promise<Count[]> {
   return [
     told('lock files, one for each name', locks.length),
     atMost(LARGEST_LOCK_FILE, 'bytes of the largest lock file', largest),
-    same('member files', members.length),
+    same('record files', records.length),
     same('sockets in the directory', sockets.length),
     atMost(MOST_SEATS, 'files of seats', seats.length),
     same('other files', entries.length - known),

@@ -97,10 +97,10 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
         for (let index = 0; index < 20; index += 1) await client.eval(`return ${index}`, 0);
       }),
   },
-  'member file': {
+  'record file': {
     on: 'file:',
-    foundBy: 'member files',
-    plant: ({ url }) => writeFileSync(`${fileURLToPath(url)}/members/${kept.push('member')}`, ''),
+    foundBy: 'record files',
+    plant: ({ url }) => writeFileSync(`${fileURLToPath(url)}/records/${kept.push('record')}`, ''),
   },
   'large file': {
     on: 'file:',

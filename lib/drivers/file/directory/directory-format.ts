@@ -11,7 +11,7 @@ const EXPECTED = { locks: LOCK_MECHANISM, version: VERSION };
 const FORMAT_FILE = 'format.json';
 
 /** What of ours there may be without the format file, when somebody restored a part; and what a new file system has. */
-const HARMLESS = new Set(['locks', 'members', 'instances', 'queues', 'tokens', 'lost+found']);
+const HARMLESS = new Set(['locks', 'records', 'instances', 'queues', 'tokens', 'lost+found']);
 
 /** Another process needs microseconds to write the file; one that was stopped in the middle must not hold us up. */
 const LONGEST_WAIT = 1000;

@@ -1,11 +1,11 @@
-import { type Dir, lstatSync, opendirSync } from 'node:fs';
+import { type Dir, lstatSync, opendirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../../../common/clock.js';
 import { LockFile } from '../kernel/lock-file.js';
-import { Members } from './members.js';
 import type { NativeLock } from '../kernel/native-lock.js';
 import { Instance, type Instances } from './instance.js';
 import type { StateDirectory } from './state-directory.js';
+import { isRecordOrDraft, sweepRecord } from '../records/record-file.js';
 import { Tickets } from '../queue/tickets.js';
 import type { TokenFloor } from './token-floor.js';
 
@@ -76,7 +76,7 @@ export class Housekeeping {
 export function* round(context: HousekeepingContext): Generator<void> {
   const { directory, native, instances, clock } = context;
   const before = clock.wall() - UNUSED;
-  yield* Members.sweep(directory.members, native);
+  yield* sweepRecords(directory.records, native, clock);
   yield* Tickets.sweep(directory.queuesFolder, instances);
   yield* Instance.sweep(directory.instancesFolder, native, before);
   const folder = opendirSync(directory.locks);
@@ -87,6 +87,25 @@ export function* round(context: HousekeepingContext): Generator<void> {
     }
   } finally {
     folder.closeSync();
+  }
+}
+
+/** The files of all locks that have one. */
+export function lockFiles(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => LOCK.test(name))
+    .map((name) => join(folder, name));
+}
+
+function* sweepRecords(folder: string, native: NativeLock, clock: Clock): Generator<void> {
+  for (const name of readdirSync(folder)) {
+    if (!isRecordOrDraft(name)) continue;
+    try {
+      sweepRecord(join(folder, name), native, clock.wall());
+    } catch {
+      // It stays, which is safe, and the next round comes by again.
+    }
+    yield;
   }
 }
 

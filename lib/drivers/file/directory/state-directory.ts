@@ -17,7 +17,7 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0xff534d42, 'CIFS'],
 ]);
 
-const FOLDERS = ['locks', 'members', 'instances', 'queues'] as const;
+const FOLDERS = ['locks', 'records', 'instances', 'queues'] as const;
 
 /** Of so many names the path is kept, which takes a hash to make. */
 const MOST_KEPT = 256;
@@ -52,8 +52,13 @@ export class StateDirectory {
     return join(this.path, 'tokens');
   }
 
-  member(memberId: string): string {
-    return `${this.path}/members/${fileName(memberId)}`;
+  record(space: string, key: string): string {
+    return `${this.records}/${this.recordPrefix(space)}${fileName(key)}`;
+  }
+
+  /** How the names of the files of one space begin. */
+  recordPrefix(space: string): string {
+    return `${fileName(space)}-`;
   }
 
   /** Where the tickets of those who wait for a lock lie, and how the names of their files begin. */
@@ -67,8 +72,8 @@ export class StateDirectory {
     return join(this.path, 'queues');
   }
 
-  get members(): string {
-    return join(this.path, 'members');
+  get records(): string {
+    return join(this.path, 'records');
   }
 
   get instancesFolder(): string {

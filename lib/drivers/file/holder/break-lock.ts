@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Clock } from '../../../common/clock.js';
-import { ownerElusive, ownerSilent } from '../file.messages.js';
+import type { Holder } from '../../driver.js';
+import { ownerSilent } from '../file.messages.js';
 import { LockFile } from '../kernel/lock-file.js';
 import type { NativeLock } from '../kernel/native-lock.js';
 import type { OwnerRecord } from './owner-record.js';
@@ -10,35 +11,49 @@ import type { Peers } from '../peers/peers.js';
 const LONGEST_WAIT = 1000;
 const PAUSE = 10;
 
+interface Target {
+  readonly name: string;
+  /** Of the lease; '' when the record did not tell. */
+  readonly id: string;
+  readonly path: string;
+}
+
+/** The holder of a lock, as its file tells. */
+export function holderOf(path: string, native: NativeLock): Holder | undefined {
+  if (!LockFile.isTaken(path, native)) return undefined;
+  const owner = LockFile.read(path);
+  const name = owner?.name ?? '';
+  return { name, key: name, id: owner?.grantId ?? '', memberId: owner?.memberId, holds: 'yes' };
+}
+
 /**
  * Makes the holder of a lock let go of it: only the process that has a file locked can unlock it.
  *
- * @returns false when nobody holds it.
- * @throws BackendUnavailableError when the holder does not answer within a second, or each one has let go before it is asked.
+ * @returns false when that lease does not hold it any more
+ * @throws BackendUnavailableError when the holder does not answer within a second
  */
 export async function breakLock(
-  name: string,
-  path: string,
+  { name, id, path }: Target,
   native: NativeLock,
   peers: Peers,
   clock: Clock,
 ): Promise<boolean> {
   const end = clock.monotonic() + LONGEST_WAIT;
   let owner: OwnerRecord | undefined;
-  /** Leases that were over when their holder was asked. */
-  const notHeld = new Set<string>();
+  let wanted = id;
   for (let left = LONGEST_WAIT; left > 0; left = end - clock.monotonic()) {
     if (isFree(path, native)) return false;
     owner = LockFile.read(path);
     if (owner) {
+      wanted ||= owner.grantId;
+      if (owner.grantId !== wanted) return false;
       const reply = await peers.break(owner.socket, owner.grantId, left);
       if (reply === 'broken') return true;
-      if (reply === 'unheld') notHeld.add(owner.grantId);
     }
     // The record was that of the one before: the next one is being written.
     await new Promise<void>((resolve) => void clock.setTimer(PAUSE, resolve));
   }
-  throw notHeld.size > 1 ? ownerElusive(name) : ownerSilent(name, owner);
+  throw ownerSilent(name, owner);
 }
 
 function isFree(path: string, native: NativeLock): boolean {

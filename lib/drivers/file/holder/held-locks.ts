@@ -1,16 +1,17 @@
-import type { AcquireRequest, Grant } from '../../driver.js';
+import { randomUUID } from 'node:crypto';
+import type { Claim, Grant, Holder } from '../../driver.js';
 import { brokenBy, fileGone } from '../file.messages.js';
 import type { LockFile } from '../kernel/lock-file.js';
-import type { Holder } from '../peers/wake-server.js';
+import type { Holder as WakeHolder } from '../peers/wake-server.js';
 
 interface Held {
   readonly grant: Grant;
   readonly file: LockFile;
-  readonly onRevoked: AcquireRequest['onRevoked'];
+  readonly onRevoked: Claim['onRevoked'];
 }
 
 /** The locks that this driver holds, each one an open and locked file. */
-export class HeldLocks implements Holder {
+export class HeldLocks implements WakeHolder {
   #byName = new Map<string, Held>();
   #nameOf = new Map<string, string>();
 
@@ -21,7 +22,7 @@ export class HeldLocks implements Holder {
     return this.#byName.has(name);
   }
 
-  add(grant: Grant, file: LockFile, onRevoked: AcquireRequest['onRevoked']): void {
+  add(grant: Grant, file: LockFile, onRevoked: Claim['onRevoked']): void {
     this.#byName.set(grant.name, { grant, file, onRevoked });
     this.#nameOf.set(grant.id, grant.name);
   }
@@ -41,6 +42,27 @@ export class HeldLocks implements Holder {
     } finally {
       this.#drop(held);
     }
+  }
+
+  /** Ends a grant, and keeps the file locked for another one that nobody has; undefined if it did not hold the lock any more. */
+  keep(grant: Grant): Grant | undefined {
+    const held = this.#byName.get(grant.name);
+    if (held?.grant.id !== grant.id) return undefined;
+    this.#nameOf.delete(grant.id);
+    const kept = { ...grant, id: randomUUID() };
+    this.add(kept, held.file, () => undefined);
+    return kept;
+  }
+
+  holderOf(name: string): Holder | undefined {
+    const held = this.#byName.get(name);
+    return held?.file.isInPlace() ? { name, key: name, id: held.grant.id, holds: 'yes' } : undefined;
+  }
+
+  /** Its name is not cut here. */
+  holderWith(grantId: string): Holder | undefined {
+    const name = this.#nameOf.get(grantId);
+    return name === undefined ? undefined : this.holderOf(name);
   }
 
   holds(grantId: string): boolean {

@@ -98,6 +98,11 @@ export class ClusterNode {
     return reasons.length === 0 ? this.#refusal.message : [...new Set(reasons)].join('; ');
   }
 
+  /** What its keys are on, as far as it can be reached. */
+  get servers(): readonly RedisNode[] {
+    return [...new Set(this.#owners.filter((server) => server !== undefined))];
+  }
+
   /** The server that has this key. */
   at(key: string): RedisNode {
     return this.#owners[slotOf(hashTagOf(this.#plan.keyPrefix + key))] ?? this.#nobody;

@@ -159,6 +159,11 @@ export class RedisNode implements ConnectionOwner {
     return this.#settings.topology === 'shard';
   }
 
+  /** What its keys are on. */
+  get servers(): readonly RedisNode[] {
+    return [this];
+  }
+
   /** The server that has this key. */
   at(_key: string): this {
     return this;

@@ -1,5 +1,5 @@
 import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
-import type { AcquireReply, AcquireRequest, QueuedWaiter } from '../../driver.js';
+import type { Claim, Granted, QueuedWaiter, Taken } from '../../driver.js';
 import type { VotingWaiter } from '../quorum/votes.js';
 import type { NodeSet } from '../quorum/node-set.js';
 import { NodeError } from '../node/node-error.js';
@@ -19,15 +19,13 @@ const FRESH = 1 / 2;
 /** The longest pause of who has the turn, and not yet the other nodes, ms: nobody tells it when they are free. */
 const LONGEST_PAUSE_AT_TURN = 100;
 
-type Taken = Extract<AcquireReply, { granted: false }>;
-
 export interface RedisWaiterContext {
   readonly clock: Clock;
   readonly nodeSet: NodeSet;
   readonly voting: RedlockVoting;
   readonly queue: WaiterQueue;
   /** What a request means to the nodes; throws when that may not be asked for. */
-  readonly requestOf: (request: AcquireRequest) => LockRequest;
+  readonly requestOf: (request: Claim) => LockRequest;
 }
 
 /**
@@ -42,21 +40,21 @@ export interface RedisWaiterContext {
  * does; so it is for who finds this node free, and not the others. An id is in a queue at most once: who comes back has a new one.
  */
 export class RedisWaiter implements QueuedWaiter, EntryOwner {
-  readonly #request: AcquireRequest;
+  readonly #request: Claim;
   readonly #wake: () => void;
   readonly #context: RedisWaiterContext;
   #lockRequest: LockRequest | undefined;
   #state: 'out' | 'entering' | 'queued' | 'turn' = 'out';
   #entry?: WaiterEntry;
 
-  constructor(request: AcquireRequest, wake: () => void, context: RedisWaiterContext) {
+  constructor(request: Claim, wake: () => void, context: RedisWaiterContext) {
     this.#request = request;
     this.#wake = wake;
     this.#context = context;
   }
 
   /** Not `async`, as every promise on the way of a lock that is free costs. */
-  tryAcquire(): Promise<AcquireReply> {
+  tryAcquire(): Promise<Granted | Taken> {
     return this.#state === 'out' ? this.#enter() : this.#tryFromQueue();
   }
 
@@ -96,7 +94,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     return this.#context.nodeSet.nodes[entry.node]?.at(entry.key);
   }
 
-  async #tryFromQueue(): Promise<AcquireReply> {
+  async #tryFromQueue(): Promise<Granted | Taken> {
     const entry = this.#entry;
     const { queue } = this.#context;
     if (entry && this.#state === 'queued' && !queue.isSure(entry)) await queue.look(entry);
@@ -105,7 +103,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
   }
 
   /** Asks all nodes, and enters the queue at one of them when that says that the lock is taken. */
-  #enter(): Promise<AcquireReply> {
+  #enter(): Promise<Granted | Taken> {
     let lockRequest: LockRequest;
     try {
       lockRequest = this.#asCandidate();
@@ -129,7 +127,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     );
   }
 
-  #entered(entry: WaiterEntry, { reply, votes }: VoteResult): AcquireReply {
+  #entered(entry: WaiterEntry, { reply, votes }: VoteResult): Granted | Taken {
     if (votes.queued) return this.#enqueue(entry, reply.granted ? undefined : reply.remaining);
     if (reply.granted) this.#end();
     else if (votes.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);
@@ -139,7 +137,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
   }
 
   /** Enters the queue at one node, which saves the others a try that would be in vain. */
-  async #join(entry: WaiterEntry, lockRequest: LockRequest): Promise<AcquireReply> {
+  async #join(entry: WaiterEntry, lockRequest: LockRequest): Promise<Granted | Taken> {
     const { voting, queue } = this.#context;
     try {
       const { holder, pttl } = await queue.join(entry);
@@ -157,7 +155,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     return this.#takeTurn(lockRequest);
   }
 
-  #enqueue(entry: WaiterEntry, remaining: number | undefined): AcquireReply {
+  #enqueue(entry: WaiterEntry, remaining: number | undefined): Granted | Taken {
     this.#context.queue.foundTaken(entry.key);
     // Nobody is told what happens to a place at a node that has gone down meanwhile.
     if (this.#nodeOf(entry)?.up !== true) void this.leave();
@@ -171,7 +169,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     return { granted: false, remaining: remaining === undefined || remaining < 0 ? undefined : remaining };
   }
 
-  async #takeTurn(lockRequest: LockRequest): Promise<AcquireReply> {
+  async #takeTurn(lockRequest: LockRequest): Promise<Granted | Taken> {
     const { nodeSet, voting, queue } = this.#context;
     const entry = this.#entry as WaiterEntry;
     const { name, ttl, tokens } = lockRequest;
@@ -180,8 +178,8 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     const ms = Math.min(SHORT_GRANT, ttl);
     if (nodeSet.nodes.length === 1 && tokens === 0 && trusted && entry.age + entry.trip < FRESH * ms) {
       this.#end();
-      const grant = { name, id: entry.id, key: entry.key };
-      return { granted: true, grant, term: { since: entry.since, ms } };
+      const term = { since: entry.since, ms };
+      return { granted: true, grant: { name, id: entry.id, key: entry.key, term } };
     }
     // What was sent under an id is never in doubt for the next try: each has an id of its own.
     const id = queue.newId();

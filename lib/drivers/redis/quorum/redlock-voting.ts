@@ -1,6 +1,6 @@
 import { ExecutionError } from 'redlock';
 import type { Clock, Moment } from '../../../common/clock.js';
-import type { AcquireReply, Caller, Grant } from '../../driver.js';
+import type { Caller, Grant, Granted, Taken } from '../../driver.js';
 import { Votes, isBusy, type VotingWaiter } from './votes.js';
 import type { Completer } from './completer.js';
 import type { NodeSet } from './node-set.js';
@@ -32,7 +32,7 @@ export interface RedisGrant extends Grant {
 
 export interface VoteResult {
   readonly votes: Votes;
-  readonly reply: AcquireReply;
+  readonly reply: Granted | Taken;
 }
 
 /**
@@ -118,7 +118,7 @@ export class RedlockVoting {
     } catch (error) {
       // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
       votes.state = 'withdrawn';
-      await this.release({ name, id: votes.id }, key).catch(() => undefined);
+      await this.release({ name, key, id: votes.id }).catch(() => undefined);
       throw error;
     }
   }
@@ -134,8 +134,11 @@ export class RedlockVoting {
     lastToken?: number,
   ): VoteResult {
     const { id, departure } = votes;
+    const term = departure && { since: departure, ms: wholeMs(ttl) };
     const grant: RedisGrant =
-      lastToken === undefined ? { name, id, key } : { name, id, key, fencingToken: lastToken - tokens + 1 };
+      lastToken === undefined
+        ? { name, id, key, term }
+        : { name, id, key, term, tokens: { first: lastToken - tokens + 1, count: tokens } };
     if (votes.answers.includes(undefined)) grant.votes = votes;
     if (start && this.#completer) {
       const acquired = { key, id, ttl, since: departure ?? start, lastToken };
@@ -143,8 +146,7 @@ export class RedlockVoting {
       votes.standing = grant.standing;
       for (const [node, answer] of votes.answers.entries()) if (isBusy(answer)) grant.standing.refused(node);
     }
-    const term = departure && { since: departure, ms: wholeMs(ttl) };
-    return { votes, reply: { granted: true, grant, term } };
+    return { votes, reply: { granted: true, grant } };
   }
 
   async #refuse({ name }: LockRequest, votes: Votes, error: unknown): Promise<VoteResult> {
@@ -157,11 +159,15 @@ export class RedlockVoting {
     return { votes, reply: refusal(votes, nodes.length, quorum, took, this.#random()) };
   }
 
-  release(grant: RedisGrant, key: string): Promise<boolean> {
+  /** Before a release is sent: nothing is asked for the grant any more that was not sent before. */
+  withdraw(grant: RedisGrant): void {
     if (grant.votes) grant.votes.state = 'withdrawn';
-    // Before the release is sent.
     grant.standing?.end();
-    const votes = new Votes(key, grant.id, 'release', this.#nodeVotes.length);
+  }
+
+  release(grant: RedisGrant): Promise<boolean> {
+    this.withdraw(grant);
+    const votes = new Votes(grant.key, grant.id, 'release', this.#nodeVotes.length);
     return this.#redlock
       .free(votes)
       .then(confirmed, (error: unknown) =>

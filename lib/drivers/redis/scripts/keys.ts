@@ -50,8 +50,19 @@ export function checkedKeys(keyOf: (name: string) => string): typeof lockKeyOf {
   };
 }
 
-export function memberKeyOf(memberId: string): string {
-  return `coordination:member:${memberId}`;
+/** All that belongs to one space of records is in one slot of a Cluster. */
+export function recordKeyOf(space: string, key: string): string {
+  return `${OURS}record:{${space}}:${key}`;
+}
+
+/** The keys of the records of a space, by the time at which they expire. */
+export function recordIndexOf(space: string): string {
+  return `${OURS}records:{${space}}`;
+}
+
+/** Where it is told that a record of the space has changed. */
+export function recordChannelOf(space: string): string {
+  return `${OURS}changed:{${space}}`;
 }
 
 /** Where a lock's fencing tokens are counted. */

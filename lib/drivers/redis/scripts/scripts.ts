@@ -353,6 +353,19 @@ return math.max(left, 1)
 `);
 
 /**
+ * Gives the key back, and keeps everybody else off it for a while. The waiters look at it when that ends.
+ * KEYS: key. ARGV: the holder's id, ms. Reply: 1, or 0 when the key was not ours.
+ */
+export const KEEP = new Script(`
+if redis.call('get', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+redis.call('pexpire', KEYS[1], ARGV[2])
+redis.call('set', KEYS[1], '${BROKEN}', 'PX', ARGV[2])
+return 1
+`);
+
+/**
  * Reads what a node knows of itself, for the locks of one scope (a prefix), and writes it where something has changed.
  *
  * A node that restarted or was emptied may have forgotten leases that are still held. It keeps in mind itself since when it

@@ -1,0 +1,71 @@
+import { Script } from './script.js';
+
+/*
+ * A record is a string, '<version> <value>', with a ttl. Beside it stands, for each space, a sorted set of the keys of its records
+ * by the time at which they expire, in ms of the node's time: it serves to list them, and a key in it whose record is gone says
+ * nothing. All of a space is in one slot of a Cluster. A change is told on the channel of the space: on a Cluster, where that has
+ * shards of its own, by SPUBLISH. A user of Redis who may not publish still stores records.
+ */
+
+const TELL = (channel: string, sharded: string): string => `
+local heard = ${sharded} ~= '' and redis.pcall('spublish', ${channel}, '')
+if type(heard) ~= 'number' or heard == 0 then
+  redis.pcall('publish', ${channel}, '')
+end`;
+
+/**
+ * Stores a record unless a newer one is there. The same one again only lasts longer, which needs no memory: a Redis that is full
+ * does it too.
+ *
+ * KEYS: record, index of the space. ARGV: version, value, ttl in ms, channel, '1' on a shard of a Cluster or ''.
+ * Reply: { what is there afterwards, its pttl }.
+ */
+export const PUT = new Script(`
+local text = ARGV[1] .. ' ' .. ARGV[2]
+local there = redis.call('get', KEYS[1])
+if there and there ~= text then
+  if tonumber(string.match(there, '^%d+') or 0) >= tonumber(ARGV[1]) then
+    return { there, redis.call('pttl', KEYS[1]) }
+  end
+end
+local time = redis.call('time')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if there == text then
+  redis.call('pexpire', KEYS[1], ARGV[3])
+else
+  redis.call('set', KEYS[1], text, 'PX', ARGV[3])
+end
+redis.call('zadd', KEYS[2], now + ARGV[3], KEYS[1])
+redis.call('zremrangebyscore', KEYS[2], '-inf', now)
+redis.call('pexpire', KEYS[2], math.max(redis.call('pttl', KEYS[2]), tonumber(ARGV[3])))
+if there ~= text then${TELL('ARGV[4]', 'ARGV[5]')}
+end
+return { text, tonumber(ARGV[3]) }
+`);
+
+/**
+ * Removes a record unless a newer one is there.
+ * KEYS: record, index of the space. ARGV: version, channel, '1' on a shard of a Cluster or ''. Reply: 1, or 0 when none was removed.
+ */
+export const REMOVE = new Script(`
+local there = redis.call('get', KEYS[1])
+if not there or tonumber(string.match(there, '^%d+') or 0) > tonumber(ARGV[1]) then
+  return 0
+end
+redis.call('zrem', KEYS[2], KEYS[1])
+redis.call('del', KEYS[1])${TELL('ARGV[2]', 'ARGV[3]')}
+return 1
+`);
+
+/** KEYS: records. Reply: for each what is there, or '', and its pttl. */
+export const READ = new Script(`
+local found = {}
+for i = 1, #KEYS do
+  found[2 * i - 1] = redis.call('get', KEYS[i]) or ''
+  found[2 * i] = redis.call('pttl', KEYS[i])
+end
+return found
+`);
+
+/** KEYS: index of a space. Reply: the keys of its records, and perhaps of some that have expired. */
+export const INDEX = new Script("return redis.call('zrange', KEYS[1], 0, -1)");

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { quoted } from '../../common/quoted.js';
+import type { Appointment, Schedule } from '../../common/schedule.js';
+import type { Driver, StoredRecord } from '../../drivers/driver.js';
+import { BackendUnavailableError } from '../../errors.js';
+
+/** The space of the records that say which members are alive. */
+export const MEMBERS = 'members';
+
+export interface PresenceSettings {
+  readonly memberId: string;
+  /** Lease time of the membership, ms. */
+  readonly ttl: number;
+  /** Time between two announcements, ms. */
+  readonly period: number;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * The record by which other members see that this one is alive.
+ *
+ * Its value names this start of the coordinator, and its version counts how often the record had to be taken from
+ * another process with the same member id. An announcement that changes nothing only makes the record last longer.
+ */
+export class Presence {
+  readonly #value = JSON.stringify({ incarnation: randomUUID(), pid: process.pid });
+  #version = 1;
+  /** Whether the record was ours at an earlier announcement. */
+  #announced = false;
+  #toldTwin = false;
+  #next?: Appointment;
+  #announcing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly driver: Driver,
+    private readonly schedule: Schedule,
+    private readonly settings: PresenceSettings,
+  ) {}
+
+  /** Announces the member for the first time, and from then on once per period. */
+  async start(): Promise<void> {
+    try {
+      await this.#announce();
+    } catch (error) {
+      // The part of the back end that has the record is away, and others are not: a later announcement may find it.
+      if (!(error instanceof BackendUnavailableError && error.partial)) throw error;
+    }
+    this.#next = this.schedule.in(this.settings.period, () => this.#beat());
+  }
+
+  /** Takes the record back. Never rejects. */
+  async stop(): Promise<void> {
+    this.#next?.cancel();
+    this.#next = undefined;
+    await this.#announcing;
+    const { memberId, ttl, warn } = this.settings;
+    try {
+      await this.driver.records.remove(MEMBERS, memberId, this.#version);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      warn(`The presence of member ${memberId} was not withdrawn, it ends by its ttl of ${ttl} ms: ${why}`);
+    }
+  }
+
+  async #announce(): Promise<void> {
+    const there = await this.#put();
+    if (there.value === this.#value) {
+      this.#announced = true;
+      return;
+    }
+    // Not at the first announcement: a process that was killed a moment ago has left its record.
+    if (this.#announced) this.#warnOfTwin();
+    this.#version = there.version + 1;
+    this.#announced = (await this.#put()).value === this.#value;
+  }
+
+  #put(): Promise<StoredRecord> {
+    const { memberId, ttl } = this.settings;
+    const record = { space: MEMBERS, key: memberId, version: this.#version, value: this.#value };
+    return this.driver.records.put(record, ttl);
+  }
+
+  #warnOfTwin(): void {
+    if (this.#toldTwin) return;
+    this.#toldTwin = true;
+    const { memberId, warn } = this.settings;
+    warn(
+      `Member ${quoted(memberId)} is announced by another process too: give every process an agentId (COORDINATION_AGENT_ID) of its own`,
+    );
+  }
+
+  async #announceAgain(): Promise<void> {
+    try {
+      await this.#announce();
+    } catch {
+      // The driver reports the back end as down by itself; the next beat announces again.
+      return;
+    }
+  }
+
+  #beat(): void {
+    this.#announcing = this.#announceAgain();
+    void this.#announcing.then(() => {
+      if (this.#next) this.#next = this.schedule.in(this.settings.period, () => this.#beat());
+    });
+  }
+}
