@@ -49,6 +49,30 @@ export function inMs<O extends LockOptions>(options: O): InMs<O> {
   };
 }
 
+/** What one acquisition asks for. */
+export interface LockTerms {
+  /** How long the lease lasts without renewal, ms. */
+  readonly ttl: number;
+  /** true: wait for ever · false or 0: one try · n: at most n ms. */
+  readonly blocking: boolean | number;
+  readonly fencing: boolean;
+  readonly fair: boolean;
+}
+
+/** What a call asks for; else what its lock does; else what is usual for the coordinator. */
+export function lockTerms(
+  usual: Omit<LockTerms, 'fair'>,
+  lock: InMs<LockOptions>,
+  call: InMs<LockOptions> = lock,
+): LockTerms {
+  return {
+    ttl: call.ttl ?? lock.ttl ?? usual.ttl,
+    blocking: call.blocking ?? lock.blocking ?? usual.blocking,
+    fencing: call.fencing ?? lock.fencing ?? usual.fencing,
+    fair: call.fair ?? lock.fair ?? false,
+  };
+}
+
 const LOCK_OPTIONS = ['ttl', 'blocking', 'fencing', 'fair'] as const satisfies (keyof LockOptions)[];
 const ACQUIRE_OPTIONS = [...LOCK_OPTIONS, 'signal'] as const satisfies (keyof AcquireOptions)[];
 

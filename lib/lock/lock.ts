@@ -2,7 +2,7 @@ import { inspect, type InspectOptions } from 'node:util';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 import type { AcquireResult, AcquireTerms, LeaseHandle } from './acquire/acquire-call.js';
-import { checkAcquireOptions, checkLockOptions, inMs } from './lock.options.js';
+import { checkAcquireOptions, checkLockOptions, inMs, lockTerms } from './lock.options.js';
 import type { AcquireOptions, InMs, LockOptions } from './lock.options.js';
 import type { Duration } from '../common/duration.js';
 import { HeldLease, type Lease } from './lease/lease.js';
@@ -175,12 +175,12 @@ export class Lock {
   #terms(manager: LockManager, given: AcquireOptions, label: string): AcquireTerms {
     if (given !== NO_OPTIONS) checkAcquireOptions(given, `Lock ${quoted(this.name)}`);
     const options = inMs(given);
-    const blocking = options.blocking ?? this.#options.blocking ?? manager.settings.blocking;
+    const { ttl, blocking, fencing, fair } = lockTerms(manager.settings, this.#options, options);
     return {
       name: this.name,
-      ttl: options.ttl ?? this.#options.ttl ?? manager.settings.ttl,
-      fencing: options.fencing ?? this.#options.fencing ?? manager.settings.fencing,
-      fair: options.fair ?? this.#options.fair ?? false,
+      ttl,
+      fencing,
+      fair,
       waitLimit: manager.waitLimit(blocking, options.signal),
       label,
     };

@@ -3,8 +3,7 @@ import { HeldLease } from '../lock/lease/lease.js';
 import { lockManagerOf, type LockProvider } from '../lock/lock-registry.js';
 import { notAcquired } from '../lock/lease/run-under-lease.js';
 import type { SynchronizedDefinition } from './definition.js';
-import type { SynchronizedOptions } from './synchronized.options.js';
-import type { InMs } from '../lock/lock.options.js';
+import { lockTerms } from '../lock/lock.options.js';
 import { quoted } from '../common/quoted.js';
 
 /**
@@ -24,10 +23,12 @@ export function takeLease(
   const { label, options } = definition;
   try {
     const manager = lockManagerOf(provider, () => `${label}: lock ${quoted(name)}`);
-    const blocking = options.blocking ?? patienceOf(options, manager.settings.blocking);
-    const ttl = options.ttl ?? manager.settings.ttl;
-    const fencing = options.fencing ?? manager.settings.fencing;
-    const fair = options.fair ?? false;
+    const terms = lockTerms(manager.settings, options);
+    const { ttl, fencing, fair } = terms;
+    // A method that skips what another replica does would never skip if it waited for ever.
+    const never =
+      options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
+    const blocking = never ? false : terms.blocking;
     const waitLimit = manager.waitLimit(blocking, cancellation);
     return manager.acquire({ name, ttl, fencing, fair, label, waitLimit }).then(
       (result) => {
@@ -45,9 +46,4 @@ export function takeLease(
     settled?.(undefined);
     return Promise.reject(error);
   }
-}
-
-/** Who skips what another replica does would never skip if it waited for ever. */
-function patienceOf({ onNotAcquired }: InMs<SynchronizedOptions>, usual: boolean | number): boolean | number {
-  return onNotAcquired === 'skip' && usual === true ? false : usual;
 }
