@@ -21,7 +21,7 @@ const NOT_LOCAL =
 async function joined(error: NodeError) {
   const left: string[] = [];
   const owed: string[] = [];
-  const node = { up: true, at: () => node, owe: (_key: string, id: string) => owed.push(id) };
+  const node = { up: true, at: () => node, releaseLater: (_key: string, id: string) => owed.push(id) };
   const queue = {
     alive: 600,
     newId: () => 'id',

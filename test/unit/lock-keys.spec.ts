@@ -76,7 +76,7 @@ describe('the keys beside a lock', () => {
   it('cannot be reached by a lockKey', () => {
     const keyOf = checkedKeys((name) => name);
     const some = KEYS.filter((_, index) => index % 100 === 0);
-    for (const key of [...some.flatMap(companions), 'coordination:node', 'coordination:member:a'])
+    for (const key of [...some.flatMap(companions), 'coordination:node', 'coordination:record:{members}:a'])
       expect(() => keyOf(key)).toThrow(/keys that begin with "coordination:" belong to this package/);
     for (const key of ['x', '{x}', 'coordination', '_tooz_x_lock', 'coordination:lock:x'])
       expect(keyOf(key)).toBe(key);

@@ -97,10 +97,10 @@ export class RedisLocks implements LockStore, WaitQueue {
 
   async holders(name: string, key = this.keyOf(name)): Promise<readonly Holder[]> {
     const { nodes, quorum } = this.#nodeSet;
-    const replies = await this.#nodeSet.ask(
+    const replies = await this.#nodeSet.collect(
       `tell who holds ${quoted(name)}`,
       key,
-      async (client) => holderOf(await client.eval(HOLDER.text, 1, key)),
+      async (node) => holderOf(await node.evaluate(HOLDER, [key])),
       (some) => Math.max(...countsOf(some).values(), 0) >= quorum,
     );
     const silent = nodes.length - replies.length;
@@ -154,8 +154,8 @@ export class RedisLocks implements LockStore, WaitQueue {
     const { quorum } = this.#nodeSet;
     const ms = Math.max(1, Math.ceil(keepFor));
     this.#voting.withdraw(grant);
-    const replies = await this.#nodeSet.ask(`release the lock ${quoted(name)}`, key, async (client) =>
-      oneOf(await client.eval(KEEP.text, 1, key, id, ms), 0, 1),
+    const replies = await this.#nodeSet.collect(`release the lock ${quoted(name)}`, key, async (node) =>
+      oneOf(await node.evaluate(KEEP, [key], [id, String(ms)]), 0, 1),
     );
     return replies.filter((reply) => reply === 1).length >= quorum;
   }
@@ -168,7 +168,7 @@ export class RedisLocks implements LockStore, WaitQueue {
   ): Promise<{ having: readonly VotingNode[]; others: number }> {
     const having: VotingNode[] = [];
     const look = async (node: RedisNode, elected: VotingNode): Promise<void> => {
-      const holder = holderOf(await node.send((client) => client.eval(HOLDER.text, 1, key)));
+      const holder = holderOf(await node.evaluate(HOLDER, [key]));
       if (holder === id) having.push(elected);
     };
     const answers = await this.#nodeSet.collect(`break the lock ${quoted(name)}`, key, look);
@@ -189,7 +189,7 @@ export class RedisLocks implements LockStore, WaitQueue {
     const replies = await this.#nodeSet.collect(
       `break the lock ${quoted(name)}`,
       key,
-      async (node) => wholeNumber(await node.send((client) => client.eval(BREAK.text, 1, key, id))),
+      async (node) => wholeNumber(await node.evaluate(BREAK, [key], [id])),
       undefined,
       having,
       needed,
@@ -240,7 +240,7 @@ async function scan(server: RedisNode, found: Map<string, string>): Promise<void
     const [next, keys] = listOf(await server.send((client) => scanOnce(client, at)), 2);
     for (const each of listOf(keys)) {
       const key = textOf(each);
-      const id = holderOf(await server.send((client) => client.eval(HOLDER.text, 1, key)));
+      const id = holderOf(await server.evaluate(HOLDER, [key]));
       if (id !== null && id !== BROKEN) found.set(key, id);
     }
     cursor = textOf(next);

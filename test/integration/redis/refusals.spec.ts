@@ -95,7 +95,7 @@ describe('a master that becomes a replica and keeps its connections', () => {
     await eventually(() => states(context).length === 3);
     expect(states(context)).toEqual(['up', 'down', 'up']);
     await announce(driver, 'other', TTL);
-    expect(await next.client().exists('coordination:member:other')).toBe(1);
+    expect(await next.client().exists('coordination:record:{members}:other')).toBe(1);
     await driver.stop();
     await proxy.stop();
   });

@@ -111,7 +111,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     wrong: 'a process that comes while the lock is free for the first in line takes it',
     edits: [
       {
-        file: 'lib/drivers/file/file.driver.ts',
+        file: 'lib/drivers/file/file-locks.ts',
         find: 'links > 1 && queues.isWaitedFor(request.name)',
         replace: 'false',
       },

@@ -100,7 +100,7 @@ function leftovers({ nodes, members, world }: Simulation, drained: boolean): Lef
     node.now = Math.max(node.now, world.now);
     return node.keyspace.keys().map((name) => {
       const ttl = node.keyspace.ttl(name) ?? 0;
-      const forgotten = name.startsWith('coordination:lock:') || name.startsWith('coordination:member:');
+      const forgotten = name.startsWith('coordination:lock:') || name.startsWith('coordination:record');
       return { what: `key on ${node.name}`, name, ttl: ttl === Infinity || forgotten ? undefined : ttl };
     });
   });

@@ -274,6 +274,13 @@ export class RedisNode implements ConnectionOwner {
     this.call((client) => runScript(client, script, keys, args, how), onReply, otherwise, rank);
   }
 
+  /** As {@link run}, for what is not on the way of every lock. */
+  evaluate(script: Script, keys: readonly string[], args: readonly string[] = []): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.run(script, new ScriptKeys(keys), args, resolve, reject);
+    });
+  }
+
   /** Redis has refused something: that may be a matter of this one command, or of the whole node. */
   doubt(error: NodeError): void {
     const client = this.#client;

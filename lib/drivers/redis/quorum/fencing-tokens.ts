@@ -51,11 +51,11 @@ export class FencingTokens {
       const what = `agree on a fencing token for ${quoted(name)}`;
       const agreed = (replies: readonly unknown[]): boolean =>
         replies.filter((reply) => Number(reply) === token).length >= missing;
-      const replies = await this.#nodeSet.ask(
+      const keys = [votes.key, counterOf(votes.key)];
+      const replies = await this.#nodeSet.collect(
         what,
         votes.key,
-        (client) =>
-          client.eval(CONFIRM.text, 2, votes.key, counterOf(votes.key), votes.id, token).then(wholeNumber),
+        async (node) => wholeNumber(await node.evaluate(CONFIRM, keys, [votes.id, String(token)])),
         agreed,
         behind,
         missing,

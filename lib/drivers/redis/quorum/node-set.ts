@@ -1,5 +1,4 @@
 import { BackendUnavailableError } from '../../../errors.js';
-import type { RedisClient } from '../connection/clients.js';
 import { explain } from '../redis.messages.js';
 import { cleanError, type NodeError } from '../node/node-error.js';
 import type { RedisNode } from '../node/redis-node.js';
@@ -87,24 +86,12 @@ export class NodeSet {
   }
 
   /**
-   * Sends one command to every node, or to some: to its server that has the key.
+   * Asks every node, or some: the server of each that has the key.
    *
    * @param needed how many have to answer; a quorum
    * @returns the replies, as soon as `enough` says so, or else when every node has answered
    * @throws BackendUnavailableError when fewer than needed could answer
    */
-  ask(
-    what: string,
-    key: string,
-    command: (client: RedisClient) => Promise<unknown>,
-    enough: (replies: readonly unknown[]) => boolean = () => false,
-    nodes: readonly VotingNode[] = this.nodes,
-    needed = this.quorum,
-  ): Promise<readonly unknown[]> {
-    return this.collect(what, key, (node) => node.send(command), enough, nodes, needed);
-  }
-
-  /** As {@link ask}, for whatever can be asked of a node. */
   collect(
     what: string,
     key: string,

@@ -54,16 +54,15 @@ export class RedisRecords implements RecordStore {
     const where = recordKeyOf(space, key);
     await this.#collect(`remove the record ${quoted(key)}`, where, (node) => {
       const sharded = node.sharded ? '1' : '';
-      return node.send((client) =>
-        client.eval(REMOVE.text, 2, where, recordIndexOf(space), version, recordChannelOf(space), sharded),
-      );
+      const args = [String(version), recordChannelOf(space), sharded];
+      return node.evaluate(REMOVE, [where, recordIndexOf(space)], args);
     });
   }
 
   async list(space: string): Promise<readonly StoredRecord[]> {
     const index = recordIndexOf(space);
     const replies = await this.#collect(`list the records of ${quoted(space)}`, index, async (node) => {
-      const keys = listOf(await node.send((client) => client.eval(INDEX.text, 1, index))).map(textOf);
+      const keys = listOf(await node.evaluate(INDEX, [index])).map(textOf);
       const found: Found[] = [];
       for (let from = 0; from < keys.length; from += AT_ONCE)
         found.push(...(await readAll(node, space, keys.slice(from, from + AT_ONCE))));
@@ -106,10 +105,8 @@ export class RedisRecords implements RecordStore {
       where,
       async (node) => {
         const sharded = node.sharded ? '1' : '';
-        const args = [version, value, ms, recordChannelOf(space), sharded];
-        const reply = await node.send((client) =>
-          client.eval(PUT.text, 2, where, recordIndexOf(space), ...args),
-        );
+        const args = [String(version), value, String(ms), recordChannelOf(space), sharded];
+        const reply = await node.evaluate(PUT, [where, recordIndexOf(space)], args);
         const [text, pttl] = listOf(reply, 2);
         return recordOf(space, where, text, pttl);
       },
@@ -136,7 +133,7 @@ export class RedisRecords implements RecordStore {
 }
 
 async function readAll(node: RedisNode, space: string, keys: readonly string[]): Promise<readonly Found[]> {
-  const reply = await node.send((client) => client.eval(READ.text, keys.length, ...keys));
+  const reply = await node.evaluate(READ, keys);
   const found = listOf(reply, 2 * keys.length);
   return keys.map((key, index) => {
     const text = found[2 * index];

@@ -1,0 +1,54 @@
+import { BackendUnavailableError } from '../../errors.js';
+import type { StateDirectory } from './directory/state-directory.js';
+import type { FileHealth } from './file-health.js';
+import { failedOn, shorten } from './file.messages.js';
+
+const STORE = 'store who holds';
+
+/** Work on the files of a back end: what fails is the back end's failure, and its health is told. */
+export class FileCalls {
+  constructor(
+    private readonly directory: StateDirectory,
+    private readonly health: FileHealth,
+  ) {}
+
+  /**
+   * @param what is to be done, for the message
+   * @param name of the lock, where it is one
+   * @param path default: the file of the lock
+   * @throws BackendUnavailableError where the work throws
+   */
+  attempt<T>(what: string, name: string | undefined, path: string | undefined, work: () => T): T {
+    return this.#attempt(what, name, path, work, (error) => this.health.unreachable(error));
+  }
+
+  /** The same for what has to be written down before a lock is granted. */
+  store<T>(name: string, path: string, work: () => T): T {
+    const stored = this.#attempt(STORE, name, path, work, (error) => this.health.unwritable(error));
+    this.health.stored();
+    return stored;
+  }
+
+  #attempt<T>(
+    what: string,
+    name: string | undefined,
+    path: string | undefined,
+    work: () => T,
+    tell: (error: BackendUnavailableError) => void,
+  ): T {
+    try {
+      return work();
+    } catch (cause) {
+      const error =
+        cause instanceof BackendUnavailableError
+          ? cause
+          : failedOn(
+              path ?? this.directory.lock(name ?? ''),
+              name === undefined ? what : `${what} ${shorten(name)}`,
+              cause,
+            );
+      tell(error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import { BackendUnavailableError } from '../../errors.js';
+import type { Clock } from '../../common/clock.js';
+import type { Claim, Grant, Granted, Holder, LockStore, RenewOutcome, Taken } from '../driver.js';
+import { nextFencingToken } from '../fencing-token.js';
+import type { DirectoryGuard } from './directory/directory-guard.js';
+import { lockFiles } from './directory/housekeeping.js';
+import type { Instance } from './directory/instance.js';
+import type { StateDirectory } from './directory/state-directory.js';
+import type { TokenFloor } from './directory/token-floor.js';
+import type { FileCalls } from './file-calls.js';
+import type { FileHealth } from './file-health.js';
+import { failedOn, shorten } from './file.messages.js';
+import { finishAll } from './finish-all.js';
+import { breakLock, holderOf } from './holder/break-lock.js';
+import type { HeldLocks } from './holder/held-locks.js';
+import { LockFile } from './kernel/lock-file.js';
+import type { NativeLock } from './kernel/native-lock.js';
+import type { Peers } from './peers/peers.js';
+import type { FileQueues } from './queue/file-queues.js';
+
+/** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
+export const AT_ONCE = 100;
+export const TAKEN: Taken = { granted: false };
+
+/** What a driver has between its start and its stop. */
+export interface RunningFiles {
+  readonly native: NativeLock;
+  readonly instance: Instance;
+  readonly queues: FileQueues;
+  readonly guard: DirectoryGuard;
+  readonly floor: TokenFloor;
+}
+
+export interface FileLocksContext {
+  readonly clock: Clock;
+  readonly warn: (message: string) => void;
+  readonly calls: FileCalls;
+  readonly directory: StateDirectory;
+  readonly health: FileHealth;
+  readonly heldLocks: HeldLocks;
+  readonly peers: Peers;
+  /** @throws BackendUnavailableError when the driver does not run */
+  readonly running: () => RunningFiles;
+}
+
+/** Who holds which lock: a lock is a file in one directory, locked by the kernel for its holder. */
+export class FileLocks implements LockStore {
+  constructor(private readonly context: FileLocksContext) {}
+
+  keyOf(name: string): string {
+    return name;
+  }
+
+  async acquire(request: Claim): Promise<Granted | Taken> {
+    const { queues } = this.context.running();
+    return this.takeAsNewcomer(request, () => queues.inspect(request.name));
+  }
+
+  /** Those who wait go first, though the lock be free for the moment. */
+  takeAsNewcomer(request: Claim, onBehind?: () => void): Granted | Taken {
+    const { queues } = this.context.running();
+    let behind = false;
+    // Each ticket is a link to the lock's file, beside its own.
+    const reply = this.take(request, (links) => {
+      behind = links > 1 && queues.isWaitedFor(request.name);
+      return !behind;
+    });
+    if (behind) onBehind?.();
+    return reply;
+  }
+
+  /** @param admits whether it may be tried at all, by the number of links to the file */
+  take(request: Claim, admits?: (links: number) => boolean): Granted | Taken {
+    const { native } = this.context.running();
+    const { name } = request;
+    if (this.context.heldLocks.has(name)) return TAKEN;
+    const path = this.context.directory.lock(name);
+    const file = this.context.calls.attempt('lock', name, path, () => LockFile.take(path, native, admits));
+    if (!file) {
+      this.context.health.reached();
+      return TAKEN;
+    }
+    try {
+      return this.#hold(file, request);
+    } catch (error) {
+      freeQuietly(file);
+      throw error;
+    }
+  }
+
+  /** Makes a lease of a file that is locked; where it throws there is none. */
+  #hold(file: LockFile, request: Claim): Granted | Taken {
+    const { instance, guard, floor } = this.context.running();
+    const { name, key, tokens } = request;
+    const { path } = file;
+    this.context.calls.attempt('lock', name, path, () => guard.confirm(file));
+    this.context.health.reached();
+    const id = randomUUID();
+    const owner = {
+      pid: process.pid,
+      memberId: request.memberId,
+      grantId: id,
+      socket: instance.socket,
+      name,
+    };
+    // The counter is the last token of those that are reserved. A file without one may be that of a name that had another.
+    const count =
+      tokens > 0
+        ? (last: number) => nextFencingToken(last || floor.read(), this.context.clock.wall()) + tokens - 1
+        : undefined;
+    // Nothing is granted that is not written down: without its record nobody could find the holder, and without its token the
+    // next lease could get the same.
+    const counter = this.context.calls.store(name, path, () => file.store(owner, count));
+    const reserved = tokens > 0 && { tokens: { first: counter - tokens + 1, count: tokens } };
+    const grant: Grant = { name, key, id, ...reserved };
+    this.context.heldLocks.add(grant, file, request.onRevoked);
+    return { granted: true, grant };
+  }
+
+  /** A lease here lasts as long as its process: there is nothing to renew, and nobody asks. */
+  async renew(grants: readonly Grant[]): Promise<readonly RenewOutcome[]> {
+    return grants.map((grant) =>
+      this.context.heldLocks.isHeld(grant)
+        ? { kind: 'renewed' }
+        : {
+            kind: 'lost',
+            loss: { reason: 'broken', message: 'the lock file is not locked by this lease any more' },
+          },
+    );
+  }
+
+  async release(grant: Grant, keepFor = 0): Promise<boolean> {
+    return this.context.calls.attempt('free', grant.name, undefined, () =>
+      keepFor > 0 ? this.#keep(grant, keepFor) : this.context.heldLocks.free(grant),
+    );
+  }
+
+  /** The file stays locked meanwhile, though not for longer than this process lives. */
+  #keep(grant: Grant, ms: number): boolean {
+    const held = this.context.heldLocks.isHeld(grant);
+    const kept = this.context.heldLocks.keep(grant);
+    if (kept) this.context.clock.setTimer(ms, () => this.#freeKept(kept), 'background');
+    return held;
+  }
+
+  #freeKept(kept: Grant): void {
+    try {
+      this.context.heldLocks.free(kept);
+    } catch (error) {
+      // The file is closed all the same.
+      this.context.warn(failedOn(this.context.directory.lock(kept.name), 'free', error).message);
+    }
+  }
+
+  async holders(name: string): Promise<readonly Holder[]> {
+    const { native } = this.context.running();
+    const path = this.context.directory.lock(name);
+    const held = this.context.calls.attempt('look at', name, path, () =>
+      this.context.heldLocks.holderOf(name),
+    );
+    if (held) return [held];
+    const holder = this.context.calls.attempt('look at', name, path, () => holderOf(path, native));
+    return holder ? [{ ...holder, name, key: name }] : [];
+  }
+
+  async revoke({ name, id }: Holder): Promise<boolean> {
+    const { native } = this.context.running();
+    if (this.context.heldLocks.revoke(id, process.pid)) return true;
+    const path = this.context.directory.lock(name);
+    try {
+      return await breakLock({ name, id, path }, native, this.context.peers, this.context.clock);
+    } catch (error) {
+      throw error instanceof BackendUnavailableError
+        ? error
+        : failedOn(path, `break ${shorten(name)}`, error);
+    }
+  }
+
+  async list(): Promise<readonly Holder[]> {
+    const { native } = this.context.running();
+    const { locks } = this.context.directory;
+    const holders: Holder[] = [];
+    const files = this.context.calls.attempt('list the locks', undefined, locks, () => lockFiles(locks));
+    for (const [index, path] of files.entries()) {
+      if (index % AT_ONCE === AT_ONCE - 1) await this.#pause();
+      const holder = this.context.calls.attempt('list the locks', undefined, path, () =>
+        holderOf(path, native),
+      );
+      if (holder) holders.push(this.context.heldLocks.holderWith(holder.id) ?? holder);
+    }
+    return holders;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.context.clock.afterInput(resolve));
+  }
+
+  /** A little at a time: there may be many. */
+  async lookAfterLeases(): Promise<void> {
+    for (const [index, grant] of this.context.heldLocks.grants().entries()) {
+      if (index % AT_ONCE === AT_ONCE - 1) await this.#pause();
+      this.context.calls.attempt('look at', grant.name, undefined, () =>
+        this.context.heldLocks.loseIfGone(grant),
+      );
+    }
+  }
+
+  loseAllGone(): void {
+    finishAll(this.context.heldLocks.grants().map((grant) => () => this.context.heldLocks.loseIfGone(grant)));
+  }
+}
+
+/** For after a failure, which tells more than one of this would. The file is closed in any case. */
+function freeQuietly(file: LockFile): void {
+  try {
+    file.free();
+  } catch {
+    // See above.
+  }
+}
