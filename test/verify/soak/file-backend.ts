@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SoakBackend } from './backend.js';
@@ -27,6 +27,12 @@ export async function fileBackend(directory: string | undefined): Promise<SoakBa
   };
 }
 
+/** True for a record that does not say when it expires, or not soon. */
+function lasts(text: string): boolean {
+  const until = /"until":(\d+)/.exec(text)?.[1];
+  return until === undefined || Number(until) > Date.now() + 60_000;
+}
+
 async function filesIn(state: string): Promise<Count[]> {
   const entries = await readdir(state, { recursive: true, withFileTypes: true });
   const below = (folder: string) => entries.filter(({ parentPath }) => parentPath === join(state, folder));
@@ -40,10 +46,17 @@ async function filesIn(state: string): Promise<Count[]> {
   for (const { parentPath, name } of locks) {
     largest = Math.max(largest, (await stat(join(parentPath, name))).size);
   }
+  // One that is removed at this moment is none.
+  const texts = await Promise.all(
+    records.map(({ parentPath, name }) => readFile(join(parentPath, name), 'utf8').catch(() => undefined)),
+  );
+  const forGood = texts.filter((text) => text !== undefined && lasts(text)).length;
   return [
     told('lock files, one for each name', locks.length),
     atMost(LARGEST_LOCK_FILE, 'bytes of the largest lock file', largest),
-    same('record files', records.length),
+    // A killed process leaves some, until they expire and are swept away.
+    told('record files', records.length),
+    same('record files for good', forGood),
     same('sockets in the directory', sockets.length),
     atMost(MOST_SEATS, 'files of seats', seats.length),
     same('other files', entries.length - known),

@@ -99,7 +99,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   },
   'record file': {
     on: 'file:',
-    foundBy: 'record files',
+    foundBy: 'record files for good',
     plant: ({ url }) => writeFileSync(`${fileURLToPath(url)}/records/${kept.push('record')}`, ''),
   },
   'large file': {

@@ -5,7 +5,7 @@ import { atMost, type Count, same, told } from './counts.js';
 
 const NO_TTL = -1;
 /** The driver has a handful, some of which are rarely needed; one that is made anew for a call would soon be more. */
-const MOST_SCRIPTS = 12;
+const MOST_SCRIPTS = 20;
 
 export async function redisBackend(nodes: number): Promise<SoakBackend> {
   const servers = await startRedisNodes(nodes);
