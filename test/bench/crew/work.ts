@@ -1,5 +1,6 @@
 import { lockKind, type Locks } from '../locks/index.js';
 import { monotonicNow } from '../monotonic.js';
+import type { AppTerms } from '../requests/terms.js';
 import { keep, loopDelay, queueUp } from './burden.js';
 import { contend } from './contend.js';
 import { Crowd } from './crowd.js';
@@ -46,6 +47,13 @@ export class Work {
   usage(): Usage {
     const { user, system } = process.cpuUsage();
     return { at: monotonicNow(), cpu: (user + system) / 1000 };
+  }
+
+  /** Serves an application, and resolves to its port. It ends with the process. */
+  async listen(terms: AppTerms): Promise<number> {
+    // No other process needs Nest's HTTP servers.
+    const { startApp } = await import('../requests/app.js');
+    return (await startApp(terms)).port;
   }
 
   keep(kind: string, count: number): Promise<number> {

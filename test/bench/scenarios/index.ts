@@ -11,6 +11,7 @@ import { killedProcess } from './killed.js';
 import { heldLeases } from './leases.js';
 import { fileProcesses, redisProcesses } from './processes.js';
 import { redisPair, redisUsing } from './redis-pair.js';
+import { requests } from './request.js';
 import { stoppedNode } from './stopped-node.js';
 import { synchronizedCall } from './synchronized-call.js';
 import { localWaiters, redisWaiters } from './waiters.js';
@@ -47,6 +48,8 @@ export const scenarios: readonly Scenario[] = [
   fileProcesses(2),
   fileProcesses(8),
   synchronizedCall,
+  requests('express'),
+  requests('fastify'),
   growthWithNames,
   growthWithWaiters,
   growthWithNodes,
