@@ -52,12 +52,14 @@ export class MessageBoundary implements NestInterceptor {
 async function rpcException(error: CoordinationError, context: ExecutionContext): Promise<Error> {
   // A bundler must not look for it: applications without messages do not install it. Those with a bundle of all that they use
   // cannot load it here, and their clients read "Internal server error".
-  const { RpcException } = await importMicroservices().catch(() => ({ RpcException: undefined }));
+  const { RpcException } = await importMicroservices('@nestjs/microservices').catch(() => ({
+    RpcException: undefined,
+  }));
   return RpcException ? Object.assign(new RpcException(rpcErrorOf(error, context)), { cause: error }) : error;
 }
 
-function importMicroservices(): Promise<typeof import('@nestjs/microservices')> {
-  const name = '@nestjs/microservices';
+/** The name is a parameter: a bundler sees through a constant. */
+function importMicroservices(name: string): Promise<typeof import('@nestjs/microservices')> {
   return import(name) as ReturnType<typeof importMicroservices>;
 }
 
