@@ -12,6 +12,7 @@ import { heldLeases } from './leases.js';
 import { fileProcesses, redisProcesses } from './processes.js';
 import { redisPair, redisUsing } from './redis-pair.js';
 import { requests } from './request.js';
+import { start } from './start.js';
 import { stoppedNode } from './stopped-node.js';
 import { synchronizedCall } from './synchronized-call.js';
 import { localWaiters, redisWaiters } from './waiters.js';
@@ -50,6 +51,7 @@ export const scenarios: readonly Scenario[] = [
   synchronizedCall,
   requests('express'),
   requests('fastify'),
+  start,
   growthWithNames,
   growthWithWaiters,
   growthWithNodes,
