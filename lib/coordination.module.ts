@@ -25,13 +25,15 @@ import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './coordination.boot.js';
-import { bindAllHosts, checkClassNames, checkConstantNames } from './synchronized/injection/host-explorer.js';
-import { CoordinationExceptionFilter } from './synchronized/filters/coordination-exception.filter.js';
-import { addGatewayFilters } from './synchronized/filters/gateway-exception.filter.js';
-import { addGraphqlBoundaries } from './synchronized/filters/graphql-boundary.js';
-import { addMessageBoundaries } from './synchronized/filters/message-boundary.interceptor.js';
-import { refusals } from './synchronized/filters/refusals.js';
-import { SynchronizedInterceptor } from './synchronized/scope/synchronized.interceptor.js';
+import { bindAllHosts, checkClassNames, checkConstantNames } from './synchronized/index.js';
+import {
+  addGatewayFilters,
+  addGraphqlBoundaries,
+  addMessageBoundaries,
+  CoordinationExceptionFilter,
+  refusals,
+} from './synchronized/filters/index.js';
+import { SynchronizedInterceptor } from './synchronized/scope/index.js';
 
 /** The names of the coordinators of each application. */
 const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();

@@ -19,7 +19,7 @@ import {
   needsNoUrl,
 } from './drivers/driver.registry.js';
 import { InvalidOptionsError } from './errors.js';
-import { usableTime } from './lock/lease/deadline.js';
+import { usableTime } from './lock/lease/index.js';
 
 /**
  * Durations are numbers of ms, or text such as `'30s'` or `'5m'`.

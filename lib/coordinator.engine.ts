@@ -1,5 +1,5 @@
 import type { Driver } from './drivers/driver.js';
-import type { LockManager } from './lock/lock-manager.js';
+import type { LockManager } from './lock/index.js';
 
 /** What runs from a start of a coordinator to its next stop. */
 export interface Engine {

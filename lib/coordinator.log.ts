@@ -2,8 +2,8 @@ import { Logger, type LoggerService, type LogLevel } from '@nestjs/common';
 import { systemClock } from './common/clock.js';
 import { logSafely } from './common/log-safely.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
-import type { LockManager } from './lock/lock-manager.js';
-import type { LockLog } from './lock/lease/lease-reports.js';
+import type { LockManager } from './lock/index.js';
+import type { LockLog } from './lock/lease/index.js';
 import { quoted } from './common/quoted.js';
 
 /** For how long a logger is taken to write what it wrote a moment ago, ms: Nest's own sorts its levels when it is asked. */

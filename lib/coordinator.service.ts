@@ -19,12 +19,19 @@ import { OutageLog } from './coordinator.outage-log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 import { type Engine, startEngine } from './coordinator.engine.js';
 import { BackendUnavailableError } from './errors.js';
-import type { Lease } from './lock/lease/lease.js';
-import { LockManager } from './lock/lock-manager.js';
-import { literalLockName } from './lock/name/literal.js';
-import type { AcquireOptions, LockOptions } from './lock/lock.options.js';
-import { LOCK_MANAGER, lockManagerOf, type LockProvider, registerRunning } from './lock/lock-registry.js';
-import { Lock, type UsingArguments } from './lock/lock.js';
+import type { Lease } from './lock/lease/index.js';
+import {
+  type AcquireOptions,
+  Lock,
+  LOCK_MANAGER,
+  LockManager,
+  lockManagerOf,
+  type LockOptions,
+  type LockProvider,
+  registerRunning,
+  type UsingArguments,
+} from './lock/index.js';
+import { literalLockName } from './lock/name/index.js';
 import { shown } from './common/checks.js';
 import { quoted } from './common/quoted.js';
 

@@ -26,11 +26,11 @@ export type {
   RedisBackendOptions,
   RedisConnectionOptions,
 } from './drivers/redis/index.js';
-export { currentLease } from './lock/lease/lease-context.js';
-export type { Lease } from './lock/lease/lease.js';
-export type { AcquireOptions, LockOptions } from './lock/lock.options.js';
-export { Lock } from './lock/lock.js';
-export { LockParam } from './synchronized/naming/lock-param.decorator.js';
-export { LockScope } from './synchronized/naming/lock-scope.decorator.js';
-export { Synchronized, type SynchronizedDecorator } from './synchronized/synchronized.decorator.js';
-export type { LockNameFunction, SynchronizedOptions } from './synchronized/synchronized.options.js';
+export { currentLease } from './lock/lease/index.js';
+export type { Lease } from './lock/lease/index.js';
+export type { AcquireOptions, LockOptions } from './lock/index.js';
+export { Lock } from './lock/index.js';
+export { LockParam } from './synchronized/naming/index.js';
+export { LockScope } from './synchronized/naming/index.js';
+export { Synchronized, type SynchronizedDecorator } from './synchronized/index.js';
+export type { LockNameFunction, SynchronizedOptions } from './synchronized/definition/index.js';

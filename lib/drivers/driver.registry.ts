@@ -1,9 +1,9 @@
 import type { BackendKind, DriverFactory } from './backend-kind.js';
 import { type BackendUrl, type KnownSchemes, takeApart } from './backend-url.js';
 import { fileBackend } from './file/file.backend.js';
-import { memoryBackend } from './memory/memory.backend.js';
+import { memoryBackend } from './memory/index.js';
 import { redisBackend } from './redis/redis.backend.js';
-import type { RedisBackendOptions } from './redis/redis.public-types.js';
+import type { RedisBackendOptions } from './redis/connection/index.js';
 import { readQueries } from './url-query.js';
 
 export type { BackendKind, DriverFactory, DriverFactoryContext } from './backend-kind.js';

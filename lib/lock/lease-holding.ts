@@ -1,14 +1,9 @@
 import type { Bag, Slot } from '../common/bag.js';
 import type { Driver } from '../drivers/driver.js';
 import type { LeaseLostError } from '../errors.js';
-import type { LeaseHandle } from './acquire/acquire-call.js';
-import type { Drain } from './acquire/drain.js';
-import type { GrantHandOff } from './acquire/grant-hand-off.js';
-import type { LocalQueue } from './acquire/local-queue.js';
-import type { HeldLease, LeaseEnd, LeaseKeeper } from './lease/lease.js';
-import type { LeaseReports } from './lease/lease-reports.js';
-import type { Heartbeat } from './renewal/heartbeat.js';
-import type { Renewal } from './renewal/renewal-batches.js';
+import type { Drain, GrantHandOff, LeaseHandle, LocalQueue } from './acquire/index.js';
+import type { HeldLease, LeaseEnd, LeaseKeeper, LeaseReports } from './lease/index.js';
+import type { Heartbeat, Renewal } from './renewal/index.js';
 
 const HANDED_ON = Promise.resolve(true);
 

@@ -5,22 +5,27 @@ import type { Claim, Driver } from '../drivers/driver.js';
 import { BackendUnavailableError, InvalidOptionsError } from '../errors.js';
 import {
   AcquireCall,
+  AcquireLoop,
+  type AcquireLoopHost,
   type AcquireResult,
   type AcquireTerms,
+  Drain,
+  GrantHandOff,
+  type HandedOnGrant,
   type LeaseHandle,
+  LocalQueue,
   throwIfCancelled,
-} from './acquire/acquire-call.js';
-import { AcquireLoop, type AcquireLoopHost } from './acquire/acquire-loop.js';
-import type { Deadline } from './lease/deadline.js';
-import { Drain } from './acquire/drain.js';
-import { Heartbeat } from './renewal/heartbeat.js';
-import { HeldLease } from './lease/lease.js';
-import { holderInThisContext } from './lease/lease-context.js';
-import { LeaseReports, type ReportContext } from './lease/lease-reports.js';
+  WaitLimit,
+} from './acquire/index.js';
+import {
+  type Deadline,
+  HeldLease,
+  holderInThisContext,
+  LeaseReports,
+  type ReportContext,
+} from './lease/index.js';
+import { Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
-import { WaitLimit } from './acquire/wait-limit.js';
-import { type HandedOnGrant, GrantHandOff } from './acquire/grant-hand-off.js';
-import { LocalQueue } from './acquire/local-queue.js';
 import { quoted } from '../common/quoted.js';
 
 /** As many queues are kept when nobody is in them: a lock in a loop makes none. */

@@ -1,16 +1,14 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
-import type { AcquireResult, AcquireTerms, LeaseHandle } from './acquire/acquire-call.js';
+import { type AcquireResult, type AcquireTerms, type LeaseHandle, LocalQueue } from './acquire/index.js';
 import { checkAcquireOptions, checkLockOptions, inMs, lockTerms } from './lock.options.js';
 import type { AcquireOptions, InMs, LockOptions } from './lock.options.js';
 import type { Duration } from '../common/duration.js';
-import { HeldLease, type Lease } from './lease/lease.js';
+import { HeldLease, type Lease, notAcquired, runAndFinish } from './lease/index.js';
 import type { LockManager } from './lock-manager.js';
-import { LockNameTemplate } from './name/template.js';
+import { LockNameTemplate } from './name/index.js';
 import { LOCK_MANAGER, type LockProvider, lockManagerOf, theRunningProvider } from './lock-registry.js';
-import { notAcquired, runAndFinish } from './lease/run-under-lease.js';
-import { LocalQueue } from './acquire/local-queue.js';
 import { quoted } from '../common/quoted.js';
 
 const NO_OPTIONS: InMs<AcquireOptions> = {};

@@ -2,34 +2,31 @@ import { HttpException } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import { InvalidOptionsError, LockNameError } from '../errors.js';
 import type { Cancellation } from '../common/cancellation.js';
-import type { HeldLease } from '../lock/lease/lease.js';
-import { inMs } from '../lock/lock.options.js';
-import { LockNameTemplate } from '../lock/name/template.js';
-import { runAndFinish } from '../lock/lease/run-under-lease.js';
-import { laterPartOf, readTooLate } from './scope/call-extent.js';
-import { copyFace } from './injection/copy-face.js';
+import { type HeldLease, runAndFinish } from '../lock/lease/index.js';
+import { inMs } from '../lock/index.js';
+import { LockNameTemplate } from '../lock/name/index.js';
 import {
+  laterPartOf,
+  lockedIterable,
+  lockedObservable,
+  readTooLate,
+  Scope,
+  takesResponse,
+} from './scope/index.js';
+import { copyFace, injectCoordinator, isStandardDecorator, standardDecorators } from './injection/index.js';
+import {
+  checkSynchronizedOptions,
   defineSynchronized,
   definitionOf,
+  type LockNameFunction,
   providerOf,
   returnKindOf,
   type SynchronizedDefinition,
-} from './definition.js';
-import { injectCoordinator } from './injection/host-binding.js';
-import { lockedIterable } from './scope/locked-iterable.js';
-import { lockedObservable } from './scope/locked-observable.js';
-import { labelOf } from './naming/method-label.js';
-import { bindTemplate } from './naming/parameter-lookup.js';
-import { takesResponse } from './scope/response-parameter.js';
-import { Scope } from './scope/scope.js';
-import { isStandardDecorator, standardDecorators } from './injection/standard-decorators.js';
-import {
-  checkSynchronizedOptions,
-  type LockNameFunction,
   type SynchronizedOptions,
   type SynchronizedResult,
-} from './synchronized.options.js';
-import { takeLease } from './take-lease.js';
+  takeLease,
+} from './definition/index.js';
+import { bindTemplate, labelOf } from './naming/index.js';
 
 type Method = (...args: never[]) => SynchronizedResult;
 type Call = (this: unknown, ...args: unknown[]) => unknown;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ClusterNode, type ClusterNodeSettings } from '../../lib/drivers/redis/node/cluster-node.js';
 import type { Connection, ConnectionOwner } from '../../lib/drivers/redis/connection/connection.js';
-import { NodeError } from '../../lib/drivers/redis/node/node-error.js';
+import { NodeError } from '../../lib/drivers/redis/errors/node-error.js';
 import type { ClusterPlan, ServerPlan } from '../../lib/drivers/redis/connection/node-plan.js';
 import type { RedisNode, RedisNodeSettings } from '../../lib/drivers/redis/node/redis-node.js';
 import { FakeClock, settled } from '../support/fake-clock.js';

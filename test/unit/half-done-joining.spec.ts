@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Claim } from '../../lib/drivers/driver.js';
-import { NodeError } from '../../lib/drivers/redis/node/node-error.js';
+import { NodeError } from '../../lib/drivers/redis/errors/node-error.js';
 import { type RedisWaiterContext, RedisWaiter } from '../../lib/drivers/redis/queue/redis-waiter.js';
 import { FakeClock } from '../support/fake-clock.js';
 

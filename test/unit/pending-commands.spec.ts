@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NodeError } from '../../lib/drivers/redis/node/node-error.js';
+import { NodeError } from '../../lib/drivers/redis/errors/node-error.js';
 import { Exchange, PendingCommands, Rank, WINDOW } from '../../lib/drivers/redis/node/pending-commands.js';
 import { FakeClock, settled } from '../support/fake-clock.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { explain } from '../../lib/drivers/redis/redis.messages.js';
-import { cleanError, NodeError } from '../../lib/drivers/redis/node/node-error.js';
+import { explain } from '../../lib/drivers/redis/errors/redis.messages.js';
+import { cleanError, NodeError } from '../../lib/drivers/redis/errors/node-error.js';
 
 /** An error as ioredis makes it of an answer. */
 function reply(message: string): Error {

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { LeaseLostError, LockAcquireFailedError } from '../../lib/errors.js';
-import type { SynchronizedDefinition } from '../../lib/synchronized/definition.js';
+import type { SynchronizedDefinition } from '../../lib/synchronized/definition/definition.js';
 import { Client } from '../../lib/synchronized/scope/client.js';
 import { Scope } from '../../lib/synchronized/scope/scope.js';
 import { Gate } from '../e2e/synchronized/fixtures/gate.js';

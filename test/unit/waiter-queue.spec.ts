@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { NodeSet } from '../../lib/drivers/redis/quorum/node-set.js';
-import { HolderIds } from '../../lib/drivers/redis/queue/holder-id.js';
+import { HolderIds } from '../../lib/drivers/redis/scripts/holder-id.js';
 import { WaiterQueue } from '../../lib/drivers/redis/queue/waiter-queue.js';
 import type { QueueEntry } from '../../lib/drivers/redis/queue/node-queue.js';
 import { momentOf } from '../../lib/common/clock.js';

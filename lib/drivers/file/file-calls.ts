@@ -1,7 +1,7 @@
 import { BackendUnavailableError } from '../../errors.js';
-import type { StateDirectory } from './directory/state-directory.js';
+import type { StateDirectory } from './directory/index.js';
 import type { FileHealth } from './file-health.js';
-import { failedOn, shorten } from './file.messages.js';
+import { failedOn, shorten } from './kernel/index.js';
 
 const STORE = 'store who holds';
 

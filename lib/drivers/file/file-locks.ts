@@ -3,21 +3,14 @@ import { BackendUnavailableError } from '../../errors.js';
 import type { Clock } from '../../common/clock.js';
 import type { Claim, Grant, Granted, Holder, LockStore, RenewOutcome, Taken } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
-import type { DirectoryGuard } from './directory/directory-guard.js';
-import { lockFiles } from './directory/housekeeping.js';
-import type { Instance } from './directory/instance.js';
-import type { StateDirectory } from './directory/state-directory.js';
-import type { TokenFloor } from './directory/token-floor.js';
+import type { DirectoryGuard, Instance, StateDirectory, TokenFloor } from './directory/index.js';
+import { lockFiles } from './housekeeping.js';
 import type { FileCalls } from './file-calls.js';
 import type { FileHealth } from './file-health.js';
-import { failedOn, shorten } from './file.messages.js';
-import { finishAll } from './finish-all.js';
-import { breakLock, holderOf } from './holder/break-lock.js';
-import type { HeldLocks } from './holder/held-locks.js';
-import { LockFile } from './kernel/lock-file.js';
-import type { NativeLock } from './kernel/native-lock.js';
-import type { Peers } from './peers/peers.js';
-import type { FileQueues } from './queue/file-queues.js';
+import { failedOn, finishAll, LockFile, type NativeLock, shorten } from './kernel/index.js';
+import { breakLock, type HeldLocks, holderOf } from './holder/index.js';
+import type { Peers } from './peers/index.js';
+import type { FileQueues } from './queue/index.js';
 
 /** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
 export const AT_ONCE = 100;

@@ -1,9 +1,7 @@
 import type { Claim, Granted, QueuedWaiter, Taken, WaitQueue } from '../driver.js';
 import type { FileCalls } from './file-calls.js';
 import { AT_ONCE, type FileLocks, type RunningFiles, TAKEN } from './file-locks.js';
-import type { FileWaiter } from './queue/file-queue.js';
-import type { FileQueues } from './queue/file-queues.js';
-import { Turnstile } from './queue/turnstile.js';
+import { type FileQueues, type FileWaiter, Turnstile } from './queue/index.js';
 import type { Clock } from '../../common/clock.js';
 
 export interface FileWaitQueueContext {

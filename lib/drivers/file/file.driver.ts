@@ -2,23 +2,21 @@ import type { Driver, DriverContext, Traits } from '../driver.js';
 import { FileCalls } from './file-calls.js';
 import { FileLocks, type RunningFiles } from './file-locks.js';
 import { FileWaitQueue } from './file-wait-queue.js';
-import { failedOn, notRunning } from './file.messages.js';
-import { finishAll } from './finish-all.js';
-import { DirectoryGuard } from './directory/directory-guard.js';
+import { failedOn, finishAll, loadNativeLock, LockFile, notRunning } from './kernel/index.js';
+import {
+  DirectoryGuard,
+  Instance,
+  Instances,
+  SocketFolder,
+  StateDirectory,
+  TokenFloor,
+} from './directory/index.js';
 import { FileHealth } from './file-health.js';
-import { HeldLocks } from './holder/held-locks.js';
-import { Housekeeping } from './directory/housekeeping.js';
-import { FileQueues } from './queue/file-queues.js';
-import { LockFile } from './kernel/lock-file.js';
-import { loadNativeLock } from './kernel/native-lock.js';
-import { FileRecords } from './records/file-records.js';
-import { Peers } from './peers/peers.js';
-import { Instance, Instances } from './directory/instance.js';
-import { SocketFolder } from './directory/socket-folder.js';
-import { StateDirectory } from './directory/state-directory.js';
-import { Tickets } from './queue/tickets.js';
-import { TokenFloor } from './directory/token-floor.js';
-import { WakeServer } from './peers/wake-server.js';
+import { HeldLocks } from './holder/index.js';
+import { Housekeeping } from './housekeeping.js';
+import { FileQueues, Tickets } from './queue/index.js';
+import { FileRecords } from './records/index.js';
+import { Peers, WakeServer } from './peers/index.js';
 
 /** What exists between start and stop only. */
 interface Running extends RunningFiles {

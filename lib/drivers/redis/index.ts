@@ -1,9 +1,9 @@
 export { RedisDriver } from './redis.driver.js';
-export type { RedisDriverSettings, RedisSource } from './redis.settings.js';
+export type { RedisDriverSettings, RedisSource } from './connection/index.js';
 export type {
   Credential,
   ReadyRedisClient,
   RedisBackendOptions,
   RedisConnectionOptions,
-} from './redis.public-types.js';
-export type { RedisClient } from './connection/clients.js';
+} from './connection/index.js';
+export type { RedisClient } from './connection/index.js';

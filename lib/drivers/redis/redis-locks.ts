@@ -12,19 +12,29 @@ import type {
   Taken,
   WaitQueue,
 } from '../driver.js';
-import type { RedisClient } from './connection/clients.js';
-import { DRIFT, PRECISION } from './node/node-clock.js';
-import type { RedisNode } from './node/redis-node.js';
-import { type RedisWaiterContext, RedisWaiter } from './queue/redis-waiter.js';
-import type { WaiterQueue } from './queue/waiter-queue.js';
-import type { Completer } from './quorum/completer.js';
-import type { NodeSet } from './quorum/node-set.js';
-import type { VotingNode } from './node/voting-node.js';
-import type { LockRequest, RedisGrant, RedlockVoting } from './quorum/redlock-voting.js';
-import { RenewalRound } from './quorum/renewal-round.js';
-import { OUR_LOCKS } from './scripts/keys.js';
-import { holderOf, listOf, oneOf, textOf, wholeNumber } from './scripts/replies.js';
-import { BREAK, BROKEN, HOLDER, KEEP } from './scripts/scripts.js';
+import type { RedisClient } from './connection/index.js';
+import { DRIFT, PRECISION, type RedisNode, type VotingNode } from './node/index.js';
+import { RedisWaiter, type RedisWaiterContext, type WaiterQueue } from './queue/index.js';
+import {
+  type Completer,
+  type LockRequest,
+  type NodeSet,
+  type RedisGrant,
+  type RedlockVoting,
+  RenewalRound,
+} from './quorum/index.js';
+import {
+  BREAK,
+  BROKEN,
+  HOLDER,
+  holderOf,
+  KEEP,
+  listOf,
+  oneOf,
+  OUR_LOCKS,
+  textOf,
+  wholeNumber,
+} from './scripts/index.js';
 
 /** How often `revoke` looks where the lease is: it may be given another node at that very moment. */
 const MOST_LOOKS = 3;

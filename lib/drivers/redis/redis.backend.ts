@@ -1,11 +1,16 @@
 import { msOf } from '../../common/duration.js';
 import type { BackendKind, DriverFactoryContext } from '../backend-kind.js';
 import type { BackendUrl } from '../backend-url.js';
-import { NODE_KEYS, nodeOptionsOf } from './connection/node-options.js';
-import { parseRedisUrls, REDIS_SCHEMES } from './connection/redis-url.js';
+import {
+  NODE_KEYS,
+  nodeOptionsOf,
+  parseRedisUrls,
+  REDIS_SCHEMES,
+  type RedisBackendOptions,
+  type RedisDriverSettings,
+  type RedisSource,
+} from './connection/index.js';
 import { clientsOf, REDIS_OPTIONS, redisProblems } from './redis.options.js';
-import type { RedisBackendOptions } from './redis.public-types.js';
-import type { RedisDriverSettings, RedisSource } from './redis.settings.js';
 
 /** `redis://…` and its like, and ready ioredis clients. */
 export const redisBackend: BackendKind = {

@@ -1,23 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { Memo } from '../../common/memo.js';
 import type { Driver, DriverContext, Traits } from '../driver.js';
-import { BackendHealth } from './quorum/backend-health.js';
-import { ClusterNode } from './node/cluster-node.js';
-import { Completer } from './quorum/completer.js';
-import type { VotingNode } from './node/voting-node.js';
-import { NodeSet } from './quorum/node-set.js';
-import { checkedKeys, lockKeyOf } from './scripts/keys.js';
-import { MOST_KEPT } from './scripts/lock-keys.js';
-import { listOfNodes } from './node/node-epoch.js';
-import type { NodePlan, ServerPlan } from './connection/node-plan.js';
-import { nodePlans } from './connection/node-plans.js';
-import { RedisNode, type RedisNodeSettings } from './node/redis-node.js';
-import type { RedisDriverSettings, RedisSource } from './redis.settings.js';
+import { BackendHealth, Completer, NodeSet, RedlockVoting } from './quorum/index.js';
+import {
+  ClusterNode,
+  listOfNodes,
+  RedisNode,
+  type RedisNodeSettings,
+  type VotingNode,
+} from './node/index.js';
+import { checkedKeys, HolderIds, lockKeyOf, MOST_KEPT } from './scripts/index.js';
+import {
+  type NodePlan,
+  nodePlans,
+  type RedisDriverSettings,
+  type RedisSource,
+  type ServerPlan,
+} from './connection/index.js';
 import { RedisLocks } from './redis-locks.js';
-import { RedisRecords } from './records/redis-records.js';
-import { RedlockVoting } from './quorum/redlock-voting.js';
-import { HolderIds } from './queue/holder-id.js';
-import { WaiterQueue } from './queue/waiter-queue.js';
+import { RedisRecords } from './records/index.js';
+import { WaiterQueue } from './queue/index.js';
 
 /** Leases that one script renews. */
 const RENEWALS = 500;

@@ -1,5 +1,5 @@
 import { BackendUnavailableError } from '../../errors.js';
-import type { HeldLease } from '../lease/lease.js';
+import type { HeldLease } from '../lease/index.js';
 import type { WaitLimit } from './wait-limit.js';
 import type { LocalQueue } from './local-queue.js';
 import { quoted } from '../../common/quoted.js';

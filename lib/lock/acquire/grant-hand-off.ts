@@ -1,7 +1,6 @@
 import type { Clock } from '../../common/clock.js';
 import { type Grant, type Loss, TRUSTED_MS } from '../../drivers/driver.js';
-import { type Deadline, usableTime } from '../lease/deadline.js';
-import type { HeldLease } from '../lease/lease.js';
+import { type Deadline, type HeldLease, usableTime } from '../lease/index.js';
 
 /** How many leases one grant may carry before other processes get their turn. */
 export const MOST_LEASES = 16;

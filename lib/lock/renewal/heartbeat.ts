@@ -1,8 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { Appointment, Schedule } from '../../common/schedule.js';
 import type { Driver, RenewOutcome } from '../../drivers/driver.js';
-import { Deadline, usableTime } from '../lease/deadline.js';
-import type { HeldLease } from '../lease/lease.js';
+import { Deadline, type HeldLease, usableTime } from '../lease/index.js';
 import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { Presence } from './presence.js';
 import { quoted } from '../../common/quoted.js';

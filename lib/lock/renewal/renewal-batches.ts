@@ -1,7 +1,7 @@
 import { Bag, type Slot } from '../../common/bag.js';
 import type { Clock } from '../../common/clock.js';
 import type { Appointment, Schedule } from '../../common/schedule.js';
-import type { HeldLease } from '../lease/lease.js';
+import type { HeldLease } from '../lease/index.js';
 
 /** A period is cut into so many slots; the leases that are due in the same one are renewed together. */
 const SLOTS = 32;

@@ -1,9 +1,8 @@
 import type { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
 import { CoordinationError } from '../../errors.js';
 import { clientErrorOf } from './client-error.js';
-import { copyFace } from '../injection/copy-face.js';
-import { isAsyncIterable } from '../definition.js';
-import { methodsOf } from '../injection/methods-of.js';
+import { copyFace, methodsOf } from '../injection/index.js';
+import { isAsyncIterable } from '../definition/index.js';
 import { refusals } from './refusals.js';
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;

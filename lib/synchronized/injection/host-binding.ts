@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import type { LockProvider } from '../../lock/lock-registry.js';
+import type { LockProvider } from '../../lock/index.js';
 import { getCoordinatorToken } from '../../coordination.tokens.js';
 
 /** Which coordinators an object was given, by their names; undefined is the name of an unnamed one. */

@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../../errors.js';
-import { isFieldName } from '../../lock/name/parser.js';
+import { isFieldName } from '../../lock/name/index.js';
 import { isBuiltinName } from './builtin-names.js';
 import { declaringClass, labelOf } from './method-label.js';
 

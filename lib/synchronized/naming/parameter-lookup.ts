@@ -1,7 +1,4 @@
-import { classNameOf } from '../../lock/name/class-name.js';
-import { lockNameError } from '../../lock/name/lock-name-error.js';
-import type { Fail } from '../../lock/name/parser.js';
-import type { LockNameTemplate } from '../../lock/name/template.js';
+import { classNameOf, type Fail, lockNameError, type LockNameTemplate } from '../../lock/name/index.js';
 import { CLASS_NAMES, FUNCTION_NAMES, isBuiltinName, THIS_NAME } from './builtin-names.js';
 import { explicitNamesOf } from './lock-param.decorator.js';
 import { declaringClass, labelOf } from './method-label.js';

@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import { isObservable } from 'rxjs';
 import { InvalidOptionsError } from '../../errors.js';
 import type { Client } from './client.js';
-import { isAsyncIterable } from '../definition.js';
+import { isAsyncIterable } from '../definition/index.js';
 
 /*
  * What counts as "the call", decided here for everybody.

@@ -1,7 +1,7 @@
 import type { CallHandler } from '@nestjs/common';
 import type { Observer, Subscriber, Subscription } from 'rxjs';
-import type { SynchronizedDefinition } from '../definition.js';
-import { refusals } from '../filters/refusals.js';
+import type { SynchronizedDefinition } from '../definition/index.js';
+import { refusals } from '../filters/index.js';
 import { laterPartOf, readByNobody, whenRead } from './call-extent.js';
 import type { Client } from './client.js';
 import type { Scope } from './scope.js';

@@ -1,7 +1,6 @@
 import { Cancellation } from '../../common/cancellation.js';
-import type { HeldLease } from '../../lock/lease/lease.js';
-import { runUnder } from '../../lock/lease/lease-context.js';
-import type { SynchronizedDefinition } from '../definition.js';
+import { type HeldLease, runUnder } from '../../lock/lease/index.js';
+import type { SynchronizedDefinition } from '../definition/index.js';
 import { readerLeft, type Take } from './locked-observable.js';
 
 /** What an async generator of an application looks like from here. */

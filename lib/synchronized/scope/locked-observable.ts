@@ -1,11 +1,10 @@
 import { Observable, type Subscriber, Subscription } from 'rxjs';
 import { Cancellation } from '../../common/cancellation.js';
-import type { HeldLease } from '../../lock/lease/lease.js';
+import { type HeldLease, runBodyUnder } from '../../lock/lease/index.js';
 import { ownContext } from '../../common/own-context.js';
 import { LockAcquireFailedError } from '../../errors.js';
-import { runBodyUnder } from '../../lock/lease/lease-context.js';
-import type { SynchronizedDefinition } from '../definition.js';
-import { refusals } from '../filters/refusals.js';
+import type { SynchronizedDefinition } from '../definition/index.js';
+import { refusals } from '../filters/index.js';
 
 export type Take = (cancellation: Cancellation) => Promise<HeldLease | undefined>;
 

@@ -1,20 +1,19 @@
 import { isObservable } from 'rxjs';
 import { Cancellation } from '../../common/cancellation.js';
 import { LockAcquireFailedError } from '../../errors.js';
-import type { HeldLease } from '../../lock/lease/lease.js';
 import {
+  begun,
   currentContext,
+  type HeldLease,
   type LeaseContext,
   runAround,
   runBodyUnder,
-} from '../../lock/lease/lease-context.js';
-import type { LockProvider } from '../../lock/lock-registry.js';
-import { begun } from '../../lock/lease/run-under-lease.js';
+} from '../../lock/lease/index.js';
+import type { LockProvider } from '../../lock/index.js';
 import type { Client } from './client.js';
-import type { SynchronizedDefinition } from '../definition.js';
+import { type SynchronizedDefinition, takeLease } from '../definition/index.js';
 import { endWithLease } from './locked-observable.js';
 import { ScopedLock } from './scoped-lock.js';
-import { takeLease } from '../take-lease.js';
 
 const DONE: Promise<unknown> = Promise.resolve();
 

@@ -1,4 +1,4 @@
-import type { HeldLease } from '../../lock/lease/lease.js';
+import type { HeldLease } from '../../lock/lease/index.js';
 
 /** The lock of one name within a call, and the tries of the handler that want it. */
 export class ScopedLock {

@@ -2,12 +2,10 @@ import { type CallHandler, type ExecutionContext, HttpStatus, type NestIntercept
 import type { HttpAdapterHost } from '@nestjs/core';
 import { catchError, Observable } from 'rxjs';
 import { CoordinationError } from '../../errors.js';
-import type { LockProvider } from '../../lock/lock-registry.js';
-import { clientErrorOf, tellRetryAfter } from '../filters/client-error.js';
+import type { LockProvider } from '../../lock/index.js';
+import { clientErrorOf, eventOf, markUnderAppConfig, refusals, tellRetryAfter } from '../filters/index.js';
 import { clientOf, httpResponseOf } from './client.js';
-import { definitionOf, type SynchronizedDefinition } from '../definition.js';
-import { eventOf, markUnderAppConfig } from '../filters/message-boundary.interceptor.js';
-import { refusals } from '../filters/refusals.js';
+import { definitionOf, type SynchronizedDefinition } from '../definition/index.js';
 import { HandlerCall } from './handler-call.js';
 import { nestAnswersFor } from './response-parameter.js';
 import { Scope } from './scope.js';

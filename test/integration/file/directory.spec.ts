@@ -8,7 +8,7 @@ import { granted, recordingContext, request } from '../../support/driver-suite.j
 import { useScratch } from '../../support/file-scratch.js';
 import { eventually } from '../../support/eventually.js';
 import { waitAt } from '../../support/file-waiting.js';
-import { foreignDirectory } from '../../../lib/drivers/file/file.messages.js';
+import { foreignDirectory } from '../../../lib/drivers/file/kernel/file.messages.js';
 import { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 
 const faked = vi.hoisted(() => ({ fileSystem: undefined as number | undefined }));

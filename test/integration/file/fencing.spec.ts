@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { encodeSlot, newestSlot, SLOT_SIZE } from '../../../lib/drivers/file/holder/owner-record.js';
+import { encodeSlot, newestSlot, SLOT_SIZE } from '../../../lib/drivers/file/kernel/owner-record.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { granted } from '../../support/driver-suite.js';

@@ -4,7 +4,7 @@ import {
   encodeSlot,
   RECORD_SIZE,
   SLOT_SIZE,
-} from '../../../lib/drivers/file/holder/owner-record.js';
+} from '../../../lib/drivers/file/kernel/owner-record.js';
 
 const RECORD = { pid: 42, memberId: 'member', grantId: 'grant', socket: '/run/0.sock', name: 'share-1' };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../lib/common/clock.js';
-import { Housekeeping, round } from '../../../lib/drivers/file/directory/housekeeping.js';
+import { Housekeeping, round } from '../../../lib/drivers/file/housekeeping.js';
 import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
 import { loadNativeLock, type NativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { Instances } from '../../../lib/drivers/file/directory/instance.js';

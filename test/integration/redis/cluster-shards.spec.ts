@@ -6,7 +6,7 @@ import { Cluster } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { slotOf } from '../../../lib/drivers/redis/node/cluster-slot.js';
+import { slotOf } from '../../../lib/drivers/redis/scripts/cluster-slot.js';
 import {
   freshName,
   granted,

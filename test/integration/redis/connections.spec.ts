@@ -7,7 +7,7 @@ import type {
   ConnectionSettings,
 } from '../../../lib/drivers/redis/connection/connection.js';
 import { createClient, type RedisClient } from '../../../lib/drivers/redis/connection/clients.js';
-import { NodeError } from '../../../lib/drivers/redis/node/node-error.js';
+import { NodeError } from '../../../lib/drivers/redis/errors/node-error.js';
 import { OwnConnection } from '../../../lib/drivers/redis/connection/own-connection.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { recordingContext } from '../../support/driver-suite.js';

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { OrphanedKeys, MOST_ORPHANED_KEYS } from '../../../lib/drivers/redis/node/orphaned-keys.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { LockKeys } from '../../../lib/drivers/redis/scripts/lock-keys.js';
-import { cleanError } from '../../../lib/drivers/redis/node/node-error.js';
+import { cleanError } from '../../../lib/drivers/redis/errors/node-error.js';
 import { NODE_RECORD } from '../../../lib/drivers/redis/node/node-epoch.js';
 import { WINDOW } from '../../../lib/drivers/redis/node/pending-commands.js';
 import { sendScript } from '../../../lib/drivers/redis/scripts/script.js';

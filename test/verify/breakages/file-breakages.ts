@@ -42,7 +42,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     wrong: 'the name comes back with a smaller token where the clock was set back',
     edits: [
       {
-        file: 'lib/drivers/file/directory/housekeeping.ts',
+        file: 'lib/drivers/file/housekeeping.ts',
         find: ' && floor.raise(file.counter())',
         replace: '',
       },

@@ -397,7 +397,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'after a failover that keeps connections open, every lock fails until a restart',
     edits: [
       {
-        file: 'lib/drivers/redis/node/failures.ts',
+        file: 'lib/drivers/redis/errors/failures.ts',
         find: "give the address of the master',\n    consequence: 'reconnect',\n  },\n  'no-master-link'",
         replace: "give the address of the master',\n  },\n  'no-master-link'",
       },

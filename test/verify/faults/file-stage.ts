@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../../lib/common/clock.js';
-import { round } from '../../../lib/drivers/file/directory/housekeeping.js';
+import { round } from '../../../lib/drivers/file/housekeeping.js';
 import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { Instances } from '../../../lib/drivers/file/directory/instance.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';

@@ -1,6 +1,6 @@
 import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import { BROKEN } from '../../../lib/drivers/redis/scripts/scripts.js';
-import { processOf } from '../../../lib/drivers/redis/queue/holder-id.js';
+import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import type { QueueEvent } from '../checker/index.js';
 import type { Journal } from './journal.js';
 import type { SimulatedNode } from './redis/simulated-node.js';

@@ -9,7 +9,7 @@ import {
   RELEASE,
   RENEW,
 } from '../../../lib/drivers/redis/scripts/scripts.js';
-import { processOf } from '../../../lib/drivers/redis/queue/holder-id.js';
+import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import type { HeldLease } from '../../../lib/lock/lease/lease.js';
 import type { WhatHappened } from './assumptions.js';
 import { Faults } from './faults.js';

@@ -1,8 +1,7 @@
 import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { shorten, unusableDirectory } from '../file.messages.js';
-import { LOCK_MECHANISM, type NativeLock } from '../kernel/native-lock.js';
+import { LOCK_MECHANISM, type NativeLock, shorten, unusableDirectory } from '../kernel/index.js';
 
 /** Grows with every change after which old and new processes would not understand each other. */
 const VERSION = 2;

@@ -1,6 +1,5 @@
 import type { Clock } from '../../../common/clock.js';
-import { directoryReplaced } from '../file.messages.js';
-import type { LockFile } from '../kernel/lock-file.js';
+import { directoryReplaced, type LockFile } from '../kernel/index.js';
 import type { Instance, Instances } from './instance.js';
 import type { StateDirectory } from './state-directory.js';
 

@@ -1,8 +1,6 @@
 import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { LockFile } from '../kernel/lock-file.js';
-import type { NativeLock } from '../kernel/native-lock.js';
-import type { OwnerRecord } from '../holder/owner-record.js';
+import { LockFile, type NativeLock, type OwnerRecord } from '../kernel/index.js';
 import { removePrivateFolder, SocketFolder } from './socket-folder.js';
 
 /** The name of an instance's file. */

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { unusableDirectory } from '../file.messages.js';
+import { unusableDirectory } from '../kernel/index.js';
 
 /** sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a 0 at the end; Node cuts a longer path silently. */
 const LONGEST_SOCKET_PATH = 103;

@@ -5,9 +5,16 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { BackendUnavailableError } from '../../../errors.js';
 import { Memo } from '../../../common/memo.js';
 import { checkFormat } from './directory-format.js';
-import { directoryProblem, foreignDirectory, noHome, unusableDirectory } from '../file.messages.js';
-import { type Found, isSame, look } from '../kernel/identity.js';
-import type { NativeLock } from '../kernel/native-lock.js';
+import {
+  directoryProblem,
+  foreignDirectory,
+  type Found,
+  isSame,
+  look,
+  type NativeLock,
+  noHome,
+  unusableDirectory,
+} from '../kernel/index.js';
 
 /** Magic numbers of Linux' statfs(2) for file systems whose locks may stay on one machine. */
 const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([

@@ -1,5 +1,4 @@
-import { LockFile } from '../kernel/lock-file.js';
-import type { NativeLock } from '../kernel/native-lock.js';
+import { LockFile, type NativeLock } from '../kernel/index.js';
 
 /**
  * The largest fencing token of all lock files that were removed. A name that comes back has a new file, and goes on above this

@@ -1,11 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { Clock } from '../../../common/clock.js';
 import type { Holder } from '../../driver.js';
-import { ownerSilent } from '../file.messages.js';
-import { LockFile } from '../kernel/lock-file.js';
-import type { NativeLock } from '../kernel/native-lock.js';
-import type { OwnerRecord } from './owner-record.js';
-import type { Peers } from '../peers/peers.js';
+import { LockFile, type NativeLock, type OwnerRecord, ownerSilent } from '../kernel/index.js';
+import type { Peers } from '../peers/index.js';
 
 /** How long the holder gets to answer, ms: it needs well under one. */
 const LONGEST_WAIT = 1000;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Claim, Grant, Holder } from '../../driver.js';
-import { brokenBy, fileGone } from '../file.messages.js';
-import type { LockFile } from '../kernel/lock-file.js';
-import type { Holder as WakeHolder } from '../peers/wake-server.js';
+import { brokenBy, fileGone, type LockFile } from '../kernel/index.js';
+import type { Holder as WakeHolder } from '../peers/index.js';
 
 interface Held {
   readonly grant: Grant;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../common/clock.js';
-import type { OwnerRecord } from './owner-record.js';
-import type { Peers } from '../peers/peers.js';
+import type { OwnerRecord } from '../kernel/index.js';
+import type { Peers } from '../peers/index.js';
 
 /** Between locking the file and writing down who did it lie some µs, so the first looks come soon. */
 const LOOKS = [2, 8, 32, 128];

@@ -8,7 +8,7 @@ import {
   RECORD_SIZE,
   SLOT_SIZE,
   type OwnerRecord,
-} from '../holder/owner-record.js';
+} from './owner-record.js';
 
 const { O_CREAT, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
 const OPEN_OR_CREATE = O_RDWR | O_CREAT | O_NOFOLLOW;

@@ -1,5 +1,5 @@
-import { HolderWatch } from '../holder/holder-watch.js';
-import type { OwnerRecord } from '../holder/owner-record.js';
+import { HolderWatch } from '../holder/index.js';
+import type { OwnerRecord } from '../kernel/index.js';
 import { TicketWatch, type TicketWatchContext } from './ticket-watch.js';
 import type { Ticket, Tickets } from './tickets.js';
 

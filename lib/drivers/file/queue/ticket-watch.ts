@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../common/clock.js';
-import type { Peers } from '../peers/peers.js';
-import type { Instances } from '../directory/instance.js';
+import type { Peers } from '../peers/index.js';
+import type { Instances } from '../directory/index.js';
 import type { Ticket, Tickets } from './tickets.js';
 
 /** How often a waiter is asked whether it is there, ms. */

@@ -9,9 +9,8 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isMissing } from '../kernel/identity.js';
-import type { Instances } from '../directory/instance.js';
-import type { StateDirectory } from '../directory/state-directory.js';
+import { isMissing } from '../kernel/index.js';
+import type { Instances, StateDirectory } from '../directory/index.js';
 
 /** Which lock, which number, and whose; see {@link Ticket}. */
 const FILE_NAME = /^[0-9a-f]{64}\.(\d+)\.(\d+)$/;

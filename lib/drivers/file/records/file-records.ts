@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../../common/clock.js';
 import type { NewRecord, RecordStore, StoredRecord, Watch } from '../../driver.js';
 import { isNewer } from '../../records.js';
-import type { StateDirectory } from '../directory/state-directory.js';
-import { recordBusy } from '../file.messages.js';
-import type { NativeLock } from '../kernel/native-lock.js';
+import type { StateDirectory } from '../directory/index.js';
+import { type NativeLock, recordBusy } from '../kernel/index.js';
 import { isRecordName, readRecord, removeRecord, withRecord } from './record-file.js';
 
 /** How long another process may be at a record, ms: it needs well under one. */

@@ -1,8 +1,6 @@
 import { constants, closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import type { NewRecord, StoredRecord } from '../../driver.js';
-import { isMissing } from '../kernel/identity.js';
-import { LockFile } from '../kernel/lock-file.js';
-import type { NativeLock } from '../kernel/native-lock.js';
+import { isMissing, LockFile, type NativeLock } from '../kernel/index.js';
 
 const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 

@@ -3,7 +3,7 @@ import { Backoff } from '../../../common/backoff.js';
 import { RECONNECTING } from './reconnecting.js';
 import { isCluster, type RedisClient, sentinelsOf } from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
-import { cleanError, NodeError } from '../node/node-error.js';
+import { cleanError, NodeError } from '../errors/index.js';
 import { SentinelWatch } from './sentinel-watch.js';
 
 /**

@@ -1,5 +1,4 @@
-import type { FailureKind } from '../node/failures.js';
-import { cleanError, NodeError } from '../node/node-error.js';
+import { cleanError, type FailureKind, NodeError } from '../errors/index.js';
 
 /** What ioredis says when every sentinel or seed failed, each for a reason of its own. */
 const GENERAL: readonly FailureKind[] = ['no-sentinel-answers', 'no-seed-answers'];

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../common/clock.js';
 import type { RedisClient } from './clients.js';
-import type { NodeError } from '../node/node-error.js';
+import type { NodeError } from '../errors/index.js';
 
 /** Keeps one connection to one node alive for its owner. */
 export interface Connection {

@@ -14,7 +14,7 @@ import type { ConnectionSettings } from './connection.js';
 import type { ClusterPlan, CommonPlan, NodePlan, ServerPlan } from './node-plan.js';
 import { asksFor, withCredentials } from './credentials.js';
 import { OwnConnection } from './own-connection.js';
-import type { RedisDriverSettings, RedisSource } from '../redis.settings.js';
+import type { RedisDriverSettings, RedisSource } from './redis.settings.js';
 import {
   formatHost,
   type HostAndPort,

@@ -4,7 +4,7 @@ import { Backoff } from '../../../common/backoff.js';
 import { RECONNECTING } from './reconnecting.js';
 import { DISCONNECT_TIMEOUT, type RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
-import { cleanError, NodeError } from '../node/node-error.js';
+import { cleanError, NodeError } from '../errors/index.js';
 import { ConnectFailure } from './connect-failure.js';
 
 /** A connection that is ours: every try makes a new client, and a client that failed once is thrown away. */

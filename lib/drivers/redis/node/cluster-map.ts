@@ -1,5 +1,5 @@
-import { NodeError } from './node-error.js';
-import type { HostAndPort } from '../connection/redis-url.js';
+import { NodeError } from '../errors/index.js';
+import type { HostAndPort } from '../connection/index.js';
 
 /** Slots that belong together, and who has them. */
 export interface SlotRange {

@@ -1,17 +1,20 @@
 import type { Clock, Timer } from '../../../common/clock.js';
 import { Backoff } from '../../../common/backoff.js';
-import { RECONNECTING } from '../connection/reconnecting.js';
+import {
+  type ClusterPlan,
+  type Connection,
+  formatHost,
+  type HostAndPort,
+  RECONNECTING,
+  type RedisClient,
+  type ServerPlan,
+} from '../connection/index.js';
 import { type SlotRange, slotRanges } from './cluster-map.js';
-import { SLOTS, slotOf } from './cluster-slot.js';
-import { hashTagOf } from '../scripts/keys.js';
-import { cleanError, NodeError } from './node-error.js';
-import type { Connection } from '../connection/connection.js';
-import type { ClusterPlan, ServerPlan } from '../connection/node-plan.js';
+import { hashTagOf, slotOf, SLOTS } from '../scripts/index.js';
+import { cleanError, NodeError } from '../errors/index.js';
 import { Exchange, type Rank } from './pending-commands.js';
-import type { RedisClient } from '../connection/clients.js';
 import type { RedisNode, RedisNodeSettings } from './redis-node.js';
 import { giveBack } from './give-back.js';
-import { formatHost, type HostAndPort } from '../connection/redis-url.js';
 
 /** How often one command is sent on: a slot that moves costs one, or two. */
 const MOST_HOPS = 5;

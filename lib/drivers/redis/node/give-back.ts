@@ -1,7 +1,4 @@
-import { queueOf } from '../scripts/keys.js';
-import { oneOf } from '../scripts/replies.js';
-import { ScriptKeys } from '../scripts/script.js';
-import { LEAVE, RELEASE } from '../scripts/scripts.js';
+import { LEAVE, oneOf, queueOf, RELEASE, ScriptKeys } from '../scripts/index.js';
 import { Rank } from './pending-commands.js';
 import type { RedisNode } from './redis-node.js';
 

@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../common/clock.js';
-import { NodeError } from './node-error.js';
-import { listOf, oddAnswer, oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
-import { SYNC, LOOK } from '../scripts/scripts.js';
+import { NodeError } from '../errors/index.js';
+import {
+  listOf,
+  LOOK,
+  oddAnswer,
+  oneOf,
+  positiveNumber,
+  SYNC,
+  textOf,
+  wholeNumber,
+} from '../scripts/index.js';
 
 /** How long a record outlives the last client, ms, or three of the longest leases; by then nobody has a lease. */
 const RECORD_TTL = 86_400_000;

@@ -1,8 +1,7 @@
 import type { Clock, Timer } from '../../../common/clock.js';
 import { Backoff } from '../../../common/backoff.js';
-import { RECONNECTING } from '../connection/reconnecting.js';
-import type { RedisClient } from '../connection/clients.js';
-import { cleanError, type NodeError } from './node-error.js';
+import { RECONNECTING, type RedisClient } from '../connection/index.js';
+import { cleanError, type NodeError } from '../errors/index.js';
 
 export interface NodeRefusalSettings {
   readonly clock: Clock;

@@ -1,11 +1,8 @@
 import type { DriverContext } from '../../driver.js';
 import type { Timer } from '../../../common/clock.js';
-import type { RedisClient } from '../connection/clients.js';
-import type { Connection, ConnectionOwner } from '../connection/connection.js';
-import { explain } from '../redis.messages.js';
-import { TURN_CHANNEL } from '../scripts/keys.js';
-import { cleanError, NodeError } from './node-error.js';
-import type { ServerPlan } from '../connection/node-plan.js';
+import type { Connection, ConnectionOwner, RedisClient, ServerPlan } from '../connection/index.js';
+import { cleanError, explain, NodeError } from '../errors/index.js';
+import { TURN_CHANNEL } from '../scripts/index.js';
 
 export interface SubscriberEvents {
   readonly onMessage: (channel: string, message: string) => void;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../common/clock.js';
-import type { NodeError } from './node-error.js';
+import type { NodeError } from '../errors/index.js';
 import { WINDOW } from './pending-commands.js';
 
 /** The most that are kept: some 30 MB. The oldest beyond these are forgotten, and end by their ttl. */

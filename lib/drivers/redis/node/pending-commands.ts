@@ -1,6 +1,6 @@
 import { type Clock, type Moment, momentOf, type Timer } from '../../../common/clock.js';
-import type { RedisClient } from '../connection/clients.js';
-import type { NodeError } from './node-error.js';
+import type { RedisClient } from '../connection/index.js';
+import type { NodeError } from '../errors/index.js';
 
 /**
  * From how many commands without an answer the next ones wait for the end of this turn of the event loop, and go out together:

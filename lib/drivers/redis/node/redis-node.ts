@@ -1,24 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../common/clock.js';
 import { Memo } from '../../../common/memo.js';
-import type { RedisClient } from '../connection/clients.js';
-import type { Connection, ConnectionOwner } from '../connection/connection.js';
+import {
+  type Connection,
+  type ConnectionOwner,
+  type RedisClient,
+  type ServerPlan,
+  writeTogether,
+} from '../connection/index.js';
 import { OrphanedKeys, MOST_ORPHANED_KEYS } from './orphaned-keys.js';
-import { explain } from '../redis.messages.js';
+import { cleanError, explain, NodeError } from '../errors/index.js';
 import { NodeRefusal } from './node-refusal.js';
-import { cleanError, NodeError } from './node-error.js';
-import { queueOf, shardedTurnChannel, TURN_CHANNEL } from '../scripts/keys.js';
-import { LockKeys, MOST_KEPT } from '../scripts/lock-keys.js';
+import {
+  BY_NAME,
+  LEAVE,
+  LockKeys,
+  MOST_KEPT,
+  oneOf,
+  QUEUE_TTL,
+  queueOf,
+  RELEASE,
+  runScript,
+  type Script,
+  ScriptKeys,
+  sendingAfter,
+  shardedTurnChannel,
+  textOf,
+  TURN_CHANNEL,
+} from '../scripts/index.js';
 import { NodeClock } from './node-clock.js';
-import type { ServerPlan } from '../connection/node-plan.js';
 import { NodeEpoch, OtherListError, type RunScript } from './node-epoch.js';
 import { Exchange, PendingCommands, Rank } from './pending-commands.js';
 import { preflight } from './script-preflight.js';
-import { oneOf, textOf } from '../scripts/replies.js';
-import { BY_NAME, runScript, type Script, ScriptKeys, sendingAfter } from '../scripts/script.js';
-import { LEAVE, QUEUE_TTL, RELEASE } from '../scripts/scripts.js';
 import { checkServer, evictionOf, parseInfo, type ServerInfo } from './start-checks.js';
-import { writeTogether } from '../connection/write-together.js';
 
 /** No node has this for a record. */
 const UNKNOWN_MARK = '?';

@@ -1,11 +1,25 @@
-import type { RedisClient } from '../connection/clients.js';
-import { newProcess, processOf } from '../queue/holder-id.js';
-import { counterOf, queueOf, TURN_CHANNEL, waitersOf } from '../scripts/keys.js';
-import { LockKeys } from '../scripts/lock-keys.js';
-import { cleanError } from './node-error.js';
-import { listOf, oneOf } from '../scripts/replies.js';
-import type { Script } from '../scripts/script.js';
-import { ACQUIRE, BREAK, COMPLETE, CONFIRM, JOIN, REFRESH, RELEASE, RENEW } from '../scripts/scripts.js';
+import type { RedisClient } from '../connection/index.js';
+import {
+  ACQUIRE,
+  BREAK,
+  COMPLETE,
+  CONFIRM,
+  counterOf,
+  JOIN,
+  listOf,
+  LockKeys,
+  newProcess,
+  oneOf,
+  processOf,
+  queueOf,
+  REFRESH,
+  RELEASE,
+  RENEW,
+  type Script,
+  TURN_CHANNEL,
+  waitersOf,
+} from '../scripts/index.js';
+import { cleanError } from '../errors/index.js';
 
 /** The key ends by itself when we die half-way, ms. */
 const TTL = 1000;

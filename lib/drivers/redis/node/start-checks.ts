@@ -1,4 +1,4 @@
-import { NodeError } from './node-error.js';
+import { NodeError } from '../errors/index.js';
 
 /** What INFO tells of a server. */
 export type ServerInfo = ReadonlyMap<string, string>;

@@ -1,13 +1,18 @@
 import type { Clock } from '../../../common/clock.js';
-import type { Busy } from '../quorum/votes.js';
-import type { RedisClient } from '../connection/clients.js';
-import { NodeError } from '../node/node-error.js';
-import { Rank } from '../node/pending-commands.js';
-import type { VotingNode } from '../node/voting-node.js';
-import type { RedisNode } from '../node/redis-node.js';
-import { listOf, oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
-import { callScript, sendScript } from '../scripts/script.js';
-import { JOIN } from '../scripts/scripts.js';
+import type { Busy } from '../quorum/index.js';
+import type { RedisClient } from '../connection/index.js';
+import { NodeError } from '../errors/index.js';
+import { Rank, type RedisNode, type VotingNode } from '../node/index.js';
+import {
+  callScript,
+  JOIN,
+  listOf,
+  oneOf,
+  positiveNumber,
+  sendScript,
+  textOf,
+  wholeNumber,
+} from '../scripts/index.js';
 import type { QueueEntry } from './node-queue.js';
 
 /** How many waiters one command puts into the queue; the node does nothing else meanwhile. */

@@ -1,12 +1,9 @@
 import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
 import type { Claim, Granted, QueuedWaiter, Taken } from '../../driver.js';
-import type { VotingWaiter } from '../quorum/votes.js';
-import type { NodeSet } from '../quorum/node-set.js';
-import { NodeError } from '../node/node-error.js';
-import type { LockRequest, RedlockVoting, VoteResult } from '../quorum/redlock-voting.js';
-import { isHalfDone } from '../scripts/script.js';
-import { SHORT_GRANT } from '../scripts/scripts.js';
-import type { RedisNode } from '../node/redis-node.js';
+import type { LockRequest, NodeSet, RedlockVoting, VoteResult, VotingWaiter } from '../quorum/index.js';
+import { NodeError } from '../errors/index.js';
+import { isHalfDone, SHORT_GRANT } from '../scripts/index.js';
+import type { RedisNode } from '../node/index.js';
 import type { WaiterQueue } from './waiter-queue.js';
 import type { QueueEntry } from './node-queue.js';
 

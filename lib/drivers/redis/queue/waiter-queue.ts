@@ -1,17 +1,21 @@
 import { type Moment, momentOf, type Timer } from '../../../common/clock.js';
 import type { DriverContext } from '../../driver.js';
-import type { NodeSet } from '../quorum/node-set.js';
-import type { Busy } from '../quorum/votes.js';
+import type { Busy, NodeSet } from '../quorum/index.js';
 import { Joining } from './joining.js';
-import { queueOf, waitersOf } from '../scripts/keys.js';
+import {
+  type HolderIds,
+  listOf,
+  oneOf,
+  positiveNumber,
+  queueOf,
+  REFRESH,
+  ScriptKeys,
+  textOf,
+  waitersOf,
+  wholeNumber,
+} from '../scripts/index.js';
 import type { NodeQueue } from './node-queue.js';
-import { NodeSubscriber } from '../node/node-subscriber.js';
-import type { RedisNode } from '../node/redis-node.js';
-import { listOf, oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
-import { ScriptKeys } from '../scripts/script.js';
-import { REFRESH } from '../scripts/scripts.js';
-import { giveBack } from '../node/give-back.js';
-import type { HolderIds } from './holder-id.js';
+import { giveBack, NodeSubscriber, type RedisNode } from '../node/index.js';
 import type { QueueEntry } from './node-queue.js';
 import { Waiters } from './waiters.js';
 

@@ -1,13 +1,9 @@
 import { type Clock, type Moment, momentOf, type Timer } from '../../../common/clock.js';
 import { TRUSTED_MS } from '../../driver.js';
 import type { NodeSet } from './node-set.js';
-import { counterOf } from '../scripts/keys.js';
-import { DRIFT, PRECISION } from '../node/node-clock.js';
-import type { RedisNode } from '../node/redis-node.js';
-import { listOf, wholeNumber } from '../scripts/replies.js';
-import { COMPLETE } from '../scripts/scripts.js';
+import { COMPLETE, counterOf, listOf, wholeNumber } from '../scripts/index.js';
+import { DRIFT, giveBack, PRECISION, type RedisNode } from '../node/index.js';
 import type { Standing, StandingCompleter } from './standing.js';
-import { giveBack } from '../node/give-back.js';
 
 /**
  * Has leases that a quorum has granted or renewed stored on more nodes, under the checks of an acquisition.

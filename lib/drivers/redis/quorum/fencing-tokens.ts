@@ -2,9 +2,7 @@ import type { Clock } from '../../../common/clock.js';
 import { BackendUnavailableError } from '../../../errors.js';
 import type { Votes } from './votes.js';
 import type { NodeSet } from './node-set.js';
-import { counterOf } from '../scripts/keys.js';
-import { wholeNumber } from '../scripts/replies.js';
-import { CONFIRM } from '../scripts/scripts.js';
+import { CONFIRM, counterOf, wholeNumber } from '../scripts/index.js';
 import { quoted } from '../../../common/quoted.js';
 
 /**

@@ -1,8 +1,6 @@
 import { BackendUnavailableError } from '../../../errors.js';
-import { explain } from '../redis.messages.js';
-import { cleanError, type NodeError } from '../node/node-error.js';
-import type { RedisNode } from '../node/redis-node.js';
-import type { VotingNode } from '../node/voting-node.js';
+import { cleanError, explain, type NodeError } from '../errors/index.js';
+import type { RedisNode, VotingNode } from '../node/index.js';
 
 /** All nodes, and what a majority of them is. */
 export class NodeSet {

@@ -1,14 +1,22 @@
 import type { Answer, Votes } from './votes.js';
-import type { RedisClient } from '../connection/clients.js';
-import { counterOf } from '../scripts/keys.js';
-import type { VotingNode } from '../node/voting-node.js';
-import { NodeError } from '../node/node-error.js';
-import { Exchange, Rank } from '../node/pending-commands.js';
-import type { RedisNode } from '../node/redis-node.js';
-import { giveBack, releaseArgs } from '../node/give-back.js';
-import { oneOf, positiveNumber, textOf, wholeNumber } from '../scripts/replies.js';
-import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from '../scripts/script.js';
-import { ACQUIRE, COUNT, RELEASE } from '../scripts/scripts.js';
+import type { RedisClient } from '../connection/index.js';
+import {
+  ACQUIRE,
+  BY_NAME,
+  COUNT,
+  counterOf,
+  oneOf,
+  positiveNumber,
+  RELEASE,
+  runScript,
+  ScriptKeys,
+  type Sending,
+  sendingAfter,
+  textOf,
+  wholeNumber,
+} from '../scripts/index.js';
+import { Exchange, giveBack, Rank, type RedisNode, releaseArgs, type VotingNode } from '../node/index.js';
+import { NodeError } from '../errors/index.js';
 
 /** Told when the answer is among the votes: whether it is a vote in favour. */
 export type Done = (inFavour: boolean) => void;

@@ -4,13 +4,13 @@ import type { Caller, Grant, Granted, Taken } from '../../driver.js';
 import { Votes, isBusy, type VotingWaiter } from './votes.js';
 import type { Completer } from './completer.js';
 import type { NodeSet } from './node-set.js';
-import type { NodeError } from '../node/node-error.js';
+import type { NodeError } from '../errors/index.js';
 import { FencingTokens } from './fencing-tokens.js';
 import { SingleAttempts } from './single-attempts.js';
 import { Standing } from './standing.js';
 import { refusal } from './refusal.js';
 import { NodeVote } from './node-vote.js';
-import type { HolderIds } from '../queue/holder-id.js';
+import type { HolderIds } from '../scripts/index.js';
 import { quoted } from '../../../common/quoted.js';
 
 /** Who asks for what. */

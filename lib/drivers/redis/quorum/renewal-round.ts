@@ -2,13 +2,21 @@ import type { Moment } from '../../../common/clock.js';
 import type { Loss, RenewOutcome } from '../../driver.js';
 import type { Completer } from './completer.js';
 import type { NodeSet } from './node-set.js';
-import { hashTagOf } from '../scripts/keys.js';
-import { type NodeError, toldError } from '../node/node-error.js';
-import { listOf, oneOf, positiveNumber } from '../scripts/replies.js';
-import type { RedisNode } from '../node/redis-node.js';
+import {
+  BY_NAME,
+  hashTagOf,
+  listOf,
+  oneOf,
+  positiveNumber,
+  RENEW,
+  runScript,
+  ScriptKeys,
+  type Sending,
+  sendingAfter,
+} from '../scripts/index.js';
+import { type NodeError, toldError } from '../errors/index.js';
+import type { RedisNode } from '../node/index.js';
 import type { RedisGrant } from './redlock-voting.js';
-import { BY_NAME, runScript, ScriptKeys, type Sending, sendingAfter } from '../scripts/script.js';
-import { RENEW } from '../scripts/scripts.js';
 import { quoted } from '../../../common/quoted.js';
 
 const RENEWED: RenewOutcome = { kind: 'renewed' };

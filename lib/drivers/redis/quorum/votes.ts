@@ -1,6 +1,6 @@
 import type { Moment } from '../../../common/clock.js';
 import type { Caller } from '../../driver.js';
-import type { NodeError } from '../node/node-error.js';
+import type { NodeError } from '../errors/index.js';
 import type { Standing } from './standing.js';
 
 /** What one node said: done, not ours any more (to a release), who holds it (to an acquisition), or an error. */

@@ -1,8 +1,7 @@
 import type { Timer } from '../../../common/clock.js';
 import type { DriverContext, Watch } from '../../driver.js';
-import { NodeSubscriber } from '../node/node-subscriber.js';
-import type { RedisNode } from '../node/redis-node.js';
-import type { NodeSet } from '../quorum/node-set.js';
+import { NodeSubscriber, type RedisNode } from '../node/index.js';
+import type { NodeSet } from '../quorum/index.js';
 
 /** The longest that `ready` takes, ms. */
 const LONGEST_READY = 1000;

@@ -2,11 +2,21 @@ import { quoted } from '../../../common/quoted.js';
 import { BackendUnavailableError } from '../../../errors.js';
 import type { DriverContext, NewRecord, RecordStore, StoredRecord, Watch } from '../../driver.js';
 import { isNewer } from '../../records.js';
-import type { RedisNode } from '../node/redis-node.js';
-import type { NodeSet } from '../quorum/node-set.js';
-import { recordChannelOf, recordIndexOf, recordKeyOf } from '../scripts/keys.js';
-import { INDEX, PUT, READ, REMOVE } from '../scripts/record-scripts.js';
-import { listOf, oddAnswer, textOf, wholeNumber } from '../scripts/replies.js';
+import type { RedisNode } from '../node/index.js';
+import type { NodeSet } from '../quorum/index.js';
+import {
+  INDEX,
+  listOf,
+  oddAnswer,
+  PUT,
+  READ,
+  recordChannelOf,
+  recordIndexOf,
+  recordKeyOf,
+  REMOVE,
+  textOf,
+  wholeNumber,
+} from '../scripts/index.js';
 import { RecordWatches } from './record-watches.js';
 
 /** How many records one command reads; the node does nothing else meanwhile. */

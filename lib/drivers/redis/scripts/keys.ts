@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { shown } from '../../../common/checks.js';
 import { InvalidOptionsError } from '../../../errors.js';
-import { digitsInSlotOf } from '../node/cluster-slot.js';
+import { digitsInSlotOf } from './cluster-slot.js';
 import { quoted } from '../../../common/quoted.js';
 
 /** How all keys of this package begin, unless an application makes the keys of its locks itself. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { NodeError } from '../node/node-error.js';
+import { NodeError } from '../errors/index.js';
 
 /*
  * What the scripts answer is read here, before anything is made of it. A proxy, a server that only looks like Redis, or a

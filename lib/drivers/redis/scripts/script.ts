@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Command, Redis } from 'ioredis';
-import type { RedisClient } from '../connection/clients.js';
-import type { NodeError } from '../node/node-error.js';
+import type { RedisClient } from '../connection/index.js';
+import type { NodeError } from '../errors/index.js';
 
 const AS_TEXT = { replyEncoding: 'utf8' } as const;
 

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
-import { type LockOptions, lockOptionProblems, unknownOption } from '../lock/lock.options.js';
-import { checkBoolean, shown } from '../common/checks.js';
-import { InvalidOptionsError } from '../errors.js';
+import { lockOptionProblems, type LockOptions, unknownOption } from '../../lock/index.js';
+import { checkBoolean, shown } from '../../common/checks.js';
+import { InvalidOptionsError } from '../../errors.js';
 
 /** What a method under `@Synchronized` may return. */
 export type SynchronizedResult = Promise<unknown> | Observable<unknown> | AsyncIterable<unknown>;

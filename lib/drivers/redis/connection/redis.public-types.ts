@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import type { Duration } from '../../common/duration.js';
+import type { Duration } from '../../../common/duration.js';
 
 /** @publicApi */
 export type Credential = string | (() => string | Promise<string>);

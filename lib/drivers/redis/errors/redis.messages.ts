@@ -1,5 +1,5 @@
-import { failureOf } from './node/failures.js';
-import type { NodeError } from './node/node-error.js';
+import { failureOf } from './failures.js';
+import type { NodeError } from './node-error.js';
 
 /** One line: what happened on a node and what to do about it. */
 export function explain(error: NodeError): string {

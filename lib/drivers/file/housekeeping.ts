@@ -1,13 +1,10 @@
 import { type Dir, lstatSync, opendirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock, Timer } from '../../../common/clock.js';
-import { LockFile } from '../kernel/lock-file.js';
-import type { NativeLock } from '../kernel/native-lock.js';
-import { Instance, type Instances } from './instance.js';
-import type { StateDirectory } from './state-directory.js';
-import { isRecordOrDraft, sweepRecord } from '../records/record-file.js';
-import { Tickets } from '../queue/tickets.js';
-import type { TokenFloor } from './token-floor.js';
+import type { Clock, Timer } from '../../common/clock.js';
+import { LockFile, type NativeLock } from './kernel/index.js';
+import { Instance, type Instances, type StateDirectory, type TokenFloor } from './directory/index.js';
+import { isRecordOrDraft, sweepRecord } from './records/index.js';
+import { Tickets } from './queue/index.js';
 
 /** A lock file that nobody has used for so long is removed, ms. */
 const UNUSED = 24 * 3_600_000;

@@ -1,13 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { quoted } from '../../common/quoted.js';
-import { logSafely } from '../../common/log-safely.js';
-import { classNameOf } from '../../lock/name/class-name.js';
-import { lockNameError } from '../../lock/name/lock-name-error.js';
-import type { LockProvider } from '../../lock/lock-registry.js';
-import { definitionOf, type SynchronizedDefinition } from '../definition.js';
-import { bindHost, wantsCoordinator } from './host-binding.js';
-import { methodsOf } from './methods-of.js';
+import { quoted } from '../common/quoted.js';
+import { logSafely } from '../common/log-safely.js';
+import { classNameOf, lockNameError } from '../lock/name/index.js';
+import type { LockProvider } from '../lock/index.js';
+import { definitionOf, type SynchronizedDefinition } from './definition/index.js';
+import { bindHost, methodsOf, wantsCoordinator } from './injection/index.js';
 
 /** What Nest knows of something that it provides. */
 interface Wrapper {

@@ -1,8 +1,6 @@
 import { isObservable, Observable } from 'rxjs';
-import type { LockProvider } from '../lock/lock-registry.js';
-import { theRunningProviderNamed } from '../lock/lock-registry.js';
-import { boundProvider } from './injection/host-binding.js';
-import type { InMs } from '../lock/lock.options.js';
+import { type InMs, type LockProvider, theRunningProviderNamed } from '../../lock/index.js';
+import { boundProvider } from '../injection/index.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
 
 export type ReturnKind = 'promise' | 'observable' | 'async-iterable';

@@ -1,5 +1,5 @@
-import { BackendUnavailableError } from '../../errors.js';
-import type { OwnerRecord } from './holder/owner-record.js';
+import { BackendUnavailableError } from '../../../errors.js';
+import type { OwnerRecord } from './owner-record.js';
 
 const OPTION = 'backendUrl (COORDINATION_BACKEND_URL)';
 

@@ -1,10 +1,8 @@
-import type { Cancellation } from '../common/cancellation.js';
-import { HeldLease } from '../lock/lease/lease.js';
-import { lockManagerOf, type LockProvider } from '../lock/lock-registry.js';
-import { notAcquired } from '../lock/lease/run-under-lease.js';
+import type { Cancellation } from '../../common/cancellation.js';
+import { HeldLease, notAcquired } from '../../lock/lease/index.js';
+import { lockManagerOf, type LockProvider, lockTerms } from '../../lock/index.js';
 import type { SynchronizedDefinition } from './definition.js';
-import { lockTerms } from '../lock/lock.options.js';
-import { quoted } from '../common/quoted.js';
+import { quoted } from '../../common/quoted.js';
 
 /**
  * Takes the lock of one call. Not `async`: this is on the way of every call, and each promise on it costs.

@@ -1,0 +1,2 @@
+export { FileRecords } from './file-records.js';
+export { isRecordOrDraft, sweepRecord } from './record-file.js';

@@ -1,0 +1,8 @@
+export { ClusterNode } from './cluster-node.js';
+export { giveBack, releaseArgs } from './give-back.js';
+export { DRIFT, PRECISION } from './node-clock.js';
+export { listOfNodes } from './node-epoch.js';
+export { NodeSubscriber } from './node-subscriber.js';
+export { Exchange, Rank } from './pending-commands.js';
+export { RedisNode, type RedisNodeSettings } from './redis-node.js';
+export type { VotingNode } from './voting-node.js';

@@ -1,0 +1,2 @@
+export { RedisWaiter, type RedisWaiterContext } from './redis-waiter.js';
+export { WaiterQueue } from './waiter-queue.js';

@@ -1,0 +1,1 @@
+export { RedisRecords } from './redis-records.js';

@@ -1,0 +1,18 @@
+export { LockManager } from './lock-manager.js';
+export {
+  LOCK_MANAGER,
+  lockManagerOf,
+  type LockProvider,
+  registerRunning,
+  theRunningProviderNamed,
+} from './lock-registry.js';
+export {
+  type AcquireOptions,
+  inMs,
+  type InMs,
+  lockOptionProblems,
+  type LockOptions,
+  lockTerms,
+  unknownOption,
+} from './lock.options.js';
+export { Lock, type UsingArguments } from './lock.js';

@@ -1,0 +1,13 @@
+export { Deadline, usableTime } from './deadline.js';
+export {
+  currentContext,
+  currentLease,
+  holderInThisContext,
+  type LeaseContext,
+  runAround,
+  runBodyUnder,
+  runUnder,
+} from './lease-context.js';
+export { LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
+export { HeldLease, type Lease, type LeaseEnd, type LeaseKeeper } from './lease.js';
+export { begun, notAcquired, runAndFinish } from './run-under-lease.js';

@@ -1,0 +1,2 @@
+export { Heartbeat } from './heartbeat.js';
+export type { Renewal } from './renewal-batches.js';

@@ -1,0 +1,15 @@
+export {
+  defineSynchronized,
+  definitionOf,
+  isAsyncIterable,
+  providerOf,
+  returnKindOf,
+  type SynchronizedDefinition,
+} from './definition.js';
+export {
+  checkSynchronizedOptions,
+  type LockNameFunction,
+  type SynchronizedOptions,
+  type SynchronizedResult,
+} from './synchronized.options.js';
+export { takeLease } from './take-lease.js';

@@ -1,0 +1,6 @@
+export { clientErrorOf, tellRetryAfter } from './client-error.js';
+export { CoordinationExceptionFilter } from './coordination-exception.filter.js';
+export { addGatewayFilters } from './gateway-exception.filter.js';
+export { addGraphqlBoundaries } from './graphql-boundary.js';
+export { addMessageBoundaries, eventOf, markUnderAppConfig } from './message-boundary.interceptor.js';
+export { refusals } from './refusals.js';

@@ -1,0 +1,2 @@
+export { bindAllHosts, checkClassNames, checkConstantNames } from './host-explorer.js';
+export { Synchronized, type SynchronizedDecorator } from './synchronized.decorator.js';

@@ -1,0 +1,4 @@
+export { copyFace } from './copy-face.js';
+export { bindHost, boundProvider, injectCoordinator, wantsCoordinator } from './host-binding.js';
+export { methodsOf } from './methods-of.js';
+export { isStandardDecorator, standardDecorators } from './standard-decorators.js';
