@@ -2,7 +2,8 @@ import { Bag } from '../common/bag.js';
 import type { Cancellation } from '../common/cancellation.js';
 import { Schedule } from '../common/schedule.js';
 import type { Claim, Driver } from '../drivers/driver.js';
-import { BackendUnavailableError, InvalidOptionsError } from '../errors.js';
+import { InvalidOptionsError } from '../errors.js';
+import { isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
   AcquireLoop,
@@ -14,6 +15,7 @@ import {
   type HandedOnGrant,
   type LeaseHandle,
   LocalQueue,
+  LocalQueues,
   throwIfCancelled,
   WaitLimit,
 } from './acquire/index.js';
@@ -27,12 +29,6 @@ import {
 import { Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
 import { quoted } from '../common/quoted.js';
-
-/** As many queues are kept when nobody is in them: a lock in a loop makes none. */
-const FEW_QUEUES = 100;
-
-/** How often a break looks for the holders when the lock changes hands at that very moment. */
-const MOST_LOOKS = 3;
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -54,7 +50,7 @@ export interface LockManagerContext extends ReportContext {
  */
 export class LockManager {
   readonly drain: Drain;
-  readonly #queues = new Map<string, LocalQueue>();
+  readonly #queues = new LocalQueues(({ handOff }) => this.#giveBack(handOff));
   readonly #held = new Bag<LeaseHolding>();
   readonly #reports: LeaseReports;
   readonly #schedule: Schedule;
@@ -62,15 +58,13 @@ export class LockManager {
   readonly #holdings: LeaseHoldingContext;
   /** Calls of `acquire` under way. */
   #pending = 0;
-  /** Tries that nobody waits for any more. */
-  readonly #leftovers = new Set<Promise<void>>();
   /** Told when nothing is held or waited for any more. */
   #onIdle?: () => void;
   readonly #tellWaiting = ({ name, label }: AcquireCall): void =>
     this.#reports.waiting(name, label, holderInThisContext(this, name));
   readonly #host: AcquireLoopHost = {
     take: (...grant) => this.#take(...grant),
-    leave: (queue, leftover) => this.#leaveAfter(leftover, queue),
+    leave: (queue, leftover) => this.#queues.leaveAfter(leftover, queue),
   };
 
   constructor(
@@ -96,7 +90,7 @@ export class LockManager {
       reports: this.#reports,
       held: this.#held,
       onEnd: (queue) => {
-        this.#leave(queue);
+        this.#queues.leave(queue);
         this.#checkIdle();
       },
     };
@@ -128,7 +122,7 @@ export class LockManager {
     // Those whose work has ended are being released, and who was refused just now leaves a try behind; the driver
     // answers each in bounded time.
     await Promise.all([this.#idle(), this.#heartbeat.stop()]);
-    await Promise.all(this.#leftovers);
+    await this.#queues.settled();
     this.#schedule.clear();
   }
 
@@ -200,7 +194,7 @@ export class LockManager {
     const ours = this.#held.items().filter(({ lease }) => lease.name === name);
     this.#pending += 1;
     try {
-      const broken = await this.#revokeHolders(this.settings.prefix + name);
+      const broken = await revokeHolders(this.context.driver.locks, this.settings.prefix + name);
       if (broken) for (const holding of ours) holding.broken();
       return broken;
     } finally {
@@ -209,29 +203,9 @@ export class LockManager {
     }
   }
 
-  /** True when one of them held it. */
-  async #revokeHolders(name: string): Promise<boolean> {
-    const { locks } = this.context.driver;
-    for (let look = 1; look <= MOST_LOOKS; look += 1) {
-      const holders = await locks.holders(name);
-      if (holders.length === 0) return false;
-      const revoked = await Promise.all(holders.map((holder) => locks.revoke(holder)));
-      if (revoked.includes(true)) return true;
-    }
-    // No holder keeps it for longer than a look takes.
-    return true;
-  }
-
   /** @throws BackendUnavailableError when that cannot be told */
-  async isStillOwner({ grant: { name, key, id } }: HeldLease): Promise<boolean> {
-    const holders = await this.context.driver.locks.holders(name, key);
-    const holds = holders.find((holder) => holder.id === id)?.holds ?? 'no';
-    if (holds === 'unknown')
-      throw new BackendUnavailableError(
-        `The back end cannot tell who holds the lock ${quoted(name)}: some of its nodes have the lease of ${this.memberId}, and the others do not answer`,
-        { partial: true },
-      );
-    return holds === 'yes';
+  isStillOwner({ grant }: HeldLease): Promise<boolean> {
+    return isHolder(this.context.driver.locks, grant, this.memberId);
   }
 
   /**
@@ -246,7 +220,7 @@ export class LockManager {
     } catch (error) {
       return Promise.reject(error);
     }
-    const queue = call.fair ? new LocalQueue() : this.#queueOf(key);
+    const queue = call.fair ? new LocalQueue() : this.#queues.of(key);
     return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key, queue);
   }
 
@@ -319,38 +293,9 @@ export class LockManager {
     return lease;
   }
 
-  /** The next one of this process may not ask for the lock while an abandoned try for it is under way. */
-  #leaveAfter(leftover: Promise<void> | undefined, queue: LocalQueue): void {
-    if (!leftover) return this.#leave(queue);
-    this.#finishLater(leftover.then(() => this.#leave(queue)));
-  }
-
-  /** The coordinator's stop waits for it. */
-  #finishLater(leftover: Promise<void>): void {
-    const done = leftover.finally(() => this.#leftovers.delete(done));
-    this.#leftovers.add(done);
-  }
-
   /** Never rejects: nobody has this lease, and what the back end keeps of it ends by its ttl. */
   async #giveBack({ grant }: GrantHandOff): Promise<void> {
     await this.context.driver.locks.release(grant).catch(() => undefined);
-  }
-
-  #queueOf(key: string): LocalQueue {
-    let queue = this.#queues.get(key);
-    if (!queue) this.#queues.set(key, (queue = new LocalQueue(key)));
-    return queue;
-  }
-
-  #leave(queue: LocalQueue): void {
-    queue.leave();
-    if (!queue.idle) return;
-    queue.noteOutage(undefined);
-    if (this.#queues.size > FEW_QUEUES && this.#queues.get(queue.key) === queue)
-      this.#queues.delete(queue.key);
-    // The waiter that was to have it has gone.
-    const handedOn = queue.takeHandedOn();
-    if (handedOn) this.#finishLater(this.#giveBack(handedOn.handOff));
   }
 
   get #busy(): boolean {

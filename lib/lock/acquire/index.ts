@@ -10,3 +10,4 @@ export { Drain } from './drain.js';
 export { GrantHandOff, type HandedOnGrant } from './grant-hand-off.js';
 export { LocalQueue } from './local-queue.js';
 export { WaitLimit } from './wait-limit.js';
+export { LocalQueues } from './local-queues.js';

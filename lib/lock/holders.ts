@@ -1,0 +1,41 @@
+import { quoted } from '../common/quoted.js';
+import type { Grant, LockStore } from '../drivers/driver.js';
+import { BackendUnavailableError } from '../errors.js';
+
+/** How often a break looks for the holders when the lock changes hands at that very moment. */
+const MOST_LOOKS = 3;
+
+/**
+ * Takes the lock away from whoever holds it.
+ * @param name with the coordinator's prefix
+ * @returns whether somebody held it
+ */
+export async function revokeHolders(locks: LockStore, name: string): Promise<boolean> {
+  for (let look = 1; look <= MOST_LOOKS; look += 1) {
+    const holders = await locks.holders(name);
+    if (holders.length === 0) return false;
+    const revoked = await Promise.all(holders.map((holder) => locks.revoke(holder)));
+    if (revoked.includes(true)) return true;
+  }
+  // No holder keeps it for longer than a look takes.
+  return true;
+}
+
+/**
+ * Whether the back end says that this grant holds its lock.
+ * @throws BackendUnavailableError when that cannot be told
+ */
+export async function isHolder(
+  locks: LockStore,
+  { name, key, id }: Grant,
+  memberId: string,
+): Promise<boolean> {
+  const holders = await locks.holders(name, key);
+  const holds = holders.find((holder) => holder.id === id)?.holds ?? 'no';
+  if (holds === 'unknown')
+    throw new BackendUnavailableError(
+      `The back end cannot tell who holds the lock ${quoted(name)}: some of its nodes have the lease of ${memberId}, and the others do not answer`,
+      { partial: true },
+    );
+  return holds === 'yes';
+}
