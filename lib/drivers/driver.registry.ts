@@ -3,7 +3,7 @@ import { type BackendUrl, type KnownSchemes, takeApart } from './backend-url.js'
 import { fileBackend } from './file/file.backend.js';
 import { memoryBackend } from './memory/index.js';
 import { redisBackend } from './redis/redis.backend.js';
-import type { RedisBackendOptions } from './redis/connection/index.js';
+import type { RedisBackendOptions } from './redis/options/index.js';
 import { readQueries } from './url-query.js';
 
 export type { BackendKind, DriverFactory, DriverFactoryContext } from './backend-kind.js';

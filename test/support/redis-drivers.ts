@@ -4,8 +4,8 @@ import {
   NODE_KEYS,
   nodeOptionsOf,
   type RedisNodeOptions,
-} from '../../lib/drivers/redis/connection/node-options.js';
-import { parseRedisUrls, REDIS_SCHEMES } from '../../lib/drivers/redis/connection/redis-url.js';
+} from '../../lib/drivers/redis/options/node-options.js';
+import { parseRedisUrls, REDIS_SCHEMES } from '../../lib/drivers/redis/options/redis-url.js';
 import { RedisDriver, type RedisDriverSettings } from '../../lib/drivers/redis/index.js';
 import { readQueries } from '../../lib/drivers/url-query.js';
 import { recordingContext } from './driver-suite.js';

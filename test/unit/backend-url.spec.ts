@@ -4,8 +4,8 @@ import { type BackendUrl, takeApart } from '../../lib/drivers/backend-url.js';
 import { BACKENDS, chooseBackend } from '../../lib/drivers/driver.registry.js';
 import { directoryOf } from '../../lib/drivers/file/file.backend.js';
 import { spaceOf } from '../../lib/drivers/memory/memory.backend.js';
-import { nodeOptionsOf, type RedisNodeOptions } from '../../lib/drivers/redis/connection/node-options.js';
-import { parseRedisUrls, type RedisNodeUrl } from '../../lib/drivers/redis/connection/redis-url.js';
+import { nodeOptionsOf, type RedisNodeOptions } from '../../lib/drivers/redis/options/node-options.js';
+import { parseRedisUrls, type RedisNodeUrl } from '../../lib/drivers/redis/options/redis-url.js';
 import { recordingContext } from '../support/driver-suite.js';
 
 /** Options of the coordinator that a query may carry. */

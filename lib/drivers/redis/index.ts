@@ -5,5 +5,5 @@ export type {
   ReadyRedisClient,
   RedisBackendOptions,
   RedisConnectionOptions,
-} from './connection/index.js';
+} from './options/index.js';
 export type { RedisClient } from './connection/index.js';

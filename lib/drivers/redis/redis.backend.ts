@@ -1,16 +1,17 @@
 import { msOf } from '../../common/duration.js';
 import type { BackendKind, DriverFactoryContext } from '../backend-kind.js';
 import type { BackendUrl } from '../backend-url.js';
+import { type RedisDriverSettings, type RedisSource } from './connection/index.js';
 import {
   NODE_KEYS,
-  nodeOptionsOf,
-  parseRedisUrls,
+  REDIS_OPTIONS,
   REDIS_SCHEMES,
   type RedisBackendOptions,
-  type RedisDriverSettings,
-  type RedisSource,
-} from './connection/index.js';
-import { clientsOf, REDIS_OPTIONS, redisProblems } from './redis.options.js';
+  clientsOf,
+  nodeOptionsOf,
+  parseRedisUrls,
+  redisProblems,
+} from './options/index.js';
 
 /** `redis://…` and its like, and ready ioredis clients. */
 export const redisBackend: BackendKind = {

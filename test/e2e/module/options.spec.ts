@@ -6,7 +6,7 @@ import {
   OPTION_VARIABLES,
   resolveOptions,
 } from '../../../lib/coordination.options.js';
-import { REDIS_OPTIONS } from '../../../lib/drivers/redis/redis.options.js';
+import { REDIS_OPTIONS } from '../../../lib/drivers/redis/options/redis.options.js';
 import { boot, bootError } from '../../support/boot.js';
 
 /** Those of Redis. */

@@ -45,7 +45,6 @@ export async function startContender(script: string, order: ContenderOrder): Pro
 export async function contend({ backendUrl, leasesExpire, seed }: ContenderOrder): Promise<void> {
   let goOn = true;
   process.once('message', () => (goOn = false));
-  process.send?.('started');
   await load({
     backendUrl,
     leasesExpire,
@@ -55,6 +54,8 @@ export async function contend({ backendUrl, leasesExpire, seed }: ContenderOrder
     seed,
     signal: new AbortController().signal,
     count: () => undefined,
+    // A connection that is cut before would end the start.
+    onStarted: () => process.send?.('started'),
     goOn: () => goOn,
   });
   process.disconnect?.();

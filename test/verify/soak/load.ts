@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly signal: AbortSignal;
   /** Counts what was reached. */
   readonly count: (outcome: string) => void;
+  /** Told once the application has started. */
+  readonly onStarted?: () => void;
   /** Asked before each cycle. */
   readonly goOn: () => boolean;
 }
@@ -23,6 +25,7 @@ export interface LoadOptions {
 /** Starts an application, has its workers take locks in every way until told to end, and stops it. */
 export async function load(options: LoadOptions): Promise<void> {
   const application = await startApplication(options.backendUrl);
+  options.onStarted?.();
   try {
     await Promise.all(Array.from({ length: options.workers }, (_, worker) => work(worker)));
   } finally {

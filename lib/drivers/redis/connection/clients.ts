@@ -1,6 +1,5 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisNodeOptions } from './node-options.js';
-import type { HostAndPort, SentinelNodeUrl, SingleNodeUrl } from './redis-url.js';
+import type { HostAndPort, RedisNodeOptions, SentinelNodeUrl, SingleNodeUrl } from '../options/index.js';
 import { type Sentinels, SentinelWatch } from './sentinel-watch.js';
 
 export type RedisClient = Redis | Cluster;

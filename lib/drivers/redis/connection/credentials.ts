@@ -1,7 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { cleanError, NodeError } from '../errors/index.js';
-import type { Credential, RedisConnectionOptions } from './redis.public-types.js';
-import type { SentinelNodeUrl, SingleNodeUrl } from './redis-url.js';
+import type { Credential, RedisConnectionOptions, SentinelNodeUrl, SingleNodeUrl } from '../options/index.js';
 
 /** Asks for what is given as a function; undefined where everything is known already. */
 export function asksFor(options: RedisConnectionOptions | undefined): boolean {

@@ -1,5 +1,5 @@
 import type { Connection, ConnectionOwner } from './connection.js';
-import type { HostAndPort } from './redis-url.js';
+import type { HostAndPort } from '../options/index.js';
 
 /** How to reach one node, whoever its connections belong to. */
 export type NodePlan = ServerPlan | ClusterPlan;

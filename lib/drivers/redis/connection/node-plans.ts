@@ -1,6 +1,13 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { DriverContext } from '../../driver.js';
-import type { RedisNodeOptions } from './node-options.js';
+import {
+  type HostAndPort,
+  type RedisNodeOptions,
+  type SentinelNodeUrl,
+  type SingleNodeUrl,
+  formatHost,
+  nodeName,
+} from '../options/index.js';
 import { BorrowedConnection } from './borrowed-connection.js';
 import {
   createClient,
@@ -15,13 +22,6 @@ import type { ClusterPlan, CommonPlan, NodePlan, ServerPlan } from './node-plan.
 import { asksFor, withCredentials } from './credentials.js';
 import { OwnConnection } from './own-connection.js';
 import type { RedisDriverSettings, RedisSource } from './redis.settings.js';
-import {
-  formatHost,
-  type HostAndPort,
-  nodeName,
-  type SentinelNodeUrl,
-  type SingleNodeUrl,
-} from './redis-url.js';
 
 const CONNECT_TIMEOUT = 3000;
 const SHORTEST_COMMAND_TIMEOUT = 50;

@@ -1,8 +1,6 @@
-import type { RedisNodeOptions } from './node-options.js';
+import type { RedisConnectionOptions, RedisNodeOptions, RedisNodeUrl } from '../options/index.js';
 import type { RedisClient } from './clients.js';
 import type { NodePlan } from './node-plan.js';
-import type { RedisConnectionOptions } from './redis.public-types.js';
-import type { RedisNodeUrl } from './redis-url.js';
 
 /** Where the nodes are, or one ready ioredis client per node. */
 export type RedisSource =

@@ -1,5 +1,5 @@
 import { NodeError } from '../errors/index.js';
-import type { HostAndPort } from '../connection/index.js';
+import type { HostAndPort } from '../options/index.js';
 
 /** Slots that belong together, and who has them. */
 export interface SlotRange {

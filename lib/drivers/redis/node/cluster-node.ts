@@ -3,12 +3,11 @@ import { Backoff } from '../../../common/backoff.js';
 import {
   type ClusterPlan,
   type Connection,
-  formatHost,
-  type HostAndPort,
   RECONNECTING,
   type RedisClient,
   type ServerPlan,
 } from '../connection/index.js';
+import { formatHost, type HostAndPort } from '../options/index.js';
 import { type SlotRange, slotRanges } from './cluster-map.js';
 import { hashTagOf, slotOf, SLOTS } from '../scripts/index.js';
 import { cleanError, NodeError } from '../errors/index.js';

@@ -1,9 +1,9 @@
 import type { Cluster, Redis } from 'ioredis';
-import { checkBoolean, checkTtl, shown } from '../../common/checks.js';
-import { msOf } from '../../common/duration.js';
-import { booleanFrom, durationFrom } from '../../common/option-text.js';
-import type { TextOption } from '../backend-kind.js';
-import type { ReadyRedisClient, RedisBackendOptions } from './connection/index.js';
+import { checkBoolean, checkTtl, shown } from '../../../common/checks.js';
+import { msOf } from '../../../common/duration.js';
+import { booleanFrom, durationFrom } from '../../../common/option-text.js';
+import type { TextOption } from '../../backend-kind.js';
+import type { ReadyRedisClient, RedisBackendOptions } from './redis.public-types.js';
 
 /** The options of `redis`; undefined for one that cannot be given as text. */
 export const REDIS_OPTIONS: Readonly<Record<keyof RedisBackendOptions, TextOption | undefined>> = {
