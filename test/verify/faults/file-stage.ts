@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../../lib/common/clock.js';
 import { round } from '../../../lib/drivers/file/housekeeping.js';
@@ -20,6 +20,13 @@ import { stopUntilOvertaken } from './worker-faults.js';
 
 const run = promisify(execFile);
 const FOLDERS = ['locks', 'records', 'instances', 'queues'];
+
+/** Until when a record says that it is there, ms from now; 0 for one that was not written whole. */
+async function timeLeft(path: string): Promise<number> {
+  const text = await readFile(path, 'utf8');
+  const until = /"until":(\d+)/.exec(text)?.[1];
+  return until === undefined ? 0 : Number(until) - Date.now();
+}
 
 /** A directory of lock files. */
 export class FileStage implements Stage {
@@ -53,16 +60,25 @@ export class FileStage implements Stage {
   /** A lock's file stays for a day; what else there is belongs to living processes. */
   async leftovers(workers: 'idle' | 'ended'): Promise<Leftover[]> {
     if (workers === 'idle') return [];
+    const folders = ['records', 'instances', 'queues'].map((folder) => join(this.#state, folder));
     const found = await Promise.all(
-      ['records', 'instances', 'queues'].map(async (folder) => {
-        const entries = await readdir(join(this.#state, folder), { recursive: true, withFileTypes: true });
+      folders.map(async (folder) => {
+        const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+        const isSeats = folder === folders[1];
         // A seat is a lock too: its file stays, its socket goes.
         return entries
-          .filter((entry) => !entry.isDirectory() && (folder !== 'instances' || entry.name.endsWith('.sock')))
-          .map(({ name }) => ({ what: `file in ${folder}`, name }));
+          .filter((entry) => !entry.isDirectory() && (!isSeats || entry.name.endsWith('.sock')))
+          .map(({ name }) => join(folder, name));
       }),
     );
-    return found.flat();
+    return Promise.all(
+      found.flat().map(async (path) => ({
+        what: `file in ${basename(dirname(path))}`,
+        name: basename(path),
+        // What a killed process has announced goes when it has expired, and what it was about to write goes with it.
+        ...(dirname(path) === folders[0] && { ttl: await timeLeft(path) }),
+      })),
+    );
   }
 
   async stop(): Promise<void> {
