@@ -25,7 +25,7 @@ export type {
   ReadyRedisClient,
   RedisBackendOptions,
   RedisConnectionOptions,
-} from './drivers/redis/index.js';
+} from './drivers/redis/options/index.js';
 export { currentLease } from './lock/lease/index.js';
 export type { Lease } from './lock/lease/index.js';
 export type { AcquireOptions, LockOptions } from './lock/index.js';

@@ -1,6 +1,7 @@
 export { LockManager } from './lock-manager.js';
+/** @internal */
+export { LOCK_MANAGER } from './lock-registry.js';
 export {
-  LOCK_MANAGER,
   lockManagerOf,
   type LockProvider,
   registerRunning,

@@ -372,7 +372,8 @@ export const CASES = [
   {
     name: 'nest-11-webpack',
     what: '`nest build` with webpack',
-    run: (project) => nestBuild(project, 'webpack', {}),
+    // The CLI brings neither any more.
+    run: (project) => nestBuild(project, 'webpack', { 'ts-loader': '^9', webpack: '^5' }),
   },
   {
     name: 'nest-11-swc',
