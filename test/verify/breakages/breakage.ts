@@ -52,7 +52,8 @@ function violation(what: string): RegExp {
 export function spec(file: string, test: string): Finder {
   return {
     command: `npx vitest run ${file}`,
-    report: new RegExp(`FAIL +${literal(file)} > .*${literal(test)}`),
+    // Before the file stands the project that it belongs to.
+    report: new RegExp(`FAIL +(?:\\|\\w+\\| +)?${literal(file)} > .*${literal(test)}`),
   };
 }
 

@@ -33,7 +33,7 @@ export async function findBreakage(
     breakage,
     found: failed && said !== null,
     seed: said?.[1] ?? '–',
-    said: said?.[0].trim().replace(/^(seed \S+: |FAIL +\S+ > )/, '') ?? '–',
+    said: said?.[0].trim().replace(/^(seed \S+: |FAIL +(\|\w+\| +)?\S+ > )/, '') ?? '–',
     took,
     output,
   };
