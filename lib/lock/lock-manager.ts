@@ -210,7 +210,8 @@ export class LockManager {
 
   /**
    * A fair call waits in the back end's order from the start, and so never in a queue of this process.
-   * Not `async`: nearly every call finds nobody in the queue, and each promise on its way costs. */
+   * Not `async`: nearly every call finds nobody in the queue, and each promise on its way costs.
+   */
   #acquire(call: AcquireCall): Promise<AcquireResult> {
     const { driver } = this.context;
     let key: string;

@@ -4,7 +4,7 @@ import type { Claim, Driver, Granted, QueuedWaiter, Taken } from '../../drivers/
 import { UnorderedWaiter } from '../../drivers/unordered-waiter.js';
 import { BackendUnavailableError } from '../../errors.js';
 import { Deadline, HeldLease } from '../lease/index.js';
-import type { AcquireCall } from './acquire-call.js';
+import type { AcquireCall, NotAcquired } from './acquire-call.js';
 import type { GrantHandOff } from './grant-hand-off.js';
 import type { LocalQueue } from './local-queue.js';
 
@@ -14,11 +14,6 @@ const LONGEST_LOOK_AWAY = 1000;
 const WORTH_WATCHING = 20;
 /** After the back end did not answer, or answered too late, ms. */
 const PAUSES = { first: 50, longest: LONGEST_LOOK_AWAY };
-
-export interface NotAcquired {
-  /** How long the present lease lasts at most without renewal, ms, where known. */
-  readonly remaining?: number;
-}
 
 type Reply = Granted | Taken;
 type Outcome = HeldLease | Taken | BackendUnavailableError | 'gone';
