@@ -14,10 +14,11 @@ import {
   type BackendOptions,
   BACKENDS,
   chooseBackend,
-  type DriverFactory,
+  claimsOf,
   givenTo,
   needsNoUrl,
 } from './drivers/driver.registry.js';
+import type { Driver, DriverFactory } from './drivers/driver.js';
 import { InvalidOptionsError } from './errors.js';
 import { usableTime } from './lock/lease/index.js';
 
@@ -31,6 +32,8 @@ export interface CoordinationOptions extends BackendOptions {
    * `redis+cluster://…`, or a list of them. Default `file:`; has to be given with NODE_ENV=production.
    */
   readonly backendUrl?: string | readonly string[] | undefined;
+  /** Makes the driver of a back end that this package does not have, instead of `backendUrl`. */
+  readonly driver?: DriverFactory | undefined;
   /** Names this replica; default: a random UUID. */
   readonly agentId?: string | undefined;
   /** In front of the member id and of every lock name; default ''. */
@@ -66,7 +69,7 @@ const QUERY_KEYS = Object.keys(OPTION_VARIABLES).filter((name) => name !== 'back
 const BACKEND_NAMES = BACKENDS.filter(({ options }) => Object.keys(options).length > 0).map(
   ({ name }) => name,
 );
-const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), ...BACKEND_NAMES];
+const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), 'driver', ...BACKEND_NAMES];
 
 /** What `forRoot` and `forRootAsync` take besides. */
 const MODULE_OPTIONS = ['name', 'isGlobal'];
@@ -94,7 +97,7 @@ export interface ResolvedOptions {
   readonly createDriver: DriverFactory;
 }
 
-type Settings = Omit<CoordinationOptions, 'backendUrl' | keyof BackendOptions>;
+type Settings = Omit<CoordinationOptions, 'backendUrl' | 'driver' | keyof BackendOptions>;
 
 /** With every default, and the durations as they were given. */
 type FilledOptions = Required<Settings>;
@@ -108,7 +111,7 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
     .filter((key) => !KNOWN_OPTIONS.includes(key))
     .map((key) => unknownOption(key));
 
-  const backend = backendOf(options, problems);
+  const backend = options.driver === undefined ? backendOf(options, problems) : undefined;
   const settings: Settings = { ...settingsOf(backend?.query ?? {}), ...definedOf(options) };
   const ttl = settings.ttl ?? DEFAULTS.ttl;
   const filled = {
@@ -123,7 +126,7 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
   };
   problems.push(...problemsOf(filled, settings.heartbeat !== undefined));
   problems.push(...backendProblems(options, backend, msOf(ttl)));
-  const createDriver = backend && openBackend(backend, problems);
+  const createDriver = backend ? openBackend(backend, problems) : givenDriver(options, problems);
   if (problems.length > 0 || !createDriver) {
     throw new InvalidOptionsError(
       `The options of CoordinationModule are wrong: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
@@ -158,6 +161,30 @@ function backendOf(options: CoordinationOptions, problems: string[]): BackendCho
 
 function openBackend(backend: BackendChoice, problems: string[]): DriverFactory | undefined {
   return attempt(backend.open, problems);
+}
+
+/** The driver that is given as an option, and must be the only thing that says where the locks live. */
+function givenDriver(options: CoordinationOptions, problems: string[]): DriverFactory | undefined {
+  const { driver, backendUrl } = options;
+  if (driver === undefined) return undefined;
+  const others = [...(backendUrl === undefined ? [] : [named('backendUrl')]), ...claimsOf(options)];
+  for (const other of others)
+    problems.push(`driver and ${other} are both given, and each says where the locks live; leave one out`);
+  if (typeof driver !== 'function') {
+    problems.push(`driver must be a function that makes a driver, got ${shown(driver)}`);
+    return undefined;
+  }
+  return async (context) => checkDriver(await driver(context));
+}
+
+/** @throws InvalidOptionsError for what a coordinator could not start */
+function checkDriver(driver: Driver): Driver {
+  const given: Partial<Record<keyof Driver, unknown>> = driver ?? {};
+  const works = typeof given.start === 'function' && typeof given.stop === 'function';
+  if (works && given.traits && given.locks && given.records) return driver;
+  throw new InvalidOptionsError(
+    `The option driver of CoordinationModule must make an object with start(), stop(), traits, locks and records, got ${shown(driver)}`,
+  );
 }
 
 function attempt<T>(read: () => T, problems: string[]): T | undefined {

@@ -26,6 +26,34 @@ export type {
   RedisBackendOptions,
   RedisConnectionOptions,
 } from './drivers/redis/options/index.js';
+export type { Clock, Moment, Timer } from './common/clock.js';
+export type {
+  BackendChange,
+  Caller,
+  Claim,
+  Driver,
+  DriverContext,
+  DriverFactory,
+  DriverFactoryContext,
+  Grant,
+  Granted,
+  Holder,
+  LockMode,
+  LockStore,
+  Loss,
+  NewRecord,
+  QueuedWaiter,
+  RecordStore,
+  RenewOutcome,
+  StoredRecord,
+  Taken,
+  Term,
+  Tokens,
+  Traits,
+  WaitQueue,
+  Watch,
+} from './drivers/driver.js';
+export { TRUSTED_MS } from './drivers/driver.js';
 export { currentLease } from './lock/lease/index.js';
 export type { Lease } from './lock/lease/index.js';
 export type { AcquireOptions, LockOptions } from './lock/index.js';

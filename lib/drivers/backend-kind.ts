@@ -1,15 +1,5 @@
 import type { BackendUrl } from './backend-url.js';
-import type { Driver, DriverContext } from './driver.js';
-
-/** What a coordinator adds to the context of its driver. */
-export interface DriverFactoryContext extends DriverContext {
-  /** The coordinator's lease time, ms. */
-  readonly ttl: number;
-  readonly prefix: string;
-}
-
-/** Loads the code of a driver, and makes one. */
-export type DriverFactory = (context: DriverFactoryContext) => Promise<Driver>;
+import type { DriverFactory } from './driver.js';
 
 /** An option that may also be given as text. */
 export interface TextOption {

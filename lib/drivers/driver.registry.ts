@@ -1,12 +1,13 @@
-import type { BackendKind, DriverFactory } from './backend-kind.js';
+import type { BackendKind } from './backend-kind.js';
 import { type BackendUrl, type KnownSchemes, takeApart } from './backend-url.js';
+import type { DriverFactory } from './driver.js';
 import { fileBackend } from './file/file.backend.js';
 import { memoryBackend } from './memory/index.js';
 import { redisBackend } from './redis/redis.backend.js';
 import type { RedisBackendOptions } from './redis/options/index.js';
 import { readQueries } from './url-query.js';
 
-export type { BackendKind, DriverFactory, DriverFactoryContext } from './backend-kind.js';
+export type { BackendKind } from './backend-kind.js';
 
 /** Options of back ends, each under its name. */
 export interface BackendOptions {
@@ -35,7 +36,12 @@ export interface BackendChoice {
 
 /** Whether options alone say which back end is meant. */
 export function needsNoUrl(options: BackendOptions): boolean {
-  return BACKENDS.some((kind) => claimOf(kind, options) !== undefined);
+  return claimsOf(options).length > 0;
+}
+
+/** The options by which one back end is meant. */
+export function claimsOf(options: BackendOptions): readonly string[] {
+  return BACKENDS.flatMap((kind) => claimOf(kind, options) ?? []);
 }
 
 /**

@@ -101,7 +101,7 @@ export interface LockStore {
 
   /**
    * Calls `onFreed` when the lock may be free. A hint: it may come in vain, and it may be missed, as the waiters look once a second.
-   * Needed where the driver has no queue.
+   * Used where the driver has no queue; without either one the waiters only look.
    */
   watch?(name: string, onFreed: () => void): Watch;
 }
@@ -295,6 +295,20 @@ export interface DriverContext {
   /** For what an operator must read in the log; secrets are taken out before. */
   readonly warn: (message: string) => void;
 }
+
+/** What a coordinator adds to the context of its driver. */
+export interface DriverFactoryContext extends DriverContext {
+  /** The coordinator's lease time, ms. */
+  readonly ttl: number;
+  readonly prefix: string;
+}
+
+/**
+ * Makes a driver, and connects to nothing. Called once for each start.
+ *
+ * @publicApi
+ */
+export type DriverFactory = (context: DriverFactoryContext) => Driver | Promise<Driver>;
 
 export interface BackendChange {
   readonly state: 'up' | 'down';

@@ -1,5 +1,6 @@
 import { msOf } from '../../common/duration.js';
-import type { BackendKind, DriverFactoryContext } from '../backend-kind.js';
+import type { BackendKind } from '../backend-kind.js';
+import type { DriverFactoryContext } from '../driver.js';
 import type { BackendUrl } from '../backend-url.js';
 import { type RedisDriverSettings, type RedisSource } from './connection/index.js';
 import {

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CoordinationModule, CoordinatorService, InvalidOptionsError } from 'nestjs-coordination';
+import {
+  CoordinationModule,
+  CoordinatorService,
+  type Driver,
+  type DriverFactoryContext,
+  InvalidOptionsError,
+} from 'nestjs-coordination';
 import { coordinationConfig } from 'nestjs-coordination/config';
 import {
   type CoordinationOptions,
@@ -7,6 +13,7 @@ import {
   resolveOptions,
 } from '../../../lib/coordination.options.js';
 import { REDIS_OPTIONS } from '../../../lib/drivers/redis/options/redis.options.js';
+import { MemoryDriver } from '../../../lib/drivers/memory/memory.driver.js';
 import { boot, bootError } from '../../support/boot.js';
 
 /** Those of Redis. */
@@ -266,8 +273,11 @@ describe('the options', () => {
       /\(1\) backendUrl \(COORDINATION_BACKEND_URL\) has to be given when NODE_ENV/,
     );
     expect(error.message).toContain('(2) ttl (COORDINATION_TTL)');
-    const app = await boot([CoordinationModule.forRoot({ backendUrl: 'memory:' })]);
-    await app.close();
+    const driver = (context: DriverFactoryContext): Driver => new MemoryDriver('production', context);
+    for (const options of [{ backendUrl: 'memory:' }, { driver }]) {
+      const app = await boot([CoordinationModule.forRoot(options)]);
+      await app.close();
+    }
     expect(resolveOptions({ backendUrl: 'file:' }).ttl).toBe(10_000);
   });
 });
