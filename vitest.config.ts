@@ -21,6 +21,9 @@ export default defineConfig({
   resolve: {
     alias: {
       'nestjs-coordination/config': fileURLToPath(new URL('./lib/config/index.ts', import.meta.url)),
+      'nestjs-coordination/driver-testing': fileURLToPath(
+        new URL('./lib/driver-testing/index.ts', import.meta.url),
+      ),
       'nestjs-coordination': fileURLToPath(new URL('./lib/index.ts', import.meta.url)),
     },
   },

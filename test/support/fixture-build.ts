@@ -7,7 +7,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Below node_modules, so that the compiled files find the same packages as the sources do. A directory per process. */
 const OUTPUT = join(ROOT, 'node_modules', '.cache', 'test-fixtures');
 /** This package's own doors, the longer name first: an alias stands for what begins with it, too. */
-const OWN = { 'nestjs-coordination/config': 'config/index.ts', 'nestjs-coordination': 'index.ts' };
+const OWN = {
+  'nestjs-coordination/config': 'config/index.ts',
+  'nestjs-coordination/driver-testing': 'driver-testing/index.ts',
+  'nestjs-coordination': 'index.ts',
+};
 /** What the compiler itself puts in; everything else without a path is a package. */
 const HELPERS = '@oxc-project/runtime';
 

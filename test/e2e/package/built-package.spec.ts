@@ -190,6 +190,7 @@ describe('the files of the built package', () => {
     const files = (await filesOf('.js')).map((file) => relative(join(built.installed, 'dist'), file));
     expect(files.toSorted()).toEqual([
       'config/index.js',
+      'driver-testing/index.js',
       'file.driver.js',
       'index.js',
       'memory.driver.js',

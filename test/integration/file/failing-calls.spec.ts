@@ -1,4 +1,12 @@
-import { announce, breakLock, enqueue, isOwner, tryAcquire, withdraw } from '../../support/driver-calls.js';
+import {
+  announce,
+  breakLock,
+  enqueue,
+  fencedRequest,
+  isOwner,
+  tryAcquire,
+  withdraw,
+} from '../../support/driver-calls.js';
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -7,7 +15,6 @@ import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
 import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { granted, request } from '../../support/driver-suite.js';
-import { fencedRequest } from '../../support/fencing-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
 
 /** Which call of the system fails: the so many-th one of all, or each one of that name. */

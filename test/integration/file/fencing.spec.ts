@@ -1,4 +1,4 @@
-import { tryAcquire } from '../../support/driver-calls.js';
+import { fencedRequest, tokenOf, tryAcquire } from '../../support/driver-calls.js';
 import { execFile } from 'node:child_process';
 import { openSync, closeSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -10,7 +10,6 @@ import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { granted } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
-import { fencedRequest, tokenOf } from '../../support/fencing-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { clockOffBy } from '../../support/wrong-clock.js';

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { describeDriver, type DriverHarness } from '../../support/driver-suite.js';
-import { describeFencing } from '../../support/fencing-suite.js';
 
 let directory: string;
 
 const harness: DriverHarness = {
   create: (context) => new FileDriver(directory, context),
+  traits: ['process', 'queue'],
   setUp: async () => {
     directory = await mkdtemp(join(tmpdir(), 'file-driver-'));
   },
@@ -16,4 +16,3 @@ const harness: DriverHarness = {
 };
 
 describeDriver('file', harness);
-describeFencing('file', harness);

@@ -1,4 +1,4 @@
-import { tryAcquire } from '../../support/driver-calls.js';
+import { fencedRequest, tokenOf, tryAcquire } from '../../support/driver-calls.js';
 import { existsSync, utimesSync } from 'node:fs';
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,6 @@ import { TokenFloor } from '../../../lib/drivers/file/directory/token-floor.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
-import { fencedRequest, tokenOf } from '../../support/fencing-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
 import { waitAt } from '../../support/file-waiting.js';
 import { forkFixture } from '../../support/processes.js';

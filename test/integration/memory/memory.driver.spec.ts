@@ -3,12 +3,10 @@ import type { DriverContext } from '../../../lib/drivers/driver.js';
 import { MemoryDriver } from '../../../lib/drivers/memory/memory.driver.js';
 import { enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { describeDriver, freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
-import { describeFencing } from '../../support/fencing-suite.js';
 
 const create = (context: DriverContext) => new MemoryDriver('driver-suite', context);
 
-describeDriver('memory', { create });
-describeFencing('memory', { create });
+describeDriver('memory', { create, traits: ['process', 'queue'] });
 
 it('the memory driver wakes nobody in vain: not when the one before takes the lock, but when it is free again', async () => {
   const driver = create(recordingContext());

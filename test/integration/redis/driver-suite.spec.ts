@@ -35,6 +35,7 @@ describe('on real Redis servers,', () => {
 
   for (const count of [1, 3, 5]) {
     describeDriver(`redis (${count} nodes)`, {
+      traits: ['lease', 'queue'],
       setUp: async () => {
         servers = await startRedisNodes(count);
       },
@@ -48,6 +49,7 @@ describe('on real Redis servers,', () => {
   }
 
   describeDriver('redis (TLS)', {
+    traits: ['lease', 'queue'],
     setUp: async () => {
       servers = await startRedisNodes(3, { tls: true, password: 'sésame' });
     },
@@ -63,6 +65,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ACL user with few rights)', {
+    traits: ['lease', 'queue'],
     setUp: async () => {
       servers = await startRedisNodes(1, {
         password: 'of the default user',
@@ -77,6 +80,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (Sentinel)', {
+    traits: ['lease', 'queue'],
     setUp: async () => {
       sentinel = await startSentinel();
     },
@@ -85,6 +89,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (Cluster)', {
+    traits: ['lease', 'queue'],
     setUp: async () => {
       cluster = await startCluster();
     },
@@ -93,6 +98,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ready clients)', {
+    traits: ['lease', 'queue'],
     setUp: async () => {
       servers = await startRedisNodes(3);
     },
@@ -105,6 +111,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ready Sentinel client)', {
+    traits: ['lease', 'queue'],
     setUp: async () => {
       sentinel = await startSentinel();
     },
@@ -116,6 +123,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ready Cluster client)', {
+    traits: ['lease', 'queue'],
     setUp: async () => {
       cluster = await startCluster();
     },

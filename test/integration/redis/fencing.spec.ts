@@ -1,9 +1,8 @@
-import { tryAcquire } from '../../support/driver-calls.js';
+import { fencedRequest, tokenOf, tryAcquire } from '../../support/driver-calls.js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
-import { describeFencing, fencedRequest, tokenOf } from '../../support/fencing-suite.js';
 import { startCluster } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
@@ -16,20 +15,6 @@ describe('on real Redis servers,', () => {
   let servers: RedisServer[] = [];
 
   afterAll(stopAllRedis);
-
-  for (const count of [1, 3, 5]) {
-    describeFencing(`redis (${count} nodes)`, {
-      setUp: async () => {
-        servers = await startRedisNodes(count);
-      },
-      create: (context) =>
-        driverOn(
-          servers.map(({ url }) => url),
-          context,
-        ),
-      tearDown: stopAllRedis,
-    });
-  }
 
   describe('a quorum', () => {
     const drivers: RedisDriver[] = [];

@@ -11,7 +11,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     name: 'counter not carried over a plain lease',
     wrong: 'tokens start again after a lease without one',
     edits: [{ file: LOCK_FILE, find: '(last) => last)', replace: '() => 0)' }],
-    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'grow over leases without one'),
+    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'tokens grow over leases without one'),
   },
   {
     name: 'valid slot overwritten',
@@ -116,7 +116,10 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
         replace: 'false',
       },
     ],
-    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'lets nobody in before those who wait'),
+    foundBy: spec(
+      'test/integration/file/shared-suite.spec.ts',
+      'queue: lets nobody in before those who wait',
+    ),
   },
   {
     name: 'waiter that does not answer kept',

@@ -1,0 +1,49 @@
+import { CASES } from './cases/index.js';
+import { CASE_LIMIT, caseOf, type DriverCase, type DriverSuiteOptions } from './suite-case.js';
+
+/** Both stop a case; the suite's own limit comes first, as it says what it waited for. */
+const RUNNER_LIMIT = 2 * CASE_LIMIT + 5000;
+
+/**
+ * What a test runner has. `describe` and `it` of vitest, Jest and `node:test` are such.
+ * @publicApi
+ */
+export interface SuiteRunner {
+  readonly describe: (name: string, define: () => void) => unknown;
+  readonly it: (name: string, run: () => Promise<void>, timeout?: number) => unknown;
+}
+
+/**
+ * What a driver has to do: every driver, and each one that claims a trait. The cases need nothing of a test runner, may run in
+ * any order, and leave locks and records behind that nobody else uses.
+ *
+ * @publicApi
+ */
+export function driverSuite(options: DriverSuiteOptions): readonly DriverCase[] {
+  const { traits } = options;
+  if (traits.includes('lease') === traits.includes('process'))
+    throw new Error('driverSuite: traits must have one of "lease" and "process"');
+  return CASES.filter(({ part }) => part === 'mandatory' || traits.includes(part)).map((definition) =>
+    caseOf(definition, options),
+  );
+}
+
+/**
+ * Defines one test for each case of {@link driverSuite}.
+ *
+ * @example
+ * import { describe, it } from 'node:test';
+ * describeDriver('mysql', { create: (context) => new MySqlDriver(url, context), traits: ['lease'] }, { describe, it });
+ *
+ * @publicApi
+ */
+export function describeDriver(
+  name: string,
+  options: DriverSuiteOptions,
+  { describe, it }: SuiteRunner,
+): void {
+  describe(`the ${name} driver`, () => {
+    for (const { name: promise, part, run } of driverSuite(options))
+      it(part === 'mandatory' ? promise : `${part}: ${promise}`, run, RUNNER_LIMIT);
+  });
+}

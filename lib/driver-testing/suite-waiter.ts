@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import type { Driver, Grant, QueuedWaiter } from '../drivers/driver.js';
+import { enqueue, request } from './driver-calls.js';
+import { eventually } from './eventually.js';
+
+/** Waits at a place as a contender does: tries when it is woken, or after a second. */
+export class SuiteWaiter {
+  readonly #place: QueuedWaiter;
+  #wake: () => void = () => undefined;
+  #woken = false;
+  #granted: Grant | undefined;
+
+  constructor(
+    readonly driver: Driver,
+    lock: string,
+  ) {
+    this.#place = enqueue(driver, request(lock), () => {
+      this.#woken = true;
+      this.#wake();
+    });
+  }
+
+  get granted(): boolean {
+    return this.#granted !== undefined;
+  }
+
+  /** Whether it has been woken since its last try. */
+  get woken(): boolean {
+    return this.#woken;
+  }
+
+  /** Tries a taken lock, so that it waits from now on. */
+  async enqueue(): Promise<void> {
+    assert.equal((await this.#place.tryAcquire()).granted, false);
+    const ready = this.#place.ready();
+    if (!ready) return;
+    await ready;
+    assert.equal((await this.#place.tryAcquire()).granted, false);
+  }
+
+  /** Its grant, when it comes. */
+  async turn(): Promise<Grant> {
+    return eventually(async () => {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, this.#woken ? 0 : 1000);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#woken = false;
+      const reply = await this.#place.tryAcquire();
+      if (!reply.granted) return undefined;
+      this.#granted = reply.grant;
+      await this.#place.leave();
+      return reply.grant;
+    });
+  }
+
+  async leave(): Promise<void> {
+    await this.#place.leave();
+  }
+}
