@@ -106,7 +106,7 @@ export const recordCases = defineCases('mandatory', {
       a.records.put(recordOf('key', (version += 1), undefined, space), 10_000);
     await until(put);
     await until(async () => {
-      // Given another space, this watch would be told of nothing by the removal alone.
+      // The look before may have removed it, in vain.
       if ((await a.records.get(space, 'key')) === undefined) await put();
       await a.records.remove(space, 'key', version);
     });
