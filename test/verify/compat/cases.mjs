@@ -420,13 +420,13 @@ export const CASES = [
   },
   {
     name: 'lowest-peers-12',
-    what: 'each peer at its lowest of Nest 12 that npm can install: core 12.0.0 asks for Nest 11',
+    what: 'each peer at its lowest of Nest 12 that npm can install: those of 12.0.0 ask for Nest 11',
     run: (project) =>
       lowestPeers(project, {
         '@nestjs/common': '12.0.1',
         '@nestjs/core': '12.0.1',
-        '@nestjs/platform-express': '12.0.0',
-        '@nestjs/microservices': '12.0.0',
+        '@nestjs/platform-express': '12.0.1',
+        '@nestjs/microservices': '12.0.1',
         '@nestjs/config': '12.0.0',
       }),
   },
