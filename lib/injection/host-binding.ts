@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
-import type { LockProvider } from '../../lock/index.js';
-import { getCoordinatorToken } from '../../coordination.tokens.js';
+import type { LockProvider } from '../lock/index.js';
+import { getCoordinatorToken } from '../coordination.tokens.js';
 
 /** Which coordinators an object was given, by their names; undefined is the name of an unnamed one. */
 const bindings = new WeakMap<object, Map<string | undefined, LockProvider>>();

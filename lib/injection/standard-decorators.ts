@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from '../../errors.js';
+import { InvalidOptionsError } from '../errors.js';
 
 /** Whether a decorator was called as the standard wants it, with a context as its second argument. https://tc39.es/proposal-decorators/ */
 export function isStandardDecorator(context: unknown): boolean {

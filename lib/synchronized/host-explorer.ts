@@ -5,7 +5,7 @@ import { logSafely } from '../common/log-safely.js';
 import { classNameOf, lockNameError } from '../lock/name/index.js';
 import type { LockProvider } from '../lock/index.js';
 import { definitionOf, type SynchronizedDefinition } from './definition/index.js';
-import { bindHost, methodsOf, wantsCoordinator } from './injection/index.js';
+import { bindHost, methodsOf, wantsCoordinator } from '../injection/index.js';
 
 /** What Nest knows of something that it provides. */
 interface Wrapper {

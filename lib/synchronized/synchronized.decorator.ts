@@ -13,7 +13,7 @@ import {
   Scope,
   takesResponse,
 } from './scope/index.js';
-import { copyFace, injectCoordinator, isStandardDecorator, standardDecorators } from './injection/index.js';
+import { copyFace, injectCoordinator, isStandardDecorator, standardDecorators } from '../injection/index.js';
 import {
   checkSynchronizedOptions,
   defineSynchronized,

@@ -1,6 +1,6 @@
 import { isObservable, Observable } from 'rxjs';
 import { type InMs, type LockProvider, theRunningProviderNamed } from '../../lock/index.js';
-import { boundProvider } from '../injection/index.js';
+import { boundProvider } from '../../injection/index.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
 
 export type ReturnKind = 'promise' | 'observable' | 'async-iterable';

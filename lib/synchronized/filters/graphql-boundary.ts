@@ -1,7 +1,7 @@
 import type { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
 import { CoordinationError } from '../../errors.js';
 import { clientErrorOf } from './client-error.js';
-import { copyFace, methodsOf } from '../injection/index.js';
+import { copyFace, methodsOf } from '../../injection/index.js';
 import { isAsyncIterable } from '../definition/index.js';
 import { refusals } from './refusals.js';
 

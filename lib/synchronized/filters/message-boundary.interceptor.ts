@@ -3,7 +3,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import { catchError, type Observable } from 'rxjs';
 import { CoordinationError } from '../../errors.js';
 import { rpcErrorOf } from './client-error.js';
-import { methodsOf } from '../injection/index.js';
+import { methodsOf } from '../../injection/index.js';
 import { refusals } from './refusals.js';
 
 /** The keys under which Nest keeps these; @nestjs/microservices need not be installed to read them. */

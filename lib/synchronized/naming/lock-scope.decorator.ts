@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from '../../errors.js';
 import { nameClass } from '../../lock/name/index.js';
-import { isStandardDecorator, standardDecorators } from '../injection/index.js';
+import { isStandardDecorator, standardDecorators } from '../../injection/index.js';
 
 /**
  * Names a class for the lock names of `@Synchronized`, in place of the name that it has in the source: `<className>` is this
