@@ -1,7 +1,9 @@
 import { Bag } from '../common/bag.js';
 import type { Cancellation } from '../common/cancellation.js';
+import type { Clock } from '../common/clock.js';
+import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import { Schedule } from '../common/schedule.js';
-import type { Claim, Driver } from '../drivers/driver.js';
+import type { Claim, Driver, RecordStore } from '../drivers/driver.js';
 import { InvalidOptionsError } from '../errors.js';
 import { isHolder, revokeHolders } from './holders.js';
 import {
@@ -24,6 +26,7 @@ import {
   HeldLease,
   holderInThisContext,
   LeaseReports,
+  type LockLog,
   type ReportContext,
 } from './lease/index.js';
 import { Heartbeat } from './renewal/index.js';
@@ -98,6 +101,23 @@ export class LockManager {
 
   get memberId(): string {
     return this.settings.memberId;
+  }
+
+  /** Where members, runs and leaders stand. Their keys begin with the prefix, as the names of locks do. */
+  get records(): RecordStore {
+    return this.context.driver.records;
+  }
+
+  get clock(): Clock {
+    return this.context.clock;
+  }
+
+  get events(): CoordinatorEmitter {
+    return this.context.events;
+  }
+
+  get log(): LockLog {
+    return this.context.log;
   }
 
   /** How many leases are held, and how many calls are on their way to one. */
