@@ -5,7 +5,7 @@ import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import { Schedule } from '../common/schedule.js';
 import type { Claim, Driver, RecordStore } from '../drivers/driver.js';
 import { InvalidOptionsError } from '../errors.js';
-import { isHolder, revokeHolders } from './holders.js';
+import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
   AcquireLoop,
@@ -221,6 +221,11 @@ export class LockManager {
       this.#pending -= 1;
       this.#checkIdle();
     }
+  }
+
+  /** Whether any member holds the lock. @throws BackendUnavailableError */
+  isHeld(name: string): Promise<boolean> {
+    return hasHolder(this.context.driver.locks, this.settings.prefix + name);
   }
 
   /** @throws BackendUnavailableError when that cannot be told */

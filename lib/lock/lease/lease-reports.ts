@@ -10,6 +10,7 @@ import { quoted } from '../../common/quoted.js';
 /** The log lines of a coordinator. `debug` takes a function: nobody pays for a line that is not written. */
 export interface LockLog {
   debug(message: () => string): void;
+  info(message: string): void;
   warn(message: string): void;
 }
 
