@@ -148,8 +148,9 @@ export class Job {
     const repeats = crashed !== undefined && this.#mayRepeat(crashed);
     if (verdict === 'done' && !repeats) return this.#skip(manager, asked, 'done');
     if (crashed) this.reports.foundLost(manager, crashed.record, repeats);
-    if (stored && this.#isFromTheFuture(stored)) this.reports.overwritten(manager, stored.record.tick);
     const occasion = repeats ? repeatedOccasion(crashed) : asked;
+    if (stored && this.#isFromTheFuture(stored, occasion))
+      this.reports.overwritten(manager, stored.record.tick);
     const record = this.#startOf(manager, lease, occasion, stored?.record, repeats);
     const written = await writeStart(lease, record, records);
     if (!written) return this.#skip(manager, asked, 'locked');
@@ -192,7 +193,7 @@ export class Job {
   }
 
   #judge(stored: StoredRun | undefined, occasion: Occasion): Verdict {
-    if (!stored || this.#isFromTheFuture(stored) || !occasion.isDone(stored)) return 'due';
+    if (!stored || this.#isFromTheFuture(stored, occasion) || !occasion.isDone(stored)) return 'due';
     if (stored.record.state === 'started' && this.#mayRepeat(stored)) return 'under way';
     return 'done';
   }
@@ -206,8 +207,8 @@ export class Job {
   }
 
   /** A replica with a wrong clock has written it; without this, the job would wait for that time. */
-  #isFromTheFuture({ record, at }: StoredRun): boolean {
-    return record.tick > at + this.settings.maxSkew;
+  #isFromTheFuture({ record, at }: StoredRun, { byClock }: Occasion): boolean {
+    return byClock && record.tick > at + this.settings.maxSkew;
   }
 
   #refuse(manager: LockManager, occasion: Occasion, at: number): Skipped {
