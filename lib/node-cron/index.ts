@@ -28,11 +28,11 @@ const HISTORY = 10;
  * @param coordinator a `CoordinatorService`; fires are refused while it is not started
  * @throws InvalidOptionsError from `shouldRun`, for a key that is not node-cron's
  * @example
- * import cron from 'node-cron';
+ * import { schedule, setRunCoordinator } from 'node-cron';
  * import { runCoordinator } from 'nestjs-coordination/node-cron';
  *
- * cron.setRunCoordinator(runCoordinator(coordinator));
- * cron.schedule('0 3 * * *', report, { name: 'nightly', distributed: true });
+ * setRunCoordinator(runCoordinator(coordinator));
+ * schedule('0 3 * * *', report, { name: 'nightly', distributed: true });
  *
  * @publicApi
  */

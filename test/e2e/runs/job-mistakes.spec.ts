@@ -88,12 +88,11 @@ describe('@RunOnce refuses when the class is loaded', () => {
 });
 
 describe('a name that is made of class and method', () => {
+  @Injectable()
   class NamedByClass {
+    @RunOnce({ every: '1h' })
     async job(): Promise<void> {}
   }
-  const descriptor = { value: NamedByClass.prototype.job, writable: true, configurable: true };
-  RunOnce({ every: '1h' })(NamedByClass.prototype, 'job', descriptor);
-  Object.defineProperty(NamedByClass.prototype, 'job', descriptor);
 
   it('is warned of in production, and not elsewhere', async () => {
     const quiet = await boot(imports(), [NamedByClass]);
