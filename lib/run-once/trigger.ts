@@ -55,11 +55,14 @@ export async function occasionOf(
   return id === undefined ? everyOccasion(every ?? timeout, now) : idOccasion(id, now);
 }
 
-/** A cron job with `runOnInit` calls while it is being made; a moment later its scheduler has one job more. */
+/**
+ * A cron job may call while it is being made: with `runOnInit`, or when its first tick comes in that very moment. A moment later its
+ * scheduler has one job more.
+ */
 async function ticksOfUnborn(definition: RunOnceDefinition, host: unknown): Promise<CronTicks | undefined> {
   const link = typeof host === 'object' && host !== null ? linked.get(host) : undefined;
   const { cron } = scheduleOn(host, definition);
-  if (!link || !cron?.runOnInit) return undefined;
+  if (!link || !cron) return undefined;
   const before = link.size;
   await Promise.resolve();
   return link.size > before ? link.ticks(cron) : undefined;

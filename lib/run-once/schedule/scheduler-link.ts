@@ -111,7 +111,6 @@ export interface CronMetadata {
   readonly cronTime: unknown;
   readonly timeZone?: string | null;
   readonly utcOffset?: number | null;
-  readonly runOnInit?: boolean;
 }
 
 /** What the decorators of @nestjs/schedule have put on a method. */
