@@ -7,7 +7,9 @@ import { pathToFileURL } from 'node:url';
 import { addressOf } from './address.js';
 import type { Finding } from './audit.js';
 import { Fleet } from './fleet.js';
+import { killRun } from './killed-run.js';
 import type { Amount } from './load.js';
+import type { Replica } from './replica.js';
 import { table } from './report.js';
 import { say, status } from './terminal.js';
 import { tryOut } from './trial.js';
@@ -43,9 +45,11 @@ export class Demonstration {
     say();
     const unlocked = await this.#withoutLocks();
     say();
+    const runs = await this.#killRuns(fleet);
+    say();
     for (const line of table(locked, unlocked)) say(line);
     say();
-    this.#held = locked.every(({ wrong }) => wrong === 0);
+    this.#held = locked.every(({ wrong }) => wrong === 0) && runs;
     say(
       this.#held
         ? 'PASSED: with locks nothing was lost, doubled or torn.'
@@ -74,7 +78,7 @@ export class Demonstration {
       // Each data directory has an exports file, and so a lock of that name.
       COORDINATION_PREFIX: process.env['COORDINATION_PREFIX'] ?? `${basename(this.#directory)}:`,
     });
-    for (const { name, url, pid } of fleet.replicas) say(`   ${name}  ${url}  (pid ${pid})`);
+    for (const replica of fleet.replicas) introduce(replica);
     return fleet;
   }
 
@@ -88,6 +92,19 @@ export class Demonstration {
     const findings = await tryOut(fleet, this.options.amount, this.ending);
     await fleet.stop();
     return findings;
+  }
+
+  /** @returns whether each did what was asked for */
+  async #killRuns(fleet: Fleet): Promise<boolean> {
+    say('3. A replica with locks is killed in the middle of a job, and started again');
+    let held = true;
+    for (const onCrash of ['skip', 'rerun'] as const) {
+      const run = await killRun(fleet, onCrash, this.ending);
+      say(`   ${run.text} ${run.held ? '✓' : '✗'}`);
+      introduce(run.restarted);
+      held &&= run.held;
+    }
+    return held;
   }
 
   async #start(name: string, env: NodeJS.ProcessEnv): Promise<Fleet> {
@@ -117,4 +134,8 @@ export class Demonstration {
     say(this.ending.aborted ? 'Stopping the replicas' : 'No replica is left, so there is nothing to serve');
     return this.ending.aborted;
   }
+}
+
+function introduce({ name, url, pid }: Replica): void {
+  say(`   ${name}  ${url}  (pid ${pid})`);
 }

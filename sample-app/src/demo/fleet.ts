@@ -8,7 +8,7 @@ const CLOCKS_OFF = [-2000, 0, 2000];
 
 /** Three replicas on one data directory. */
 export class Fleet {
-  readonly replicas: readonly Replica[];
+  readonly #replicas: Replica[];
   #turn = 0;
 
   /**
@@ -17,20 +17,15 @@ export class Fleet {
    */
   constructor(
     readonly directory: string,
-    env: NodeJS.ProcessEnv,
-    onDeath: (replica: Replica, how: string) => void,
+    private readonly env: NodeJS.ProcessEnv,
+    private readonly onDeath: (replica: Replica, how: string) => void,
   ) {
     mkdirSync(directory, { recursive: true });
-    const names = Array.from({ length: SIZE }, (_, index) => `replica-${index + 1}`);
-    this.replicas = names.map(
-      (name, index) =>
-        new Replica(
-          name,
-          { env: { ...env, SAMPLE_DATA: directory }, clockOff: CLOCKS_OFF[index] ?? 0 },
-          join(directory, `${name}.log`),
-          onDeath,
-        ),
-    );
+    this.#replicas = Array.from({ length: SIZE }, (_, index) => this.#begin(index));
+  }
+
+  get replicas(): readonly Replica[] {
+    return this.#replicas;
   }
 
   async listening(): Promise<void> {
@@ -50,11 +45,32 @@ export class Fleet {
     return replica;
   }
 
+  /** As the kernel does it when memory is short. */
+  killReplica(name: string): void {
+    this.#replicas.find((replica) => replica.name === name)?.kill();
+  }
+
+  /** Another process in the place of one that has ended. */
+  async restart(name: string): Promise<Replica> {
+    const index = this.#replicas.findIndex((replica) => replica.name === name);
+    await this.#replicas[index]?.exited;
+    const replica = this.#begin(index);
+    this.#replicas[index] = replica;
+    await replica.listening();
+    return replica;
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.stop()));
   }
 
   kill(): void {
     for (const replica of this.replicas) replica.kill();
+  }
+
+  #begin(index: number): Replica {
+    const name = `replica-${index + 1}`;
+    const settings = { env: { ...this.env, SAMPLE_DATA: this.directory }, clockOff: CLOCKS_OFF[index] ?? 0 };
+    return new Replica(name, settings, join(this.directory, `${name}.log`), this.onDeath);
   }
 }

@@ -1,10 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConfigType } from '@nestjs/config';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { CoordinatorService, currentRun, RunOnce } from 'nestjs-coordination';
 import { heldLease } from '../common/held-lease.js';
 import { pathOf, SHARES } from '../shares/share.js';
 import { Disk } from '../storage/disk.js';
-import type { Permit } from '../storage/permit.js';
+import { permitOn } from '../storage/permit.js';
+import { storageConfig } from '../storage/storage.config.js';
 import { Volumes } from '../storage/volumes.js';
 
 const REPORT = 'usage.log';
@@ -16,6 +18,7 @@ export class UsageJob {
     private readonly disk: Disk,
     private readonly volumes: Volumes,
     private readonly coordinator: CoordinatorService,
+    @Inject(storageConfig.KEY) private readonly storage: ConfigType<typeof storageConfig>,
   ) {}
 
   /**
@@ -25,13 +28,13 @@ export class UsageJob {
   @Cron(CronExpression.EVERY_SECOND, { name: 'usage' })
   @RunOnce()
   async report(): Promise<void> {
-    // Nothing is overwritten: a line that comes late is still the line of its tick, so no token is needed.
-    const permit: Permit = { resource: REPORT, token: undefined, signal: heldLease().signal };
+    const permit = permitOn(REPORT, heldLease());
+    const shown = this.storage.checksJobs ? permit : { ...permit, token: undefined };
     const ids = await this.volumes.list(SHARES);
     const sizes = await Promise.all(ids.map((id) => this.volumes.size(pathOf({ id }))));
     const total = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
     await this.disk.work();
     const tick = currentRun()?.tick.toISOString();
-    await this.disk.append(REPORT, `${tick} ${total} GiB ${this.coordinator.agentId}\n`, permit);
+    await this.disk.append(REPORT, `${tick} ${total} GiB ${this.coordinator.agentId}\n`, shown);
   }
 }

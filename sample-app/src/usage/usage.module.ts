@@ -1,6 +1,12 @@
 import { Module } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { storageConfig } from '../storage/storage.config.js';
 import { StorageModule } from '../storage/storage.module.js';
+import { AuditJobs } from './audit.jobs.js';
 import { UsageJob } from './usage.job.js';
 
-@Module({ imports: [StorageModule], providers: [UsageJob] })
+@Module({
+  imports: [StorageModule, ConfigModule.forFeature(storageConfig)],
+  providers: [AuditJobs, UsageJob],
+})
 export class UsageModule {}

@@ -30,12 +30,15 @@ export class DemonstrationProcess {
     this.exitCode = new Promise((resolve) => this.#child.once('close', resolve));
   }
 
-  /** Of every replica that it has told of so far. */
+  /** Of every replica that it has told of so far and that it has not started again since. */
   get replicas(): { readonly url: string; readonly pid: number }[] {
-    return [...this.output.matchAll(/(http:\S+) {2}\(pid (\d+)\)/g)].map(([, url = '', pid]) => ({
-      url,
-      pid: Number(pid),
-    }));
+    // One that was started again has taken the place of the one before.
+    const latest = new Map<string, { readonly url: string; readonly pid: number }>();
+    for (const [, name = '', url = '', pid] of this.output.matchAll(
+      /(replica-\d+) {2}(http:\S+) {2}\(pid (\d+)\)/g,
+    ))
+      latest.set(name, { url, pid: Number(pid) });
+    return [...latest.values()];
   }
 
   /** Where the data of the shares is. */
