@@ -2,6 +2,7 @@ import {
   type DynamicModule,
   Inject,
   Module,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -25,6 +26,7 @@ import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './coordination.boot.js';
+import { checkElectionHosts, standForElections } from './elections/decorators/index.js';
 import { bindAllHosts, checkClassNames, checkConstantNames } from './synchronized/index.js';
 import {
   addGatewayFilters,
@@ -48,7 +50,7 @@ const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();
  * @publicApi
  */
 @Module({ providers: [COORDINATION_MODULE_NAME, OWN_COORDINATOR].map(refuseBareImport) })
-export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
+export class CoordinationModule implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
   /** Whether this is the first coordinator of the application, which does what has to be done once. */
   readonly #isFirst: boolean;
 
@@ -111,6 +113,12 @@ export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
     if (!this.#isFirst) return;
     checkClassNames(this.modules);
     checkConstantNames(this.modules);
+    checkElectionHosts(this.modules);
+  }
+
+  /** When every module has been initialised, as a leader may have to use any of them. */
+  onApplicationBootstrap(): void {
+    standForElections(this.modules, this.name.value, this.coordinator);
   }
 
   onApplicationShutdown(): void {

@@ -2,3 +2,4 @@ export { copyFace } from './copy-face.js';
 export { bindHost, boundProvider, injectCoordinator, wantsCoordinator } from './host-binding.js';
 export { methodsOf } from './methods-of.js';
 export { isStandardDecorator, standardDecorators } from './standard-decorators.js';
+export { prototypeOf, type Provided, providedBy } from './provided.js';
