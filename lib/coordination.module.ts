@@ -28,6 +28,7 @@ import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './coordination.boot.js';
 import { exploreJobs, JobRunner } from './run-once/index.js';
+import { checkElectionHosts, standForElections } from './elections/decorators/index.js';
 import { bindAllHosts, checkClassNames, checkConstantNames } from './synchronized/index.js';
 import {
   addGatewayFilters,
@@ -119,9 +120,12 @@ export class CoordinationModule
     if (!this.#isFirst) return;
     checkClassNames(this.modules);
     checkConstantNames(this.modules);
+    checkElectionHosts(this.modules);
   }
 
+  /** When every module has been initialised, as a leader may have to use any of them. */
   onApplicationBootstrap(): void {
+    standForElections(this.modules, this.name.value, this.coordinator);
     this.#jobs?.start();
   }
 

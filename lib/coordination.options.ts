@@ -50,6 +50,8 @@ export interface CoordinationOptions extends BackendOptions {
   readonly fencing?: boolean | undefined;
   /** How long a start waits for a back end that is down; default 0: it fails at once. */
   readonly startTimeout?: Duration | undefined;
+  /** false: this replica never leads an election; default true. */
+  readonly candidate?: boolean | undefined;
 }
 
 /** The environment variable of each option; those of a back end have their own. */
@@ -63,6 +65,7 @@ export const OPTION_VARIABLES = {
   stopTimeout: 'COORDINATION_STOP_TIMEOUT',
   startTimeout: 'COORDINATION_START_TIMEOUT',
   fencing: 'COORDINATION_FENCING',
+  candidate: 'COORDINATION_CANDIDATE',
 } as const;
 
 const QUERY_KEYS = Object.keys(OPTION_VARIABLES).filter((name) => name !== 'backendUrl');
@@ -82,6 +85,7 @@ const DEFAULTS = {
   stopTimeout: 5_000,
   startTimeout: 0,
   fencing: false,
+  candidate: true,
 } as const;
 
 /** The options with every default filled in. What connects to the back end is a function: no secret can be read off. */
@@ -94,6 +98,7 @@ export interface ResolvedOptions {
   readonly stopTimeout: number;
   readonly startTimeout: number;
   readonly fencing: boolean;
+  readonly candidate: boolean;
   readonly createDriver: DriverFactory;
 }
 
@@ -123,6 +128,7 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
     stopTimeout: settings.stopTimeout ?? DEFAULTS.stopTimeout,
     startTimeout: settings.startTimeout ?? DEFAULTS.startTimeout,
     fencing: settings.fencing ?? DEFAULTS.fencing,
+    candidate: settings.candidate ?? DEFAULTS.candidate,
   };
   problems.push(...problemsOf(filled, settings.heartbeat !== undefined));
   problems.push(...backendProblems(options, backend, msOf(ttl)));
@@ -215,7 +221,7 @@ function defaultUrl(problems: string[]): string {
 }
 
 function problemsOf(filled: FilledOptions, heartbeatGiven: boolean): string[] {
-  const { agentId, prefix, ttl, heartbeat, blocking, stopTimeout, startTimeout, fencing } = filled;
+  const { agentId, prefix, ttl, heartbeat, blocking, stopTimeout, startTimeout, fencing, candidate } = filled;
   const ttlProblems = checkTtl(named('ttl'), ttl);
   const problems = [...ttlProblems];
   if (typeof agentId !== 'string' || agentId === '') {
@@ -235,6 +241,7 @@ function problemsOf(filled: FilledOptions, heartbeatGiven: boolean): string[] {
   problems.push(...checkDuration(named('stopTimeout'), stopTimeout));
   problems.push(...checkDuration(named('startTimeout'), startTimeout));
   problems.push(...checkBoolean(named('fencing'), fencing));
+  problems.push(...checkBoolean(named('candidate'), candidate));
   return problems;
 }
 
@@ -246,7 +253,7 @@ function named(option: keyof typeof OPTION_VARIABLES): string {
 export function settingsOf(text: Readonly<Partial<Record<string, string>>>): Settings {
   const duration = (value: string | undefined): Duration | undefined =>
     value ? durationFrom(value) : undefined;
-  const { blocking, fencing } = text;
+  const { blocking, fencing, candidate } = text;
   return definedOf({
     agentId: text['agentId'] || undefined,
     prefix: text['prefix'],
@@ -257,6 +264,7 @@ export function settingsOf(text: Readonly<Partial<Record<string, string>>>): Set
     startTimeout: duration(text['startTimeout']),
     // What is neither true nor false is passed on as it is, for the check to show.
     fencing: fencing ? (booleanFrom(fencing) as boolean) : undefined,
+    candidate: candidate ? (booleanFrom(candidate) as boolean) : undefined,
   });
 }
 

@@ -19,6 +19,7 @@ import { OutageLog } from './coordinator.outage-log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 import { type Engine, startEngine } from './coordinator.engine.js';
 import { BackendUnavailableError } from './errors.js';
+import { type Election, Elections } from './elections/index.js';
 import type { Lease } from './lock/lease/index.js';
 import {
   type AcquireOptions,
@@ -87,6 +88,7 @@ export class CoordinatorService
   readonly #log: CoordinatorLog;
   readonly #outages: OutageLog;
   readonly #events = new CoordinatorEmitter((message, error) => this.#log.error(message, error));
+  readonly #elections: Elections;
   readonly #name?: string;
   #running?: Engine & { readonly unregister: () => void };
   #goal: 'started' | 'stopped' = 'stopped';
@@ -110,6 +112,8 @@ export class CoordinatorService
     this.#clock = runtime.clock ?? systemClock;
     this.#outages = new OutageLog(this.#log, this.#clock);
     this.#random = runtime.random ?? Math.random;
+    const { candidate, stopTimeout } = this.#options;
+    this.#elections = new Elections(this, { candidate, stopTimeout, random: this.#random, log: this.#log });
   }
 
   /** Names this replica. */
@@ -167,6 +171,8 @@ export class CoordinatorService
     if (this.#goal === 'stopped') return this.#transition.catch(() => undefined);
     this.#goal = 'stopped';
     this.#starting.abort();
+    // At once: who stops it must not find it leading.
+    this.beforeApplicationShutdown();
     this.#transition = this.#after(() => this.#stop());
     return this.#transition;
   }
@@ -237,6 +243,17 @@ export class CoordinatorService
   }
 
   /**
+   * An election among all replicas: at most one of them leads it. Can be had before the start.
+   *
+   * @throws InvalidOptionsError when the name is not a non-empty string
+   * @example
+   * const { term, signal } = await coordinator.getElection('quota').campaign();
+   */
+  getElection(name: string): Election {
+    return this.#elections.get(name);
+  }
+
+  /**
    * Calls `listener` at every such event; one that throws is logged and changes nothing.
    * @returns how to stop listening
    */
@@ -257,11 +274,17 @@ export class CoordinatorService
     }
   }
 
-  /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining. */
+  /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining; and this replica leads no more. */
   beforeApplicationShutdown(): void {
     if (!this.#running || this.#drainUntil !== undefined) return;
     this.#drainUntil = this.#clock.monotonic() + this.#options.stopTimeout;
-    this.#log.stopping(this.#running.manager.usage, this.#options.stopTimeout);
+    const { held, waiting } = this.#running.manager.usage;
+    const ofElections = this.#elections.usage;
+    this.#elections.leave();
+    this.#log.stopping(
+      { held: held - ofElections.held, waiting: waiting - ofElections.waiting },
+      this.#options.stopTimeout,
+    );
     this.#running.manager.drain.begin(this.#options.stopTimeout);
   }
 
@@ -291,6 +314,7 @@ export class CoordinatorService
     this.#drainUntil = undefined;
     this.#running = { driver, manager, unregister: registerRunning(this, this.#name) };
     this.#log.started(driver);
+    this.#elections.begin(manager);
   }
 
   async #connect(signal: AbortSignal): Promise<Engine> {
@@ -339,10 +363,11 @@ export class CoordinatorService
   async #stop(): Promise<void> {
     const running = this.#running;
     if (!running) return;
-    // A coordinator that is stopped by hand.
+    // It was still being started when it was told to stop.
     this.beforeApplicationShutdown();
     const timeLeft = (this.#drainUntil ?? 0) - this.#clock.monotonic();
     await running.manager.stop(Math.max(0, timeLeft));
+    await this.#elections.left();
     this.#running = undefined;
     this.#outages.end(running.driver);
     running.unregister();

@@ -57,8 +57,17 @@ export type {
 export { TRUSTED_MS } from './drivers/driver.js';
 export { currentLease } from './lock/lease/index.js';
 export type { Lease } from './lock/lease/index.js';
+export type { CampaignOptions, Election, Leader, Leadership } from './elections/index.js';
 export type { AcquireOptions, LockOptions } from './lock/index.js';
 export { Lock } from './lock/index.js';
+export {
+  type ElectionListenerDecorator,
+  type ElectionOptions,
+  LeaderOnly,
+  type LeaderOnlyDecorator,
+  OnDemoted,
+  OnElected,
+} from './elections/decorators/index.js';
 export { LockParam } from './synchronized/naming/index.js';
 export { LockScope } from './synchronized/naming/index.js';
 export { Synchronized, type SynchronizedDecorator } from './synchronized/index.js';

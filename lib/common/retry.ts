@@ -36,7 +36,8 @@ export async function retry<T>(attempt: () => Promise<T>, context: RetryContext)
   }
 }
 
-function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+/** Waits for `ms` ms, or until the signal aborts. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {
       timer.cancel();

@@ -34,8 +34,14 @@ export function wantsCoordinator(host: object, name: string | undefined): boolea
 /**
  * Has Nest inject the coordinator into every object of a class, without a word in its constructor: a property whose
  * setter only remembers what it was given.
+ *
+ * @param decorator that wants it, for the message of Nest when there is none
  */
-export function injectCoordinator(prototype: object, name: string | undefined): void {
+export function injectCoordinator(
+  prototype: object,
+  name: string | undefined,
+  decorator = '@Synchronized',
+): void {
   const inherited: unknown = Reflect.get(prototype, WANTED);
   const wanted = new Set(inherited instanceof Set ? (inherited as Set<string | undefined>) : []);
   if (wanted.has(name)) return;
@@ -45,7 +51,7 @@ export function injectCoordinator(prototype: object, name: string | undefined): 
   // Nest shows this text when it cannot find the coordinator.
   const [which, remedy] = name === undefined ? ['', ''] : [` "${name}"`, `{ name: '${name}' }`];
   const property = Symbol(
-    `the coordinator${which} of @Synchronized: import CoordinationModule.forRoot(${remedy}) to provide it`,
+    `the coordinator${which} of ${decorator}: import CoordinationModule.forRoot(${remedy}) to provide it`,
   );
   Object.defineProperty(prototype, property, {
     configurable: true,

@@ -3,3 +3,4 @@ export { declaringClass, labelOf } from './method-label.js';
 export { bindHost, boundProvider, injectCoordinator, wantsCoordinator } from './host-binding.js';
 export { methodsOf } from './methods-of.js';
 export { isStandardDecorator, standardDecorators } from './standard-decorators.js';
+export { prototypeOf, type Provided, providedBy } from './provided.js';

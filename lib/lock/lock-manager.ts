@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Bag } from '../common/bag.js';
 import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
@@ -53,6 +54,8 @@ export interface LockManagerContext extends ReportContext {
  */
 export class LockManager {
   readonly drain: Drain;
+  /** Names this start of the coordinator: two processes with one `agentId` differ in it. */
+  readonly incarnation = randomUUID();
   readonly #queues = new LocalQueues(({ handOff }) => this.#giveBack(handOff));
   readonly #held = new Bag<LeaseHolding>();
   readonly #reports: LeaseReports;
@@ -80,6 +83,7 @@ export class LockManager {
     this.#schedule = new Schedule(clock);
     this.#heartbeat = new Heartbeat(driver, clock, this.#schedule, {
       memberId: settings.memberId,
+      incarnation: this.incarnation,
       ttl: settings.ttl,
       period: settings.heartbeat,
       warn: (message) => this.#reports.warn(message),
@@ -106,6 +110,11 @@ export class LockManager {
   /** Where members, runs and leaders stand. Their keys begin with the prefix, as the names of locks do. */
   get records(): RecordStore {
     return this.context.driver.records;
+  }
+
+  /** Whether a lock can be `fair`. */
+  get keepsOrder(): boolean {
+    return this.context.driver.queue !== undefined;
   }
 
   get clock(): Clock {

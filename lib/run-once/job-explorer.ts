@@ -3,7 +3,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import { logSafely } from '../common/log-safely.js';
 import { quoted } from '../common/quoted.js';
 import { InvalidOptionsError } from '../errors.js';
-import { bindHost, methodsOf } from '../injection/index.js';
+import { bindHost, methodsOf, type Provided, providedBy, prototypeOf } from '../injection/index.js';
 import type { LockProvider } from '../lock/index.js';
 import { givenName, jobSettings, runOnceOf, type RunOnceDefinition, scheduleOn } from './definition.js';
 import { jobsOf } from '../runs/index.js';
@@ -19,12 +19,6 @@ export interface HostedJob {
   readonly link: SchedulerLink | undefined;
 }
 
-interface Wrapper {
-  readonly instance: unknown;
-  readonly metatype: unknown;
-  isDependencyTreeStatic(): boolean;
-}
-
 /**
  * Finds the jobs of one coordinator in an application, and gives each its coordinator and its scheduler.
  *
@@ -35,7 +29,7 @@ export function exploreJobs(
   coordinator: string | undefined,
   provider: LockProvider,
 ): readonly HostedJob[] {
-  const wrappers = [...wrappersOf(modules)];
+  const wrappers = [...hostsIn(modules)];
   const registry = wrappers.map(({ instance }) => instance).find(isSchedulerRegistry);
   const link = registry && SchedulerLink.of(registry);
   const hosted: HostedJob[] = [];
@@ -56,31 +50,26 @@ export function exploreJobs(
   return hosted;
 }
 
-function* wrappersOf(modules: ModulesContainer): Iterable<Wrapper> {
+/** Each object once: it may be provided under an alias, or by two modules. */
+function* hostsIn(modules: ModulesContainer): Iterable<Provided> {
   const seen = new Set<unknown>();
-  for (const module of modules.values()) {
-    for (const wrapper of [...module.providers.values(), ...module.controllers.values()]) {
-      const { instance } = wrapper as Wrapper;
-      // An alias, or a provider that two modules share.
-      if (typeof instance === 'object' && instance !== null && seen.has(instance)) continue;
-      seen.add(instance);
-      yield wrapper;
-    }
+  for (const provided of providedBy(modules)) {
+    const { instance } = provided;
+    if (typeof instance === 'object' && instance !== null && seen.has(instance)) continue;
+    seen.add(instance);
+    yield provided;
   }
 }
 
 /** Those that can be called on the object: not those that its class overrides. */
-function definitionsOf({ instance, metatype }: Wrapper): RunOnceDefinition[] {
-  const ofClass = typeof metatype === 'function' ? (metatype.prototype as unknown) : undefined;
-  const prototype =
-    typeof instance === 'object' && instance !== null ? Object.getPrototypeOf(instance) : ofClass;
+function definitionsOf(provided: Provided): RunOnceDefinition[] {
   const methods = new Map<string, RunOnceDefinition | undefined>();
-  for (const { name, method } of methodsOf(prototype ?? ofClass))
+  for (const { name, method } of methodsOf(prototypeOf(provided)))
     if (!methods.has(name)) methods.set(name, runOnceOf(method));
   return [...methods.values()].filter((definition) => definition !== undefined);
 }
 
-function staticHost(wrapper: Wrapper, { label }: RunOnceDefinition): object | undefined {
+function staticHost(wrapper: Provided, { label }: RunOnceDefinition): object | undefined {
   if (!wrapper.isDependencyTreeStatic())
     throw new InvalidOptionsError(
       `@RunOnce on ${label}: its class is made for each request, and a schedule has none; give the job a provider of its own that is not request-scoped`,

@@ -5,15 +5,7 @@ import { logSafely } from '../common/log-safely.js';
 import { classNameOf, lockNameError } from '../lock/name/index.js';
 import type { LockProvider } from '../lock/index.js';
 import { definitionOf, type SynchronizedDefinition } from './definition/index.js';
-import { bindHost, methodsOf, wantsCoordinator } from '../injection/index.js';
-
-/** What Nest knows of something that it provides. */
-interface Wrapper {
-  readonly metatype: unknown;
-  readonly inject?: unknown;
-  readonly instance: unknown;
-  isDependencyTreeStatic(): boolean;
-}
+import { bindHost, methodsOf, prototypeOf, providedBy, wantsCoordinator } from '../injection/index.js';
 
 /** Gives the coordinator to every object of the application that has synchronized methods and was not injected with it. */
 export function bindAllHosts(
@@ -21,7 +13,7 @@ export function bindAllHosts(
   name: string | undefined,
   provider: LockProvider,
 ): void {
-  for (const wrapper of wrappersOf(modules)) {
+  for (const wrapper of providedBy(modules)) {
     const host: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
     if (typeof host === 'object' && host !== null && wantsCoordinator(host, name))
       bindHost(host, name, provider);
@@ -35,7 +27,7 @@ export function bindAllHosts(
  */
 export function checkClassNames(modules: ModulesContainer): void {
   const classes = new Map<string, Map<Function, string>>();
-  for (const wrapper of wrappersOf(modules)) {
+  for (const wrapper of providedBy(modules)) {
     for (const { method } of methodsOf(prototypeOf(wrapper))) {
       const { namedAfter, label } = definitionOf(method) ?? {};
       if (!namedAfter || label === undefined) continue;
@@ -65,7 +57,7 @@ interface SharedLock {
 /** Warns of different methods whose lock names are the same constant: they exclude each other, which may not be meant. */
 export function checkConstantNames(modules: ModulesContainer): void {
   const locks = new Map<string, SharedLock>();
-  for (const wrapper of wrappersOf(modules)) {
+  for (const wrapper of providedBy(modules)) {
     for (const definition of definitionsOf(prototypeOf(wrapper))) {
       if (!definition.constant) continue;
       const name = definition.nameOf(undefined, []);
@@ -107,19 +99,4 @@ function warnOfSharedLocks(locks: readonly SharedLock[]): void {
       `Different methods take the same lock, and so exclude each other: ${list.join('; ')}; give each a name of its own, for example '<className>-<fName>', or say shareLock: true on each method where this is meant`,
     ),
   );
-}
-
-function* wrappersOf(modules: ModulesContainer): Iterable<Wrapper> {
-  for (const module of modules.values()) {
-    yield* module.providers.values();
-    yield* module.controllers.values();
-    yield* module.injectables.values();
-  }
-}
-
-/** Of what is made per request there is no instance yet; of a factory there is no class. */
-function prototypeOf({ metatype, inject, instance }: Wrapper): unknown {
-  if (typeof metatype === 'function' && !inject)
-    return (metatype as { readonly prototype?: unknown }).prototype;
-  return typeof instance === 'object' && instance !== null ? Object.getPrototypeOf(instance) : undefined;
 }

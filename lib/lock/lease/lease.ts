@@ -199,6 +199,12 @@ export class HeldLease implements Lease {
     this.keeper.onLost(this, this.#lost);
   }
 
+  /** Has the work end while the lease is held for it: the signal aborts, and nothing else changes. */
+  askToEnd(reason: LeaseLostError): void {
+    // Made, if nobody has asked for it yet.
+    if (!this.signal.aborted) this.#signal?.abort(reason);
+  }
+
   /** Gives the lease back, once; never rejects. */
   finish(): Promise<LeaseEnd> {
     this.#end ??= this.#finish();

@@ -24,6 +24,8 @@ const SHORTEST_DELAY_MS = 1;
 
 export interface HeartbeatSettings {
   readonly memberId: string;
+  /** Names this start of the coordinator. */
+  readonly incarnation: string;
   /** Lease time of the membership, ms. */
   readonly ttl: number;
   /** Time between two renewals, ms. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { quoted } from '../../common/quoted.js';
 import type { Appointment, Schedule } from '../../common/schedule.js';
 import type { Driver, StoredRecord } from '../../drivers/driver.js';
@@ -9,6 +8,8 @@ export const MEMBERS = 'members';
 
 export interface PresenceSettings {
   readonly memberId: string;
+  /** Names this start of the coordinator. */
+  readonly incarnation: string;
   /** Lease time of the membership, ms. */
   readonly ttl: number;
   /** Time between two announcements, ms. */
@@ -23,7 +24,7 @@ export interface PresenceSettings {
  * another process with the same member id. An announcement that changes nothing only makes the record last longer.
  */
 export class Presence {
-  readonly #value = JSON.stringify({ incarnation: randomUUID(), pid: process.pid });
+  readonly #value: string;
   #version = 1;
   /** Whether the record was ours at an earlier announcement. */
   #announced = false;
@@ -35,7 +36,9 @@ export class Presence {
     private readonly driver: Driver,
     private readonly schedule: Schedule,
     private readonly settings: PresenceSettings,
-  ) {}
+  ) {
+    this.#value = JSON.stringify({ incarnation: settings.incarnation, pid: process.pid });
+  }
 
   /** Announces the member for the first time, and from then on once per period. */
   async start(): Promise<void> {

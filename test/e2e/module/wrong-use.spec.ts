@@ -89,6 +89,7 @@ describe('the module, used wrongly, says in one line what to do', () => {
       stopTimeout: true,
       startTimeout: true,
       fencing: true,
+      candidate: true,
       driver: true,
       redis: true,
       name: true,

@@ -21,6 +21,7 @@ describe('the presence of a member on Redis', () => {
       (driver, index) =>
         new Presence(driver, schedule, {
           memberId: 'member',
+          incarnation: String(index),
           ttl: 5000,
           period: 50,
           warn: contexts[index]!.warn,
@@ -50,6 +51,7 @@ describe('the presence of a member on Redis', () => {
     const schedule = new Schedule(systemClock);
     const presence = new Presence(driver, schedule, {
       memberId: 'member',
+      incarnation: 'this one',
       ttl: 60_000,
       period: 20,
       warn: context.warn,

@@ -1,0 +1,4 @@
+export type { CampaignOptions, Election, Leader, Leadership } from './election.js';
+export { type ElectionListener, type ElectionLog, Elections, electionsOf } from './elections.js';
+export { checkElectionName } from './election-handle.js';
+export type { HeldLeadership } from './leadership.js';
