@@ -1,7 +1,7 @@
 import { type Breakage, simulation, spec } from './breakage.js';
 
 const SCRIPTS = 'lib/drivers/redis/scripts/scripts.ts';
-const NODE = 'lib/drivers/redis/node/redis-node.ts';
+const TRUST = 'lib/drivers/redis/node/node-trust.ts';
 const RECORD = 'lib/drivers/redis/node/node-epoch.ts';
 const PENDING = 'lib/drivers/redis/node/pending-commands.ts';
 const PENDING_SPEC = 'test/unit/pending-commands.spec.ts';
@@ -67,7 +67,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'one that arrives when its caller has given it up, and freed it, blocks the lock for a ttl',
     edits: [
       {
-        file: NODE,
+        file: TRUST,
         find: "return earliest === undefined ? '' : Math.floor(earliest + Math.min(most, this.#settings.commandTimeout));",
         replace: "return '';",
       },
@@ -385,7 +385,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'leases of others ended there before their holders know',
     edits: [
       {
-        file: NODE,
+        file: TRUST,
         find: 'if (jump === 0) return undefined;',
         replace: 'if (jump <= Infinity) return undefined;',
       },
