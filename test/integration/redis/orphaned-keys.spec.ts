@@ -8,7 +8,7 @@ import { cleanError } from '../../../lib/drivers/redis/errors/node-error.js';
 import { NODE_RECORD } from '../../../lib/drivers/redis/node/node-epoch.js';
 import { WINDOW } from '../../../lib/drivers/redis/node/pending-commands.js';
 import { sendScript } from '../../../lib/drivers/redis/scripts/script.js';
-import { RELEASE } from '../../../lib/drivers/redis/scripts/scripts.js';
+import { RELEASE } from '../../../lib/drivers/redis/scripts/index.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';

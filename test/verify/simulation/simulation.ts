@@ -8,7 +8,7 @@ import {
   REFRESH,
   RELEASE,
   RENEW,
-} from '../../../lib/drivers/redis/scripts/scripts.js';
+} from '../../../lib/drivers/redis/scripts/index.js';
 import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import type { HeldLease } from '../../../lib/lock/lease/lease.js';
 import type { WhatHappened } from './assumptions.js';
