@@ -533,9 +533,9 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/drivers/redis/node/cluster-node.ts',
-        find: 'return this.#owners[slotOf(hashTagOf(this.#plan.keyPrefix + key))] ?? this.#nobody;',
+        find: 'return this.#owners.at(key) ?? this.#noServer;',
         replace:
-          'return [...this.#servers.values()].find(({ up }) => !up) ?? this.#owners[slotOf(hashTagOf(this.#plan.keyPrefix + key))] ?? this.#nobody;',
+          'return [...this.#servers.values()].find(({ up }) => !up) ?? this.#owners.at(key) ?? this.#noServer;',
       },
     ],
     foundBy: spec('test/integration/redis/cluster-shards.spec.ts', 'keeps all other locks'),
