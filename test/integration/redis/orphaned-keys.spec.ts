@@ -6,7 +6,7 @@ import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { LockKeys } from '../../../lib/drivers/redis/scripts/lock-keys.js';
 import { cleanError } from '../../../lib/drivers/redis/errors/node-error.js';
 import { NODE_RECORD } from '../../../lib/drivers/redis/node/node-epoch.js';
-import { WINDOW } from '../../../lib/drivers/redis/node/pending-commands.js';
+import { WINDOW } from '../../../lib/drivers/redis/node/send-window.js';
 import { sendScript } from '../../../lib/drivers/redis/scripts/script.js';
 import { RELEASE } from '../../../lib/drivers/redis/scripts/index.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';

@@ -7,7 +7,7 @@ import type { SlotRange } from './cluster-map.js';
 import { redirectionOf, sentOn } from './cluster-redirect.js';
 import { giveBack } from './give-back.js';
 import { noServer } from './no-server.js';
-import type { Exchange } from './pending-commands.js';
+import type { Exchange } from './exchange.js';
 import type { RedisNode, RedisNodeSettings } from './redis-node.js';
 import { SlotOwners } from './slot-owners.js';
 import { SlotReader } from './slot-reader.js';

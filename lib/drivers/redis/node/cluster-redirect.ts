@@ -2,7 +2,7 @@ import type { RedisClient } from '../connection/index.js';
 import { NodeError } from '../errors/index.js';
 import type { HostAndPort } from '../options/index.js';
 import { SLOTS } from '../scripts/index.js';
-import { Exchange, type Rank } from './pending-commands.js';
+import { Exchange, type Rank } from './exchange.js';
 
 /** How often one command is sent on: a slot that moves costs one, or two. */
 const MOST_HOPS = 5;

@@ -2,7 +2,8 @@ import type { Clock } from '../../../common/clock.js';
 import { type Connection, type RedisClient, writeTogether } from '../connection/index.js';
 import { cleanError, NodeError } from '../errors/index.js';
 import { BY_NAME, runScript, type Script, ScriptKeys, sendingAfter } from '../scripts/index.js';
-import { Exchange, PendingCommands, Rank } from './pending-commands.js';
+import { Exchange, Rank } from './exchange.js';
+import { PendingCommands } from './pending-commands.js';
 
 export type Command = (client: RedisClient) => Promise<unknown>;
 

@@ -6,7 +6,7 @@ import type { RunScript } from './node-epoch.js';
 import { NodeRefusal } from './node-refusal.js';
 import type { NodeTrust, NodeTrustSettings } from './node-trust.js';
 import type { OrphanedKeys } from './orphaned-keys.js';
-import { type Exchange, Rank } from './pending-commands.js';
+import { type Exchange, Rank } from './exchange.js';
 import { ServerChecks, type ServerChecksSettings } from './server-checks.js';
 
 export interface NodeLifecycleSettings extends NodeTrustSettings, ServerChecksSettings {

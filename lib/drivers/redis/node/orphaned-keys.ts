@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../common/clock.js';
 import type { NodeError } from '../errors/index.js';
-import { WINDOW } from './pending-commands.js';
+import { WINDOW } from './send-window.js';
 
 /** The most that are kept: some 30 MB. The oldest beyond these are forgotten, and end by their ttl. */
 export const MOST_ORPHANED_KEYS = 100_000;

@@ -19,7 +19,7 @@ import type { NodeEpoch, OtherListError, RunScript } from './node-epoch.js';
 import { NodeLifecycle, type NodeLifecycleSettings } from './node-lifecycle.js';
 import { NodeTrust, UNKNOWN_EPOCH } from './node-trust.js';
 import { MOST_ORPHANED_KEYS, OrphanedKeys } from './orphaned-keys.js';
-import { type Exchange, Rank } from './pending-commands.js';
+import { type Exchange, Rank } from './exchange.js';
 
 export interface RedisNodeSettings extends NodeLifecycleSettings {
   /** The name of another node of ours on the server with this run id, if there is one. One server must not have two votes. */
