@@ -192,8 +192,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: PLACE,
-        find: "else if (votes.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);\n    // Nobody",
-        replace: '// Nobody',
+        find: "else if (votes.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);\n    // It is unknown",
+        replace: '// It is unknown',
       },
     ],
     foundBy: spec(

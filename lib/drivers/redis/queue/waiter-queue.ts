@@ -11,10 +11,7 @@ import { RefreshTimers } from './refresh-timers.js';
 import { TurnChannels } from './turn-channels.js';
 import { Waiters } from './waiters.js';
 
-/**
- * How often the nodes are told that our waiters are alive, ms. This is the most that a lost message costs. A process that waits for
- * very many locks tells it less often.
- */
+/** How often the nodes are told that our waiters are alive, ms: the most that a lost message costs. Less often with many locks. */
 const SHORTEST_PERIOD = 200;
 const LONGEST_PERIOD = 1000;
 const PERIOD_PER_LOCK = 0.2;
