@@ -29,7 +29,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
       {
         file: ACQUIRE_LOOP,
         find: 'term.since) : deadline;',
-        replace: 'term.since) : Deadline.ofLease(clock, this.context.request.ttl);',
+        replace: 'term.since) : Deadline.ofLease(clock, this.context.claim.ttl);',
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
