@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Loss } from '../../lib/drivers/driver.js';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 const BROKEN: Loss = { reason: 'broken', message: 'the lock was broken' };

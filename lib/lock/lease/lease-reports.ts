@@ -4,7 +4,7 @@ import { outsideCalls } from '../../common/own-context.js';
 import type { CoordinatorEmitter } from '../../common/coordinator.events.js';
 import type { Driver } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
-import type { HeldLease, LeaseEnd } from './lease.js';
+import type { HeldLease, LeaseEnd } from './held-lease.js';
 import { quoted } from '../../common/quoted.js';
 
 /** The log lines of a coordinator. `debug` takes a function: nobody pays for a line that is not written. */

@@ -10,7 +10,7 @@ import {
   RENEW,
 } from '../../../lib/drivers/redis/scripts/index.js';
 import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
-import type { HeldLease } from '../../../lib/lock/lease/lease.js';
+import type { HeldLease } from '../../../lib/lock/lease/held-lease.js';
 import type { WhatHappened } from './assumptions.js';
 import { Faults } from './faults.js';
 import { Journal } from './journal.js';
