@@ -8,7 +8,7 @@ import { BROKEN, HOLDER, holderOf, listOf, OUR_LOCKS, textOf } from './scripts/i
 /** How many keys of a node one command looks at; the node does nothing else meanwhile. */
 const AT_ONCE = 500;
 
-/** Tells who holds which lock. */
+/** Tells the holders of locks. */
 export class LockHolders {
   readonly #nodeSet: NodeSet;
 
@@ -16,7 +16,7 @@ export class LockHolders {
     this.#nodeSet = nodeSet;
   }
 
-  /** Those who have the lock on at least one node. */
+  /** The holders that have the lock on at least one node. */
   async of(name: string, key: string): Promise<readonly Holder[]> {
     const { nodes, quorum } = this.#nodeSet;
     const replies = await this.#nodeSet.collect(

@@ -2,7 +2,7 @@ import { Bag, type Slot } from '../../common/bag.js';
 import type { Clock, Timer } from '../../common/clock.js';
 
 /**
- * The end of waiting at shutdown: once begun, those who wait, and those who come to wait, have until it is over.
+ * The end of waiting at shutdown: once it has begun, calls that wait, and calls that come to wait, have until it is over.
  */
 export class Drain {
   #over = false;
@@ -11,7 +11,7 @@ export class Drain {
 
   constructor(private readonly clock: Clock) {}
 
-  /** True when nobody may wait any more. */
+  /** True when no call may wait any more. */
   get over(): boolean {
     return this.#over;
   }

@@ -75,7 +75,7 @@ export class OrphanedKeys {
     if (this.#orphans.size > 0) this.#free([...this.#orphans.keys()], now - commandTimeout);
   }
 
-  /** Takes all over: they are somebody else's from now on. */
+  /** Takes all over: the caller has to free them from now on. */
   takeAll(): { readonly key: string; readonly id: string }[] {
     const all = [...this.#orphans].map(([id, { key }]) => ({ key, id }));
     this.#orphans.clear();
