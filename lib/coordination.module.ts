@@ -1,7 +1,9 @@
 import {
+  type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
   Module,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -25,6 +27,7 @@ import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './coordination.boot.js';
+import { exploreJobs, JobRunner } from './run-once/index.js';
 import { bindAllHosts, checkClassNames, checkConstantNames } from './synchronized/index.js';
 import {
   addGatewayFilters,
@@ -48,9 +51,12 @@ const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();
  * @publicApi
  */
 @Module({ providers: [COORDINATION_MODULE_NAME, OWN_COORDINATOR].map(refuseBareImport) })
-export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
+export class CoordinationModule
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   /** Whether this is the first coordinator of the application, which does what has to be done once. */
   readonly #isFirst: boolean;
+  #jobs?: JobRunner;
 
   constructor(
     @Inject(COORDINATION_MODULE_NAME) private readonly name: { readonly value?: string },
@@ -107,10 +113,20 @@ export class CoordinationModule implements OnModuleInit, OnApplicationShutdown {
   /** Objects made by factories, or given as values, were not injected with their coordinator. */
   onModuleInit(): void {
     bindAllHosts(this.modules, this.name.value, this.coordinator);
+    const jobs = exploreJobs(this.modules, this.name.value, this.coordinator);
+    this.#jobs = new JobRunner(this.coordinator, jobs);
     // One coordinator looks at all classes of the application.
     if (!this.#isFirst) return;
     checkClassNames(this.modules);
     checkConstantNames(this.modules);
+  }
+
+  onApplicationBootstrap(): void {
+    this.#jobs?.start();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#jobs?.stop();
   }
 
   onApplicationShutdown(): void {

@@ -28,17 +28,17 @@ export class CoordinatorLog implements LockLog {
   }
 
   started(driver: Driver): void {
-    this.#info(`Coordinator started (${this.#who}, back end ${driver.description})`);
+    this.info(`Coordinator started (${this.#who}, back end ${driver.description})`);
   }
 
   stopped(): void {
-    this.#info(`Coordinator stopped (${this.#who})`);
+    this.info(`Coordinator stopped (${this.#who})`);
   }
 
   /** @param timeout how long they have, ms */
   stopping({ held, waiting }: LockManager['usage'], timeout: number): void {
     if (held === 0 && waiting === 0) return;
-    this.#info(
+    this.info(
       `Coordinator stops in at most ${Math.ceil(timeout)} ms (stopTimeout; ${this.#who}): ${counted(held, 'lease is', 'leases are')} held, and ${counted(waiting, 'call waits', 'calls wait')} for one`,
     );
   }
@@ -56,7 +56,7 @@ export class CoordinatorLog implements LockLog {
   }
 
   backend(driver: Driver, { state, cause }: BackendChange): void {
-    if (state === 'up') this.#info(`Back end is up again: ${driver.description}`);
+    if (state === 'up') this.info(`Back end is up again: ${driver.description}`);
     else this.error(`Back end is down: ${driver.description}: ${cause?.message ?? 'no reason given'}`);
   }
 
@@ -68,6 +68,10 @@ export class CoordinatorLog implements LockLog {
 
   debug(message: () => string): void {
     if (this.#writesDebug()) logSafely(() => this.#logger.debug(message()));
+  }
+
+  info(message: string): void {
+    logSafely(() => this.#logger.log(message));
   }
 
   warn(message: string): void {
@@ -96,10 +100,6 @@ export class CoordinatorLog implements LockLog {
       this.#writes = true;
     }
     return this.#writes;
-  }
-
-  #info(message: string): void {
-    logSafely(() => this.#logger.log(message));
   }
 }
 

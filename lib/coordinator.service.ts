@@ -32,6 +32,16 @@ import {
   type UsingArguments,
 } from './lock/index.js';
 import { literalLockName } from './lock/name/index.js';
+import {
+  checkOnce,
+  forgetOnce,
+  inspectJobs,
+  type JobInfo,
+  type LastRun,
+  lastRunOf,
+  Once,
+  type OnceOptions,
+} from './runs/index.js';
 import { shown } from './common/checks.js';
 import { quoted } from './common/quoted.js';
 
@@ -39,6 +49,15 @@ import { quoted } from './common/quoted.js';
 export interface CoordinatorRuntime {
   readonly clock?: Clock;
   readonly random?: () => number;
+}
+
+/**
+ * What can be looked at through a coordinator.
+ * @publicApi
+ */
+export interface CoordinatorInspection {
+  /** The jobs under `@RunOnce` that have run on any replica, and those of this one. @throws BackendUnavailableError */
+  jobs(): Promise<readonly JobInfo[]>;
 }
 
 /**
@@ -57,6 +76,11 @@ export interface CoordinatorRuntime {
 export class CoordinatorService
   implements LockProvider, OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
 {
+  /** What the back end knows, for people and tools. */
+  readonly inspect: CoordinatorInspection = {
+    jobs: async () => inspectJobs(this, lockManagerOf(this, 'inspect.jobs()')),
+  };
+
   readonly #options: ResolvedOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -172,6 +196,44 @@ export class CoordinatorService
   async using<T>(name: string, ...args: UsingArguments<T>): Promise<Awaited<T>> {
     const lock = this.getLock(name);
     return args.length === 1 ? lock.using(args[0]) : lock.using(args[0], args[1]);
+  }
+
+  /**
+   * Does something once over all replicas: a migration, a seed, the warm-up of a cache. One replica runs the body under a lock; the
+   * others wait until it has ended, and go on. It is remembered for as long as the back end remembers, so the body must be safe to repeat
+   * after a flush. To be awaited in `onModuleInit`: the application listens when it is done.
+   *
+   * When the body fails, this call rejects with its error, and the next one that waits tries. When the replica is killed, the next one runs it.
+   *
+   * @returns true when this call ran the body; false when it was done already, or with `wait: false` is being done elsewhere
+   * @throws what the body throws; OnceFailedError when it has failed `attempts` times over all replicas; LeaseLostError when the
+   * lease was lost meanwhile; BackendUnavailableError
+   * @example
+   * async onModuleInit() {
+   *   await this.coordinator.once('seed-v42', () => this.seed());
+   * }
+   */
+  async once(name: string, body: (lease: Lease) => unknown, options: OnceOptions = {}): Promise<boolean> {
+    checkOnce(name, body, options);
+    return new Once(lockManagerOf(this, `once(${quoted(name)})`), name, options).run(body);
+  }
+
+  /**
+   * Forgets what `once` remembers of that name, so that it is done again.
+   * @returns whether anything was known of it
+   * @throws BackendUnavailableError
+   */
+  async forget(name: string): Promise<boolean> {
+    return forgetOnce(lockManagerOf(this, `forget(${quoted(name)})`), name);
+  }
+
+  /**
+   * The latest run of a job under `@RunOnce`, on whichever replica.
+   * @returns undefined when no run is known
+   * @throws BackendUnavailableError
+   */
+  async lastRun(name: string): Promise<LastRun | undefined> {
+    return lastRunOf(lockManagerOf(this, `lastRun(${quoted(name)})`), name);
   }
 
   /**

@@ -32,6 +32,7 @@ export type CoordinationErrorCode =
   | 'INVALID_LOCK_NAME'
   | 'LEASE_LOST'
   | 'BACKEND_UNAVAILABLE'
+  | 'ONCE_FAILED'
   | 'INVALID_OPTIONS';
 
 export interface CoordinationErrorOptions {
@@ -156,6 +157,16 @@ export class BackendUnavailableError extends CoordinationError {
     this.refused = options.refused ?? false;
     this.endsIn = options.endsIn;
     hide(this, ['partial', 'refused', 'endsIn']);
+  }
+}
+
+/**
+ * What was to be done once over all replicas has failed too often (500); `coordinator.forget(name)` has it tried again.
+ * @publicApi
+ */
+export class OnceFailedError extends CoordinationError {
+  constructor(message: string, options?: CoordinationErrorOptions) {
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'ONCE_FAILED', options);
   }
 }
 

@@ -8,8 +8,8 @@ export type { CoordinationOptions } from './coordination.options.js';
 export { COORDINATION_MODULE_OPTIONS } from './coordination.constants.js';
 export { getCoordinatorToken, InjectCoordinator } from './coordination.tokens.js';
 export type { Duration } from './common/duration.js';
-export type { CoordinatorEventName, CoordinatorEvents } from './common/coordinator.events.js';
-export { CoordinatorService } from './coordinator.service.js';
+export type { CoordinatorEventName, CoordinatorEvents, JobSkipReason } from './common/coordinator.events.js';
+export { type CoordinatorInspection, CoordinatorService } from './coordinator.service.js';
 export type { CoordinationErrorCode, LeaseLossReason } from './errors.js';
 export {
   BackendUnavailableError,
@@ -19,6 +19,7 @@ export {
   LockAcquireFailedError,
   LockCreationFailedError,
   LockNameError,
+  OnceFailedError,
 } from './errors.js';
 export type {
   Credential,
@@ -62,3 +63,5 @@ export { LockParam } from './synchronized/naming/index.js';
 export { LockScope } from './synchronized/naming/index.js';
 export { Synchronized, type SynchronizedDecorator } from './synchronized/index.js';
 export type { LockNameFunction, SynchronizedOptions } from './synchronized/definition/index.js';
+export { currentRun, type JobInfo, type LastRun, type OnceOptions, type Run } from './runs/index.js';
+export { RunOnce, type RunOnceOptions } from './run-once/index.js';

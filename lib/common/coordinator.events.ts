@@ -16,6 +16,29 @@ interface BackendEvent {
   readonly at: number;
 }
 
+interface JobEvent {
+  /** The job's name. */
+  readonly job: string;
+  /** The fire time that the run is for. */
+  readonly tick: Date;
+  /** The member that tells. */
+  readonly memberId: string;
+  /** Unix time in ms. */
+  readonly at: number;
+}
+
+/**
+ * Why this replica did not run a job:
+ * - `done`: a replica has started a run for this tick
+ * - `locked`: an earlier run is not over yet
+ * - `backend`: the back end could not be asked
+ * - `stopping`: this replica shuts down, or has not started
+ * - `clock`: this replica's clock is too far ahead of the back end's
+ *
+ * @publicApi
+ */
+export type JobSkipReason = 'done' | 'locked' | 'backend' | 'stopping' | 'clock';
+
 /**
  * What `CoordinatorService.on` can be asked for, and what the listener is given.
  * @publicApi
@@ -30,6 +53,21 @@ export interface CoordinatorEvents {
   'lease.lost': LeaseEvent & { readonly error: LeaseLostError };
   'backend.up': BackendEvent;
   'backend.down': BackendEvent & { readonly error?: Error };
+  /** A run begins on this member. `attempt` is 2 when another member's run of this tick was lost before. */
+  'job.started': JobEvent & { readonly attempt: number; readonly madeUp: boolean };
+  /** A run has ended on this member, after `duration` ms. `lost`: its lease was lost while it ran. */
+  'job.ended': JobEvent & {
+    readonly attempt: number;
+    readonly madeUp: boolean;
+    readonly outcome: 'succeeded' | 'failed' | 'lost';
+    readonly duration: number;
+    readonly error?: unknown;
+  };
+  'job.skipped': JobEvent & { readonly reason: JobSkipReason };
+  /** No member has run this tick. `madeUp`: it is run now. */
+  'job.missed': JobEvent & { readonly madeUp: boolean };
+  /** A run of `runner` ended without an outcome: it crashed, or lost its lease. */
+  'job.lost': JobEvent & { readonly runner: string };
 }
 
 export type CoordinatorEventName = keyof CoordinatorEvents;
@@ -42,6 +80,11 @@ const NAMES = Object.keys({
   'lease.lost': true,
   'backend.up': true,
   'backend.down': true,
+  'job.started': true,
+  'job.ended': true,
+  'job.skipped': true,
+  'job.missed': true,
+  'job.lost': true,
 } satisfies Record<CoordinatorEventName, true>);
 
 /** @throws InvalidOptionsError */

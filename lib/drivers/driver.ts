@@ -276,13 +276,15 @@ export interface NewRecord {
   readonly key: string;
   /** A whole number from 0 up, below 2^53. */
   readonly version: number;
-  /** A text of some hundred characters, such as JSON. */
+  /** A text of at most some thousand characters, such as JSON. */
   readonly value: string;
 }
 
 export interface StoredRecord extends NewRecord {
   /** How long it is there without another `put`, ms. */
   readonly remaining: number;
+  /** What the clock of the back end said when it answered: Unix time, ms. */
+  readonly at: number;
 }
 
 /** What a driver is given by the coordinator that creates it. */

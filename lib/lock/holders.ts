@@ -22,6 +22,14 @@ export async function revokeHolders(locks: LockStore, name: string): Promise<boo
 }
 
 /**
+ * Whether anybody holds the lock.
+ * @param name with the coordinator's prefix
+ */
+export async function hasHolder(locks: LockStore, name: string): Promise<boolean> {
+  return (await locks.holders(name)).some(({ holds }) => holds !== 'no');
+}
+
+/**
  * Whether the back end says that this grant holds its lock.
  * @throws BackendUnavailableError when that cannot be told
  */

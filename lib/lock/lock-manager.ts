@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import { Schedule } from '../common/schedule.js';
 import type { Driver, RecordStore } from '../drivers/driver.js';
-import { isHolder, revokeHolders } from './holders.js';
+import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
   Acquirer,
@@ -202,6 +202,11 @@ export class LockManager {
     }
   }
 
+  /** Whether any member holds the lock. @throws BackendUnavailableError */
+  isHeld(name: string): Promise<boolean> {
+    return hasHolder(this.context.driver.locks, this.settings.prefix + name);
+  }
+
   /** @throws BackendUnavailableError when that cannot be told */
   isStillOwner({ grant }: HeldLease): Promise<boolean> {
     return isHolder(this.context.driver.locks, grant, this.memberId);
@@ -209,7 +214,8 @@ export class LockManager {
 
   #take(call: AcquireCall, grant: LeaseGrant): HeldLease | Promise<NotAcquired> {
     // The caller, or the coordinator, may have stopped since the grant came.
-    if (call.terms.waitLimit.cancelled) return this.#decline(call, grant);
+    if (call.terms.waitLimit.cancelled)
+      return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
     const { name, ttl, label } = call.terms;
     const { handOff, deadline, queue, since } = grant;
     const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
@@ -220,11 +226,6 @@ export class LockManager {
     handOff.carry(lease);
     this.#end();
     return lease;
-  }
-
-  async #decline(call: AcquireCall, grant: LeaseGrant): Promise<NotAcquired> {
-    await this.#acquirer.decline(grant);
-    return this.#refuse(call, {});
   }
 
   get #busy(): boolean {

@@ -13,7 +13,13 @@ import {
   Scope,
   takesResponse,
 } from './scope/index.js';
-import { copyFace, injectCoordinator, isStandardDecorator, standardDecorators } from '../injection/index.js';
+import {
+  copyFace,
+  injectCoordinator,
+  isStandardDecorator,
+  labelOf,
+  standardDecorators,
+} from '../injection/index.js';
 import {
   checkSynchronizedOptions,
   defineSynchronized,
@@ -26,7 +32,7 @@ import {
   type SynchronizedResult,
   takeLease,
 } from './definition/index.js';
-import { bindTemplate, labelOf } from './naming/index.js';
+import { bindTemplate } from './naming/index.js';
 
 type Method = (...args: never[]) => SynchronizedResult;
 type Call = (this: unknown, ...args: unknown[]) => unknown;

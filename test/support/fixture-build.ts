@@ -1,15 +1,16 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Every test and every program runs here; a compiled one that compiles another stands elsewhere itself. */
+const ROOT = process.cwd();
 /** Below node_modules, so that the compiled files find the same packages as the sources do. A directory per process. */
 const OUTPUT = join(ROOT, 'node_modules', '.cache', 'test-fixtures');
 /** This package's own doors, the longer name first: an alias stands for what begins with it, too. */
 const OWN = {
   'nestjs-coordination/config': 'config/index.ts',
   'nestjs-coordination/driver-testing': 'driver-testing/index.ts',
+  'nestjs-coordination/node-cron': 'node-cron/index.ts',
   'nestjs-coordination': 'index.ts',
 };
 /** What the compiler itself puts in; everything else without a path is a package. */

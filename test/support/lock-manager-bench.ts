@@ -50,6 +50,7 @@ export class LockManagerBench implements LockProvider {
         events,
         log: {
           debug: (message) => this.debug.push(message()),
+          info: () => undefined,
           warn: (message) => this.warnings.push(message),
         },
       },

@@ -87,7 +87,7 @@ describe('the signal of a lease', () => {
         driver,
         clock: systemClock,
         events: new CoordinatorEmitter(() => undefined),
-        log: { debug: () => undefined, warn: () => undefined },
+        log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
       },
     );
     const waitLimit = manager.waitLimit(true);

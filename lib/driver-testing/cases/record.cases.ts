@@ -7,6 +7,9 @@ import { defineCases } from '../suite-case.js';
 /** The largest version: a fencing token may be such a number. */
 const LARGEST = 2 ** 53 - 1;
 
+/** Unix time, ms: no back end is so far behind. */
+const YEAR_2020 = 1_577_836_800_000;
+
 function recordOf(key: string, version: number, value = `value ${version}`, space = 'suite'): NewRecord {
   return { space, key, version, value };
 }
@@ -14,8 +17,9 @@ function recordOf(key: string, version: number, value = `value ${version}`, spac
 /** Looks at a record that has to be there. */
 function assertIs(found: StoredRecord | undefined, expected: NewRecord, longest = 10_000): void {
   assert.ok(found, `there is no record ${JSON.stringify(expected)}`);
-  const { remaining, ...record } = found;
+  const { remaining, at, ...record } = found;
   assert.deepEqual(record, expected);
+  assert.ok(at >= YEAR_2020, `the back end says that it is ${at}, which is no Unix time in ms`);
   assert.ok(remaining > 0 && remaining <= longest, `${remaining} ms are left of ${longest}`);
 }
 
@@ -36,7 +40,7 @@ export const recordCases = defineCases('mandatory', {
 
   'a record has any text, and any version below 2^53': async ({ a, b }) => {
     const key = freshName();
-    const value = JSON.stringify({ text: '☃ "quoted" \\ %00 \n\t{}', long: 'x'.repeat(500) });
+    const value = JSON.stringify({ text: '☃ "quoted" \\ %00 \n\t{}', long: 'x'.repeat(5000) });
     for (const record of [recordOf(key, 0, ''), recordOf(key, 1, value), recordOf(key, LARGEST, value)]) {
       assertIs(await a.records.put(record, 10_000), record);
       assertIs(await b.records.get('suite', key), record);

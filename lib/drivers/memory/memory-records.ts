@@ -55,16 +55,16 @@ export class MemoryRecords implements RecordStore {
   async put(record: NewRecord, ttl: number): Promise<StoredRecord> {
     const now = this.clock.monotonic();
     const there = this.spaces.of(record.space, now).get(record.key);
-    if (there && !isNewer(record, there.record)) return shown(there, now);
+    if (there && !isNewer(record, there.record)) return this.#shown(there, now);
     const stored = { record: { ...record }, until: now + ttl };
     this.spaces.set(stored, now);
-    return shown(stored, now);
+    return this.#shown(stored, now);
   }
 
   async get(space: string, key: string): Promise<StoredRecord | undefined> {
     const now = this.clock.monotonic();
     const there = this.spaces.of(space, now).get(key);
-    return there && shown(there, now);
+    return there && this.#shown(there, now);
   }
 
   async remove(space: string, key: string, version: number): Promise<void> {
@@ -75,14 +75,14 @@ export class MemoryRecords implements RecordStore {
 
   async list(space: string): Promise<readonly StoredRecord[]> {
     const now = this.clock.monotonic();
-    return Array.from(this.spaces.of(space, now).values(), (stored) => shown(stored, now));
+    return Array.from(this.spaces.of(space, now).values(), (stored) => this.#shown(stored, now));
   }
 
   watch(space: string, onChange: () => void): Watch {
     return this.spaces.watch(space, onChange);
   }
-}
 
-function shown({ record, until }: Stored, now: number): StoredRecord {
-  return { ...record, remaining: until - now };
+  #shown({ record, until }: Stored, now: number): StoredRecord {
+    return { ...record, remaining: until - now, at: this.clock.wall() };
+  }
 }

@@ -11,6 +11,11 @@ export class Drain {
 
   constructor(private readonly clock: Clock) {}
 
+  /** True from the beginning on: no work need be begun for which no call waits. */
+  get begun(): boolean {
+    return this.#over || this.#timer !== undefined;
+  }
+
   /** True when no call may wait any more. */
   get over(): boolean {
     return this.#over;

@@ -10,6 +10,7 @@ import { quoted } from '../../common/quoted.js';
 /** The log lines of a coordinator. `debug` takes a function: a line that is not written costs nothing. */
 export interface LockLog {
   debug(message: () => string): void;
+  info(message: string): void;
   warn(message: string): void;
 }
 

@@ -1,4 +1,3 @@
 export { LockParam } from './lock-param.decorator.js';
 export { LockScope } from './lock-scope.decorator.js';
-export { labelOf } from './method-label.js';
 export { bindTemplate } from './parameter-lookup.js';

@@ -1,7 +1,7 @@
 import { InvalidOptionsError } from '../../errors.js';
 import { isFieldName } from '../../lock/name/index.js';
 import { isBuiltinName } from './builtin-names.js';
-import { declaringClass, labelOf } from './method-label.js';
+import { declaringClass, labelOf } from '../../injection/index.js';
 
 type NamesOfMethods = Map<string | symbol, Map<number, string>>;
 

@@ -1,7 +1,7 @@
 import { classNameOf, type Fail, lockNameError, type LockNameTemplate } from '../../lock/name/index.js';
 import { CLASS_NAMES, FUNCTION_NAMES, isBuiltinName, THIS_NAME } from './builtin-names.js';
 import { explicitNamesOf } from './lock-param.decorator.js';
-import { declaringClass, labelOf } from './method-label.js';
+import { declaringClass, labelOf } from '../../injection/index.js';
 import { parametersOf, type Parameter } from './parameter-names.js';
 
 /** A lock name of one method, whose fields know which arguments they read. */

@@ -1,6 +1,6 @@
 import { parse, type Class, type Expression, type MethodDefinition, type Pattern } from 'acorn';
 import { literalOf, type Literal } from './literal-default.js';
-import { declaringClass } from './method-label.js';
+import { declaringClass } from '../../injection/index.js';
 
 /** One parameter of a method, as its source declares it. */
 export interface Parameter {

@@ -20,6 +20,7 @@ export async function audit(directory: string, shares: readonly Promised[]): Pro
   );
   const made = snapshots.filter((snapshot) => snapshot.made > 0);
   const ticks = (await readLines(join(directory, 'usage.log'))).map((line) => line.split(' ')[0]);
+  const migrations = (await readLines(join(directory, 'migrations.log'))).map((line) => line.split(' ')[0]);
   const line = (id: string, client: string): string => `/${id} ${client}(rw)`;
   const allowed = shares.flatMap((share) => [...share.allowed].map((client) => line(share.id, client)));
   const denied = shares.flatMap((share) => [...share.denied].map((client) => line(share.id, client)));
@@ -61,9 +62,14 @@ export async function audit(directory: string, shares: readonly Promised[]): Pro
       wrong: made.filter((snapshot) => snapshot.made > 1).length,
     },
     {
-      what: 'cron ticks run by several replicas',
+      what: 'cron ticks run more than once',
       total: new Set(ticks).size,
       wrong: new Set(ticks.filter((tick, index) => ticks.indexOf(tick) !== index)).size,
+    },
+    {
+      what: 'migrations run again at a start',
+      total: migrations.length,
+      wrong: migrations.length - new Set(migrations).size,
     },
   ];
 }

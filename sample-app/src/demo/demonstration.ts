@@ -34,7 +34,9 @@ export class Demonstration {
   /** @returns true when every check of the locked load held, and the replicas served to the end */
   async run(): Promise<boolean> {
     const { amount, serve } = this.options;
-    say(`A share service in three replicas. Its shares are plain files in ${this.#directory}`);
+    say(
+      `A share service in three replicas, whose clocks are 2 s apart. Its shares are plain files in ${this.#directory}`,
+    );
     say();
     const fleet = await this.#startLocked();
     const locked = await tryOut(fleet, amount, this.ending);

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Replica } from './replica.js';
 
 const SIZE = 3;
+/** How far the clock of each replica is off, ms: more than a job takes. */
+const CLOCKS_OFF = [-2000, 0, 2000];
 
 /** Three replicas on one data directory. */
 export class Fleet {
@@ -21,8 +23,13 @@ export class Fleet {
     mkdirSync(directory, { recursive: true });
     const names = Array.from({ length: SIZE }, (_, index) => `replica-${index + 1}`);
     this.replicas = names.map(
-      (name) =>
-        new Replica(name, { ...env, SAMPLE_DATA: directory }, join(directory, `${name}.log`), onDeath),
+      (name, index) =>
+        new Replica(
+          name,
+          { env: { ...env, SAMPLE_DATA: directory }, clockOff: CLOCKS_OFF[index] ?? 0 },
+          join(directory, `${name}.log`),
+          onDeath,
+        ),
     );
   }
 

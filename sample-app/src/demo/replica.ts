@@ -9,6 +9,27 @@ const LONGEST_WAIT = 8000;
 /** What a replica tells its parent once: where it listens, or why it does not. */
 export type News = { readonly url: string } | { readonly problem: string };
 
+export interface ReplicaSettings {
+  readonly env: NodeJS.ProcessEnv;
+  /** How far ahead its clock is, ms. */
+  readonly clockOff: number;
+}
+
+/** Sets the clock of a whole process, before anything else is loaded. Timers still count real time. */
+function clockOffBy(ms: number): string[] {
+  const script = `const RealDate = Date;
+globalThis.Date = class Date extends RealDate {
+  constructor(...given) {
+    if (given.length > 0) super(...given);
+    else super(RealDate.now() + ${ms});
+  }
+  static now() {
+    return RealDate.now() + ${ms};
+  }
+};`;
+  return ms === 0 ? [] : ['--import', `data:text/javascript,${encodeURIComponent(script)}`];
+}
+
 /** One process that serves shares. */
 export class Replica {
   readonly #child: ChildProcess;
@@ -20,12 +41,13 @@ export class Replica {
   /** @param logFile gets everything that it writes */
   constructor(
     readonly name: string,
-    env: NodeJS.ProcessEnv,
+    { env, clockOff }: ReplicaSettings,
     readonly logFile: string,
     private readonly onDeath: (replica: Replica, how: string) => void,
   ) {
     const log = openSync(logFile, 'a');
     this.#child = fork(PROGRAM, {
+      execArgv: [...process.execArgv, ...clockOffBy(clockOff)],
       env: { ...process.env, NO_COLOR: '1', ...env, COORDINATION_AGENT_ID: name },
       stdio: ['ignore', log, log, 'ipc'],
     });

@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
-import { CoordinatorService, Synchronized } from 'nestjs-coordination';
+import { CoordinatorService, currentRun, RunOnce } from 'nestjs-coordination';
 import { heldLease } from '../common/held-lease.js';
 import { pathOf, SHARES } from '../shares/share.js';
 import { Disk } from '../storage/disk.js';
-import { permitOn } from '../storage/permit.js';
+import type { Permit } from '../storage/permit.js';
 import { Volumes } from '../storage/volumes.js';
 
 const REPORT = 'usage.log';
-/** Of the schedule, ms. */
-const PERIOD = 1000;
 
 /** Adds a line to a report once a second: which tick, how many GiB there are, who counted. */
 @Injectable()
@@ -21,21 +19,19 @@ export class UsageJob {
   ) {}
 
   /**
-   * Every replica's clock ticks; whoever finds the lock taken leaves the tick to its holder. A replica that comes when
-   * the holder has already finished would find the lock free: a lock says not now, never not again. So the report
-   * itself tells whether this tick was done.
+   * Every replica's clock ticks, and those of the demonstration are set apart. One replica runs each tick: the tick is the same on all
+   * of them, and a record says which one was the last to begin.
    */
-  @Cron(CronExpression.EVERY_SECOND)
-  @Synchronized('usage-<fName>', { onNotAcquired: 'skip' })
+  @Cron(CronExpression.EVERY_SECOND, { name: 'usage' })
+  @RunOnce()
   async report(): Promise<void> {
-    const permit = permitOn(REPORT, heldLease());
-    const tick = Math.round(Date.now() / PERIOD);
-    const lines = ((await this.disk.read(REPORT, permit)) ?? '').split('\n');
-    if (lines.some((line) => line.startsWith(`${tick} `))) return;
+    // Nothing is overwritten: a line that comes late is still the line of its tick, so no token is needed.
+    const permit: Permit = { resource: REPORT, token: undefined, signal: heldLease().signal };
     const ids = await this.volumes.list(SHARES);
     const sizes = await Promise.all(ids.map((id) => this.volumes.size(pathOf({ id }))));
     const total = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
     await this.disk.work();
+    const tick = currentRun()?.tick.toISOString();
     await this.disk.append(REPORT, `${tick} ${total} GiB ${this.coordinator.agentId}\n`, permit);
   }
 }

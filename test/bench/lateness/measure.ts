@@ -41,7 +41,7 @@ export async function measureLateness(leases: number, busy?: BusyLoop): Promise<
       driver,
       clock: systemClock,
       events: new CoordinatorEmitter(() => undefined),
-      log: { debug: () => undefined, warn: () => undefined },
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
     },
   );
   const stopWork = busy ? workHard(busy) : () => undefined;

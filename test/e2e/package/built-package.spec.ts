@@ -161,7 +161,7 @@ describe.each(KIND_NAMES)('the built package in %s', (kind) => {
     ).toEqual({
       held: 'held',
       module: 'CoordinationModule',
-      number: 10,
+      number: 11,
       misnamed: [],
       parameters: [
         'Object',
@@ -194,6 +194,7 @@ describe('the files of the built package', () => {
       'file.driver.js',
       'index.js',
       'memory.driver.js',
+      'node-cron/index.js',
       'redis.driver.js',
       'shared.js',
     ]);

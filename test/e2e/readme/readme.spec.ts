@@ -205,6 +205,13 @@ describe('the snippets of README', () => {
     expect(object).toMatchObject({ body: 'by 5', token: 8 });
   });
 
+  it('jobs: the seed is done once, and the job runs', async () => {
+    const { app, host, coordinator } = await start('jobs', 'ReportJobs');
+    expect(await coordinator.once('seed-v42', () => undefined)).toBe(false);
+    await (host as { nightly(): Promise<void> }).nightly();
+    await app.close();
+  });
+
   it('events: a listener sees what happens', async () => {
     const { app, coordinator, ...started } = await start('events', 'LockMetrics');
     const host = started.host as { seen: string[] };

@@ -218,7 +218,7 @@ const LEASE_MISTAKES: readonly Mistake[] = [
       records: {
         list: async (space) => [
           ...(await records.list(space)),
-          { space: 'other', key: 'other', version: 1, value: '', remaining: 1 },
+          { space: 'other', key: 'other', version: 1, value: '', remaining: 1, at: Date.now() },
         ],
       },
     }),

@@ -87,7 +87,7 @@ export class HttpStore {
       if (there && (newer < 0 || (newer === 0 && value !== there.value.value))) return shown(there);
       this.#records.set(place, { space, key, version, value }, ttl);
       this.#tell(`records ${space}`);
-      return { space, key, version, value, remaining: ttl };
+      return { space, key, version, value, remaining: ttl, at: Date.now() };
     },
     remove: ({ space, key, version }) => {
       const place = JSON.stringify([space, key]);
@@ -136,5 +136,5 @@ export class HttpStore {
 }
 
 function shown({ value, remaining }: { readonly value: NewRecord; readonly remaining: number }) {
-  return { ...value, remaining };
+  return { ...value, remaining, at: Date.now() };
 }

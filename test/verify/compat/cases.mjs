@@ -189,6 +189,15 @@ async function tsc(project, packages) {
   return versionsOf(project, '@nestjs/core', '@nestjs/config', 'typescript');
 }
 
+async function jobs(project, packages) {
+  await project.install(packages);
+  // The declarations of luxon do not stand up to the checks of this compiler.
+  const options = { skipLibCheck: true };
+  for (const type of ['module', 'commonjs'])
+    await project.works(await compile(project, 'jobs', { type, options }));
+  return versionsOf(project, '@nestjs/core', '@nestjs/schedule', 'cron');
+}
+
 /** What Nest looks for in case it is there. */
 const OPTIONAL = [
   '@nestjs/microservices',
@@ -417,6 +426,16 @@ export const CASES = [
         '@nestjs/microservices': '11.0.0',
         '@nestjs/config': '4.0.0',
       }),
+  },
+  {
+    name: 'nest-11-jobs',
+    what: '`@RunOnce` beside `@Cron` and `@Interval`, ESM and CommonJS',
+    run: (project) => jobs(project, { ...NEST_11, '@nestjs/schedule': '^6.0.0' }),
+  },
+  {
+    name: 'nest-12-jobs',
+    what: 'the same',
+    run: (project) => jobs(project, { ...NEST_12, '@nestjs/schedule': '^12.0.0' }),
   },
   {
     name: 'lowest-peers-12',

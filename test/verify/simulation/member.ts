@@ -147,7 +147,7 @@ export class Member extends Actor {
     const events = new CoordinatorEmitter((message, error) => {
       throw new Error(message, { cause: error });
     });
-    const log = { debug: () => undefined, warn: () => undefined };
+    const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
     const identity = { agentId: name, prefix: '', memberId: name };
     return new LockManager(
       { ...identity, ttl, heartbeat: ttl / 3, blocking: true, fencing },

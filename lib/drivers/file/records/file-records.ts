@@ -38,7 +38,7 @@ export class FileRecords implements RecordStore {
       withRecord(path, native(), clock.wall(), (there, write): StoredRecord => {
         if (there && !isNewer(record, there)) return there;
         write(record, ttl);
-        return { ...record, remaining: ttl };
+        return { ...record, remaining: ttl, at: clock.wall() };
       }),
     );
     if (problem !== undefined) throw problem;

@@ -72,7 +72,7 @@ export function readRecord(path: string, now: number): StoredRecord | undefined 
   const written = parsed(text);
   if (!written) return undefined;
   const { until, ...record } = written;
-  return until > now ? { ...record, remaining: until - now } : undefined;
+  return until > now ? { ...record, remaining: until - now, at: now } : undefined;
 }
 
 /** Undefined for an empty file, and for one that was cut short when the machine lost its power. */

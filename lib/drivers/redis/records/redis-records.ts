@@ -117,8 +117,8 @@ export class RedisRecords implements RecordStore {
         const sharded = node.sharded ? '1' : '';
         const args = [String(version), value, String(ms), recordChannelOf(space), sharded];
         const reply = await node.evaluate(PUT, [where, recordIndexOf(space)], args);
-        const [text, pttl] = listOf(reply, 2);
-        return recordOf(space, where, text, pttl);
+        const [text, pttl, at] = listOf(reply, 3);
+        return recordOf(space, where, text, pttl, at);
       },
       (some) => (some as readonly Found[]).filter(isOurs).length >= quorum,
     )) as readonly Found[];
@@ -144,18 +144,26 @@ export class RedisRecords implements RecordStore {
 
 async function readAll(node: RedisNode, space: string, keys: readonly string[]): Promise<readonly Found[]> {
   const reply = await node.evaluate(READ, keys);
-  const found = listOf(reply, 2 * keys.length);
+  const found = listOf(reply, 2 * keys.length + 1);
+  const at = found.at(-1);
   return keys.map((key, index) => {
     const text = found[2 * index];
-    return text === '' ? undefined : recordOf(space, key, text, found[2 * index + 1]);
+    return text === '' ? undefined : recordOf(space, key, text, found[2 * index + 1], at);
   });
 }
 
-function recordOf(space: string, where: string, text: unknown, pttl: unknown): StoredRecord {
+function recordOf(space: string, where: string, text: unknown, pttl: unknown, at: unknown): StoredRecord {
   const [, version, value] = /^(\d+) ([^]*)$/.exec(textOf(text)) ?? [];
   if (version === undefined || value === undefined) throw oddAnswer(text);
   const key = where.slice(recordKeyOf(space, '').length);
-  return { space, key, version: wholeNumber(version), value, remaining: Math.max(0, wholeNumber(pttl)) };
+  return {
+    space,
+    key,
+    version: wholeNumber(version),
+    value,
+    remaining: Math.max(0, wholeNumber(pttl)),
+    at: wholeNumber(at),
+  };
 }
 
 /** The largest version; of several values of one, which are of writers that must not be two, always the same. */

@@ -18,18 +18,18 @@ end`;
  * does it too.
  *
  * KEYS: record, index of the space. ARGV: version, value, ttl in ms, channel, '1' on a shard of a Cluster or ''.
- * Reply: { what is there afterwards, its pttl }.
+ * Reply: { what is there afterwards, its pttl, the node's time in ms }.
  */
 export const PUT = new Script(`
 local text = ARGV[1] .. ' ' .. ARGV[2]
 local there = redis.call('get', KEYS[1])
-if there and there ~= text then
-  if tonumber(string.match(there, '^%d+') or 0) >= tonumber(ARGV[1]) then
-    return { there, redis.call('pttl', KEYS[1]) }
-  end
-end
 local time = redis.call('time')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if there and there ~= text then
+  if tonumber(string.match(there, '^%d+') or 0) >= tonumber(ARGV[1]) then
+    return { there, redis.call('pttl', KEYS[1]), now }
+  end
+end
 if there == text then
   redis.call('pexpire', KEYS[1], ARGV[3])
 else
@@ -40,7 +40,7 @@ redis.call('zremrangebyscore', KEYS[2], '-inf', now)
 redis.call('pexpire', KEYS[2], math.max(redis.call('pttl', KEYS[2]), tonumber(ARGV[3])))
 if there ~= text then${TELL('ARGV[4]', 'ARGV[5]')}
 end
-return { text, tonumber(ARGV[3]) }
+return { text, tonumber(ARGV[3]), now }
 `);
 
 /**
@@ -57,13 +57,15 @@ redis.call('del', KEYS[1])${TELL('ARGV[2]', 'ARGV[3]')}
 return 1
 `);
 
-/** KEYS: records. Reply: for each what is there, or '', and its pttl. */
+/** KEYS: records. Reply: for each what is there, or '', and its pttl; at the end the node's time in ms. */
 export const READ = new Script(`
 local found = {}
+local time = redis.call('time')
 for i = 1, #KEYS do
   found[2 * i - 1] = redis.call('get', KEYS[i]) or ''
   found[2 * i] = redis.call('pttl', KEYS[i])
 end
+found[2 * #KEYS + 1] = time[1] * 1000 + math.floor(time[2] / 1000)
 return found
 `);
 

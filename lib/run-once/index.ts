@@ -1,0 +1,4 @@
+export { exploreJobs } from './job-explorer.js';
+export { JobRunner } from './job-runner.js';
+export { RunOnce } from './run-once.decorator.js';
+export type { RunOnceOptions } from './run-once.options.js';

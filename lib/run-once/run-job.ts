@@ -1,0 +1,91 @@
+import { LockAcquireFailedError } from '../errors.js';
+import { quoted } from '../common/quoted.js';
+import { lockManagerOf } from '../lock/index.js';
+import { begun, type HeldLease, runUnder } from '../lock/lease/index.js';
+import { jobProvider, jobSettings, type RunOnceDefinition } from './definition.js';
+import { insideJob, occasionOf } from './trigger.js';
+import { type Run, runIn, Claim, type Job, type Occasion, jobsOf } from '../runs/index.js';
+
+/** When a client may try again that called a job by hand while it ran, ms. */
+const RETRY_AFTER = 1000;
+
+/**
+ * A call of a method under `@RunOnce`.
+ *
+ * @returns what the method returns; undefined when the run is not this replica's
+ * @throws what the method throws; for a call by hand LockAcquireFailedError while the job runs
+ */
+export async function runJob(
+  definition: RunOnceDefinition,
+  host: unknown,
+  body: () => unknown,
+): Promise<unknown> {
+  // First of all: who calls is known in this turn alone.
+  const asked = occasionOf(definition, host);
+  const provider = jobProvider(definition, host);
+  const job = jobsOf(provider).of(jobSettings(definition, Object(host) as object));
+  const occasion = await asked;
+  if (!occasion) return runByHand(definition, host, job, body);
+  return runClaimed(job, definition, occasion, body);
+}
+
+async function runClaimed(
+  job: Job,
+  definition: RunOnceDefinition,
+  occasion: Occasion,
+  body: () => unknown,
+): Promise<unknown> {
+  for (;;) {
+    const claim = await job.claim(occasion);
+    if (!(claim instanceof Claim)) return undefined;
+    const result = await runUnderClaim(claim, definition, body);
+    // The run of an earlier tick was lost and came first.
+    if (claim.run.tick.getTime() >= occasion.tick) return result;
+  }
+}
+
+async function runUnderClaim(
+  claim: Claim,
+  { label }: RunOnceDefinition,
+  body: () => unknown,
+): Promise<unknown> {
+  let result: unknown;
+  try {
+    result = await runBody(claim.lease, label, claim.run, body);
+  } catch (error) {
+    await claim.end('failed', error);
+    throw error;
+  }
+  await claim.end('succeeded');
+  return result;
+}
+
+/** Under the same lock, so that it never runs beside a tick; it writes nothing, as it is the run of no tick. */
+async function runByHand(
+  definition: RunOnceDefinition,
+  host: unknown,
+  job: Job,
+  body: () => unknown,
+): Promise<unknown> {
+  const { label } = definition;
+  const provider = jobProvider(definition, host);
+  const manager = lockManagerOf(provider, `@RunOnce on ${label}`);
+  const lease = await job.lock(manager, 0);
+  if (!lease) {
+    throw new LockAcquireFailedError(
+      `Job ${quoted(job.name)}: ${label} was called by hand on member ${manager.memberId} while the job runs; try again when that run is over`,
+      { retryAfter: RETRY_AFTER },
+    );
+  }
+  const tick = new Date(manager.clock.wall());
+  const run: Run = { name: job.name, tick, attempt: 1, madeUp: false, byHand: true, lease };
+  try {
+    return await runBody(lease, label, run, body);
+  } finally {
+    await lease.finish();
+  }
+}
+
+function runBody(lease: HeldLease, label: string, run: Run, body: () => unknown): unknown {
+  return insideJob(() => runIn(run, () => runUnder(lease, label, () => begun(body()))));
+}

@@ -1,0 +1,94 @@
+import type { HeldLease } from '../lock/lease/index.js';
+import type { LockManager } from '../lock/index.js';
+import { BackendUnavailableError } from '../errors.js';
+import type { Run } from './current-run.js';
+import type { JobReports } from './job-reports.js';
+import { errorText, type RunRecord, type RunRecords } from './run-record.js';
+
+/** How often the start of a run is written, where the reply is lost. */
+const WRITES = 3;
+
+export interface ClaimContext {
+  readonly manager: LockManager;
+  readonly records: RunRecords;
+  readonly reports: JobReports;
+}
+
+/** The right to run a job for one tick: the lock is held, and the start is written. */
+export class Claim {
+  readonly run: Run;
+  readonly #since: number;
+  #ended?: Promise<void>;
+
+  constructor(
+    readonly lease: HeldLease,
+    private readonly record: RunRecord,
+    private readonly context: ClaimContext,
+  ) {
+    const { name, tick, attempt, madeUp = false } = record;
+    this.run = { name, tick: new Date(tick), attempt, madeUp, byHand: false, lease };
+    this.#since = context.manager.clock.monotonic();
+    context.reports.started(context.manager, record);
+  }
+
+  /** Writes how the run ended, and gives the lock back. Never rejects. */
+  end(outcome: 'succeeded' | 'failed', error?: unknown): Promise<void> {
+    this.#ended ??= this.#end(outcome, error);
+    return this.#ended;
+  }
+
+  async #end(outcome: 'succeeded' | 'failed', error: unknown): Promise<void> {
+    const { manager, records, reports } = this.context;
+    const duration = manager.clock.monotonic() - this.#since;
+    const record = endedRecord(this.record, {
+      state: this.lease.lost ? 'lost' : outcome,
+      end: manager.clock.wall(),
+      duration,
+      error: this.lease.lost ?? error,
+    });
+    try {
+      // One that is newer stays: the lease was lost, and the job has run elsewhere since.
+      await records.put(record);
+    } catch (failure) {
+      reports.outcomeNotWritten(manager, record, failure);
+    }
+    await this.lease.finish();
+    reports.ended(manager, record, duration, error ?? this.lease.lost);
+  }
+}
+
+/**
+ * Writes that a run begins. A write whose reply is lost is repeated: it changes nothing the second time.
+ * @returns what the back end has then; undefined when another member has written since, whose lease is newer
+ */
+export async function writeStart(lease: HeldLease, record: RunRecord, records: RunRecords) {
+  for (let write = 1; ; write += 1) {
+    try {
+      return await records.put(record);
+    } catch (error) {
+      if (!(error instanceof BackendUnavailableError) || write === WRITES || !lease.held) throw error;
+    }
+  }
+}
+
+function endedRecord(
+  record: RunRecord,
+  ended: {
+    readonly state: 'succeeded' | 'failed' | 'lost';
+    readonly end: number;
+    readonly duration: number;
+    readonly error: unknown;
+  },
+): RunRecord {
+  const { state, end, duration, error } = ended;
+  const succeeded = state === 'succeeded';
+  return {
+    ...record,
+    state,
+    end,
+    sinceStart: duration,
+    ...(!succeeded && error !== undefined && { error: errorText(error) }),
+    ...(succeeded && { success: { tick: record.tick, end } }),
+    failures: succeeded ? 0 : record.failures + 1,
+  };
+}

@@ -1,0 +1,113 @@
+import type { LockManager, LockProvider } from '../lock/index.js';
+import { systemClock } from '../common/clock.js';
+import { jobLock } from './job.js';
+import type { SkipCounts } from './job-reports.js';
+import { type PastRun, type RunRecord, RunRecords, type StoredRun } from './run-record.js';
+import { jobsOf } from './jobs.js';
+
+/**
+ * How one run of a job went. `running` while its replica is at it; `lost` when that one was killed, or lost its lease.
+ * @publicApi
+ */
+export interface LastRun {
+  readonly name: string;
+  readonly tick: Date;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  readonly memberId: string;
+  readonly outcome: 'running' | 'succeeded' | 'failed' | 'lost';
+  /** The message, cut after 200 characters. */
+  readonly error?: string;
+  readonly attempt: number;
+  readonly madeUp: boolean;
+}
+
+/**
+ * What is known of a job.
+ * @publicApi
+ */
+export interface JobInfo {
+  readonly name: string;
+  readonly schedule?: string;
+  /** The tick after the last one that ran. */
+  readonly next?: Date;
+  readonly running: boolean;
+  readonly last?: LastRun;
+  readonly lastSuccess?: Date;
+  /** How long ago that was, ms. */
+  readonly lastSuccessAge?: number;
+  /** How many runs in a row have not succeeded. */
+  readonly failures: number;
+  /** Earlier runs, newest first. */
+  readonly history: readonly LastRun[];
+  /** How often this member did not run it, by reason; since its start. */
+  readonly skips: SkipCounts;
+}
+
+/** @throws BackendUnavailableError */
+export async function lastRunOf(manager: LockManager, name: string): Promise<LastRun | undefined> {
+  const stored = await recordsOf(manager).get(name);
+  return stored && latestRun(manager, stored);
+}
+
+/** All jobs that have run, or that this member has. @throws BackendUnavailableError */
+export async function inspectJobs(provider: LockProvider, manager: LockManager): Promise<readonly JobInfo[]> {
+  const records = new Map((await recordsOf(manager).list()).map((stored) => [stored.record.name, stored]));
+  const here = new Map(
+    jobsOf(provider)
+      .all()
+      .map((job) => [job.name, job]),
+  );
+  const names = [...new Set([...here.keys(), ...records.keys()])].toSorted();
+  return Promise.all(
+    names.map(async (name) => {
+      const stored = records.get(name);
+      const skips = here.get(name)?.reports.skips ?? {};
+      if (!stored) return { name, running: false, failures: 0, history: [], skips };
+      return { ...infoOf(stored.record, await latestRun(manager, stored)), skips };
+    }),
+  );
+}
+
+function infoOf(record: RunRecord, last: LastRun): Omit<JobInfo, 'skips'> {
+  const { name, schedule, next, success, failures, history } = record;
+  return {
+    name,
+    schedule,
+    ...(next !== undefined && { next: new Date(next) }),
+    running: last.outcome === 'running',
+    last,
+    ...(success && {
+      lastSuccess: new Date(success.end),
+      lastSuccessAge: Math.max(0, systemClock.wall() - success.end),
+    }),
+    failures,
+    history: history.map((past) => runOf(name, past)),
+  };
+}
+
+/** A run that has begun is under way as long as its replica holds the lock of the job. */
+async function latestRun(manager: LockManager, { record }: StoredRun): Promise<LastRun> {
+  const run = runOf(record.name, record);
+  if (record.state !== 'started') return run;
+  return { ...run, outcome: (await manager.isHeld(jobLock(record.name))) ? 'running' : 'lost' };
+}
+
+function runOf(name: string, past: PastRun): LastRun {
+  const { tick, state, start, end, memberId, attempt, madeUp = false, error } = past;
+  return {
+    name,
+    tick: new Date(tick),
+    startedAt: new Date(start),
+    ...(end !== undefined && { endedAt: new Date(end) }),
+    memberId,
+    outcome: state === 'started' ? 'running' : state,
+    ...(error !== undefined && { error }),
+    attempt,
+    madeUp,
+  };
+}
+
+function recordsOf({ records, settings }: LockManager): RunRecords {
+  return new RunRecords(records, settings.prefix);
+}

@@ -1,0 +1,120 @@
+import type { JobSkipReason } from '../common/coordinator.events.js';
+import { quoted } from '../common/quoted.js';
+import type { LockManager } from '../lock/index.js';
+import { errorText, type PastRun, type RunRecord } from './run-record.js';
+
+/** Why runs were skipped here, and how often. */
+export type SkipCounts = Readonly<Partial<Record<JobSkipReason, number>>>;
+
+/** Tells the log and the listeners what happens to one job on this member. */
+export class JobReports {
+  readonly #skips = new Map<JobSkipReason, number>();
+  /** The reasons that were warned of, and have not passed since. */
+  readonly #warned = new Set<JobSkipReason>();
+
+  constructor(private readonly name: string) {}
+
+  get skips(): SkipCounts {
+    return Object.fromEntries(this.#skips);
+  }
+
+  started(manager: LockManager, record: RunRecord): void {
+    this.#warned.clear();
+    const { tick, attempt, madeUp = false } = record;
+    manager.events.emit('job.started', () => ({ ...this.#event(manager, tick), attempt, madeUp }));
+  }
+
+  ended(manager: LockManager, record: RunRecord, duration: number, error: unknown): void {
+    const { tick, attempt, madeUp = false, state } = record;
+    const outcome = state === 'started' ? 'lost' : state;
+    const took = `${Math.round(duration)} ms`;
+    const which = `Job ${quoted(this.name)}: the run for ${shownTick(tick)}${noteOf(record)}`;
+    if (outcome === 'succeeded') manager.log.info(`${which} succeeded after ${took}`);
+    else if (outcome === 'failed')
+      manager.log.warn(
+        `${which} failed after ${took}; its tick is spent, and the next one runs as planned: ${errorText(error)}`,
+      );
+    else
+      manager.log.warn(
+        `${which} lost its lease after at most ${took}, so another run may have begun beside it; pass currentRun().lease.signal on to what must end then`,
+      );
+    manager.events.emit('job.ended', () => ({
+      ...this.#event(manager, tick),
+      attempt,
+      madeUp,
+      outcome,
+      duration,
+      ...(error !== undefined && { error }),
+    }));
+    if (outcome === 'lost') this.#lost(manager, tick, manager.memberId);
+  }
+
+  /** A quiet line for each, as every replica but one skips every tick; a warning where that is no part of the plan. */
+  skipped(manager: LockManager | undefined, tick: number, reason: JobSkipReason, why?: unknown): void {
+    this.#skips.set(reason, (this.#skips.get(reason) ?? 0) + 1);
+    if (!manager) return;
+    const which = `Job ${quoted(this.name)}: the run for ${shownTick(tick)} is skipped here`;
+    if (reason === 'backend') this.#warnOnce(manager, reason, `${which}, as ${errorText(why)}`);
+    else if (reason === 'clock') this.#warnOnce(manager, reason, `${which}: ${String(why)}`);
+    else manager.log.debug(() => `${which} (${reason})`);
+    if (reason === 'done' || reason === 'locked') this.#warned.clear();
+    manager.events.emit('job.skipped', () => ({ ...this.#event(manager, tick), reason }));
+  }
+
+  missed(manager: LockManager, tick: number, madeUp: boolean): void {
+    const what = `Job ${quoted(this.name)}: no replica has run the tick of ${shownTick(tick)}`;
+    if (madeUp) manager.log.info(`${what}; it is made up now (missed: 'once')`);
+    else manager.log.warn(`${what}; it is not made up (missed: 'skip')`);
+    manager.events.emit('job.missed', () => ({ ...this.#event(manager, tick), madeUp }));
+  }
+
+  /** Found by who has the lock now: nobody else is at it any more. */
+  foundLost(manager: LockManager, { tick, memberId, attempt }: PastRun, reruns: boolean): void {
+    const then = reruns ? 'it is run once more here' : "its tick is spent (onCrash: 'skip')";
+    manager.log.warn(
+      `Job ${quoted(this.name)}: the run for ${shownTick(tick)} on member ${memberId} (attempt ${attempt}) ended without an outcome: the replica was killed, or lost its lease; ${then}`,
+    );
+    this.#lost(manager, tick, memberId);
+  }
+
+  overwritten(manager: LockManager, tick: number): void {
+    manager.log.warn(
+      `Job ${quoted(this.name)}: its record is of ${shownTick(tick)}, which the back end's clock says is in the future; a replica with a wrong clock has written it, and it is overwritten`,
+    );
+  }
+
+  outcomeNotWritten(manager: LockManager, { tick, state }: RunRecord, error: unknown): void {
+    manager.log.warn(
+      `Job ${quoted(this.name)}: the run for ${shownTick(tick)} has ${state}, and that could not be stored, so other replicas take it for lost: ${errorText(error)}`,
+    );
+  }
+
+  #lost(manager: LockManager, tick: number, runner: string): void {
+    manager.events.emit('job.lost', () => ({ ...this.#event(manager, tick), runner }));
+  }
+
+  #warnOnce(manager: LockManager, reason: JobSkipReason, message: string): void {
+    if (this.#warned.has(reason)) return;
+    this.#warned.add(reason);
+    manager.log.warn(`${message}; this is said once until it has passed`);
+  }
+
+  #event(manager: LockManager, tick: number) {
+    return {
+      job: this.name,
+      tick: new Date(tick),
+      memberId: manager.memberId,
+      at: manager.clock.wall(),
+    };
+  }
+}
+
+/** What is unusual about a run, for the log. */
+function noteOf({ attempt, madeUp }: PastRun): string {
+  const notes = [...(attempt > 1 ? [`attempt ${attempt}`] : []), ...(madeUp ? ['made up'] : [])];
+  return notes.length > 0 ? ` (${notes.join(', ')})` : '';
+}
+
+function shownTick(tick: number): string {
+  return new Date(tick).toISOString();
+}

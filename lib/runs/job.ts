@@ -1,0 +1,230 @@
+import type { JobSkipReason } from '../common/coordinator.events.js';
+import { BackendUnavailableError } from '../errors.js';
+import { LOCK_MANAGER, type LockManager, type LockProvider } from '../lock/index.js';
+import { HeldLease } from '../lock/lease/index.js';
+import { Claim, writeStart } from './claim.js';
+import { JobReports } from './job-reports.js';
+import { type Occasion, repeatedOccasion } from './occasion.js';
+import { lifeOf, pastRun, type RunRecord, RunRecords, type StoredRun } from './run-record.js';
+
+/** A run that was lost is repeated once. */
+const MOST_ATTEMPTS = 2;
+
+/** The lock under which a job runs. */
+export function jobLock(name: string): string {
+  return `job:${name}`;
+}
+
+export interface JobSettings {
+  readonly name: string;
+  readonly onCrash: 'skip' | 'rerun';
+  readonly overlap: 'skip' | 'buffer-one';
+  /** How many runs before the latest one the record keeps. */
+  readonly history: number;
+  /** How far ahead of the back end's clock a tick may be, ms. */
+  readonly maxSkew: number;
+  /** Lease time of the job's lock, ms; default: the coordinator's. */
+  readonly ttl?: number;
+}
+
+export interface Skipped {
+  readonly skipped: JobSkipReason;
+}
+
+/**
+ * What the record says of an occasion: it needs a run; it is done; or its run is under way, and would be repeated if its runner
+ * died.
+ */
+type Verdict = 'due' | 'done' | 'under way';
+
+/**
+ * One job of one coordinator: claims its ticks.
+ *
+ * A lock alone does not make a tick run once: replicas whose clocks differ come when a short job is over. So a record says which tick
+ * was the last one to begin, and only a later tick runs. The lock is what makes the claim one step: look, write, run.
+ */
+export class Job {
+  readonly reports: JobReports;
+  /** Every tick up to this one needs no run. Known without asking the back end. */
+  #doneUntil = -Infinity;
+  /** What the one call of this member that waits for the end of a run will run then. */
+  #waiting?: Occasion;
+
+  constructor(
+    readonly settings: JobSettings,
+    private readonly provider: LockProvider,
+  ) {
+    this.reports = new JobReports(settings.name);
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  /**
+   * Claims the occasion for this member.
+   * @returns a claim, perhaps of an earlier tick whose run was lost; or why there is nothing to run here
+   */
+  async claim(occasion: Occasion): Promise<Claim | Skipped> {
+    const manager = this.provider[LOCK_MANAGER];
+    if (!manager || manager.drain.begun) return this.#skip(manager, occasion, 'stopping');
+    if (occasion.byClock && occasion.tick <= this.#doneUntil) return this.#skip(manager, occasion, 'done');
+    try {
+      return await this.#claim(manager, occasion);
+    } catch (error) {
+      if (!(error instanceof BackendUnavailableError)) throw error;
+      return this.#skip(manager, occasion, manager.drain.begun ? 'stopping' : 'backend', error);
+    }
+  }
+
+  /** The record of the latest run. */
+  latest(manager: LockManager): Promise<StoredRun | undefined> {
+    return recordsOf(manager).get(this.name);
+  }
+
+  /** Takes the lock of the job. @returns undefined when another member has it for all that time */
+  async lock(manager: LockManager, blocking: boolean | number): Promise<HeldLease | undefined> {
+    const acquisition = await manager.acquire({
+      name: jobLock(this.name),
+      ttl: this.settings.ttl ?? manager.settings.ttl,
+      fencing: true,
+      fair: false,
+      waitLimit: manager.waitLimit(blocking),
+      label: `job ${this.name}`,
+    });
+    return acquisition instanceof HeldLease ? acquisition : undefined;
+  }
+
+  async #claim(manager: LockManager, occasion: Occasion): Promise<Claim | Skipped> {
+    const stored = await this.latest(manager);
+    if (stored && this.#isTooFarAhead(occasion, stored.at)) return this.#refuse(manager, occasion, stored.at);
+    const verdict = this.#judge(stored, occasion);
+    if (verdict === 'done') return this.#skip(manager, occasion, 'done');
+    if (verdict === 'under way' || this.settings.overlap === 'buffer-one')
+      return this.#claimLater(manager, occasion);
+    const lease = await this.lock(manager, occasion.patience);
+    if (lease) return this.#claimUnder(manager, lease, occasion);
+    // The holder may have begun the run for this very tick since.
+    const again = this.settings.onCrash === 'rerun' ? await this.latest(manager) : undefined;
+    if (this.#judge(again, occasion) === 'under way') return this.#claimLater(manager, occasion);
+    return this.#skip(manager, occasion, 'locked');
+  }
+
+  /** Waits for the end of the run that is under way. One call of a member does, for the latest tick that it is asked for. */
+  async #claimLater(manager: LockManager, occasion: Occasion): Promise<Claim | Skipped> {
+    if (this.#waiting) {
+      if (occasion.tick > this.#waiting.tick) this.#waiting = occasion;
+      return this.#skip(manager, occasion, 'locked');
+    }
+    this.#waiting = occasion;
+    let lease: HeldLease | undefined;
+    try {
+      lease = await this.lock(manager, true);
+    } finally {
+      occasion = this.#waiting;
+      this.#waiting = undefined;
+    }
+    if (!lease) return this.#skip(manager, occasion, 'stopping');
+    return this.#claimUnder(manager, lease, occasion);
+  }
+
+  async #claimUnder(manager: LockManager, lease: HeldLease, occasion: Occasion): Promise<Claim | Skipped> {
+    let claimed: Claim | Skipped | undefined;
+    try {
+      claimed = await this.#begin(manager, lease, occasion);
+      return claimed;
+    } finally {
+      if (!(claimed instanceof Claim)) await lease.finish();
+    }
+  }
+
+  /** Looks once more, now that nobody else can begin, and writes that this run begins. */
+  async #begin(manager: LockManager, lease: HeldLease, asked: Occasion): Promise<Claim | Skipped> {
+    const records = recordsOf(manager);
+    const stored = await records.get(this.name);
+    const verdict = this.#judge(stored, asked);
+    // Whoever wrote that has the lock no more.
+    const crashed = stored?.record.state === 'started' ? stored : undefined;
+    const repeats = crashed !== undefined && this.#mayRepeat(crashed);
+    if (verdict === 'done' && !repeats) return this.#skip(manager, asked, 'done');
+    if (crashed) this.reports.foundLost(manager, crashed.record, repeats);
+    const occasion = repeats ? repeatedOccasion(crashed) : asked;
+    if (stored && this.#isFromTheFuture(stored, occasion))
+      this.reports.overwritten(manager, stored.record.tick);
+    const record = this.#startOf(manager, lease, occasion, stored?.record, repeats);
+    const written = await writeStart(lease, record, records);
+    if (!written) return this.#skip(manager, asked, 'locked');
+    if (this.#isTooFarAhead(occasion, written.at)) {
+      await records.remove(record);
+      return this.#refuse(manager, occasion, written.at);
+    }
+    // The process may have been stopped since it asked for the lock.
+    if (lease.lost) throw new BackendUnavailableError(lease.lost.message, { cause: lease.lost });
+    if (occasion.byClock && !repeats && this.settings.onCrash === 'skip') this.#doneUntil = occasion.tick;
+    return new Claim(lease, record, { manager, records, reports: this.reports });
+  }
+
+  #startOf(
+    manager: LockManager,
+    lease: HeldLease,
+    { schedule, tick, next, madeUp = false }: Occasion,
+    before: RunRecord | undefined,
+    repeats: boolean,
+  ): RunRecord {
+    const past = before ? [pastRun(before), ...before.history] : [];
+    const crashed = before?.state === 'started';
+    return {
+      name: this.name,
+      schedule,
+      tick,
+      ...(next !== undefined && { next }),
+      token: lease.fencingToken ?? 0,
+      memberId: manager.memberId,
+      state: 'started',
+      start: manager.clock.wall(),
+      sinceStart: 0,
+      life: lifeOf(tick, next),
+      attempt: repeats && before ? before.attempt + 1 : 1,
+      ...(madeUp && { madeUp }),
+      ...(before?.success && { success: before.success }),
+      failures: (before?.failures ?? 0) + (crashed ? 1 : 0),
+      history: past.slice(0, this.settings.history),
+    };
+  }
+
+  #judge(stored: StoredRun | undefined, occasion: Occasion): Verdict {
+    if (!stored || this.#isFromTheFuture(stored, occasion) || !occasion.isDone(stored)) return 'due';
+    if (stored.record.state === 'started' && this.#mayRepeat(stored)) return 'under way';
+    return 'done';
+  }
+
+  #mayRepeat({ record }: StoredRun): boolean {
+    return this.settings.onCrash === 'rerun' && record.attempt < MOST_ATTEMPTS;
+  }
+
+  #isTooFarAhead({ byClock, tick }: Occasion, at: number): boolean {
+    return byClock && tick > at + this.settings.maxSkew;
+  }
+
+  /** A replica with a wrong clock has written it; without this, the job would wait for that time. */
+  #isFromTheFuture({ record, at }: StoredRun, { byClock }: Occasion): boolean {
+    return byClock && record.tick > at + this.settings.maxSkew;
+  }
+
+  #refuse(manager: LockManager, occasion: Occasion, at: number): Skipped {
+    const ahead = Math.round(occasion.tick - at);
+    const why = `its tick is ${ahead} ms ahead of the back end's clock, more than maxSkew (${this.settings.maxSkew} ms) allows; set this machine's clock`;
+    return this.#skip(manager, occasion, 'clock', why);
+  }
+
+  #skip(manager: LockManager | undefined, occasion: Occasion, reason: JobSkipReason, why?: unknown): Skipped {
+    if (reason === 'done' && occasion.byClock && occasion.tick > this.#doneUntil)
+      this.#doneUntil = occasion.tick;
+    this.reports.skipped(manager, occasion.tick, reason, why);
+    return { skipped: reason };
+  }
+}
+
+function recordsOf({ records, settings }: LockManager): RunRecords {
+  return new RunRecords(records, settings.prefix);
+}

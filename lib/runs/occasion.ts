@@ -1,0 +1,86 @@
+import type { StoredRun } from './run-record.js';
+
+/** The longest wait for the lock of a job whose schedule is not known, ms. */
+const LONGEST_PATIENCE = 250;
+
+/** A timer that is early, and a claim that takes a while, may cost a run of `every` this much, ms: a tenth of the period at most. */
+const LARGEST_TOLERANCE = 1000;
+
+/** One time at which a job is to run: its tick, and how to tell from the record that it needs no run any more. */
+export interface Occasion {
+  /** The schedule as text; two replicas with the same text have the same ticks. */
+  readonly schedule: string;
+  /** Unix time, ms. */
+  readonly tick: number;
+  /** The tick after it, where there is one. */
+  readonly next?: number;
+  /** How long to wait for the lock of the job, ms: a replica that only looks may have it for a moment. */
+  readonly patience: number;
+  /** True where ticks are computed from the clock of each replica, so that a wrong clock makes wrong ones. */
+  readonly byClock: boolean;
+  readonly madeUp?: boolean;
+  /** Whether the run in the record is this one, or a later one. */
+  isDone(run: StoredRun): boolean;
+}
+
+/**
+ * A tick of a schedule. It is done when a run for it, or for a later tick, has begun. A scheduler may fire twice for one tick, when the
+ * clock is set back or the hour is repeated in autumn: so nothing runs before the tick that follows the last one.
+ *
+ * @param follows the tick after another; undefined where a schedule has one tick alone
+ */
+export function tickOccasion(
+  schedule: string,
+  tick: number,
+  follows: (tick: number) => number | undefined,
+  madeUp = false,
+): Occasion {
+  const next = follows(tick);
+  return {
+    schedule,
+    tick,
+    next,
+    patience: next === undefined ? LONGEST_PATIENCE : Math.min(LONGEST_PATIENCE, (next - tick) / 2),
+    byClock: true,
+    madeUp,
+    isDone: ({ record }) => tick <= record.tick || (follows(record.tick) ?? tick) > tick,
+  };
+}
+
+/** A run each `period` ms after the start of the last one, by the clock of the back end. */
+export function everyOccasion(period: number, now: number): Occasion {
+  const tolerance = Math.min(period / 10, LARGEST_TOLERANCE);
+  return {
+    schedule: `every ${period} ms`,
+    tick: now,
+    next: now + period,
+    patience: Math.min(LONGEST_PATIENCE, period / 2),
+    byClock: false,
+    isDone: ({ startedAgo }) => startedAgo < period - tolerance,
+  };
+}
+
+/** One run for each id, over all replicas. */
+export function idOccasion(id: string, now: number): Occasion {
+  const schedule = `once for ${id}`;
+  return {
+    schedule,
+    tick: now,
+    patience: LONGEST_PATIENCE,
+    byClock: false,
+    isDone: ({ record }) => record.schedule === schedule,
+  };
+}
+
+/** The run in the record, once more: its runner has not told how it ended. */
+export function repeatedOccasion({ record }: StoredRun): Occasion {
+  return {
+    schedule: record.schedule,
+    tick: record.tick,
+    ...(record.next !== undefined && { next: record.next }),
+    patience: LONGEST_PATIENCE,
+    byClock: false,
+    madeUp: record.madeUp ?? false,
+    isDone: (run) => run.record.tick >= record.tick,
+  };
+}

@@ -1,0 +1,289 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../../lib/common/clock.js';
+import type { CoordinatorEventName } from '../../../lib/common/coordinator.events.js';
+import { CoordinatorService } from '../../../lib/coordinator.service.js';
+import { LOCK_MANAGER } from '../../../lib/lock/index.js';
+import {
+  Claim,
+  everyOccasion,
+  idOccasion,
+  Job,
+  type JobSettings,
+  type Occasion,
+  repeatedOccasion,
+  RunRecords,
+  type Skipped,
+  tickOccasion,
+} from '../../../lib/runs/index.js';
+import { FakeClock, settled } from '../../support/fake-clock.js';
+import { RecordedLog } from '../../support/recorded-log.js';
+
+const PERIOD = 60_000;
+const after = (tick: number): number => (Math.floor(tick / PERIOD) + 1) * PERIOD;
+const SETTINGS: JobSettings = {
+  name: 'nightly',
+  onCrash: 'skip',
+  overlap: 'skip',
+  history: 2,
+  maxSkew: 60_000,
+};
+
+let clock: FakeClock;
+let log: RecordedLog;
+let space = 0;
+let members: CoordinatorService[] = [];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  log = RecordedLog.install();
+  space += 1;
+  members = [];
+});
+
+afterEach(async () => {
+  const stopped = Promise.all(members.map((member) => member.stop()));
+  await clock.advance(60_000);
+  await stopped;
+});
+
+async function member(agentId: string, skew = 0): Promise<CoordinatorService> {
+  const own: Clock = {
+    monotonic: () => clock.monotonic(),
+    wall: () => clock.wall() + skew,
+    setTimer: (ms, callback) => clock.setTimer(ms, callback),
+    afterInput: (callback) => clock.afterInput(callback),
+  };
+  const options = { backendUrl: `memory:job-${space}`, agentId, prefix: 'app:' };
+  const service = new CoordinatorService(options, undefined, { clock: own });
+  await service.start();
+  members.push(service);
+  return service;
+}
+
+async function replica(agentId: string, settings: Partial<JobSettings> = {}, skew = 0) {
+  const service = await member(agentId, skew);
+  const events: { readonly name: string; readonly event: object }[] = [];
+  const names: CoordinatorEventName[] = ['job.started', 'job.ended', 'job.skipped', 'job.lost'];
+  for (const name of names) service.on(name, (event) => events.push({ name, event }));
+  const records = new RunRecords(service[LOCK_MANAGER]!.records, 'app:');
+  return {
+    service,
+    job: new Job({ ...SETTINGS, ...settings }, service),
+    events: () => events.map(({ name }) => name),
+    latest: () => records.get('nightly'),
+    put: records.put.bind(records),
+  };
+}
+
+function tickAt(tick: number): Occasion {
+  return tickOccasion('minutely', tick, after);
+}
+
+/** The latest tick of a replica whose clock is right. */
+function now(): Occasion {
+  return tickAt(Math.floor((clock.wall() + 5) / PERIOD) * PERIOD);
+}
+
+function claimed(outcome: Claim | Skipped): Claim {
+  expect(outcome).toBeInstanceOf(Claim);
+  return outcome as Claim;
+}
+
+/** The replica is killed: it writes nothing more, and its lock becomes free. */
+async function crash({ lease }: Claim): Promise<void> {
+  await lease.finish();
+}
+
+describe("a run whose replica is killed, with onCrash: 'skip'", () => {
+  it('spends its tick; the next tick runs, and says that the run was lost', async () => {
+    const [a, b] = [await replica('a'), await replica('b')];
+    await crash(claimed(await a.job.claim(now())));
+    expect(await b.job.claim(now())).toEqual({ skipped: 'done' });
+    await clock.advance(PERIOD);
+    const next = claimed(await b.job.claim(now()));
+    expect(b.events()).toEqual(['job.skipped', 'job.lost', 'job.started']);
+    await next.end('succeeded');
+    const { record } = (await a.latest())!;
+    expect(record.history).toMatchObject([{ memberId: 'app:a', state: 'lost', attempt: 1 }]);
+    expect(log.of('warn').join('\n')).toContain('on member app:a (attempt 1) ended without an outcome');
+  });
+});
+
+describe("a run whose replica is killed, with onCrash: 'rerun'", () => {
+  const rerun = { onCrash: 'rerun' } as const;
+
+  it('is run once more by a replica that waited for it', async () => {
+    const [a, b] = [await replica('a', rerun), await replica('b', rerun)];
+    const first = claimed(await a.job.claim(now()));
+    const waiting = b.job.claim(now());
+    await clock.advance(5000);
+    await crash(first);
+    const second = claimed(await waiting);
+    expect(second.run).toMatchObject({ attempt: 2, tick: first.run.tick });
+    // And no third time.
+    await crash(second);
+    expect(await a.job.claim(now())).toEqual({ skipped: 'done' });
+  });
+
+  it('is not run once more when it has ended', async () => {
+    const [a, b] = [await replica('a', rerun), await replica('b', rerun)];
+    const first = claimed(await a.job.claim(now()));
+    const waiting = b.job.claim(now());
+    await clock.advance(5000);
+    await first.end('failed', new Error('no'));
+    expect(await waiting).toEqual({ skipped: 'done' });
+  });
+
+  it('comes before the tick that finds it', async () => {
+    const [a, b] = [await replica('a', rerun), await replica('b', rerun)];
+    const first = claimed(await a.job.claim(now()));
+    await crash(first);
+    await clock.advance(PERIOD);
+    const again = claimed(await b.job.claim(now()));
+    expect(again.run).toMatchObject({ attempt: 2, tick: first.run.tick });
+    await again.end('succeeded');
+    expect(claimed(await b.job.claim(now())).run).toMatchObject({ attempt: 1 });
+  });
+
+  it('is run once more after a start of all replicas', async () => {
+    const a = await replica('a', rerun);
+    await crash(claimed(await a.job.claim(now())));
+    await clock.advance(1000);
+    const b = await replica('b', rerun);
+    expect(claimed(await b.job.claim(repeatedOccasion((await b.latest())!))).run.attempt).toBe(2);
+  });
+
+  it('makes one call of a replica wait, however long the run takes', async () => {
+    const [a, b] = [await replica('a', rerun), await replica('b', rerun)];
+    const first = claimed(await a.job.claim(now()));
+    const waiting = b.job.claim(now());
+    await settled();
+    expect(await b.job.claim(now())).toEqual({ skipped: 'locked' });
+    await first.end('succeeded');
+    await waiting;
+  });
+});
+
+describe('a tick that comes while the job runs', () => {
+  it("is skipped by all with overlap: 'skip'", async () => {
+    const [a, b] = [await replica('a'), await replica('b')];
+    const first = claimed(await a.job.claim(now()));
+    await clock.advance(PERIOD);
+    const skipped = [a.job.claim(now()), b.job.claim(now())];
+    await clock.advance(250);
+    expect(await Promise.all(skipped)).toEqual([{ skipped: 'locked' }, { skipped: 'locked' }]);
+    await first.end('succeeded');
+  });
+
+  it("runs once after it with overlap: 'buffer-one', as the latest that came", async () => {
+    const buffer = { overlap: 'buffer-one' } as const;
+    const [a, b] = [await replica('a', buffer), await replica('b', buffer)];
+    const first = claimed(await a.job.claim(now()));
+    const waiting: Promise<Claim | Skipped>[] = [];
+    for (let tick = 0; tick < 3; tick += 1) {
+      await clock.advance(PERIOD);
+      waiting.push(a.job.claim(now()), b.job.claim(now()));
+      await settled();
+    }
+    const latest = now().tick;
+    await first.end('succeeded');
+    await settled();
+    const claims: Claim[] = [];
+    for (const outcome of waiting) void outcome.then((one) => one instanceof Claim && claims.push(one));
+    await settled();
+    expect(claims.map(({ run }) => run.tick.getTime())).toEqual([latest]);
+    await claims[0]!.end('succeeded');
+    const outcomes = await Promise.all(waiting);
+    expect(outcomes.filter((outcome) => outcome instanceof Claim)).toHaveLength(1);
+  });
+});
+
+describe('clocks', () => {
+  it('a record of the far future is overwritten, with a warning', async () => {
+    const a = await replica('a');
+    const first = claimed(await a.job.claim(now()));
+    await first.end('succeeded');
+    const { record } = (await a.latest())!;
+    await a.put({ ...record, tick: clock.wall() + 1000 * PERIOD, token: record.token + 1 });
+    await clock.advance(PERIOD);
+    claimed(await (await replica('b')).job.claim(now()));
+    expect(log.of('warn').join('\n')).toContain('it is overwritten');
+  });
+});
+
+describe('a job without ticks', () => {
+  it('with a period runs when nearly so much time has passed since its last start, whatever the clocks say', async () => {
+    const [a, b] = [await replica('a'), await replica('b', {}, -3_600_000)];
+    const every = (skew = 0) => everyOccasion(10_000, clock.wall() + skew);
+    const first = claimed(await a.job.claim(every()));
+    await clock.advance(4000);
+    await first.end('succeeded');
+    await clock.advance(4900);
+    expect(await b.job.claim(every(-3_600_000))).toEqual({ skipped: 'done' });
+    await clock.advance(200);
+    claimed(await b.job.claim(every(-3_600_000)));
+  });
+
+  it('with an id runs once for it, and again for another', async () => {
+    const [a, b] = [await replica('a'), await replica('b')];
+    await claimed(await a.job.claim(idOccasion('v1', clock.wall()))).end('succeeded');
+    expect(await b.job.claim(idOccasion('v1', clock.wall() + 5))).toEqual({ skipped: 'done' });
+    await claimed(await b.job.claim(idOccasion('v2', clock.wall() + 9))).end('succeeded');
+  });
+});
+
+describe('the record', () => {
+  it('keeps as many earlier runs as it is asked to, the last success, and counts failures', async () => {
+    const a = await replica('a');
+    for (const outcome of ['succeeded', 'failed', 'succeeded', 'failed', 'failed'] as const) {
+      await claimed(await a.job.claim(now())).end(
+        outcome,
+        outcome === 'failed' ? new Error('no') : undefined,
+      );
+      await clock.advance(PERIOD);
+    }
+    const { record } = (await a.latest())!;
+    expect(record.history.map(({ state }) => state)).toEqual(['failed', 'succeeded']);
+    expect(record).toMatchObject({
+      state: 'failed',
+      failures: 2,
+      success: { tick: record.tick - 2 * PERIOD },
+    });
+  });
+
+  it('of a rolling deployment has the ticks of both schedules', async () => {
+    const [a, b] = [await replica('a'), await replica('b')];
+    const half = (time: number): number => (Math.floor((time + 30_000) / PERIOD) + 1) * PERIOD - 30_000;
+    await claimed(await a.job.claim(now())).end('succeeded');
+    await clock.advance(30_000);
+    await claimed(await b.job.claim(tickOccasion('at the half', Math.round(clock.wall()), half))).end(
+      'succeeded',
+    );
+    await clock.advance(30_000);
+    await claimed(await a.job.claim(now())).end('succeeded');
+  });
+
+  it('is not written by a runner that was overtaken', async () => {
+    const [a, b] = [await replica('a'), await replica('b')];
+    const old = claimed(await a.job.claim(now()));
+    await a.service.getLock('job:nightly').break();
+    await clock.advance(PERIOD);
+    const next = claimed(await b.job.claim(now()));
+    await old.end('succeeded');
+    expect((await b.latest())?.record).toMatchObject({ memberId: 'app:b', state: 'started' });
+    expect(a.events()).toEqual(['job.started', 'job.ended', 'job.lost']);
+    await next.end('succeeded');
+  });
+});
+
+describe('a coordinator that stops', () => {
+  it('skips quietly', async () => {
+    const a = await replica('a');
+    await a.service.stop();
+    expect(await a.job.claim(now())).toEqual({ skipped: 'stopping' });
+    const b = await replica('b');
+    b.service.beforeApplicationShutdown();
+    expect(await b.job.claim(now())).toEqual({ skipped: 'stopping' });
+    expect(log.of('warn')).toEqual([]);
+  });
+});

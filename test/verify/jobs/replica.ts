@@ -1,0 +1,111 @@
+import 'reflect-metadata';
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Cron, ScheduleModule } from '@nestjs/schedule';
+import { appendFileSync } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
+import {
+  CoordinationModule,
+  CoordinatorService,
+  currentRun,
+  RunOnce,
+  Synchronized,
+} from 'nestjs-coordination';
+
+/** What the campaign gives a replica, as JSON in its first argument. */
+export interface ReplicaOrder {
+  readonly agentId: string;
+  readonly backendUrl: string;
+  readonly ttl: number;
+  readonly onCrash: 'skip' | 'rerun';
+  /** The file that all replicas append to: it is read when all have ended, killed or not. */
+  readonly journal: string;
+}
+
+/** One line of the journal. */
+export interface JournalEntry {
+  readonly what: 'fired' | 'begun' | 'ended' | 'plain' | 'locked' | 'lost';
+  readonly job: string;
+  /** Unix time, ms. */
+  readonly tick: number;
+  readonly agentId: string;
+  readonly attempt?: number;
+}
+
+const order = JSON.parse(process.argv[2] ?? '') as ReplicaOrder;
+
+function write(entry: Omit<JournalEntry, 'agentId'>): void {
+  appendFileSync(order.journal, `${JSON.stringify({ ...entry, agentId: order.agentId })}\n`);
+}
+
+async function run(job: string, ms: number): Promise<void> {
+  const current = currentRun()!;
+  const tick = current.tick.getTime();
+  const { attempt } = current;
+  write({ what: 'begun', job, tick, attempt });
+  if (ms > 0) await after(ms);
+  write({ what: current.lease.signal.aborted ? 'lost' : 'ended', job, tick, attempt });
+}
+
+/** The tick of a second, as a plain cron job would know it. */
+function second(): number {
+  return Math.round(Date.now() / 1000) * 1000;
+}
+
+@Injectable()
+class Jobs {
+  @Cron('* * * * * *', { name: 'short' })
+  @RunOnce({ onCrash: order.onCrash })
+  async short(): Promise<void> {
+    await run('short', 0);
+  }
+
+  @Cron('* * * * * *', { name: 'half' })
+  @RunOnce({ onCrash: order.onCrash })
+  async half(): Promise<void> {
+    await run('half', 400);
+  }
+
+  @Cron('*/5 * * * * *', { name: 'long' })
+  @RunOnce({ onCrash: order.onCrash })
+  async long(): Promise<void> {
+    await run('long', 3000);
+  }
+
+  /** A control: what happens without the decorator. */
+  @Cron('* * * * * *')
+  async plain(): Promise<void> {
+    write({ what: 'plain', job: 'plain', tick: second() });
+  }
+
+  /** A control: a lock that skips is free again when a replica comes whose clock is behind. */
+  @Cron('* * * * * *')
+  @Synchronized('locked-job', { blocking: false, onNotAcquired: 'skip' })
+  async locked(): Promise<void> {
+    write({ what: 'locked', job: 'locked', tick: second() });
+  }
+}
+
+@Module({
+  imports: [
+    ScheduleModule.forRoot(),
+    CoordinationModule.forRoot({
+      backendUrl: order.backendUrl.split(','),
+      agentId: order.agentId,
+      ttl: order.ttl,
+      stopTimeout: 5000,
+      redis: { maxTtl: order.ttl, persistent: true },
+    }),
+  ],
+  providers: [Jobs],
+})
+class ReplicaModule {}
+
+const app = await NestFactory.createApplicationContext(ReplicaModule, { logger: ['warn', 'error'] });
+const coordinator = app.get(CoordinatorService);
+for (const event of ['job.started', 'job.skipped'] as const)
+  coordinator.on(event, ({ job, tick }) => write({ what: 'fired', job, tick: tick.getTime() }));
+process.on('message', (message) => {
+  if (message === 'stop') void app.close().then(() => process.disconnect());
+});
+process.send?.('ready');
