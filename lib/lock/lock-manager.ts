@@ -182,7 +182,6 @@ export class LockManager {
     throw error;
   }
 
-  /** A call is over. */
   #end(): void {
     this.#pending -= 1;
     this.#checkIdle();
