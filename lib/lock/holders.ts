@@ -6,9 +6,9 @@ import { BackendUnavailableError } from '../errors.js';
 const MOST_LOOKS = 3;
 
 /**
- * Takes the lock away from whoever holds it.
+ * Takes the lock away from its holder.
  * @param name with the coordinator's prefix
- * @returns whether somebody held it
+ * @returns whether it was held
  */
 export async function revokeHolders(locks: LockStore, name: string): Promise<boolean> {
   for (let look = 1; look <= MOST_LOOKS; look += 1) {

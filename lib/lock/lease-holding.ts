@@ -60,7 +60,6 @@ export class LeaseHolding implements LeaseKeeper {
   begin(lease: HeldLease): void {
     const { held, heartbeat } = this.context;
     this.#lease = lease;
-    this.handOff.carry(lease);
     this.#slot = held.add(this);
     this.#renewal = heartbeat.keep(lease, this.since, this.handOff.since);
   }

@@ -4,26 +4,21 @@ import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import { Schedule } from '../common/schedule.js';
-import type { Claim, Driver, RecordStore } from '../drivers/driver.js';
-import { InvalidOptionsError } from '../errors.js';
+import type { Driver, RecordStore } from '../drivers/driver.js';
 import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
-  AcquireLoop,
-  type AcquireLoopHost,
+  Acquirer,
   type AcquireResult,
   type AcquireTerms,
   Drain,
-  GrantHandOff,
-  type HandedOnGrant,
+  LeaseGrant,
   type LeaseHandle,
-  LocalQueue,
-  LocalQueues,
+  type NotAcquired,
   throwIfCancelled,
   WaitLimit,
 } from './acquire/index.js';
 import {
-  type Deadline,
   HeldLease,
   holderInThisContext,
   LeaseReports,
@@ -32,7 +27,6 @@ import {
 } from './lease/index.js';
 import { Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
-import { quoted } from '../common/quoted.js';
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -49,29 +43,25 @@ export interface LockManagerContext extends ReportContext {
 }
 
 /**
- * Takes leases for one coordinator, from its start to its stop: the local queue of each name, the tries, the
- * wake-ups, and the heartbeat that renews what is held.
+ * The leases of one coordinator, from its start to its stop. A call gets a grant from the `Acquirer`; the manager makes a lease of it,
+ * whose `LeaseHolding` keeps it alive with the heartbeat.
  */
 export class LockManager {
   readonly drain: Drain;
   /** Names this start of the coordinator: two processes with one `agentId` differ in it. */
   readonly incarnation = randomUUID();
-  readonly #queues = new LocalQueues(({ handOff }) => this.#giveBack(handOff));
   readonly #held = new Bag<LeaseHolding>();
   readonly #reports: LeaseReports;
   readonly #schedule: Schedule;
   readonly #heartbeat: Heartbeat;
+  readonly #acquirer: Acquirer;
   readonly #holdings: LeaseHoldingContext;
   /** Calls of `acquire` under way. */
   #pending = 0;
-  /** Told when nothing is held or waited for any more. */
+  /** Told when no lease is held, and no call is under way. */
   #onIdle?: () => void;
-  readonly #tellWaiting = ({ name, label }: AcquireCall): void =>
+  readonly #tellWaiting = ({ name, label }: AcquireTerms): void =>
     this.#reports.waiting(name, label, holderInThisContext(this, name));
-  readonly #host: AcquireLoopHost = {
-    take: (...grant) => this.#take(...grant),
-    leave: (queue, leftover) => this.#queues.leaveAfter(leftover, queue),
-  };
 
   constructor(
     readonly settings: LockManagerSettings,
@@ -88,6 +78,7 @@ export class LockManager {
       period: settings.heartbeat,
       warn: (message) => this.#reports.warn(message),
     });
+    this.#acquirer = new Acquirer(settings, driver, clock);
     this.#holdings = {
       memberId: settings.memberId,
       owner: this,
@@ -97,7 +88,7 @@ export class LockManager {
       reports: this.#reports,
       held: this.#held,
       onEnd: (queue) => {
-        this.#queues.leave(queue);
+        this.#acquirer.leave(queue);
         this.#checkIdle();
       },
     };
@@ -139,8 +130,8 @@ export class LockManager {
   }
 
   /**
-   * Refuses who still waits, gives holders what is left of `timeout` ms to end, and then lets go: the leases whose
-   * work still runs are not released under it, but aborted and renewed no more.
+   * Refuses the calls that still wait, gives holders what is left of `timeout` ms to end, and then lets go. A lease whose
+   * work still runs is not released under it, but aborted and no longer renewed.
    */
   async stop(timeout: number): Promise<void> {
     this.drain.begin(timeout);
@@ -148,10 +139,10 @@ export class LockManager {
     this.drain.finish();
     for (const { lease } of this.#held.items().filter((holding) => holding.lease.held))
       lease.lose({ reason: 'stopped', message: 'the coordinator stopped while its work was still running' });
-    // Those whose work has ended are being released, and who was refused just now leaves a try behind; the driver
+    // Leases whose work has ended are being released, and calls that were refused just now leave a try behind. The driver
     // answers each in bounded time.
     await Promise.all([this.#idle(), this.#heartbeat.stop()]);
-    await this.#queues.settled();
+    await this.#acquirer.settled();
     this.#schedule.clear();
   }
 
@@ -168,8 +159,8 @@ export class LockManager {
     if (terms.waitLimit.cancelled) return this.#turnAway(terms);
     const call = new AcquireCall(terms, handle, this.context.clock.monotonic(), this.#tellWaiting);
     this.#pending += 1;
-    return this.#begin(call).then(
-      (result) => (result instanceof HeldLease ? this.#end(call, result) : this.#refuse(call, result)),
+    return this.#acquirer.acquire(call).then(
+      (result) => (result instanceof LeaseGrant ? this.#take(call, result) : this.#refuse(call, result)),
       (error: unknown) => this.#fail(call, error),
     );
   }
@@ -179,47 +170,35 @@ export class LockManager {
     return {};
   }
 
-  #begin(call: AcquireCall): Promise<AcquireResult> {
-    const { handle } = call;
-    if (handle && !handle.queue.tryEnter()) return this.#beginInTurn(call, handle);
-    call.enteredHandle();
-    return this.#acquire(call);
-  }
-
-  async #beginInTurn(call: AcquireCall, handle: LeaseHandle): Promise<AcquireResult> {
-    if (!(await this.#standIn(handle.queue, call))) return {};
-    call.enteredHandle();
-    return this.#acquire(call);
-  }
-
-  #end<T extends AcquireResult | undefined>(call: AcquireCall, result: T): T {
-    if (!(result instanceof HeldLease)) call.leaveHandle();
-    this.#pending -= 1;
-    this.#checkIdle();
-    return result;
-  }
-
-  #refuse(call: AcquireCall, refusal: AcquireResult): AcquireResult {
-    const { name, label, waitLimit } = call;
+  #refuse(call: AcquireCall, refusal: NotAcquired): NotAcquired {
+    const { name, label, waitLimit } = call.terms;
     try {
-      throwIfCancelled(call, this.memberId);
+      throwIfCancelled(call.terms, this.memberId);
     } catch (error) {
       return this.#fail(call, error);
     }
     // A call that waited was warned of when it began to.
     this.#reports.refused(name, label, waitLimit.tryOnce ? holderInThisContext(this, name) : undefined);
-    return this.#end(call, refusal);
+    call.leaveHandle();
+    this.#end();
+    return refusal;
   }
 
   #fail(call: AcquireCall, error: unknown): never {
-    this.#reports.failed(call.name, call.label, error);
-    this.#end(call, undefined);
+    this.#reports.failed(call.terms.name, call.terms.label, error);
+    call.leaveHandle();
+    this.#end();
     throw error;
   }
 
-  /** Frees the lock whoever holds it. */
+  #end(): void {
+    this.#pending -= 1;
+    this.#checkIdle();
+  }
+
+  /** Frees the lock, also when another process holds it. */
   async break(name: string): Promise<boolean> {
-    // Looked up before: by the time of the reply the next grant of this process may have the lock.
+    // Looked up before: by the time of the reply another grant of this process may have the lock.
     const ours = this.#held.items().filter(({ lease }) => lease.name === name);
     this.#pending += 1;
     try {
@@ -227,8 +206,7 @@ export class LockManager {
       if (broken) for (const holding of ours) holding.broken();
       return broken;
     } finally {
-      this.#pending -= 1;
-      this.#checkIdle();
+      this.#end();
     }
   }
 
@@ -242,95 +220,20 @@ export class LockManager {
     return isHolder(this.context.driver.locks, grant, this.memberId);
   }
 
-  /**
-   * A fair call waits in the back end's order from the start, and so never in a queue of this process.
-   * Not `async`: nearly every call finds nobody in the queue, and each promise on its way costs.
-   */
-  #acquire(call: AcquireCall): Promise<AcquireResult> {
-    const { driver } = this.context;
-    let key: string;
-    try {
-      key = driver.locks.keyOf(this.settings.prefix + call.name);
-      if (call.fair && !driver.queue) throw this.#keepsNoOrder(call);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const queue = call.fair ? new LocalQueue() : this.#queues.of(key);
-    return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key, queue);
-  }
-
-  #keepsNoOrder({ name }: AcquireCall): InvalidOptionsError {
-    return new InvalidOptionsError(
-      `Lock ${quoted(name)}: the option "fair" needs a back end that keeps the order of the waiters, and ${this.context.driver.description} does not; leave "fair" out, or use Redis, files or memory`,
-    );
-  }
-
-  async #contendInTurn(call: AcquireCall, key: string, queue: LocalQueue): Promise<AcquireResult> {
-    if (await this.#standIn(queue, call)) {
-      const handedOn = queue.takeHandedOn();
-      return (
-        (handedOn && (await this.#accept(handedOn, call, queue))) ?? (await this.#contend(call, key, queue))
-      );
-    }
-    if (queue.outage && !call.waitLimit.cancelled) throw queue.outage.error;
-    return {};
-  }
-
-  /** Resolves to true when it was this call's turn, and to false when it did not wait so long. */
-  async #standIn(queue: LocalQueue, call: AcquireCall): Promise<boolean> {
-    const { waitLimit } = call;
-    if (waitLimit.tryOnce) return false;
-    call.onWaiting();
-    return waitLimit.wait((wake) => queue.join(wake));
-  }
-
-  /** What the one before has handed on, unless it is of no use; then it is given back. */
-  async #accept(
-    { handOff, deadline }: HandedOnGrant,
-    call: AcquireCall,
-    queue: LocalQueue,
-  ): Promise<HeldLease | undefined> {
-    if (handOff.suits(call) && !call.waitLimit.cancelled && handOff.mayBegin(deadline))
-      return this.#take(call, queue, handOff, deadline, this.context.clock.monotonic());
-    await this.#giveBack(handOff);
-    return undefined;
-  }
-
-  #contend(call: AcquireCall, key: string, queue: LocalQueue): Promise<AcquireResult> {
-    const { name, ttl, fencing, fair, waitLimit: caller } = call;
-    const { driver, clock } = this.context;
-    const handOff = new GrantHandOff(clock, { ttl, fencing }, !fair);
-    const claim: Claim = {
-      name: this.settings.prefix + name,
-      key,
-      ttl,
-      tokens: fencing ? handOff.size : 0,
-      mode: 'exclusive',
-      memberId: this.memberId,
-      caller,
-      onRevoked: handOff.revoke,
-    };
-    return new AcquireLoop({ driver, clock, call, queue, claim, handOff, host: this.#host }).run();
-  }
-
-  /** @param now on the monotonic clock, ms */
-  #take(
-    call: AcquireCall,
-    queue: LocalQueue,
-    handOff: GrantHandOff,
-    deadline: Deadline,
-    now: number,
-  ): HeldLease {
-    const holding = new LeaseHolding(this.#holdings, queue, handOff, now, call.handle);
-    const lease = new HeldLease(call.name, handOff.next(), call.ttl, deadline, holding);
+  #take(call: AcquireCall, grant: LeaseGrant): HeldLease | Promise<NotAcquired> {
+    // The caller, or the coordinator, may have stopped since the grant came.
+    if (call.terms.waitLimit.cancelled)
+      return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
+    const { name, ttl, label } = call.terms;
+    const { handOff, deadline, queue, since } = grant;
+    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
+    const lease = new HeldLease(name, handOff.next(), ttl, deadline, holding);
     holding.begin(lease);
-    this.#reports.acquired(lease, call.label, call.since);
+    this.#reports.acquired(lease, label, call.since);
+    // Last, as the lease is lost at once when its grant was taken away since it came.
+    handOff.carry(lease);
+    this.#end();
     return lease;
-  }
-
-  /** Never rejects: nobody has this lease, and what the back end keeps of it ends by its ttl. */
-  async #giveBack({ grant }: GrantHandOff): Promise<void> {
-    await this.context.driver.locks.release(grant).catch(() => undefined);
   }
 
   get #busy(): boolean {

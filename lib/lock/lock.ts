@@ -16,7 +16,7 @@ const NOT_HELD = Promise.resolve(false);
 
 /**
  * A handle on a lock name, to be acquired and released again and again. It carries one lease at a time; a lost
- * lease occupies it until `release()`, so that a late `finally` never frees somebody else's.
+ * lease occupies it until `release()`, so that a late `finally` never frees another holder's.
  *
  * @example
  * const lock = new Lock('share-<share.id>', { share });
@@ -35,7 +35,7 @@ export class Lock {
   readonly name: string;
   readonly #provider: LockProvider;
   readonly #options: InMs<LockOptions>;
-  /** Those who want this handle while it carries a lease. */
+  /** The calls that want this handle while it carries a lease. */
   readonly #handle: LeaseHandle = {
     queue: new LocalQueue(),
     onGivenBack: () => {
@@ -92,7 +92,7 @@ export class Lock {
   /**
    * Gives the lock back.
    *
-   * @returns false when it is not held or was lost; never frees somebody else's lease
+   * @returns false when it is not held or was lost; never frees another holder's lease
    * @throws BackendUnavailableError when the back end did not confirm it; the lock is then free after its ttl
    */
   release(): Promise<boolean> {
@@ -109,8 +109,8 @@ export class Lock {
   }
 
   /**
-   * Frees the lock whoever holds it; on files by asking the owner. The holder learns at its next renewal.
-   * @returns true if somebody held it
+   * Frees the lock, also when another process holds it; on files by asking the owner. The holder learns at its next renewal.
+   * @returns true if it was held
    * @throws BackendUnavailableError when the back end, or the owner of a file lock, does not answer
    */
   async break(): Promise<boolean> {

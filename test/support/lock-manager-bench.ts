@@ -3,7 +3,7 @@ import {
   type CoordinatorEventName,
   type CoordinatorEvents,
 } from '../../lib/common/coordinator.events.js';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManager, type LockManagerSettings } from '../../lib/lock/lock-manager.js';
 import { LOCK_MANAGER, type LockProvider } from '../../lib/lock/lock-registry.js';
 import { FakeClock } from './fake-clock.js';

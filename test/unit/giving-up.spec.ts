@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 describe('giving up to wait for a lock', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { MOST_LEASES } from '../../lib/lock/acquire/grant-hand-off.js';
 import { LockManagerBench, outcomeOf, type Terms } from '../support/lock-manager-bench.js';
 

@@ -2,7 +2,7 @@ import { getEventListeners, setMaxListeners } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { Lock } from '../../lib/lock/lock.js';
 import { LockManagerBench } from '../support/lock-manager-bench.js';
 

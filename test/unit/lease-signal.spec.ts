@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/common/clock.js';
 import { CoordinatorEmitter } from '../../lib/common/coordinator.events.js';
 import { LeaseLostError } from '../../lib/errors.js';
 import { Deadline } from '../../lib/lock/lease/deadline.js';
-import { HeldLease, type LeaseKeeper } from '../../lib/lock/lease/lease.js';
+import { HeldLease, type LeaseKeeper } from '../../lib/lock/lease/held-lease.js';
 import { LockManager } from '../../lib/lock/lock-manager.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { LockManagerBench } from '../support/lock-manager-bench.js';

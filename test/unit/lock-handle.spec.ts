@@ -1,4 +1,4 @@
-import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import type { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError, InvalidOptionsError, LeaseLostError } from '../../lib/errors.js';
 import { Lock } from '../../lib/lock/lock.js';

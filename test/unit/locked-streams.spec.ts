@@ -1,7 +1,7 @@
 import { lastValueFrom, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { LeaseLostError } from '../../lib/errors.js';
-import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import type { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import type { SynchronizedDefinition } from '../../lib/synchronized/definition/definition.js';
 import { lockedIterable } from '../../lib/synchronized/scope/locked-iterable.js';
 import { endWithLease, lockedObservable } from '../../lib/synchronized/scope/locked-observable.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError, LeaseLostError } from '../../lib/errors.js';
-import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import type { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 const down = new BackendUnavailableError('no node answers');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 describe('a back end that is down', () => {

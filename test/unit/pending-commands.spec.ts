@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NodeError } from '../../lib/drivers/redis/errors/node-error.js';
-import { Exchange, PendingCommands, Rank, WINDOW } from '../../lib/drivers/redis/node/pending-commands.js';
+import { Exchange, Rank } from '../../lib/drivers/redis/node/exchange.js';
+import { PendingCommands } from '../../lib/drivers/redis/node/pending-commands.js';
+import { WINDOW } from '../../lib/drivers/redis/node/send-window.js';
 import { FakeClock, settled } from '../support/fake-clock.js';
 
 const TIMEOUT = 100;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
 import type { Claim } from '../../lib/drivers/driver.js';
-import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import type { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench } from '../support/lock-manager-bench.js';
 
 const down = new BackendUnavailableError('down');

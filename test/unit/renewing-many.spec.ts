@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../lib/errors.js';
-import type { HeldLease } from '../../lib/lock/lease/lease.js';
+import type { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench, type Terms } from '../support/lock-manager-bench.js';
 
 const down = new BackendUnavailableError('down');

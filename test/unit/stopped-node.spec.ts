@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { RedisClient } from '../../lib/drivers/redis/connection/clients.js';
+import type { ConnectionOwner } from '../../lib/drivers/redis/connection/connection.js';
 import type { ServerPlan } from '../../lib/drivers/redis/connection/node-plan.js';
 import { RedisNode } from '../../lib/drivers/redis/node/redis-node.js';
 import { FakeClock, settled } from '../support/fake-clock.js';
@@ -8,11 +9,11 @@ const REFUSAL = 'MISCONF Redis is configured to save RDB snapshots, but cannot.'
 
 it('a node that is stopped while it is examined is not examined again', async () => {
   const clock = new FakeClock();
-  const connect = () => ({
-    start: () => Promise.resolve(),
-    fail: () => undefined,
-    stop: () => Promise.resolve(),
-  });
+  let owner: ConnectionOwner | undefined;
+  const connect = (by: ConnectionOwner) => {
+    owner = by;
+    return { start: () => Promise.resolve(), fail: () => undefined, stop: () => Promise.resolve() };
+  };
   const common = { name: 'node', secrets: [], commandTimeout: 100, topology: 'sentinel' } as const;
   const plan: ServerPlan = { ...common, connect, subscribe: connect };
   const node = new RedisNode(plan, {
@@ -39,8 +40,8 @@ it('a node that is stopped while it is examined is not examined again', async ()
     return new Promise((_resolve, reject) => (refuse = () => reject(new Error(REFUSAL))));
   };
   const client = { status: 'ready', info } as unknown as RedisClient;
-  node.onUp(client);
-  const verified = node.verify(client).catch(() => undefined);
+  owner?.onUp(client);
+  const verified = owner?.verify(client).catch(() => undefined);
   await settled();
   await node.stop();
   refuse();

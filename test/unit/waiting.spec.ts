@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 describe('waiting for a lock', () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { InvalidOptionsError } from '../../lib/errors.js';
-import { HeldLease } from '../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManagerBench } from '../support/lock-manager-bench.js';
 
 describe('on a driver that keeps no order, a lock', () => {

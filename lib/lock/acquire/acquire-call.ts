@@ -20,7 +20,7 @@ export interface AcquireTerms {
   readonly label: string;
 }
 
-/** The lock was not to be had in the time allowed. */
+/** The call did not get the lock in the time that it allowed. */
 export interface NotAcquired {
   /** How long the present lease lasts at most without renewal, ms, where known. */
   readonly remaining?: number;
@@ -28,7 +28,7 @@ export interface NotAcquired {
 
 export type AcquireResult = HeldLease | NotAcquired;
 
-/** What carries one lease at a time, and whose callers stand in a queue of its own. */
+/** What carries one lease at a time. Its callers stand in a queue of its own. */
 export interface LeaseHandle {
   readonly queue: LocalQueue;
   /** The holder has given the lease back that this handle carries. */
@@ -36,13 +36,7 @@ export interface LeaseHandle {
 }
 
 /** One call of `acquire` under way. */
-export class AcquireCall implements AcquireTerms {
-  readonly name: string;
-  readonly ttl: number;
-  readonly fencing: boolean;
-  readonly fair: boolean;
-  readonly waitLimit: WaitLimit;
-  readonly label: string;
+export class AcquireCall {
   #waits = false;
   #insideHandle = false;
 
@@ -52,18 +46,11 @@ export class AcquireCall implements AcquireTerms {
    * @param tellWaiting told once, before the call waits for the first time
    */
   constructor(
-    { name, ttl, fencing, fair, waitLimit, label }: AcquireTerms,
+    readonly terms: AcquireTerms,
     readonly handle: LeaseHandle | undefined,
     readonly since: number,
-    private readonly tellWaiting: (call: AcquireCall) => void,
-  ) {
-    this.name = name;
-    this.ttl = ttl;
-    this.fencing = fencing;
-    this.fair = fair;
-    this.waitLimit = waitLimit;
-    this.label = label;
-  }
+    private readonly tellWaiting: (terms: AcquireTerms) => void,
+  ) {}
 
   /** The call has the first place in the queue of its handle. */
   enteredHandle(): void {
@@ -80,11 +67,11 @@ export class AcquireCall implements AcquireTerms {
   onWaiting(): void {
     if (this.#waits) return;
     this.#waits = true;
-    this.tellWaiting(this);
+    this.tellWaiting(this.terms);
   }
 }
 
-/** @throws the reason of the caller's signal when it has aborted, BackendUnavailableError when nobody may wait any more */
+/** @throws the reason of the caller's signal when it has aborted, BackendUnavailableError when the coordinator shuts down */
 export function throwIfCancelled({ name, waitLimit }: AcquireTerms, memberId: string): void {
   if (waitLimit.cancelled === 'aborted') throw waitLimit.signal?.reason;
   if (waitLimit.cancelled !== 'draining') return;

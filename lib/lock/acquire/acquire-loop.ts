@@ -3,10 +3,12 @@ import type { Clock } from '../../common/clock.js';
 import type { Claim, Driver, Granted, QueuedWaiter, Taken } from '../../drivers/driver.js';
 import { UnorderedWaiter } from '../../drivers/unordered-waiter.js';
 import { BackendUnavailableError } from '../../errors.js';
-import { Deadline, HeldLease } from '../lease/index.js';
+import { Deadline } from '../lease/index.js';
 import type { AcquireCall, NotAcquired } from './acquire-call.js';
 import type { GrantHandOff } from './grant-hand-off.js';
+import { LeaseGrant } from './lease-grant.js';
 import type { LocalQueue } from './local-queue.js';
+import type { LocalQueues } from './local-queues.js';
 
 /** A waiter looks at the lock at least this often, ms: what a lost wake-up costs at most. */
 const LONGEST_LOOK_AWAY = 1000;
@@ -16,42 +18,25 @@ const WORTH_WATCHING = 20;
 const PAUSES = { first: 50, longest: LONGEST_LOOK_AWAY };
 
 type Reply = Granted | Taken;
-type Outcome = HeldLease | Taken | BackendUnavailableError | 'gone';
+type Outcome = LeaseGrant | Taken | BackendUnavailableError | 'gone';
 
 export interface AcquireLoopContext {
   readonly driver: Driver;
   readonly clock: Clock;
   readonly call: AcquireCall;
-  /** Whose place this contender has; keeps the outage for those behind. */
+  readonly queues: LocalQueues;
+  /** The queue in which this contender has the first place. It keeps the outage for the waiters behind. */
   readonly queue: LocalQueue;
   readonly claim: Claim;
   /** What the grant is for; told of by the claim's `onRevoked`. */
   readonly handOff: GrantHandOff;
-  readonly host: AcquireLoopHost;
-}
-
-/** What the loop belongs to. */
-export interface AcquireLoopHost {
-  /** Makes the first lease of the grant, with the deadline that was counted from before it was asked for. */
-  readonly take: (
-    call: AcquireCall,
-    queue: LocalQueue,
-    handOff: GrantHandOff,
-    deadline: Deadline,
-    now: number,
-  ) => HeldLease;
-  /**
-   * Told at the end when there is no lease. A leftover is what the caller does not wait for: it settles when the last try
-   * has been answered, what it got was given back, and the place has been left.
-   */
-  readonly leave: (queue: LocalQueue, leftover?: Promise<void>) => void;
 }
 
 /**
- * What a contender does for a name: try, ask to be woken, try again, wait, and so on, all from one place.
+ * What a contender does for a lock: try, ask to be woken, try again, wait, and so on.
  *
- * Trying again after asking closes the gap in which a release would be missed. A grant that comes when the caller
- * has gone, or after its own deadline, is given back.
+ * The try after it has asked closes the gap in which a release would be missed. A grant that comes when the caller
+ * has gone, or after its own deadline, is given back. A contender without a grant leaves its queue.
  */
 export class AcquireLoop {
   #waiter?: QueuedWaiter;
@@ -60,14 +45,15 @@ export class AcquireLoop {
   /** Made when they are needed: most locks are free. */
   #outages?: Backoff;
   #lateness?: Backoff;
-  #lease?: HeldLease;
+  #grant?: LeaseGrant;
+  /** The last try, for which the caller does not wait: it settles when what it got was given back. */
   #leftover?: Promise<void>;
 
   constructor(private readonly context: AcquireLoopContext) {}
 
   /** Not `async`: nearly every lock is free, and such a function takes much memory each time. */
-  run(): Promise<HeldLease | NotAcquired> {
-    const { waitLimit } = this.context.call;
+  run(): Promise<LeaseGrant | NotAcquired> {
+    const { waitLimit } = this.context.call.terms;
     let first: Promise<Outcome>;
     try {
       if (!waitLimit.tryOnce) this.#waiter = this.#newWaiter();
@@ -77,7 +63,7 @@ export class AcquireLoop {
       return Promise.reject(error);
     }
     return first.then(
-      (outcome) => (outcome instanceof HeldLease ? this.#won(outcome) : this.#goOn(outcome)),
+      (outcome) => (outcome instanceof LeaseGrant ? this.#won(outcome) : this.#goOn(outcome)),
       (error: unknown) => {
         this.#leave();
         throw error;
@@ -92,13 +78,13 @@ export class AcquireLoop {
   }
 
   /** @param outcome of the first try */
-  async #goOn(outcome: Outcome): Promise<HeldLease | NotAcquired> {
-    const { waitLimit } = this.context.call;
+  async #goOn(outcome: Outcome): Promise<LeaseGrant | NotAcquired> {
+    const { waitLimit } = this.context.call.terms;
     try {
       for (;;) {
         if (outcome === 'gone') return {};
         this.#noteOutage(outcome);
-        if (outcome instanceof HeldLease) return outcome;
+        if (outcome instanceof LeaseGrant) return outcome;
         if (waitLimit.tryOnce || waitLimit.end) return this.#giveUp(outcome);
         this.context.call.onWaiting();
         if (outcome instanceof BackendUnavailableError) await this.#waitOutOutage(outcome);
@@ -111,18 +97,19 @@ export class AcquireLoop {
     }
   }
 
-  #won(lease: HeldLease): HeldLease {
-    this.#noteOutage(lease);
+  #won(grant: LeaseGrant): LeaseGrant {
+    this.#noteOutage(grant);
     this.#leave();
-    return lease;
+    return grant;
   }
 
   #leave(): void {
     const left = this.#leftover ? this.#leftover.then(() => this.#leaveQueue()) : this.#leaveQueue();
-    if (!this.#lease) this.context.host.leave(this.context.queue, left);
+    const { queues, queue } = this.context;
+    if (!this.#grant) queues.leaveAfter(left, queue);
   }
 
-  /** Those behind must not wait for a driver that fails to leave: what it holds of the place ends by its ttl, or with it. */
+  /** The waiters behind must not wait for a driver that fails to leave its queue: what it keeps there ends by its ttl, or with it. */
   #leaveQueue(): Promise<void> | undefined {
     try {
       return this.#waiter?.leave()?.catch(() => undefined);
@@ -133,13 +120,13 @@ export class AcquireLoop {
 
   #giveUp(last: Taken | BackendUnavailableError): NotAcquired {
     if (!(last instanceof BackendUnavailableError)) return { remaining: last.remaining };
-    if (this.context.call.waitLimit.cancelled) return {};
+    if (this.context.call.terms.waitLimit.cancelled) return {};
     throw last;
   }
 
   #tryOnce(): Promise<Outcome> {
     const { driver, clock, claim } = this.context;
-    const { waitLimit } = this.context.call;
+    const { waitLimit } = this.context.call.terms;
     const deadline = driver.traits.lifetime === 'lease' ? Deadline.ofLease(clock, claim.ttl) : Deadline.never;
     this.#rung = false;
     const attempt = this.#waiter ? this.#waiter.tryAcquire() : driver.locks.acquire(claim);
@@ -152,8 +139,8 @@ export class AcquireLoop {
 
   /** @param reply of the attempt; undefined when the caller has gone before it came */
   #judge(reply: Reply | undefined, attempt: Promise<Reply>, deadline: Deadline): Outcome | Promise<Outcome> {
-    const { clock, call, queue, handOff, host } = this.context;
-    const { waitLimit } = call;
+    const { clock, call, queue, handOff } = this.context;
+    const { waitLimit } = call.terms;
     if (!reply) {
       this.#leftover = this.#giveBack(attempt);
       return 'gone';
@@ -164,8 +151,8 @@ export class AcquireLoop {
     const end = term ? Deadline.ofLease(clock, term.ms, term.since) : deadline;
     const now = clock.monotonic();
     if (!end.over && !waitLimit.cancelled && handOff.begin(grant, now)) {
-      this.#lease = host.take(call, queue, handOff, end, now);
-      return this.#lease;
+      this.#grant = new LeaseGrant(handOff, end, queue, now);
+      return this.#grant;
     }
     const retryAfter = end.over ? this.#backOffFromLate() : 0;
     return this.#giveBack(attempt).then(() => {
@@ -186,7 +173,7 @@ export class AcquireLoop {
       const reply = await attempt;
       if (reply.granted) await this.context.driver.locks.release(reply.grant);
     } catch {
-      // Nobody waits for this try any more. What it may have stored ends by its ttl, or with the process.
+      // No caller waits for this try. What it may have stored ends by its ttl, or with the process.
       return;
     }
   }
@@ -197,7 +184,7 @@ export class AcquireLoop {
     await this.#sleep(pause, ready);
   }
 
-  #noteOutage(outcome: HeldLease | Taken | BackendUnavailableError): void {
+  #noteOutage(outcome: LeaseGrant | Taken | BackendUnavailableError): void {
     const { clock, queue } = this.context;
     if (outcome instanceof BackendUnavailableError) {
       // A back end that tells when it will grant again is not away.
@@ -225,7 +212,7 @@ export class AcquireLoop {
   /** Until a wake-up, which is not slept through when it came during the last try, or until `other` settles. */
   async #sleep(ms: number, other?: Promise<void>): Promise<void> {
     if (this.#rung) return;
-    await this.context.call.waitLimit.wait((wake) => {
+    await this.context.call.terms.waitLimit.wait((wake) => {
       this.#wake = wake;
       void other?.then(wake);
       return () => (this.#wake = undefined);

@@ -2,7 +2,7 @@ import { Bag, type Slot } from '../../common/bag.js';
 import type { Clock, Timer } from '../../common/clock.js';
 
 /**
- * The end of waiting at shutdown: once begun, those who wait, and those who come to wait, have until it is over.
+ * The end of waiting at shutdown: once it has begun, calls that wait, and calls that come to wait, have until it is over.
  */
 export class Drain {
   #over = false;
@@ -11,12 +11,12 @@ export class Drain {
 
   constructor(private readonly clock: Clock) {}
 
-  /** True from the beginning on: no work need be begun that nobody waits for. */
+  /** True from the beginning on: no work need be begun for which no call waits. */
   get begun(): boolean {
     return this.#over || this.#timer !== undefined;
   }
 
-  /** True when nobody may wait any more. */
+  /** True when no call may wait any more. */
   get over(): boolean {
     return this.#over;
   }

@@ -27,7 +27,8 @@ export class GrantHandOff {
   #since = 0;
   #left = MOST_LEASES;
   #lease?: HeldLease;
-  #revoked = false;
+  /** Why the back end took the grant away. */
+  #revoked?: Loss | undefined;
 
   constructor(clock: Clock, terms: HandOffTerms, shared: boolean) {
     this.#clock = clock;
@@ -42,7 +43,7 @@ export class GrantHandOff {
 
   /** The back end took the grant away. */
   readonly revoke = (loss: Loss): void => {
-    this.#revoked = true;
+    this.#revoked = loss;
     this.#lease?.lose(loss);
   };
 
@@ -52,7 +53,7 @@ export class GrantHandOff {
    */
   begin(grant: Grant, now: number): boolean {
     if (this.#revoked) {
-      this.#revoked = false;
+      this.#revoked = undefined;
       return false;
     }
     this.#grant = grant;
@@ -76,8 +77,10 @@ export class GrantHandOff {
     return grant;
   }
 
+  /** The next lease has begun. It is lost at once if the grant was taken away since it came. */
   carry(lease: HeldLease): void {
     this.#lease = lease;
+    if (this.#revoked) lease.lose(this.#revoked);
   }
 
   /**
@@ -90,8 +93,8 @@ export class GrantHandOff {
   }
 
   /**
-   * Whether a lease may begin that the back end is not asked for. Nobody is told that a lock was broken, so the last answer
-   * counts only as long as nobody else can have the lock: the next holder would be there already, with a larger token.
+   * Whether a lease may begin that the back end is not asked for. No message tells that a lock was broken, so the last answer
+   * counts only as long as no other process can have the lock: the next holder would be there already, with a larger token.
    */
   mayBegin(deadline: Deadline): boolean {
     return !this.#revoked && !deadline.over && deadline.age < usableTime(TRUSTED_MS);

@@ -3,11 +3,12 @@ export {
   type AcquireResult,
   type AcquireTerms,
   type LeaseHandle,
+  type NotAcquired,
   throwIfCancelled,
 } from './acquire-call.js';
-export { AcquireLoop, type AcquireLoopHost } from './acquire-loop.js';
+export { Acquirer } from './acquirer.js';
 export { Drain } from './drain.js';
-export { GrantHandOff, type HandedOnGrant } from './grant-hand-off.js';
+export type { GrantHandOff } from './grant-hand-off.js';
+export { LeaseGrant } from './lease-grant.js';
 export { LocalQueue } from './local-queue.js';
 export { WaitLimit } from './wait-limit.js';
-export { LocalQueues } from './local-queues.js';

@@ -12,12 +12,12 @@ export interface Outage {
 }
 
 /**
- * First come, first served, one inside at a time: whoever enters keeps the place until `leave`.
+ * First come, first served, one inside at a time: a call that enters keeps the place until `leave`.
  * One such queue stands in front of each lock, so that a process has one contender per lock.
  */
 export class LocalQueue {
   #occupied = false;
-  /** Made for the first one: for most locks nobody ever waits. */
+  /** Made for the first waiter: most locks never have one. */
   #waiters?: Set<LocalWaiter>;
   #outage?: Outage | undefined;
   #handedOn?: HandedOnGrant | undefined;
@@ -26,8 +26,8 @@ export class LocalQueue {
   constructor(readonly key = '') {}
 
   /**
-   * Since when, on the monotonic clock in ms, the back end does not answer the one inside, and its last error. Kept
-   * for those behind, who would otherwise count the outage from the start one after the other.
+   * Since when, on the monotonic clock in ms, the back end does not answer the call inside, and its last error. Kept
+   * for the waiters behind, which would otherwise count the outage from the start one after the other.
    */
   get outage(): Outage | undefined {
     return this.#outage;
@@ -38,19 +38,19 @@ export class LocalQueue {
     this.#outage = outage;
   }
 
-  /** The one who goes out leaves a grant for the next one. */
+  /** The call inside goes out, and leaves a grant for the next waiter. */
   handOn(grant: HandedOnGrant): void {
     this.#handedOn = grant;
   }
 
-  /** What the one before has left, once. */
+  /** What the call before has left, once. */
   takeHandedOn(): HandedOnGrant | undefined {
     const grant = this.#handedOn;
     this.#handedOn = undefined;
     return grant;
   }
 
-  /** True when nobody is inside or waiting. */
+  /** True when no call is inside or waiting. */
   get idle(): boolean {
     return !this.#occupied;
   }
@@ -60,7 +60,7 @@ export class LocalQueue {
     return this.#waiters?.size ?? 0;
   }
 
-  /** Enters if nobody is inside; never waits. */
+  /** Enters if no call is inside; never waits. */
   tryEnter(): boolean {
     if (this.#occupied) return false;
     this.#occupied = true;

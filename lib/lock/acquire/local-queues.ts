@@ -1,7 +1,7 @@
 import type { HandedOnGrant } from './grant-hand-off.js';
 import { LocalQueue } from './local-queue.js';
 
-/** As many queues are kept when nobody is in them: a lock in a loop makes none. */
+/** As many empty queues are kept: a lock that is taken in a loop makes none. */
 const FEW_QUEUES = 100;
 
 /** The queue of each lock that this process wants or holds. */
@@ -10,7 +10,7 @@ export class LocalQueues {
   /** What is still under way for callers that have gone. */
   readonly #leftovers = new Set<Promise<void>>();
 
-  /** @param giveBack gives a grant back that was handed on to nobody; never rejects */
+  /** @param giveBack gives back a grant that was handed on and found no waiter; never rejects */
   constructor(private readonly giveBack: (handedOn: HandedOnGrant) => Promise<void>) {}
 
   /** @param key of the lock in the back end */
@@ -20,19 +20,19 @@ export class LocalQueues {
     return queue;
   }
 
-  /** The first one has gone. */
+  /** The call that had the first place has gone. */
   leave(queue: LocalQueue): void {
     queue.leave();
     if (!queue.idle) return;
     queue.noteOutage(undefined);
     if (this.#queues.size > FEW_QUEUES && this.#queues.get(queue.key) === queue)
       this.#queues.delete(queue.key);
-    // The waiter that was to have it has gone.
+    // The waiter that was to have the grant has gone.
     const handedOn = queue.takeHandedOn();
     if (handedOn) this.#finishLater(this.giveBack(handedOn));
   }
 
-  /** The next one of this process may not ask for the lock while an abandoned try for it is under way. */
+  /** The next waiter of this process may not ask for the lock while an abandoned try for it is under way. */
   leaveAfter(leftover: Promise<void> | undefined, queue: LocalQueue): void {
     if (!leftover) return this.leave(queue);
     this.#finishLater(leftover.then(() => this.leave(queue)));

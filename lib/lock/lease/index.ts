@@ -1,4 +1,5 @@
 export { Deadline, usableTime } from './deadline.js';
+export { HeldLease, type LeaseEnd, type LeaseKeeper } from './held-lease.js';
 export {
   currentContext,
   currentLease,
@@ -9,5 +10,5 @@ export {
   runUnder,
 } from './lease-context.js';
 export { LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
-export { HeldLease, type Lease, type LeaseEnd, type LeaseKeeper } from './lease.js';
+export type { Lease } from './lease.js';
 export { begun, notAcquired, runAndFinish } from './run-under-lease.js';

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { HeldLease, Lease } from './lease.js';
+import type { HeldLease } from './held-lease.js';
+import type { Lease } from './lease.js';
 
 /** A lease that the running code is under, and the one outside it. */
 export interface LeaseContext {

@@ -4,10 +4,10 @@ import { outsideCalls } from '../../common/own-context.js';
 import type { CoordinatorEmitter } from '../../common/coordinator.events.js';
 import type { Driver } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
-import type { HeldLease, LeaseEnd } from './lease.js';
+import type { HeldLease, LeaseEnd } from './held-lease.js';
 import { quoted } from '../../common/quoted.js';
 
-/** The log lines of a coordinator. `debug` takes a function: nobody pays for a line that is not written. */
+/** The log lines of a coordinator. `debug` takes a function: a line that is not written costs nothing. */
 export interface LockLog {
   debug(message: () => string): void;
   info(message: string): void;
@@ -26,14 +26,14 @@ const MOST_PAIRS = 1000;
 
 const REENTRANT_WAIT = 'it waits for ever if that one awaits it, and until that one has ended if nobody does';
 
-/** What ends something that the back end keeps, and that nobody renews. */
+/** What ends something that the back end keeps, and that is not renewed. */
 export function endOf({ traits }: Pick<Driver, 'traits'>, ttl: number): string {
   return traits.lifetime === 'lease' ? `by its ttl of ${ttl} ms` : 'with this process';
 }
 
 /**
- * Tells the log and the listeners what happens to the leases of one member. Never throws: a lease whose taker was cut
- * off by a failing log would be renewed for ever, and nobody could give it back.
+ * Tells the log and the listeners what happens to the leases of one member. Never throws: a lease whose caller was cut
+ * off by a failing log would be renewed for ever, and no caller could give it back.
  */
 export class LeaseReports {
   readonly #reentrant = new Set<string>();

@@ -10,7 +10,7 @@ export interface RenewalsSoFar {
 }
 
 /**
- * Whoever looks at a lease later than this, ms, after its deadline did not listen at the deadline: the process was
+ * When a lease is looked at later than this, ms, after its deadline, the process did not listen at the deadline: it was
  * stopped or its event loop blocked, and an answer may lie unread.
  */
 const STILL_LISTENING = 50;

@@ -1,5 +1,6 @@
 import { LockAcquireFailedError } from '../../errors.js';
-import type { HeldLease, Lease } from './lease.js';
+import type { HeldLease } from './held-lease.js';
+import type { Lease } from './lease.js';
 import { holderInThisContext, runUnder } from './lease-context.js';
 import { quoted } from '../../common/quoted.js';
 

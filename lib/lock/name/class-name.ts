@@ -30,7 +30,7 @@ function ownName({ name }: Function): string {
   return /^_[A-Z]/.test(name) ? name.slice(1) : name;
 }
 
-/** Who has made the name of a class, where it is not that of the source; undefined for a name that looks like the source's. */
+/** The tool that has made the name of a class, where it is not that of the source; undefined for a name that looks like the source's. */
 function renamedBy(name: string, source: string): string | undefined {
   // Only minifiers leave out the space before the body.
   const compact =

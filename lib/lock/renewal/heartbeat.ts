@@ -4,7 +4,7 @@ import type { Driver, RenewOutcome } from '../../drivers/driver.js';
 import { Deadline, type HeldLease, usableTime } from '../lease/index.js';
 import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { Presence } from './presence.js';
-import { quoted } from '../../common/quoted.js';
+import { RenewalFailures, shortest } from './renewal-failures.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
@@ -42,12 +42,11 @@ export interface HeartbeatSettings {
  */
 export class Heartbeat {
   readonly #batches: RenewalBatches;
-  /** Those without a place in it yet. */
+  /** Those that are in none of them yet. */
   readonly #young = new Batch(Infinity, Infinity, () => undefined);
   /** Those of which the back end has granted only a part of the ttl. */
   readonly #brief = new Batch(Infinity, Infinity, () => undefined);
-  /** Those whose last renewal failed, which a warning said. */
-  readonly #failing = new Set<Renewal>();
+  readonly #failures: RenewalFailures;
   readonly #presence: Presence;
   #youngLook?: Appointment;
   #briefLook?: Appointment;
@@ -59,6 +58,7 @@ export class Heartbeat {
     private readonly settings: HeartbeatSettings,
   ) {
     const limits = { usualTtl: settings.ttl, most: driver.traits.renewBatch };
+    this.#failures = new RenewalFailures(settings.warn);
     this.#presence = new Presence(driver, schedule, settings);
     this.#batches = new RenewalBatches(clock, schedule, limits, (batch) => void this.#renew(batch));
   }
@@ -138,9 +138,9 @@ export class Heartbeat {
     renewal.moveTo(batch);
   }
 
-  /** The lease of this renewal is renewed no more. */
+  /** The lease is no longer renewed. */
   drop(renewal: Renewal): void {
-    if (this.#failing.size > 0) this.#failing.delete(renewal);
+    this.#failures.forget(renewal);
     renewal.leave();
   }
 
@@ -179,7 +179,7 @@ export class Heartbeat {
       renewals.map(({ lease }) => lease),
       batch.ttl,
     );
-    // Not those released or lost meanwhile, also by whoever was told of something that happened to another one.
+    // Not those that were released or lost meanwhile, also by a listener that was told what happened to another one.
     const stays = (renewal: Renewal): boolean => renewal.isIn(batch);
     const renewed: Renewal[] = [];
     const failed: Renewal[] = [];
@@ -198,9 +198,9 @@ export class Heartbeat {
         failure ??= outcome.error;
       }
     }
-    for (const renewal of renewed) this.#failing.delete(renewal);
+    for (const renewal of renewed) this.#failures.forget(renewal);
     this.#appoint(renewed.filter(stays), batch.ttl, this.#delayBefore(deadline.monotonic, batch.ttl));
-    this.#warn(failed.filter(stays), failure);
+    this.#failures.tell(failed.filter(stays), failure);
     this.#retry(failed.filter(stays), batch.ttl);
   }
 
@@ -216,20 +216,7 @@ export class Heartbeat {
     }
   }
 
-  /** Says once for each outage, and in one line for all leases of a batch, that renewals failed. */
-  #warn(failed: readonly Renewal[], failure: unknown): void {
-    const news = failed.filter((renewal) => !this.#failing.has(renewal));
-    const [first, ...others] = news;
-    if (!first) return;
-    for (const renewal of news) this.#failing.add(renewal);
-    const more = others.length === 0 ? '' : ` and ${others.length} more`;
-    const left = Math.round(shortest(news));
-    this.settings.warn(
-      `Lock ${quoted(first.lease.name)}${more}: renewal failed, ${left} ms left to repeat it: ${messageOf(failure)}`,
-    );
-  }
-
-  /** Those for which it would be too late stay in their batch, and are watched until their deadlines. */
+  /** Leases for which it would be too late stay in their batch, and are watched until their deadlines. */
   #retry(failed: readonly Renewal[], ttl: number): void {
     const inTime = failed.filter(({ lease }) => lease.remaining() > SHORTEST_RETRY_MS);
     this.#appoint(inTime, ttl, Math.max(SHORTEST_RETRY_MS, shortest(inTime) * RETRY_SHARE));
@@ -251,13 +238,4 @@ export class Heartbeat {
 /** When a lease that has only a part of its ttl is renewed, on the monotonic clock, ms. */
 function briefUntil({ grantedAt }: Renewal): number {
   return grantedAt + BRIEF_MS;
-}
-
-/** What is left of the one that ends first, ms. */
-function shortest(renewals: readonly Renewal[]): number {
-  return Math.min(...renewals.map(({ lease }) => lease.remaining()));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

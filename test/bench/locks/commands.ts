@@ -1,6 +1,6 @@
 import { queueOf, TURN_CHANNEL, waitersOf } from '../../../lib/drivers/redis/scripts/keys.js';
 import { callScript, type Script, ScriptKeys } from '../../../lib/drivers/redis/scripts/script.js';
-import { ACQUIRE, RELEASE } from '../../../lib/drivers/redis/scripts/scripts.js';
+import { ACQUIRE, RELEASE } from '../../../lib/drivers/redis/scripts/index.js';
 import { newProcess } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import { connect, disconnect } from './clients.js';
 import type { LockKind } from './locks.js';

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BackendUnavailableError, CoordinatorService } from 'nestjs-coordination';
-import { RELEASE, RENEW } from '../../../lib/drivers/redis/scripts/scripts.js';
+import { RELEASE, RENEW } from '../../../lib/drivers/redis/scripts/index.js';
 import { eventually } from '../../support/eventually.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { RedisServer, stopAllRedis } from '../../support/redis-server.js';

@@ -2,7 +2,7 @@ import { breakLock, isOwner, tryAcquire, withdraw } from '../../support/driver-c
 import { Cluster, Redis, type NatMap } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { ACQUIRE, RELEASE, RENEW } from '../../../lib/drivers/redis/scripts/scripts.js';
+import { ACQUIRE, RELEASE, RENEW } from '../../../lib/drivers/redis/scripts/index.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { startCluster, startSentinel } from '../../support/redis-deployments.js';

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CoordinatorService, type Lease } from 'nestjs-coordination';
 import type { Granted, Taken } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { WINDOW } from '../../../lib/drivers/redis/node/pending-commands.js';
+import { WINDOW } from '../../../lib/drivers/redis/node/send-window.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';

@@ -3,7 +3,7 @@ import { type Breakage, simulation, spec } from './breakage.js';
 const ACQUIRE_LOOP = 'lib/lock/acquire/acquire-loop.ts';
 const DEADLINE = 'lib/lock/lease/deadline.ts';
 const HEARTBEAT = 'lib/lock/renewal/heartbeat.ts';
-const LEASE = 'lib/lock/lease/lease.ts';
+const LEASE = 'lib/lock/lease/held-lease.ts';
 const HAND_OFF = 'lib/lock/acquire/grant-hand-off.ts';
 
 const MAX_ELAPSED = 'return Math.max(now - this.#start.monotonic, clock.wall() - this.#start.wall);';
@@ -29,7 +29,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
       {
         file: ACQUIRE_LOOP,
         find: 'term.since) : deadline;',
-        replace: 'term.since) : Deadline.ofLease(clock, this.context.request.ttl);',
+        replace: 'term.since) : Deadline.ofLease(clock, this.context.claim.ttl);',
       },
     ],
     foundBy: simulation(1, 'exclusion|token order'),

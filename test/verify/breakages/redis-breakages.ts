@@ -1,7 +1,11 @@
 import { type Breakage, simulation, spec } from './breakage.js';
 
-const SCRIPTS = 'lib/drivers/redis/scripts/scripts.ts';
-const NODE = 'lib/drivers/redis/node/redis-node.ts';
+const ACQUIRE = 'lib/drivers/redis/scripts/acquire-script.ts';
+const QUEUE = 'lib/drivers/redis/scripts/queue-scripts.ts';
+const RELEASE = 'lib/drivers/redis/scripts/release-scripts.ts';
+const RENEW = 'lib/drivers/redis/scripts/renew-scripts.ts';
+const SYNC = 'lib/drivers/redis/scripts/sync-scripts.ts';
+const TRUST = 'lib/drivers/redis/node/node-trust.ts';
 const RECORD = 'lib/drivers/redis/node/node-epoch.ts';
 const PENDING = 'lib/drivers/redis/node/pending-commands.ts';
 const PENDING_SPEC = 'test/unit/pending-commands.spec.ts';
@@ -18,7 +22,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'a late release frees the lock of the next holder',
     edits: [
       {
-        file: SCRIPTS,
+        file: RELEASE,
         find: "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('zrem', KEYS[3], ARGV[1])\n  return 0\nend\nlocal holder = false",
         replace: 'local holder = false',
       },
@@ -30,7 +34,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'a late renewal takes the lock away from the next holder',
     edits: [
       {
-        file: SCRIPTS,
+        file: RENEW,
         find: "if holder == ARGV[i + 1] then\n    holder = redis.pcall('pexpire', KEYS[i], ARGV[1])",
         replace: "if holder then\n    holder = redis.pcall('set', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])",
       },
@@ -54,7 +58,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'a lease that a node has forgotten comes back, beside a quorum that somebody else has by now',
     edits: [
       {
-        file: SCRIPTS,
+        file: RENEW,
         find: "if holder == ARGV[i + 1] then\n    holder = redis.pcall('pexpire', KEYS[i], ARGV[1])",
         replace:
           "if not holder or holder == ARGV[i + 1] then\n    holder = redis.pcall('set', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])",
@@ -67,7 +71,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'one that arrives when its caller has given it up, and freed it, blocks the lock for a ttl',
     edits: [
       {
-        file: NODE,
+        file: TRUST,
         find: "return earliest === undefined ? '' : Math.floor(earliest + Math.min(most, this.#settings.commandTimeout));",
         replace: "return '';",
       },
@@ -79,13 +83,13 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'the holder counts from the second request, and the key from the first',
     edits: [
       {
-        file: SCRIPTS,
+        file: ACQUIRE,
         find: "redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nlocal hint",
         replace:
           "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nlocal hint",
       },
       {
-        file: SCRIPTS,
+        file: ACQUIRE,
         find: "    redis.call('pexpire', KEYS[1], ARGV[2])\n  end\nend\n",
         replace: '  end\nend\n',
       },
@@ -97,7 +101,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'waiters sleep until they look by themselves',
     edits: [
       {
-        file: SCRIPTS,
+        file: QUEUE,
         find: "      redis.call('publish', turn, message)\n",
         replace: '',
       },
@@ -112,7 +116,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'each of them has the lock for its short grant, one after the other',
     edits: [
       {
-        file: SCRIPTS,
+        file: QUEUE,
         find: "  if tonumber(redis.call('zscore', ${waiters}, process) or 0) * 1000 >= now then",
         replace: '  if true then',
       },
@@ -122,7 +126,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'last in line first',
     wrong: 'who came first waits until nobody comes any more',
-    edits: [{ file: SCRIPTS, find: "'zrange', ${queue}, 0, 0", replace: "'zrange', ${queue}, -1, -1" }],
+    edits: [{ file: QUEUE, find: "'zrange', ${queue}, 0, 0", replace: "'zrange', ${queue}, -1, -1" }],
     foundBy: simulation(1, 'order'),
   },
   {
@@ -130,7 +134,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'a newcomer has the lock of a holder that died before those who have waited for it',
     edits: [
       {
-        file: SCRIPTS,
+        file: ACQUIRE,
         find: "local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[9]')}",
         replace: "local holder = redis.call('get', KEYS[1])",
       },
@@ -142,7 +146,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'who waits for longer than one sign of life lasts loses its place',
     edits: [
       {
-        file: SCRIPTS,
+        file: QUEUE,
         find: "  redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])\n",
         replace: '',
       },
@@ -188,8 +192,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: PLACE,
-        find: "else if (votes.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);\n    // Nobody",
-        replace: '// Nobody',
+        find: "else if (votes.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);\n    // It is unknown",
+        replace: '// It is unknown',
       },
     ],
     foundBy: spec(
@@ -227,7 +231,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'the next holder loses it to one that has asked before',
     edits: [
       {
-        file: SCRIPTS,
+        file: RENEW,
         find: "  if not holder then\n    redis.call('set', KEYS[i], id, 'PX', ARGV[3])",
         replace: "  if holder ~= id then\n    redis.call('set', KEYS[i], id, 'PX', ARGV[3])",
       },
@@ -237,7 +241,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'completed node without the fencing counter',
     wrong: 'once another node has lost its counter, a token goes back though a quorum has kept theirs',
-    edits: [{ file: SCRIPTS, find: 'if holder == id and last then', replace: 'if false then' }],
+    edits: [{ file: RENEW, find: 'if holder == id and last then', replace: 'if false then' }],
     foundBy: spec('test/integration/redis/completion.spec.ts', 'and the node its fencing counter'),
   },
   {
@@ -245,7 +249,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'leases that are handed on where it was held begin beside the next one, with smaller tokens',
     edits: [
       {
-        file: SCRIPTS,
+        file: RELEASE,
         find: 'if left < 0 or left > ${TRUSTED_MS} then\n  left = ${TRUSTED_MS}\nend',
         replace: 'left = 1',
       },
@@ -294,7 +298,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'a node forgets the longer leases of others before they are over',
     edits: [
       {
-        file: SCRIPTS,
+        file: SYNC,
         find: 'longest = math.max(tonumber(ARGV[2]), before)',
         replace: 'longest = tonumber(ARGV[2])',
       },
@@ -309,7 +313,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'who is connected goes on without having read the record of the node again',
     edits: [
       {
-        file: SCRIPTS,
+        file: ACQUIRE,
         find: "if ARGV[4] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[4] then",
         replace: 'if false then',
       },
@@ -319,9 +323,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'emptied node taken for an old one',
     wrong: 'a server that has run for long, and was flushed, grants at once',
-    edits: [
-      { file: SCRIPTS, find: "if noderun or emptied or ARGV[9] == '' then", replace: 'if noderun then' },
-    ],
+    edits: [{ file: SYNC, find: "if noderun or emptied or ARGV[9] == '' then", replace: 'if noderun then' }],
     foundBy: spec(
       'test/integration/redis/deleted-keys.spec.ts',
       'by FLUSHALL grants nothing to who comes first',
@@ -332,7 +334,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'whoever starts after all keys were deleted one by one is granted what others hold',
     edits: [
       {
-        file: SCRIPTS,
+        file: SYNC,
         find: "if noderun or emptied or ARGV[9] == '' then",
         replace: 'if noderun or emptied then',
       },
@@ -345,7 +347,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'clients do not say what they have known',
     wrong: 'a record that was made anew hides that all keys were deleted',
-    edits: [{ file: SCRIPTS, find: "if ARGV[6] ~= '' and not kept and (", replace: 'if false and (' }],
+    edits: [{ file: SYNC, find: "if ARGV[6] ~= '' and not kept and (", replace: 'if false and (' }],
     foundBy: spec('test/integration/redis/deleted-keys.spec.ts', 'once it has heard of who knew'),
   },
   {
@@ -376,7 +378,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     name: 'list of nodes not compared',
     wrong: 'two lists have quorums without a common node',
     edits: [
-      { file: SCRIPTS, find: "if list and list ~= '-' and list ~= ARGV[1] then", replace: 'if false then' },
+      { file: SYNC, find: "if list and list ~= '-' and list ~= ARGV[1] then", replace: 'if false then' },
     ],
     foundBy: simulation(1, 'exclusion|token order'),
   },
@@ -385,7 +387,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'leases of others ended there before their holders know',
     edits: [
       {
-        file: NODE,
+        file: TRUST,
         find: 'if (jump === 0) return undefined;',
         replace: 'if (jump <= Infinity) return undefined;',
       },
@@ -531,9 +533,9 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/drivers/redis/node/cluster-node.ts',
-        find: 'return this.#owners[slotOf(hashTagOf(this.#plan.keyPrefix + key))] ?? this.#nobody;',
+        find: 'return this.#owners.at(key) ?? this.#noServer;',
         replace:
-          'return [...this.#servers.values()].find(({ up }) => !up) ?? this.#owners[slotOf(hashTagOf(this.#plan.keyPrefix + key))] ?? this.#nobody;',
+          'return [...this.#servers.values()].find(({ up }) => !up) ?? this.#owners.at(key) ?? this.#noServer;',
       },
     ],
     foundBy: spec('test/integration/redis/cluster-shards.spec.ts', 'keeps all other locks'),

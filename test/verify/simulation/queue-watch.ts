@@ -1,5 +1,5 @@
 import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
-import { BROKEN } from '../../../lib/drivers/redis/scripts/scripts.js';
+import { BROKEN } from '../../../lib/drivers/redis/scripts/index.js';
 import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import type { QueueEvent } from '../checker/index.js';
 import type { Journal } from './journal.js';

@@ -8,9 +8,9 @@ import {
   REFRESH,
   RELEASE,
   RENEW,
-} from '../../../lib/drivers/redis/scripts/scripts.js';
+} from '../../../lib/drivers/redis/scripts/index.js';
 import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
-import type { HeldLease } from '../../../lib/lock/lease/lease.js';
+import type { HeldLease } from '../../../lib/lock/lease/held-lease.js';
 import type { WhatHappened } from './assumptions.js';
 import { Faults } from './faults.js';
 import { Journal } from './journal.js';

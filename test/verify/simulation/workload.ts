@@ -1,6 +1,6 @@
 import type { Budget, Storage } from '../checker/index.js';
 import { BackendUnavailableError, LeaseLostError } from '../../../lib/errors.js';
-import { HeldLease } from '../../../lib/lock/lease/lease.js';
+import { HeldLease } from '../../../lib/lock/lease/held-lease.js';
 import type { LockManager } from '../../../lib/lock/lock-manager.js';
 import type { Member } from './member.js';
 import type { Link } from './network.js';

@@ -7,7 +7,7 @@ import { cleanError, NodeError } from '../errors/index.js';
 import { SentinelWatch } from './sentinel-watch.js';
 
 /**
- * A ready client of the application: connected if nobody did it yet, watched and probed, but never closed. When it leads to
+ * A ready client of the application: connected if that was not done yet, watched and probed, but never closed. When it leads to
  * a server that is the master no more, a client that reconnects by itself is told to, as by its own `reconnectOnError`.
  * At most one probe is under way, however long the client keeps it in its queue.
  */
@@ -98,7 +98,7 @@ export class BorrowedConnection implements Connection {
     this.#state = 'probing';
     try {
       await this.#connected();
-      // PING first: it says whether anybody answers, and costs nothing if the client keeps it for later.
+      // PING first: it says whether the server answers, and costs nothing if the client keeps it for later.
       await this.#client.ping();
       if (!this.#is('probing')) return;
       this.#interrupted = false;

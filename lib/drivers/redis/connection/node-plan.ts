@@ -1,7 +1,7 @@
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { HostAndPort } from '../options/index.js';
 
-/** How to reach one node, whoever its connections belong to. */
+/** How to reach one node, over connections of ours or of the application. */
 export type NodePlan = ServerPlan | ClusterPlan;
 
 export interface CommonPlan {

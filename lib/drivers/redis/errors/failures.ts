@@ -4,7 +4,7 @@
  * - `reconnect`: the connection leads to a server that is of no use; the next one may lead to the one that is.
  * - `wait`: the server refuses for a while. The connection stays, held leases are renewed and released over it, and nothing new
  *   is asked for until the scripts can be run again.
- * - `tell`: the server takes nothing new, and all else goes on. It is asked as ever, and counts as down for those who are told.
+ * - `tell`: the server takes nothing new, and all else goes on. It is asked as ever, and counts as down for the listeners.
  * - `refuse`: it is a matter of this one command.
  */
 export type Consequence = 'reconnect' | 'wait' | 'tell' | 'refuse';
@@ -209,7 +209,7 @@ export type FailureKind = keyof typeof TABLE;
 
 const FAILURES: Readonly<Record<FailureKind, Failure>> = TABLE;
 
-/** Tells from the words of somebody else's error what has happened; never given our own. */
+/** Tells from the words of an error that is not ours what has happened. */
 export function kindOf(code: string | undefined, text: string): FailureKind {
   const words = code === undefined ? text : `${code} ${text}`;
   for (const [kind, failure] of Object.entries(FAILURES)) {

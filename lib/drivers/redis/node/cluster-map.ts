@@ -1,7 +1,7 @@
 import { NodeError } from '../errors/index.js';
 import type { HostAndPort } from '../options/index.js';
 
-/** Slots that belong together, and who has them. */
+/** Slots that belong together, and the servers that have them. */
 export interface SlotRange {
   readonly from: number;
   readonly to: number;

@@ -1,5 +1,5 @@
 import { LEAVE, oneOf, queueOf, RELEASE, ScriptKeys } from '../scripts/index.js';
-import { Rank } from './pending-commands.js';
+import { Rank } from './exchange.js';
 import type { RedisNode } from './redis-node.js';
 
 /** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */

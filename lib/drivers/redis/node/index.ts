@@ -3,6 +3,6 @@ export { giveBack, releaseArgs } from './give-back.js';
 export { DRIFT, PRECISION } from './node-clock.js';
 export { listOfNodes } from './node-epoch.js';
 export { NodeSubscriber } from './node-subscriber.js';
-export { Exchange, Rank } from './pending-commands.js';
+export { Exchange, Rank } from './exchange.js';
 export { RedisNode, type RedisNodeSettings } from './redis-node.js';
 export type { VotingNode } from './voting-node.js';

@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from '../scripts/index.js';
 
-/** How long a record outlives the last client, ms, or three of the longest leases; by then nobody has a lease. */
+/** How long a record outlives the last client, ms, or three of the longest leases. By then no client has a lease. */
 const RECORD_TTL = 86_400_000;
 
 /** Where every node keeps its record; one per database. Those of the scopes have the scope behind it. */
@@ -28,7 +28,7 @@ export interface NodeEpochSettings {
   readonly clock: Clock;
   /** Stands for our list of nodes; see {@link listOfNodes}. */
   readonly list: string;
-  /** With what the keys of our locks begin; '' when nobody knows. */
+  /** With what the keys of our locks begin; '' when that is unknown. */
   readonly scope: string;
   /** The longest lease that this client has asked for or may ask for, ms. */
   readonly longestTtl: () => number;
@@ -61,7 +61,7 @@ export type RunScript = (
   args: readonly string[],
 ) => Promise<unknown>;
 
-/** The node belongs to another list of nodes, so that nobody may be granted anything by ours. */
+/** The node belongs to another list of nodes, so that ours may grant nothing. */
 export class OtherListError extends NodeError {
   constructor(message: string) {
     super(message, { answered: true });
@@ -140,7 +140,7 @@ export class NodeEpoch {
     const reply = this.#check(
       await run('evalsha', SYNC.sha, this.#keys, this.#args('', '')).catch((error: unknown) => {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        // Nobody has used it since its server was started.
+        // No client has run it since the server was started.
         return run('eval', SYNC.text, this.#keys, this.#args('1', ''));
       }),
     );

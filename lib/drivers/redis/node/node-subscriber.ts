@@ -73,7 +73,7 @@ export class NodeSubscriber implements ConnectionOwner {
     this.#connection?.fail(new NodeError('the node is down'));
   }
 
-  /** Nobody waits for messages: closes the connection until the next `subscribe`. */
+  /** No waiter is left: closes the connection until the next `subscribe`. */
   rest(): Promise<void> {
     this.#channels.clear();
     const connection = this.#connection;
@@ -115,7 +115,7 @@ export class NodeSubscriber implements ConnectionOwner {
     this.#client = undefined;
   }
 
-  /** Ends the subscriptions on a Cluster that nobody has asked for of late. */
+  /** Ends the subscriptions on a Cluster that were not asked for of late. */
   tidy(): void {
     this.#endOld();
   }
@@ -176,7 +176,7 @@ export class NodeSubscriber implements ConnectionOwner {
     try {
       if (this.#sharded) return void (await client.ssubscribe(...channels));
     } catch {
-      // Refused, or the slot is on its way: a message that nobody hears there is told to all servers.
+      // Refused, or the slot is on its way: a message that no client hears there is told to all servers.
     }
     await client.subscribe(...channels);
   }

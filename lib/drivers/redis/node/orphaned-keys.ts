@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../common/clock.js';
 import type { NodeError } from '../errors/index.js';
-import { WINDOW } from './pending-commands.js';
+import { WINDOW } from './send-window.js';
 
 /** The most that are kept: some 30 MB. The oldest beyond these are forgotten, and end by their ttl. */
 export const MOST_ORPHANED_KEYS = 100_000;
@@ -75,7 +75,7 @@ export class OrphanedKeys {
     if (this.#orphans.size > 0) this.#free([...this.#orphans.keys()], now - commandTimeout);
   }
 
-  /** Takes all over: they are somebody else's from now on. */
+  /** Takes all over: the caller has to free them from now on. */
   takeAll(): { readonly key: string; readonly id: string }[] {
     const all = [...this.#orphans].map(([id, { key }]) => ({ key, id }));
     this.#orphans.clear();

@@ -1,6 +1,7 @@
-import { type Clock, type Moment, momentOf, type Timer } from '../../../common/clock.js';
-import type { RedisClient } from '../connection/index.js';
+import { type Clock, momentOf, type Timer } from '../../../common/clock.js';
 import type { NodeError } from '../errors/index.js';
+import { type Exchange, ExchangeChain, Rank } from './exchange.js';
+import { SendWindow, WINDOW } from './send-window.js';
 
 /**
  * From how many commands without an answer the next ones wait for the end of this turn of the event loop, and go out together:
@@ -8,26 +9,8 @@ import type { NodeError } from '../errors/index.js';
  */
 const FEW = 4;
 
-/**
- * The most commands that are under way at once. It keeps a server busy for some ten round trips on one machine. Beyond it they
- * only grow old in buffers.
- */
-export const WINDOW = 1000;
-
-/** As many are under way at a server that is very slow. */
-const SMALLEST_WINDOW = 50;
-
-/** How much the window grows again with each time that something is sent. */
-const GROWTH = 10;
-
-/** What holds the leases alive may go past a full window, and has a bound of its own. */
+/** What keeps the leases alive may go past a full window, and has a bound of its own. */
 const WINDOW_OF_UPKEEP = 2 * WINDOW;
-
-/**
- * The window is made smaller when a command is under way for longer than this share of a time-out: what a server does later
- * than a time-out after it was sent is done in vain.
- */
-const LONGEST_UNDER_WAY = 1 / 4;
 
 /** A time-out is watched in so many steps. */
 const STEPS = 8;
@@ -35,79 +18,11 @@ const STEPS = 8;
 /** After so many time-outs a command counts as lost, although the server has answered later ones. */
 const MOST_TIMEOUTS = 4;
 
-/** How often those are looked for that wait in vain, ms. */
+/** How often commands are looked for that their callers no longer want, ms. */
 const BETWEEN_DROPS = 50;
-
-/** Which command goes out first where several wait: the lowest. */
-export const Rank = { upkeep: 0, release: 1, acquisition: 2 } as const;
-export type Rank = (typeof Rank)[keyof typeof Rank];
 
 /** Kept, as tests of an application may put clocks of theirs in its place that stand still. */
 const nextTick = process.nextTick.bind(process);
-
-/** One command to a node, and what becomes of it; sent once. */
-export abstract class Exchange {
-  /** When it was sent, on the monotonic clock, ms. */
-  sentAt = 0;
-  /** The same on both clocks, where it had to wait until it was sent. */
-  departure?: Moment;
-  settled = false;
-  /** The one after it in its chain. */
-  next?: Exchange;
-
-  abstract readonly rank: Rank;
-  abstract send(client: RedisClient): Promise<unknown>;
-  abstract onReply(reply: unknown): void;
-  abstract onError(error: NodeError): void;
-
-  /** Why nobody wants it any more, while it still waits to be sent. */
-  get unwanted(): NodeError | undefined {
-    return undefined;
-  }
-}
-
-/** Exchanges in the order in which they came; costs no memory of its own. */
-class Chain {
-  first?: Exchange;
-  #last?: Exchange;
-
-  push(exchange: Exchange): void {
-    if (this.#last) this.#last.next = exchange;
-    else this.first = exchange;
-    this.#last = exchange;
-  }
-
-  shift(): Exchange | undefined {
-    const { first } = this;
-    if (!first) return undefined;
-    this.first = first.next;
-    if (!this.first) this.#last = undefined;
-    first.next = undefined;
-    return first;
-  }
-
-  /** Whether that is true of one. */
-  some(isMeant: (exchange: Exchange) => boolean): boolean {
-    for (let each = this.first; each; each = each.next) if (isMeant(each)) return true;
-    return false;
-  }
-
-  /** Takes out those of which that is true, at most so many. */
-  takeOut(isMeant: (exchange: Exchange) => boolean, most = Infinity): Exchange[] {
-    const out: Exchange[] = [];
-    let next = this.first;
-    this.first = undefined;
-    this.#last = undefined;
-    while (next) {
-      const exchange = next;
-      next = exchange.next;
-      exchange.next = undefined;
-      if (out.length < most && isMeant(exchange)) out.push(exchange);
-      else this.push(exchange);
-    }
-    return out;
-  }
-}
 
 const all = (): boolean => true;
 
@@ -133,15 +48,12 @@ export interface PendingSettings {
 export class PendingCommands {
   readonly #settings: PendingSettings;
   /** In the order in which they were sent; answered ones leave with those before them. */
-  readonly #sent = new Chain();
+  readonly #sent = new ExchangeChain();
   /** By their rank. */
-  readonly #waiting = [new Chain(), new Chain(), new Chain()] as const;
+  readonly #waiting = [new ExchangeChain(), new ExchangeChain(), new ExchangeChain()] as const;
   #underWay = 0;
   #queued = 0;
-  /** How many may be under way. */
-  #window = WINDOW;
-  /** When it was made smaller, on the monotonic clock, ms. */
-  #shrunk = -Infinity;
+  readonly #window: SendWindow;
   #dispatching = false;
   #timer: Timer | undefined;
   /** When the timer is due, on the monotonic clock, ms. */
@@ -152,11 +64,12 @@ export class PendingCommands {
   #silentSince = 0;
   /** The oldest, when a later one was answered before it. */
   #overtaken: Exchange | undefined;
-  /** When those that wait in vain were looked for, on the monotonic clock, ms. */
+  /** When unwanted ones were looked for, on the monotonic clock, ms. */
   #dropped = 0;
 
   constructor(settings: PendingSettings) {
     this.#settings = settings;
+    this.#window = new SendWindow(settings.timeout);
   }
 
   /** How many answers are still to come. */
@@ -204,7 +117,7 @@ export class PendingCommands {
   rejectAll(error: NodeError, unsent: NodeError): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    // Who is told may send another one, which is not meant.
+    // A caller that is told may send another one, which is not given up.
     const sent = this.#sent.takeOut(all);
     const waiting = this.#waiting.flatMap((chain) => chain.takeOut(all));
     this.#underWay = 0;
@@ -241,7 +154,7 @@ export class PendingCommands {
 
   #dispatch(): void {
     const departure = momentOf(this.#settings.clock);
-    this.#fitWindow(departure.monotonic);
+    this.#window.fit(this.#sent.first, departure.monotonic);
     for (let next = this.#next(); next; next = this.#next()) {
       const { unwanted } = next;
       if (unwanted) this.#giveUp(next, unwanted);
@@ -253,25 +166,15 @@ export class PendingCommands {
     }
   }
 
-  #fitWindow(now: number): void {
-    const { first } = this.#sent;
-    if (!first || now - first.sentAt <= LONGEST_UNDER_WAY * this.#settings.timeout) {
-      this.#window = Math.min(WINDOW, this.#window + GROWTH);
-    } else if (first.sentAt > this.#shrunk) {
-      this.#shrunk = now;
-      this.#window = Math.max(SMALLEST_WINDOW, Math.floor(this.#window / 2));
-    }
-  }
-
   /** The next one that may be sent. */
   #next(): Exchange | undefined {
     const upkeep = this.#waiting[Rank.upkeep];
     const releases = this.#waiting[Rank.release];
     const acquisitions = this.#waiting[Rank.acquisition];
     const { first } = upkeep;
-    let from: Chain | undefined;
+    let from: ExchangeChain | undefined;
     if (first) from = this.#underWay < WINDOW_OF_UPKEEP ? upkeep : undefined;
-    else if (this.#underWay < this.#window) from = releases.first ? releases : acquisitions;
+    else if (this.#underWay < this.#window.size) from = releases.first ? releases : acquisitions;
     const exchange = from?.shift();
     if (exchange) this.#queued -= 1;
     return exchange;
@@ -313,12 +216,12 @@ export class PendingCommands {
     });
   }
 
-  /** Those that wait in vain are told so before it is their turn. */
+  /** Callers that no longer want their commands are told so before it is the commands' turn. */
   #dropUnwanted(now: number): void {
     if (now - this.#dropped < BETWEEN_DROPS) return;
     this.#dropped = now;
     const isUnwanted = ({ unwanted }: Exchange): boolean => unwanted !== undefined;
-    // What is told to very many at once keeps the event loop from all else.
+    // To tell very many callers at once would keep the event loop from all else.
     const dropped = this.#waiting.flatMap((chain) =>
       chain.some(isUnwanted) ? chain.takeOut(isUnwanted, WINDOW) : [],
     );

@@ -25,12 +25,12 @@ interface Comer {
   readonly reject: (error: NodeError) => void;
 }
 
-/** Puts those into the queue who come in one turn of the event loop together, by one command for each lock. */
+/** Enters the waiters that come in one turn of the event loop into their queues together, by one command for each lock. */
 export class Joining {
   readonly #nodes: readonly VotingNode[];
   readonly #clock: Clock;
   readonly #alive: () => number;
-  /** Those who come in this turn, by the number of the node and by the lock's key. */
+  /** The waiters that came in this turn, by the number of the node and by the lock's key. */
   readonly #comers: Map<string, Comer[]>[] = [];
 
   /** @param alive for how long a waiter may be believed to wait, ms */
@@ -41,7 +41,7 @@ export class Joining {
   }
 
   /**
-   * Resolves to who has the lock then, which may be the waiter itself.
+   * Resolves to the holder of the lock then, which may be the waiter itself.
    * @throws NodeError
    */
   join({ id, key, node }: QueueEntry): Promise<Busy> {

@@ -1,7 +1,7 @@
 import type { Slot } from '../../../common/bag.js';
 import type { Moment } from '../../../common/clock.js';
 
-/** One who stands in the queue of a node, or is about to. */
+/** A waiter in the queue of a node, or about to enter it. */
 export interface QueueEntry {
   id: string;
   readonly key: string;
@@ -23,12 +23,12 @@ export interface QueueEntry {
   lost(): void;
 }
 
-/** How many of a line are looked at, beside those who have left it since the last look, and at most. */
+/** How many waiters of a lock are looked at, beside those that have left since the last look, and at most. */
 const FEW = 16;
 export const MOST_LOOKED_AT = 200;
 
 /**
- * Those of this process who wait for one lock at one node, in the order in which they came.
+ * The waiters of this process for one lock at one node, in the order in which they came.
  *
  * The node keeps them in the same order, and takes them out of its queue from the front only. So the first of them tell for all:
  * as long as they are in the queue, so are those behind.
@@ -66,7 +66,7 @@ export class NodeQueue {
   }
 
   /**
-   * The first of those who only wait: so many as may get the lock until the next look. Who is looked at shortly before it is
+   * The first waiters: so many as may get the lock until the next look. A waiter that is looked at shortly before it is
    * granted the lock has a lease at once.
    */
   first(): QueueEntry[] {

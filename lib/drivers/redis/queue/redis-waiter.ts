@@ -1,11 +1,11 @@
-import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
+import type { Clock } from '../../../common/clock.js';
 import type { Claim, Granted, QueuedWaiter, Taken } from '../../driver.js';
-import type { LockRequest, NodeSet, RedlockVoting, VoteResult, VotingWaiter } from '../quorum/index.js';
 import { NodeError } from '../errors/index.js';
-import { isHalfDone, SHORT_GRANT } from '../scripts/index.js';
 import type { RedisNode } from '../node/index.js';
+import type { LockRequest, NodeSet, RedlockVoting, VoteResult } from '../quorum/index.js';
+import { isHalfDone, SHORT_GRANT } from '../scripts/index.js';
+import { type EntryOwner, WaiterEntry } from './waiter-entry.js';
 import type { WaiterQueue } from './waiter-queue.js';
-import type { QueueEntry } from './node-queue.js';
 
 /**
  * How much of a short grant may be used up when the lease is asked to last longer, as its share: the node has to answer before
@@ -13,7 +13,10 @@ import type { QueueEntry } from './node-queue.js';
  */
 const FRESH = 1 / 2;
 
-/** The longest pause of who has the turn, and not yet the other nodes, ms: nobody tells it when they are free. */
+/**
+ * The longest pause between two tries of a waiter that has the turn, and not yet the other nodes, ms. No message tells it that they
+ * are free.
+ */
 const LONGEST_PAUSE_AT_TURN = 100;
 
 export interface RedisWaiterContext {
@@ -26,15 +29,15 @@ export interface RedisWaiterContext {
 }
 
 /**
- * A place in the queue of one node, which keeps the order of all who wait for a lock.
+ * A waiter for a lock, in the queue of one node, which keeps the order of all waiters.
  *
  *     out ──try──▶ entering ──taken──▶ queued ──its turn──▶ turn ──try──▶ (a lease)
  *      ▲              │ free ▶ (a lease)  │ lost              │ used up
  *      └──────────────┴───────────────────┴───────────────────┘
  *
  * At its turn the node has granted it the lock, for a short time. With one node that is a lease, which began after
- * the last time that the place was known to wait. With several it is the right to ask the others, and only whoever has it
- * does; so it is for who finds this node free, and not the others. An id is in a queue at most once: who comes back has a new one.
+ * the last time that the waiter was known to wait. With several nodes it is the right to ask the others, which no other waiter does
+ * meanwhile. A waiter that finds this node free, and not the others, has the turn too.
  */
 export class RedisWaiter implements QueuedWaiter, EntryOwner {
   readonly #request: Claim;
@@ -82,7 +85,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     this.#wake();
   }
 
-  /** Made once: a waiter tries again as what it has begun as. */
+  /** Made once: all tries of a waiter are for the same. */
   #asCandidate(): LockRequest {
     return (this.#lockRequest ??= this.#context.requestOf(this.#request));
   }
@@ -112,7 +115,8 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     const node = nodeSet.queueNodeOf(key);
     if (node === -1) return voting.acquire(lockRequest).then(({ reply }) => reply);
     const entry = this.#begin(key, node);
-    if (entry.follows || (nodeSet.nodes.length > 1 && queue.isContended(key)))
+    const follows = queue.add(entry);
+    if (follows || (nodeSet.nodes.length > 1 && queue.isContended(key)))
       return this.#join(entry, lockRequest);
     return voting.acquire(lockRequest, entry.waiter()).then(
       (result) => this.#entered(entry, result),
@@ -128,7 +132,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     if (votes.queued) return this.#enqueue(entry, reply.granted ? undefined : reply.remaining);
     if (reply.granted) this.#end();
     else if (votes.answers[entry.node] === 'yes') return this.#keepTurn(entry, reply);
-    // Nobody knows what the node has done.
+    // It is unknown what the node has done.
     else void this.leave();
     return reply;
   }
@@ -142,7 +146,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     } catch (error) {
       this.#end();
       if (!(error instanceof NodeError)) throw error;
-      // It has lined us up by half, where a key went missing while its slot moves.
+      // The node has entered us by half, where a key went missing while its slot moves.
       if (isHalfDone(error)) void queue.giveBack(entry.key, entry.node, entry.id);
       if (error.sent && !error.answered) this.#nodeOf(entry)?.releaseLater(entry.key, entry.id);
       return (await voting.acquire(lockRequest)).reply;
@@ -154,7 +158,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
 
   #enqueue(entry: WaiterEntry, remaining: number | undefined): Granted | Taken {
     this.#context.queue.foundTaken(entry.key);
-    // Nobody is told what happens to a place at a node that has gone down meanwhile.
+    // No message tells what happens in the queue of a node that has gone down meanwhile.
     if (this.#nodeOf(entry)?.up !== true) void this.leave();
     // It has left, also when it was told of a turn that it may not take.
     if (this.#entry !== entry) return { granted: false, retryAfter: 0 };
@@ -170,7 +174,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     const { nodeSet, voting, queue } = this.#context;
     const entry = this.#entry as WaiterEntry;
     const { name, ttl, tokens } = lockRequest;
-    // A clock that jumped may have ended the lease of somebody else, and a young node may have forgotten one that is as long.
+    // A clock that jumped may have ended the lease of another holder, and a young node may have forgotten one that is as long.
     const trusted = this.#nodeOf(entry)?.admissionFor(ttl) === undefined;
     const ms = Math.min(SHORT_GRANT, ttl);
     if (nodeSet.nodes.length === 1 && tokens === 0 && trusted && entry.age + entry.trip < FRESH * ms) {
@@ -211,7 +215,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     this.#context.queue.keepAlive(entry);
   }
 
-  /** The node is ours, and the others have to be asked again: who has them without it gives them back. */
+  /** The node is ours, and the others have to be asked again. A caller that has them without this node gives them back. */
   #keepTurn(entry: WaiterEntry, reply: Taken): Taken {
     this.#state = 'turn';
     this.#queued(entry);
@@ -224,7 +228,6 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     const entry = new WaiterEntry(queue.newId(), key, node, queue.alive, clock, this);
     this.#entry = entry;
     this.#state = 'entering';
-    entry.follows = queue.add(entry);
     return entry;
   }
 
@@ -235,70 +238,5 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     this.#state = 'out';
     if (entry) this.#context.queue.remove(entry);
     return entry;
-  }
-}
-
-/** Whom an entry tells what it is told. */
-interface EntryOwner {
-  granted(entry: WaiterEntry, micros?: number): void;
-  lost(entry: WaiterEntry): void;
-}
-
-/** One time in a queue. */
-class WaiterEntry implements QueueEntry {
-  /** The lock was not ours before that. */
-  since: Moment;
-  /** How long the node took to answer the last time, ms. */
-  trip = 0;
-  queued = false;
-  /** Another one of this process comes before it. */
-  follows = false;
-  asking: QueueEntry['asking'];
-  line: QueueEntry['line'];
-
-  constructor(
-    public id: string,
-    readonly key: string,
-    readonly node: number,
-    readonly alive: number,
-    private readonly clock: Clock,
-    private readonly owner: EntryOwner,
-  ) {
-    this.since = momentOf(clock);
-  }
-
-  granted(micros?: number): void {
-    this.owner.granted(this, micros);
-  }
-
-  lost(): void {
-    this.owner.lost(this);
-  }
-
-  /** How long ago it was known to wait, ms. */
-  get age(): number {
-    const { monotonic, wall } = momentOf(this.clock);
-    return Math.max(monotonic - this.since.monotonic, wall - this.since.wall);
-  }
-
-  waiter(): VotingWaiter {
-    const { id, node, alive } = this;
-    return { id, node, alive };
-  }
-
-  /** The waiter that asks for the lock now that it has been granted. */
-  successor(id: string): VotingWaiter {
-    const { id: before, node, alive } = this;
-    return { id, node, alive, before };
-  }
-
-  /** The node has answered what was sent at `since`. */
-  answered(): void {
-    this.trip = this.clock.monotonic() - this.since.monotonic;
-  }
-
-  waited(since: Moment): void {
-    this.since = since;
-    this.answered();
   }
 }

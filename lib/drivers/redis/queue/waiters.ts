@@ -2,7 +2,7 @@ import { Bag } from '../../../common/bag.js';
 import { NodeQueue, type QueueEntry } from './node-queue.js';
 
 /**
- * All who wait at the nodes, by their ids and by what they wait for.
+ * All waiters of this process at the nodes, by their ids and by what they wait for.
  *
  * Most who ask get the lock at once. They are not entered by their ids, which costs more than all else here, but kept
  * where they are looked for one by one: there are only as many as commands on their way.
@@ -19,14 +19,14 @@ export class Waiters {
     return this.#queued.size;
   }
 
-  /** How many locks somebody waits for; at several nodes each counts. */
+  /** How many locks are waited for; at several nodes each counts. */
   get lines(): number {
     return this.#lines.reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
-   * Before it is sent to the node: the message may be faster than the reply.
-   * @returns whether somebody of this process waits for the lock there, or asked for it just before
+   * Called before the waiter asks the node: the message may be faster than the reply.
+   * @returns whether another waiter of this process waits for the lock there, or asked for it just before
    */
   add(waiter: QueueEntry): boolean {
     const { key, node } = waiter;
@@ -53,7 +53,7 @@ export class Waiters {
   /** False when it was not there, or had not been queued. */
   remove(waiter: QueueEntry): boolean {
     this.#doneAsking(waiter);
-    // Nobody has waited for most locks.
+    // Most locks have no waiter.
     const { line } = waiter;
     if (!line) return false;
     this.#queued.delete(waiter.id);

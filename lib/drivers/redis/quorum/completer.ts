@@ -9,7 +9,7 @@ import type { Standing, StandingCompleter } from './standing.js';
  * Has leases that a quorum has granted or renewed stored on more nodes, under the checks of an acquisition.
  *
  * That adds nothing to a deadline: what a node gets here is counted by the next renewal. A lease that was released, or broken, does
- * not come back by it. The node does it within a time, counted from before the quorum was asked, in which nobody else is granted
+ * not come back by it. The node does it within a time, counted from before the quorum was asked, in which no other caller is granted
  * a lock that was broken. A release comes after it on the same connection, and is repeated where the connection broke.
  */
 export class Completer implements StandingCompleter {

@@ -19,7 +19,7 @@ export class NodeSet {
 
   /**
    * The number of the node in whose queue to wait for a lock: the first that can be used, so that all processes agree as long as
-   * they see the same; -1 when there is none. Who waits in another one only loses the order.
+   * they see the same; -1 when there is none. A waiter in the queue of another one only loses the order.
    */
   queueNodeOf(key: string): number {
     const sure = this.#first(key, undefined);
@@ -121,7 +121,7 @@ export class NodeSet {
 
   /** Reads the record of every node again; resolves when all have answered, whatever they say. */
   async sync(): Promise<void> {
-    // What is wrong with a node is told to whoever wants a lock of it.
+    // What is wrong with a node is told to each caller that wants a lock of it.
     await Promise.all(
       this.nodes.map((node) => new Promise<void>((resolve) => node.sync(resolve, () => resolve()))),
     );

@@ -47,7 +47,7 @@ export class NodeVote {
     return { node: this.node.at(votes.key), index: this.index, votes, done };
   }
 
-  /** Whether this node may hold our id after a failed acquisition, and nobody else gives it back. */
+  /** Whether this node may hold our id after a failed acquisition, and we have to give it back. */
   #mayHold(votes: Votes): boolean {
     // A waiter keeps its place there, or its turn, and leaves by itself.
     if (votes.terms.waiter?.node === this.index) return false;

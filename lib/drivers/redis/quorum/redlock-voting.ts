@@ -13,7 +13,7 @@ import { NodeVote } from './node-vote.js';
 import type { HolderIds } from '../scripts/index.js';
 import { quoted } from '../../../common/quoted.js';
 
-/** Who asks for what. */
+/** One request for a lock, and its caller. */
 export interface LockRequest {
   readonly name: string;
   readonly key: string;
@@ -65,12 +65,12 @@ export class RedlockVoting {
    * One attempt on all nodes.
    *
    * Not `async`, as is nothing on the way of a lock that is free: such a function takes much memory each time.
-   * @param waiter who waits, or enters the queue, if somebody does
+   * @param waiter that is in the queue of a node, or enters it, if there is one
    */
   acquire(lockRequest: LockRequest, waiter?: VotingWaiter): Promise<VoteResult> {
     if (this.#nodeSet.otherList) return this.#acquireAgain(lockRequest, waiter);
     const { key, ttl, tokens, caller } = lockRequest;
-    // The node that keeps the order of those who wait has the last word.
+    // The node that keeps the order of the waiters has the last word.
     const gate = waiter?.node ?? this.#nodeSet.queueNodeOf(key);
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
     const start = this.#completer?.now();
@@ -106,7 +106,7 @@ export class RedlockVoting {
     const { name, key, tokens } = lockRequest;
     const atGate = votes.answers[gate] ?? (await votes.answerOf(gate));
     if (isBusy(atGate)) {
-      // The others were free for a moment, and not for us: somebody's turn has come, or comes next.
+      // The others were free for a moment, and not for us: the turn of another waiter has come, or comes next.
       await this.#giveBackVotes(votes);
       return { votes, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
     }

@@ -1,6 +1,6 @@
 /**
  * What the driver uses of redlock 5.0.0-beta.2, whose own types do not resolve under NodeNext.
- * Redlock passes resources on untouched, so they are typed by whoever uses them.
+ * Redlock passes resources on untouched, so their type is that of the caller.
  */
 declare module 'redlock' {
   interface Settings {

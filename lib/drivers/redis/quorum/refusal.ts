@@ -7,7 +7,7 @@ const LONGEST_WAIT = 1000;
 const SHORTEST_JITTER = 5;
 
 /**
- * The same where a node that does not answer may have given somebody a quorum, ms: the vote may not be split at all, and
+ * The same where a node that does not answer may have given another caller a quorum, ms: the vote may not be split at all, and
  * goes on so until that lease ends.
  */
 const SHORTEST_JITTER_IN_DOUBT = 50;
@@ -20,7 +20,7 @@ export interface QuorumRefusal {
 
 /**
  * When to look again after a failed acquisition. Only a holder that may have a quorum is worth waiting for. After a
- * split vote nobody holds the lock and nobody will publish anything, so the losers try again after a random time,
+ * split vote no caller holds the lock and no message will come, so the losers try again after a random time,
  * drawn from a window of some round trips, long enough that one of them is alone in it.
  *
  * @param took how long the attempt took, ms

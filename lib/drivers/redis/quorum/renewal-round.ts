@@ -33,7 +33,7 @@ const BROKEN: Loss = {
 interface LeaseVotes {
   yes: number;
   no: number;
-  /** By somebody else, where a node knows. */
+  /** By another holder, where a node knows. */
   taken: boolean;
   /** By the number of the node. */
   failures?: Map<number, NodeError>;

@@ -59,7 +59,7 @@ export class Standing {
     this.#completer = completer;
   }
 
-  /** Somebody else has the key on that node. */
+  /** Another holder has the key on that node. */
   refused(node: number): void {
     if (this.over) return;
     this.#lacking ??= new Set();

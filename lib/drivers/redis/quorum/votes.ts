@@ -3,7 +3,7 @@ import type { Caller } from '../../driver.js';
 import type { NodeError } from '../errors/index.js';
 import type { Standing } from './standing.js';
 
-/** What one node said: done, not ours any more (to a release), who holds it (to an acquisition), or an error. */
+/** What one node said: done, no longer ours (to a release), the holder (to an acquisition), or an error. */
 export type Answer = 'yes' | 'gone' | Busy | NodeError;
 
 export interface Busy {
@@ -12,7 +12,7 @@ export interface Busy {
   readonly pttl: number;
 }
 
-/** Who waits for the lock in the queue of one node. */
+/** A waiter for the lock in the queue of one node. */
 export interface VotingWaiter {
   readonly id: string;
   /** The number of that node. */

@@ -13,7 +13,7 @@ export class HolderIds {
   readonly process = newProcess();
   #count = 0;
 
-  /** An id of its own for one acquisition; nobody else can guess it. */
+  /** An id of its own for one acquisition. No other process can guess it. */
   next(): string {
     this.#count += 1;
     return `${this.process}-${this.#count.toString(36)}`;

@@ -1,4 +1,21 @@
+/*
+ * The key of a lock is Redlock's: a plain string that holds its holder's id, with a ttl. Any other Redlock client can hold
+ * and respect the same locks. Times of a node are µs since 1970, as TIME tells them; they stay exact, below 2^53.
+ *
+ * Beside the key stand its waiters, in two sorted sets: their ids by the order in which they came, and their processes by the time
+ * until which each is believed to be alive, in ms of the node's time. An id begins with its process. The queue only says which
+ * waiter is next: whatever happens to the queue, the key has one holder. Both sets expire.
+ *
+ * While a slot of a Cluster is on its way to another server, a script runs where all its keys are, and is refused where some are
+ * missing. It stops half-way when one goes missing meanwhile, as after DEL. So a script deletes nothing that it needs later, and
+ * each script has another one for its first key alone, which always runs.
+ *
+ * A Redis that is full (maxmemory, noeviction) refuses what needs memory, but not in a script that has written already. What a
+ * held lease and its waiters need therefore begins with a write that needs none: PEXPIRE, ZREM or DEL.
+ */
+export { ACQUIRE } from './acquire-script.js';
 export { slotOf, SLOTS } from './cluster-slot.js';
+export { CONFIRM, COUNT } from './fencing-scripts.js';
 export { HolderIds, newProcess, processOf } from './holder-id.js';
 export {
   checkedKeys,
@@ -28,22 +45,7 @@ export {
   sendingAfter,
   sendScript,
 } from './script.js';
-export {
-  ACQUIRE,
-  BREAK,
-  BROKEN,
-  COMPLETE,
-  CONFIRM,
-  COUNT,
-  HOLDER,
-  JOIN,
-  KEEP,
-  LEAVE,
-  LOOK,
-  QUEUE_TTL,
-  REFRESH,
-  RELEASE,
-  RENEW,
-  SHORT_GRANT,
-  SYNC,
-} from './scripts.js';
+export { JOIN, LEAVE, QUEUE_TTL, REFRESH, SHORT_GRANT } from './queue-scripts.js';
+export { BREAK, BROKEN, HOLDER, KEEP, RELEASE } from './release-scripts.js';
+export { COMPLETE, RENEW } from './renew-scripts.js';
+export { LOOK, SYNC } from './sync-scripts.js';

@@ -70,7 +70,7 @@ export function counterOf(key: string, place = besideOf(key)): string {
   return `${OURS}fence:${place}`;
 }
 
-/** Who waits for a lock: ids by the order of their arrival. */
+/** The waiters for a lock: ids by the order of their arrival. */
 export function queueOf(key: string, place = besideOf(key)): string {
   return `${OURS}queue:${place}`;
 }

@@ -9,7 +9,7 @@ import { NodeError } from '../errors/index.js';
 /** How much of an odd answer is shown. */
 const SHOWN = 80;
 
-/** Nobody knows what was done, so it counts as not answered. */
+/** What was done is unknown, so it counts as not answered. */
 export function oddAnswer(reply: unknown): NodeError {
   const text = inspect(reply, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: SHOWN });
   return new NodeError(

@@ -111,7 +111,7 @@ class ScriptCall extends Command {
   readonly #rest: readonly string[];
 
   static {
-    // Complete, for who looks at commands; nobody else needs them in a list.
+    // Complete, for code that looks at commands. Sending does not need them in a list.
     Object.defineProperty(this.prototype, 'args', {
       get(this: ScriptCall) {
         // Not yet while ioredis makes the command.

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Script } from '../../../../lib/drivers/redis/scripts/script.js';
-import * as scripts from '../../../../lib/drivers/redis/scripts/scripts.js';
+import * as scripts from '../../../../lib/drivers/redis/scripts/index.js';
 import { type RedisServer, startRedis, stopAllRedis } from '../../../support/redis-server.js';
 import { Random } from '../random.js';
 import { RedisModel } from './redis-model.js';

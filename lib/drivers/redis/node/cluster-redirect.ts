@@ -1,0 +1,73 @@
+import type { RedisClient } from '../connection/index.js';
+import { NodeError } from '../errors/index.js';
+import type { HostAndPort } from '../options/index.js';
+import { SLOTS } from '../scripts/index.js';
+import { Exchange, type Rank } from './exchange.js';
+
+/** How often one command is sent on: a slot that moves costs one, or two. */
+const MOST_HOPS = 5;
+
+/** Where a server of a Cluster sends a command instead. */
+export interface Redirection {
+  readonly slot: number;
+  readonly address: HostAndPort;
+  /** The slot is still on its way: for this one command alone. */
+  readonly asking: boolean;
+}
+
+/**
+ * @param from the server that has answered
+ * @returns undefined for an error that is no redirection
+ * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding
+ */
+export function redirectionOf(
+  { message }: NodeError,
+  from: HostAndPort | undefined,
+): Redirection | undefined {
+  const [, kind, digits, host = '', port] = /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(message) ?? [];
+  const slot = Number(digits);
+  if (kind === undefined || slot >= SLOTS) return undefined;
+  // A server that does not know its own name leaves it out.
+  const address = { host: host === '' ? (from?.host ?? '') : host, port: Number(port) };
+  return { slot, address, asking: kind === 'ASK' };
+}
+
+/** The same command, for the server to which it was sent on; an error when it was sent on too often. */
+export function sentOn(exchange: Exchange, { asking }: Redirection): Exchange | NodeError {
+  const hops = exchange instanceof Redirected ? exchange.hops : 0;
+  if (hops === MOST_HOPS) return new NodeError('its slot of the Cluster moves too often', { sent: false });
+  return new Redirected(exchange, hops + 1, asking);
+}
+
+/** A command that its server has sent on. For its caller it was sent at the first time. */
+class Redirected extends Exchange {
+  constructor(
+    private readonly exchange: Exchange,
+    readonly hops: number,
+    private readonly asking: boolean,
+  ) {
+    super();
+  }
+
+  get rank(): Rank {
+    return this.exchange.rank;
+  }
+
+  override get unwanted(): NodeError | undefined {
+    return this.exchange.unwanted;
+  }
+
+  send(client: RedisClient): Promise<unknown> {
+    if (!this.asking) return this.exchange.send(client);
+    // Both at once, as ASKING counts for the command that comes right after it.
+    return Promise.all([client.asking(), this.exchange.send(client)]).then(([, reply]) => reply);
+  }
+
+  onReply(reply: unknown): void {
+    this.exchange.onReply(reply);
+  }
+
+  onError(error: NodeError): void {
+    this.exchange.onError(error);
+  }
+}

@@ -1,0 +1,239 @@
+import type { Connection, ConnectionOwner, RedisClient, ServerPlan } from '../connection/index.js';
+import { cleanError, explain, NodeError } from '../errors/index.js';
+import { textOf } from '../scripts/index.js';
+import { NodeCommands } from './node-commands.js';
+import type { RunScript } from './node-epoch.js';
+import { NodeRefusal } from './node-refusal.js';
+import type { NodeTrust, NodeTrustSettings } from './node-trust.js';
+import type { OrphanedKeys } from './orphaned-keys.js';
+import { type Exchange, Rank } from './exchange.js';
+import { ServerChecks, type ServerChecksSettings } from './server-checks.js';
+
+export interface NodeLifecycleSettings extends NodeTrustSettings, ServerChecksSettings {
+  readonly random: () => number;
+  /** Whether the log names the node when it goes down and comes back. */
+  readonly tellsHealth: boolean;
+  /** Of a server of a Cluster. */
+  readonly cluster?: ClusterTies;
+}
+
+/** What a server of a Cluster does not know by itself. */
+export interface ClusterTies {
+  /** Sends a command on to the server that has its key by now; returns why that was not done. */
+  readonly redirect: (exchange: Exchange, error: NodeError) => NodeError | undefined;
+  /** This server cannot be used: another one may have its slots. */
+  readonly onAway: () => void;
+}
+
+/** What is told of each change. */
+export interface NodeLifecycleOwner {
+  /** The name of another node of ours on the server with this run id, if there is one. One server must not have two votes. */
+  readonly twinOf: (runId: string) => string | undefined;
+  /** Told after each change of `up`. */
+  readonly onChange: () => void;
+}
+
+/**
+ * From the first connection of a node to its stop.
+ *
+ *     down ──verify, onUp──▶ up ◀──refuses for a while (NodeRefusal)──▶ up for renewals and releases alone
+ *      ▲                      │
+ *      └───────onDown─────────┘
+ */
+export class NodeLifecycle implements ConnectionOwner {
+  readonly commands: NodeCommands;
+  readonly #settings: NodeLifecycleSettings;
+  readonly #owner: NodeLifecycleOwner;
+  readonly #trust: NodeTrust;
+  readonly #orphanedKeys: OrphanedKeys;
+  readonly #connection: Connection;
+  readonly #checks: ServerChecks;
+  readonly #refusal: NodeRefusal;
+  /** It was up once: from then on a node that refuses for a while keeps its connection. */
+  #proven = false;
+  #saidDown = false;
+  #stopped = false;
+
+  constructor(
+    plan: ServerPlan,
+    settings: NodeLifecycleSettings,
+    owner: NodeLifecycleOwner,
+    trust: NodeTrust,
+    orphanedKeys: OrphanedKeys,
+  ) {
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#trust = trust;
+    this.#orphanedKeys = orphanedKeys;
+    this.#connection = plan.connect(this);
+    this.commands = new NodeCommands({
+      clock: settings.clock,
+      commandTimeout: settings.commandTimeout,
+      secrets: settings.secrets,
+      connection: this.#connection,
+      redirect: settings.cluster?.redirect,
+      onFailure: (error) => this.doubt(error),
+    });
+    this.#checks = new ServerChecks(settings, owner.twinOf);
+    this.#refusal = new NodeRefusal(
+      settings,
+      (client) => this.#examineAgain(client),
+      () => this.#tellHealth(),
+    );
+  }
+
+  /** Whether the node may grant locks. One that refuses for a while does not, and still renews and frees them where it can. */
+  get up(): boolean {
+    return this.commands.client !== undefined && this.#refusal.reason?.consequence !== 'wait';
+  }
+
+  /** Whether the node grants new locks, as far as is known. */
+  get well(): boolean {
+    return this.commands.client !== undefined && this.#refusal.reason === undefined;
+  }
+
+  /** Why the node is down, for people. */
+  get reason(): string {
+    return explain(this.#refusal.reason ?? this.commands.closedReason);
+  }
+
+  /** Why the node, which is connected, must not be asked for any lock now. */
+  get waitReason(): NodeError | undefined {
+    const { reason } = this.#refusal;
+    return reason?.consequence === 'wait' ? reason : undefined;
+  }
+
+  /** The run id of the server that we are connected to, or are about to be; '' when there is none. */
+  get runId(): string {
+    return this.#checks.runId;
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#connection.start();
+    } catch (error) {
+      this.commands.explainClosed(cleanError(error).asReason(false));
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#orphanedKeys.close();
+    this.#refusal.end();
+    const reason = new NodeError('the coordinator has been stopped', { sent: false });
+    this.commands.close(reason, reason);
+    await this.#connection.stop();
+  }
+
+  async verify(client: RedisClient): Promise<void> {
+    this.#refusal.end();
+    try {
+      const run: RunScript = (how, script, keys, args) => client[how](script, keys.length, ...keys, ...args);
+      await this.#examine(client).catch((error: unknown) => this.#trust.lookAtList(run, error));
+      await this.#trust.syncAnew(run);
+    } catch (thrown) {
+      const error = cleanError(thrown, this.#settings.secrets);
+      // What it holds for us may still be renewed and freed. The next acquisition that it refuses finds out whether it is well.
+      if (error.consequence !== 'tell') {
+        // A client of the application outlives a stop, after which nothing would end the examinations.
+        if (this.#stopped || !this.#proven || error.consequence !== 'wait') throw error;
+        this.onRefused(error);
+        this.#refusal.begin(client, error);
+      }
+    }
+  }
+
+  onUp(client: RedisClient): void {
+    this.commands.open(client);
+    this.#proven = true;
+    // Before any caller asks for a lock that we may still have there.
+    this.#orphanedKeys.settle();
+    this.#tellHealth();
+  }
+
+  onDown(error: NodeError): void {
+    this.#checks.leave();
+    this.#refusal.end();
+    this.#orphanedKeys.rest();
+    this.commands.close(error.asReason(false), error.asReason(true));
+    this.#tellHealth();
+  }
+
+  /** It answers again, but not so that it could be used. */
+  onRefused(error: NodeError): void {
+    const was = this.reason;
+    this.commands.explainClosed(error.asReason(false));
+    this.#settings.cluster?.onAway();
+    if (this.#stopped || !error.answered || this.reason === was) return;
+    this.#settings.warn(
+      `Redis node ${this.#settings.name} answers, and still cannot be used: ${this.reason}`,
+    );
+  }
+
+  /** Redis has refused something: that may be a matter of this one command, or of the whole node. */
+  doubt(error: NodeError): void {
+    const { client } = this.commands;
+    // A slot that is elsewhere says nothing of the server.
+    if (!client || (this.#sharded && error.kind === 'cluster-part')) return;
+    if (error.consequence === 'reconnect') this.#connection.fail(error);
+    else if (error.consequence !== 'refuse') this.#refusal.suspect(client);
+  }
+
+  /** Reads anew what INFO says of the server's memory. */
+  checkMemory(): void {
+    this.commands.call(
+      (client) => client.info('memory'),
+      (reply) => this.#checks.checkMemory(textOf(reply)),
+      // Whatever is wrong with the node is told when it goes down.
+      () => undefined,
+      Rank.upkeep,
+    );
+  }
+
+  get #sharded(): boolean {
+    return this.#settings.topology === 'shard';
+  }
+
+  /** Whether it can do all that may be asked of it. */
+  async #examine(client: RedisClient): Promise<void> {
+    this.#trust.meet(await this.#checks.checkInfo(client));
+    await this.#checks.checkScripts(client);
+  }
+
+  async #examineAgain(client: RedisClient): Promise<void> {
+    try {
+      await this.#examine(client);
+      // It may have refused to free something.
+      if (this.commands.client === client) this.#orphanedKeys.settle();
+    } catch (thrown) {
+      const error = cleanError(thrown, this.#settings.secrets);
+      if (this.commands.client === client && error.consequence === 'reconnect') this.#connection.fail(error);
+      throw error;
+    }
+  }
+
+  #tellHealth(): void {
+    if (this.#stopped) return;
+    if (!this.well) this.sayDown();
+    else if (this.#saidDown) {
+      this.#saidDown = false;
+      this.#settings.warn(`Redis node ${this.#settings.name} can be used again`);
+    }
+    this.#owner.onChange();
+    this.#settings.cluster?.onAway();
+  }
+
+  /** One line for the operator per change, not per command. */
+  sayDown(): void {
+    if (this.#stopped || this.#saidDown || this.well || !this.#settings.tellsHealth) return;
+    this.#saidDown = true;
+    const { name, warn } = this.#settings;
+    const rest = this.#sharded
+      ? 'the locks of its slots are refused until it or another server has them again, all others go on'
+      : this.commands.client
+        ? 'it is asked for no new lock until it can be used again'
+        : 'it gets no commands until it answers again';
+    warn(`Redis node ${name} is down: ${this.reason}; ${rest}`);
+  }
+}

@@ -1,0 +1,206 @@
+import type { ServerPlan } from '../connection/index.js';
+import { cleanError, NodeError } from '../errors/index.js';
+import { NodeClock } from './node-clock.js';
+import { NodeEpoch, type NodeEpochSettings, OtherListError, type RunScript } from './node-epoch.js';
+
+/** An epoch that no node has. */
+export const UNKNOWN_EPOCH = '?';
+
+export interface NodeTrustSettings extends Omit<NodeEpochSettings, 'onWait'> {
+  readonly name: string;
+  /** How long a command may take before the node counts as down, ms. */
+  readonly commandTimeout: number;
+  readonly secrets: readonly string[];
+  /** One server, several behind Sentinel, of which one is the master, or a server of a Cluster. */
+  readonly topology: ServerPlan['topology'];
+  /** The coordinator's lease time, ms. */
+  readonly ttl: number;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Whether the votes of one node may be trusted. They may not when its clock has jumped, when it may have forgotten leases, or when
+ * it belongs to another list of nodes.
+ */
+export class NodeTrust {
+  readonly #settings: NodeTrustSettings;
+  readonly #sharded: boolean;
+  /** A failover of Sentinel or Cluster can lose leases anyway, and a Cluster has no node that all locks share. */
+  readonly record: NodeEpoch | undefined;
+  #clock: NodeClock;
+  /** The server whose clock we know. */
+  #clockOf = '';
+  /** Until then the node's clock counts as wrong, on our monotonic clock, ms. */
+  #distrustedUntil = -Infinity;
+  #syncing: Promise<void> | undefined;
+  /** The longest lease that the sync under way tells the node of, ms. */
+  #syncingFor = 0;
+  /** Whether the node may be told that it belongs to our list: no other node has objected. */
+  #mayTell = false;
+  #otherList: OtherListError | undefined;
+
+  constructor(settings: NodeTrustSettings) {
+    this.#settings = settings;
+    this.#sharded = settings.topology === 'shard';
+    this.#clock = new NodeClock(settings.clock, settings.ttl);
+    if (settings.topology === 'single') this.record = newRecord(settings);
+  }
+
+  /** What the node said when it belonged to another list, until it belongs to ours. */
+  get otherList(): OtherListError | undefined {
+    return this.#otherList;
+  }
+
+  /** What a script that grants the lock must find in the node's record; '' where there is none. */
+  get epoch(): string {
+    return this.record ? (this.record.text ?? UNKNOWN_EPOCH) : '';
+  }
+
+  /** Where the record is; where there is none, a key in the slot of the lock's. */
+  recordKey(key: string): string {
+    return this.record?.key ?? key;
+  }
+
+  /** Why a lease of so many ms must not be granted now, or that the node's record has to be read first. */
+  admissionFor(ttl: number): NodeError | 'sync' | undefined {
+    const { admission, record } = this;
+    if (admission !== undefined || !record) return admission;
+    const wait = record.waitFor(ttl);
+    if (wait === 0) return undefined;
+    return new NodeError(
+      `grants no lease of ${ttl} ms for another ${Math.ceil(wait)} ms: it has lost its keys or is new, and one as long from before may still be held; a lock with a shorter ttl gets one earlier`,
+      { sent: false, endsIn: wait },
+    );
+  }
+
+  /** The same for a lease of any length. */
+  get admission(): NodeError | 'sync' | undefined {
+    const distrusted = this.#distrusted;
+    if (distrusted > 0) {
+      return new NodeError('its clock has jumped ahead, and leases of others may have ended there early', {
+        sent: false,
+        endsIn: distrusted,
+      });
+    }
+    const { record } = this;
+    if (!record || record.text !== undefined) return undefined;
+    if (record.wait === 0) return 'sync';
+    return new NodeError(
+      `grants nothing for another ${Math.ceil(record.wait)} ms: it has lost its keys or is new, and leases from before may still be held`,
+      { sent: false, endsIn: record.wait },
+    );
+  }
+
+  /** For how long the node's clock still counts as wrong, ms. A clock that never jumped is not compared with ours. */
+  get #distrusted(): number {
+    const until = this.#distrustedUntil;
+    return until === -Infinity ? 0 : until - this.#settings.clock.monotonic();
+  }
+
+  /** We are connected to this server. Another server has another clock: after a failover, or a restart on another machine. */
+  meet(runId: string): void {
+    if (runId !== this.#clockOf) this.#clock = new NodeClock(this.#settings.clock, this.#settings.ttl);
+    this.#clockOf = runId;
+  }
+
+  /**
+   * The last moment at which the node may do what is sent now, ms of its time; '' while its time is unknown.
+   * @param now on the monotonic clock, ms
+   * @param most how long it may take at most, ms
+   */
+  notAfter(now: number, most = Infinity): number | '' {
+    // A command may be sent on to another server of a Cluster, which has a clock of its own.
+    if (this.#sharded) return '';
+    const earliest = this.#clock.earliest(now);
+    return earliest === undefined ? '' : Math.floor(earliest + Math.min(most, this.#settings.commandTimeout));
+  }
+
+  /**
+   * Takes the node's time from a reply, or from a message, which does not tell when it was sent: `keep` is then false.
+   * @returns why the vote in this reply does not count: the node's clock has jumped since the last one
+   */
+  observe(micros: number, sentAt: number, keep = true): NodeError | undefined {
+    const { clock, longestTtl, warn, name } = this.#settings;
+    if (this.#sharded) return undefined;
+    const jump = this.#clock.observe(micros, sentAt, keep);
+    if (jump === 0) return undefined;
+    const said = `its clock jumped ${jump > 0 ? 'ahead' : 'back'} by ${Math.round(Math.abs(jump))} ms`;
+    const longest = Math.max(longestTtl(), this.record?.longest ?? 0);
+    if (jump > 0) this.#distrustedUntil = clock.monotonic() + longest;
+    warn(
+      `Redis node ${name}: ${said}${jump > 0 ? `; it takes part in no new lock for ${longest} ms` : ''}; keep the clocks of Redis from being stepped`,
+    );
+    // The node has done it although it does not count. So the caller has to free it.
+    return new NodeError(`${said}, so its vote does not count`);
+  }
+
+  /** From now on the node may be told that it belongs to our list. */
+  tellList(): void {
+    this.#mayTell = true;
+  }
+
+  /** Reads the node's record again; one sync at a time, which all callers share. */
+  sync(run: RunScript, onDone: () => void, onError: (error: NodeError) => void): void {
+    const longest = this.#settings.longestTtl();
+    // A sync that is under way may not have told the node of the longest lease.
+    if (!this.#syncing || this.#syncingFor < longest) {
+      this.#syncingFor = longest;
+      const before = this.#syncing?.catch(() => undefined) ?? Promise.resolve();
+      const mine: Promise<void> = before
+        .then(() => this.#sync(run))
+        .finally(() => {
+          if (this.#syncing === mine) this.#syncing = undefined;
+        });
+      this.#syncing = mine;
+    }
+    this.#syncing.then(onDone, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
+  }
+
+  /** Reads the record over a new connection, whatever was read over the last one. */
+  async syncAnew(run: RunScript): Promise<void> {
+    this.record?.forget();
+    await this.#sync(run);
+  }
+
+  /**
+   * A node that cannot be used may still belong to another list, whose replicas can use it. So it is asked for its list even when it
+   * refuses all else.
+   * @throws OtherListError if it belongs to another list, and otherwise `reason`: why it cannot be used
+   */
+  async lookAtList(run: RunScript, reason: unknown): Promise<never> {
+    if (cleanError(reason).answered)
+      await this.record?.look(run).catch((error: unknown) => {
+        if (!(error instanceof OtherListError)) return;
+        this.#otherList = error;
+        throw error;
+      });
+    throw reason;
+  }
+
+  async #sync(run: RunScript): Promise<void> {
+    const { record } = this;
+    if (!record) return;
+    const { clock, warn, name } = this.#settings;
+    const sentAt = clock.monotonic();
+    try {
+      if (this.#mayTell) this.observe(await record.sync(run), sentAt);
+      else await record.look(run);
+      this.#otherList = undefined;
+    } catch (error) {
+      if (!(error instanceof OtherListError)) throw error;
+      if (this.#mayTell && !this.#otherList)
+        warn(`Redis node ${name} ${error.message}; no lock is taken, and no lease renewed, until then`);
+      this.#otherList = error;
+      throw error;
+    }
+  }
+}
+
+function newRecord(settings: NodeTrustSettings): NodeEpoch {
+  const { name, warn } = settings;
+  const onWait = (ms: number, longest: number): void =>
+    warn(
+      `Redis node ${name} has lost its keys or is new: it grants no lock for ${Math.ceil(ms)} ms, because leases of up to ${longest} ms from before may still be held (for tests and development alone, redis: { quarantine: false } grants at once)`,
+    );
+  return new NodeEpoch({ ...settings, onWait });
+}

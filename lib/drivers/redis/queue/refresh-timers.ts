@@ -1,0 +1,77 @@
+import type { Clock, Timer } from '../../../common/clock.js';
+
+/** How long the connections for messages stay when no waiter is left, ms. */
+const CONNECTION_LINGER = 10_000;
+
+/**
+ * When the nodes are told again that our waiters are alive.
+ *
+ *     idle ──begin──▶ refreshing, once in a period ──end──▶ lingering ──▶ onRest
+ *                        ▲                                      │
+ *                        └─────────────────begin────────────────┘
+ */
+export class RefreshTimers {
+  readonly #clock: Clock;
+  readonly #onRefresh: () => void;
+  readonly #onRest: () => void;
+  #refreshing: Timer | undefined;
+  #resting: Timer | undefined;
+  #expiry: Timer | undefined;
+  #stopped = false;
+
+  /**
+   * @param onRefresh told when a period is over, or a lock that is waited for runs out
+   * @param onRest told when there has been no waiter for a while
+   */
+  constructor(clock: Clock, onRefresh: () => void, onRest: () => void) {
+    this.#clock = clock;
+    this.#onRefresh = onRefresh;
+    this.#onRest = onRest;
+  }
+
+  /** There is a waiter: refreshes after so many ms, unless a refresh is due already. */
+  begin(period: number): void {
+    if (this.#stopped) return;
+    this.#resting?.cancel();
+    this.#resting = undefined;
+    this.#refreshing ??= this.#later(period);
+  }
+
+  /** A refresh is under way: the next one follows after so many ms. */
+  restart(period: number): void {
+    this.#refreshing?.cancel();
+    this.#refreshing = this.#later(period);
+  }
+
+  /** No waiter is left. */
+  end(): void {
+    // A stop has cancelled the timers, and nothing may start one after it.
+    if (!this.#refreshing || this.#stopped) return;
+    this.#refreshing.cancel();
+    this.#refreshing = undefined;
+    const rest = (): void => {
+      this.#resting = undefined;
+      this.#onRest();
+    };
+    this.#resting ??= this.#clock.setTimer(CONNECTION_LINGER, rest, 'background');
+  }
+
+  /** Refreshes after so many ms too, unless that was asked for already. */
+  once(ms: number): void {
+    if (this.#stopped) return;
+    const refresh = (): void => {
+      this.#expiry = undefined;
+      this.#onRefresh();
+    };
+    this.#expiry ??= this.#clock.setTimer(ms, refresh, 'background');
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of [this.#refreshing, this.#resting, this.#expiry]) timer?.cancel();
+  }
+
+  #later(period: number): Timer {
+    return this.#clock.setTimer(period, this.#onRefresh, 'background');
+  }
+}

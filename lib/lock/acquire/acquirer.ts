@@ -1,0 +1,146 @@
+import { quoted } from '../../common/quoted.js';
+import type { Clock } from '../../common/clock.js';
+import type { Claim, Driver } from '../../drivers/driver.js';
+import { InvalidOptionsError } from '../../errors.js';
+import type { AcquireCall, LeaseHandle, NotAcquired } from './acquire-call.js';
+import { AcquireLoop } from './acquire-loop.js';
+import { GrantHandOff, type HandedOnGrant } from './grant-hand-off.js';
+import { LeaseGrant } from './lease-grant.js';
+import { LocalQueue } from './local-queue.js';
+import { LocalQueues } from './local-queues.js';
+
+export interface AcquirerSettings {
+  readonly prefix: string;
+  readonly memberId: string;
+}
+
+type Result = LeaseGrant | NotAcquired;
+
+/**
+ * The way of a call to its grant: through the queue of its handle and that of its lock in this process, and then by what the lease
+ * before has handed on, or else by the back end.
+ *
+ * Nothing on the way is `async` as long as the call finds both queues empty, as nearly every call does: each promise costs.
+ */
+export class Acquirer {
+  readonly #settings: AcquirerSettings;
+  readonly #driver: Driver;
+  readonly #clock: Clock;
+  readonly #queues = new LocalQueues(({ handOff }) => this.#giveBack(handOff));
+
+  constructor(settings: AcquirerSettings, driver: Driver, clock: Clock) {
+    this.#settings = settings;
+    this.#driver = driver;
+    this.#clock = clock;
+  }
+
+  acquire(call: AcquireCall): Promise<Result> {
+    const { handle } = call;
+    if (handle && !handle.queue.tryEnter()) return this.#enterInTurn(call, handle);
+    call.enteredHandle();
+    return this.#enter(call);
+  }
+
+  /** The call does not want its grant any more: gives it back, and leaves the queue. Never rejects. */
+  async decline({ handOff, queue }: LeaseGrant): Promise<void> {
+    await this.#giveBack(handOff);
+    this.#queues.leave(queue);
+  }
+
+  /** The lease that had the first place in the queue has ended. */
+  leave(queue: LocalQueue): void {
+    this.#queues.leave(queue);
+  }
+
+  /** Resolves when no try is under way any more for a caller that has gone. */
+  settled(): Promise<void> {
+    return this.#queues.settled();
+  }
+
+  async #enterInTurn(call: AcquireCall, handle: LeaseHandle): Promise<Result> {
+    if (!(await this.#standIn(handle.queue, call))) return {};
+    call.enteredHandle();
+    return this.#enter(call);
+  }
+
+  /** A fair call waits in the back end's order from the start, and so never in a queue of this process. */
+  #enter(call: AcquireCall): Promise<Result> {
+    const { name, fair } = call.terms;
+    let key: string;
+    try {
+      key = this.#driver.locks.keyOf(this.#settings.prefix + name);
+      if (fair && !this.#driver.queue) throw this.#keepsNoOrder(name);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const queue = fair ? new LocalQueue() : this.#queues.of(key);
+    return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key, queue);
+  }
+
+  #keepsNoOrder(name: string): InvalidOptionsError {
+    return new InvalidOptionsError(
+      `Lock ${quoted(name)}: the option "fair" needs a back end that keeps the order of the waiters, and ${this.#driver.description} does not; leave "fair" out, or use Redis, files or memory`,
+    );
+  }
+
+  async #contendInTurn(call: AcquireCall, key: string, queue: LocalQueue): Promise<Result> {
+    if (await this.#standIn(queue, call)) {
+      const handedOn = queue.takeHandedOn();
+      return (
+        (handedOn && (await this.#accept(handedOn, call, queue))) ?? (await this.#contend(call, key, queue))
+      );
+    }
+    if (queue.outage && !call.terms.waitLimit.cancelled) throw queue.outage.error;
+    return {};
+  }
+
+  /** Resolves to true when it was this call's turn, and to false when it did not wait so long. */
+  async #standIn(queue: LocalQueue, call: AcquireCall): Promise<boolean> {
+    const { waitLimit } = call.terms;
+    if (waitLimit.tryOnce) return false;
+    call.onWaiting();
+    return waitLimit.wait((wake) => queue.join(wake));
+  }
+
+  /** The grant that the lease before has handed on. It is given back when this call cannot use it. */
+  async #accept(
+    { handOff, deadline }: HandedOnGrant,
+    { terms }: AcquireCall,
+    queue: LocalQueue,
+  ): Promise<LeaseGrant | undefined> {
+    if (handOff.suits(terms) && !terms.waitLimit.cancelled && handOff.mayBegin(deadline))
+      return new LeaseGrant(handOff, deadline, queue, this.#clock.monotonic());
+    await this.#giveBack(handOff);
+    return undefined;
+  }
+
+  #contend(call: AcquireCall, key: string, queue: LocalQueue): Promise<Result> {
+    const { name, ttl, fencing, fair, waitLimit: caller } = call.terms;
+    const { prefix, memberId } = this.#settings;
+    const handOff = new GrantHandOff(this.#clock, { ttl, fencing }, !fair);
+    const claim: Claim = {
+      name: prefix + name,
+      key,
+      ttl,
+      tokens: fencing ? handOff.size : 0,
+      mode: 'exclusive',
+      memberId,
+      caller,
+      onRevoked: handOff.revoke,
+    };
+    return new AcquireLoop({
+      driver: this.#driver,
+      clock: this.#clock,
+      queues: this.#queues,
+      call,
+      queue,
+      claim,
+      handOff,
+    }).run();
+  }
+
+  /** Never rejects: no caller has this grant, and what the back end keeps of it ends by its ttl. */
+  async #giveBack({ grant }: GrantHandOff): Promise<void> {
+    await this.#driver.locks.release(grant).catch(() => undefined);
+  }
+}

@@ -1,0 +1,244 @@
+import { inspect, type InspectOptions } from 'node:util';
+import { quoted } from '../../common/quoted.js';
+import type { Grant, Loss } from '../../drivers/driver.js';
+import { LeaseLostError } from '../../errors.js';
+import type { Deadline } from './deadline.js';
+import type { Lease } from './lease.js';
+import { LeaseSignal } from './lease-signal.js';
+import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
+
+/** `held → releasing → released`, or `held → lost`. Moved by {@link HeldLease} alone. */
+export type LeaseState = 'held' | 'releasing' | 'released' | 'lost';
+
+/** How a lease ended: `unconfirmed` when the back end could not be asked, while the lease had not run out. */
+export type LeaseEnd =
+  | { readonly kind: 'released' }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'unconfirmed'; readonly error: unknown };
+
+/** What keeps one lease for its holder. */
+export interface LeaseKeeper {
+  readonly memberId: string;
+  /** The coordinator's part that made it: names of different coordinators do not mix. */
+  readonly owner: unknown;
+  /** Asks the driver to free the lock; true if it was still ours. */
+  release(lease: HeldLease): Promise<boolean>;
+  /** The lease has left `held`: it must not be renewed any more. */
+  onLeft(lease: HeldLease): void;
+  /** The lease was lost. */
+  onLost(lease: HeldLease, error: LeaseLostError): void;
+  /** The holder has given the lease back, and the back end has been told. */
+  onReleased(lease: HeldLease, end: LeaseEnd): void;
+}
+
+const NOT_AGAIN = Promise.resolve(false);
+
+const NO_RENEWAL_YET: RenewalsSoFar = { unanswered: false };
+
+/** The state machine behind {@link Lease}; everything that happens to a lease goes through here. */
+export class HeldLease implements Lease {
+  #state: LeaseState = 'held';
+  #deadline: Deadline;
+  #renewals = NO_RENEWAL_YET;
+  #signal?: LeaseSignal;
+  #lost?: LeaseLostError;
+  #end?: Promise<LeaseEnd>;
+
+  constructor(
+    readonly name: string,
+    readonly grant: Grant,
+    readonly ttl: number,
+    deadline: Deadline,
+    private readonly keeper: LeaseKeeper,
+  ) {
+    this.#deadline = deadline;
+  }
+
+  get state(): LeaseState {
+    this.check();
+    return this.#state;
+  }
+
+  get held(): boolean {
+    return this.state === 'held';
+  }
+
+  /** True once the holder has given the lease back, held or lost. */
+  get givenBack(): boolean {
+    return this.#end !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    // Newer versions of Node derive signals without reading `aborted`.
+    this.check();
+    if (!this.#signal) {
+      this.#signal = new LeaseSignal(() => this.check());
+      if (this.#lost) this.#signal.abort(this.#lost);
+    }
+    return this.#signal.signal;
+  }
+
+  get fencingToken(): number | undefined {
+    return this.grant.tokens?.first;
+  }
+
+  get deadline(): number {
+    return this.#deadline.unix;
+  }
+
+  /** Until when the back end has confirmed it. */
+  get term(): Deadline {
+    return this.#deadline;
+  }
+
+  /** The deadline on the monotonic clock, ms. */
+  get monotonicDeadline(): number {
+    return this.#deadline.monotonic;
+  }
+
+  /** Why the lease was lost, if it was. */
+  get lost(): LeaseLostError | undefined {
+    this.check();
+    return this.#lost;
+  }
+
+  /** True when that owner made this lease. */
+  isOf(owner: unknown): boolean {
+    return this.keeper.owner === owner;
+  }
+
+  remaining(): number {
+    return this.held ? this.#deadline.remaining() : 0;
+  }
+
+  assertHeld(): void {
+    if (this.held) return;
+    throw (
+      this.#lost ??
+      new LeaseLostError(
+        `Lock ${quoted(this.name)}: the lease of ${this.keeper.memberId} was released already`,
+        'released',
+      )
+    );
+  }
+
+  /** Ends the lease if its deadline has passed. Every look at a lease goes through here. */
+  check(): void {
+    if (this.#state !== 'held' || !this.#deadline.over) return;
+    this.lose(lossAtDeadline(this.#renewals, this.#deadline.overdue()), this.#renewals.failure);
+  }
+
+  /** A renewal is under way. */
+  renewalSent(): void {
+    this.#renewals = { ...this.#renewals, unanswered: true };
+  }
+
+  /** A renewal was not confirmed; it may be repeated until the deadline. */
+  renewalFailed(failure: unknown): void {
+    // The deadline first: what comes after it does not tell why it was missed.
+    if (this.held) this.#renewals = { failure, unanswered: false };
+  }
+
+  /** A renewal was confirmed. Too late, it changes nothing: a lost or released lease is never revived. */
+  extend(deadline: Deadline): void {
+    if (!this.held) return;
+    this.#deadline = deadline;
+    this.#renewals = NO_RENEWAL_YET;
+  }
+
+  /** The lease is over though its holder has not released it. */
+  lose({ reason, message }: Loss, cause?: unknown): void {
+    if (this.#state !== 'held') return;
+    this.#state = 'lost';
+    this.#lost = new LeaseLostError(
+      `Lock ${quoted(this.name)}: ${this.keeper.memberId} lost its lease: ${message}; work done under it may not have been alone`,
+      reason,
+      { cause },
+    );
+    this.keeper.onLeft(this);
+    // Before the listeners are told, as they may look at the signal.
+    this.#signal?.abort(this.#lost);
+    this.keeper.onLost(this, this.#lost);
+  }
+
+  /** Has the work end while the lease is held for it: the signal aborts, and nothing else changes. */
+  askToEnd(reason: LeaseLostError): void {
+    // Made, if nobody has asked for it yet.
+    if (!this.signal.aborted) this.#signal?.abort(reason);
+  }
+
+  /** Gives the lease back, once; never rejects. */
+  finish(): Promise<LeaseEnd> {
+    this.#end ??= this.#finish();
+    return this.#end;
+  }
+
+  release(): Promise<boolean> {
+    return this.#end ? NOT_AGAIN : this.finish().then(wasReleased);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.finish();
+  }
+
+  /** What a lease is to people; its other properties lead to the whole coordinator. */
+  toJSON(): object {
+    const { name, state, fencingToken, deadline } = this;
+    return {
+      name,
+      state,
+      ...(fencingToken !== undefined && { fencingToken }),
+      // JSON has no Infinity.
+      ...(Number.isFinite(deadline) && { deadline: new Date(deadline).toISOString() }),
+    };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Lease ${inspect(this.toJSON(), options)}`;
+  }
+
+  /** Not `async`: such a function takes much memory each time. */
+  #finish(): Promise<LeaseEnd> {
+    const heldUntilNow = this.held;
+    // Before the release is sent: nothing may be sent for it afterwards.
+    if (heldUntilNow) this.#state = 'releasing';
+    let freeing: Promise<boolean>;
+    try {
+      // A lost lease is given back too, best effort: what is stored for it may outlive it by the drift.
+      freeing = this.keeper.release(this);
+    } catch (error) {
+      freeing = Promise.reject(error);
+    }
+    // While that is on its way, as it need not wait for this.
+    if (heldUntilNow) this.keeper.onLeft(this);
+    return freeing.then(
+      (freed) => {
+        // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
+        const inTime = heldUntilNow && (freed || this.#deadline.over);
+        if (heldUntilNow && !inTime) this.#loseAtRelease();
+        return this.#ended(heldUntilNow, { kind: inTime ? 'released' : 'lost' });
+      },
+      (error: unknown) =>
+        this.#ended(heldUntilNow, heldUntilNow ? { kind: 'unconfirmed', error } : { kind: 'lost' }),
+    );
+  }
+
+  #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
+    if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
+    this.keeper.onReleased(this, end);
+    return end;
+  }
+
+  #loseAtRelease(): void {
+    this.#lost = new LeaseLostError(
+      `Lock ${quoted(this.name)}: ${this.keeper.memberId} found at release that the back end no longer had its lease; work done under it may not have been alone`,
+      'broken',
+    );
+    this.keeper.onLost(this, this.#lost);
+  }
+}
+
+function wasReleased(end: LeaseEnd): boolean {
+  if (end.kind === 'unconfirmed') throw end.error;
+  return end.kind === 'released';
+}
