@@ -62,15 +62,16 @@ describe('the options', () => {
       stopTimeout: 5000,
       startTimeout: 0,
       fencing: false,
+      candidate: true,
     });
     expect([typeof createDriver, agentId.length]).toEqual(['function', 36]);
   });
 
   it('go before the query of the URL, which goes before the defaults', () => {
     const backendUrl =
-      'memory:?ttl=6000&heartbeat=1000&blocking=250&stopTimeout=10&startTimeout=20&fencing=true&prefix=q-&agentId=q';
+      'memory:?ttl=6000&heartbeat=1000&blocking=250&stopTimeout=10&startTimeout=20&fencing=true&candidate=false&prefix=q-&agentId=q';
     const times = { ttl: 6000, heartbeat: 1000, blocking: 250, stopTimeout: 10, startTimeout: 20 };
-    const query = { ...times, fencing: true, prefix: 'q-', agentId: 'q' };
+    const query = { ...times, fencing: true, candidate: false, prefix: 'q-', agentId: 'q' };
     expect(resolveOptions({ backendUrl })).toMatchObject(query);
     expect(resolveOptions({ backendUrl, ttl: 9000, prefix: '', blocking: false })).toMatchObject({
       ...query,
@@ -94,6 +95,7 @@ describe('the options', () => {
       stopTimeout: Number.NaN,
       startTimeout: -1,
       fencing: 'yes',
+      candidate: 'perhaps',
       redis: { lockKey: 'key', maxTtl: 1.5, persistent: 1, nodeList: 7, quarantine: 'no' },
       fenced: true,
     };
@@ -105,7 +107,7 @@ describe('the options', () => {
     }
     expect(error.message).toContain("unknown option 'fenced', known are backendUrl");
     expect(error.message).toContain('redis.lockKey must be a function');
-    expect(error.message).toContain('(15)');
+    expect(error.message).toContain('(16)');
   });
 
   it.each([
@@ -176,6 +178,7 @@ describe('the options', () => {
     [{ fenced: true }, "unknown option 'fenced'"],
 
     [{ fencing: 'yes' }, "fencing (COORDINATION_FENCING) must be true or false, got 'yes'"],
+    [{ candidate: 'no' }, "candidate (COORDINATION_CANDIDATE) must be true or false, got 'no'"],
     [
       { ttl: 500, redis: { maxTtl: 100 } },
       'redis.maxTtl (COORDINATION_REDIS_MAX_TTL) must not be below ttl (COORDINATION_TTL): got 100 and 500',

@@ -1,4 +1,5 @@
 import type { Breakage } from './breakage.js';
+import { ELECTION_BREAKAGES } from './election-breakages.js';
 import { FILE_BREAKAGES } from './file-breakages.js';
 import { JOB_BREAKAGES } from './job-breakages.js';
 import { LEASE_BREAKAGES } from './lease-breakages.js';
@@ -7,6 +8,7 @@ import { REDIS_BREAKAGES } from './redis-breakages.js';
 /** Every one of them has to be found: by the suites that are under test here, and only where they cannot, by a test. */
 export const BREAKAGES: readonly Breakage[] = [
   ...LEASE_BREAKAGES,
+  ...ELECTION_BREAKAGES,
   ...JOB_BREAKAGES,
   ...REDIS_BREAKAGES,
   ...FILE_BREAKAGES,
