@@ -21,6 +21,7 @@ export async function audit(directory: string, shares: readonly Promised[]): Pro
   const made = snapshots.filter((snapshot) => snapshot.made > 0);
   const ticks = (await readLines(join(directory, 'usage.log'))).map((line) => line.split(' ')[0]);
   const migrations = (await readLines(join(directory, 'migrations.log'))).map((line) => line.split(' ')[0]);
+  const checks = (await readLines(join(directory, 'quota.log'))).map((line) => line.split(' ')[0] ?? '');
   const line = (id: string, client: string): string => `/${id} ${client}(rw)`;
   const allowed = shares.flatMap((share) => [...share.allowed].map((client) => line(share.id, client)));
   const denied = shares.flatMap((share) => [...share.denied].map((client) => line(share.id, client)));
@@ -67,6 +68,11 @@ export async function audit(directory: string, shares: readonly Promised[]): Pro
       wrong: new Set(ticks.filter((tick, index) => ticks.indexOf(tick) !== index)).size,
     },
     {
+      what: 'quota checks of a second leader',
+      total: checks.length,
+      wrong: checks.filter((leader, index) => isSecond(checks, leader, index)).length,
+    },
+    {
       what: 'migrations run again at a start',
       total: migrations.length,
       wrong: migrations.length - new Set(migrations).size,
@@ -76,6 +82,11 @@ export async function audit(directory: string, shares: readonly Promised[]): Pro
 
 function sizeError({ size = 0, inDoubt }: Promised, found: number): number {
   return Math.max(0, size - found, found - size - inDoubt);
+}
+
+/** One that led before, and not just before: another replica came between, and yet it still leads. */
+function isSecond(leaders: readonly string[], leader: string, index: number): boolean {
+  return leader !== leaders[index - 1] && leaders.slice(0, index).includes(leader);
 }
 
 async function countTorn(paths: readonly string[]): Promise<number> {

@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually.js';
 import { startRedis, stopAllRedis } from '../../support/redis-server.js';
 import { buildSampleApp, DemonstrationProcess, isRunning } from './demonstration-process.js';
 
-const CHECKS = 10;
+const CHECKS = 11;
 const SHORT = { SAMPLE_SCALE: '0.25' };
 /** Enough where what it counts is not looked at. */
 const SHORTEST = { SAMPLE_SCALE: '0.02' };
