@@ -2,17 +2,19 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const README = resolve(fileURLToPath(import.meta.url), '../../../../README.md');
+const ROOT = resolve(fileURLToPath(import.meta.url), '../../../..');
+/** The pages whose snippets are run. */
+const PAGES = ['README.md', 'docs/elections.md'].map((page) => join(ROOT, page));
 /** Inside the repository, so that a snippet is compiled as any other file of it. */
 const FOLDER = resolve(fileURLToPath(import.meta.url), '../.snippets');
 
 const SNIPPET = /<!-- snippet: ([\w-]+) -->\s*```ts\n(.*?)```/gs;
 
-/** The TypeScript snippets of README by name, each written to a file of its own. */
+/** The TypeScript snippets of these pages by name, each written to a file of its own. */
 export function writeSnippets(): ReadonlyMap<string, string> {
   mkdirSync(FOLDER, { recursive: true });
   const files = new Map<string, string>();
-  for (const [, name, code] of readFileSync(README, 'utf8').matchAll(SNIPPET)) {
+  for (const [, name, code] of text().matchAll(SNIPPET)) {
     const file = join(FOLDER, `${name}.ts`);
     writeFileSync(file, code!);
     files.set(name!, file);
@@ -20,7 +22,11 @@ export function writeSnippets(): ReadonlyMap<string, string> {
   return files;
 }
 
-/** How many TypeScript blocks README has, with a name or without. */
+/** How many TypeScript blocks they have, with a name or without. */
 export function countBlocks(): number {
-  return readFileSync(README, 'utf8').match(/^```ts$/gm)?.length ?? 0;
+  return text().match(/^```ts$/gm)?.length ?? 0;
+}
+
+function text(): string {
+  return PAGES.map((page) => readFileSync(page, 'utf8')).join('\n');
 }
