@@ -129,22 +129,58 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
   ['an unknown choice', 'is refused', `@Synchronized('x', { onLost: 'ignore' }) async m(): Promise<void> {}`],
 ];
 
+const ELECTION_CASES: typeof CASES = [
+  [
+    '@LeaderOnly of a promise',
+    'compiles',
+    `@LeaderOnly('x') async m(share: Share): Promise<number> { return 1; }`,
+  ],
+  ['@LeaderOnly of a plain value', 'is refused', `@LeaderOnly('x') m(): number { return 1; }`],
+  [
+    '@LeaderOnly of an Observable',
+    'is refused',
+    `@LeaderOnly('x') m(): Observable<number> { return of(1); }`,
+  ],
+  [
+    '@LeaderOnly with an unknown option',
+    'is refused',
+    `@LeaderOnly('x', { ttl: 5 }) async m(): Promise<void> {}`,
+  ],
+  [
+    'listeners that take a leadership, or nothing',
+    'compiles',
+    `@OnElected('x', { coordinator: 'a' }) m({ term }: Leadership): number { return term; } @OnDemoted('x') async n(): Promise<void> {}`,
+  ],
+  ['a listener that takes something else', 'is refused', `@OnElected('x') m(share: Share): void {}`],
+  [
+    'what applyDecorators has put together of them',
+    'compiles',
+    `@applyDecorators(LeaderOnly('x')) async m() {} @applyDecorators(OnElected('x'), OnDemoted('x')) n() {}`,
+  ],
+  [
+    'a term that somebody sets',
+    'is refused',
+    `@OnElected('x') m(leadership: Leadership) { leadership.term = 7; }`,
+  ],
+];
+
 const HEADER = `import { applyDecorators } from '@nestjs/common';
 import { type Observable, of } from 'rxjs';
-import { currentLease, type Lease, Synchronized } from '../../lib/index.js';
+import { currentLease, LeaderOnly, type Leadership, type Lease, OnDemoted, OnElected, Synchronized } from '../../lib/index.js';
 interface Share { id: string; size: number }
 const perShare = (): MethodDecorator => Synchronized('share-<id>');
 export const PerShare = () => Synchronized('share-<share.id>', { blocking: 5 });
-void [applyDecorators, perShare];
+void [applyDecorators, perShare, LeaderOnly, OnDemoted, OnElected];
 void of;
 void currentLease;
-export type { Lease };
+export type { Leadership, Lease };
 `;
 
+const ALL = [...CASES, ...ELECTION_CASES];
 const folder = resolve(import.meta.dirname);
 const fileOf = (index: number): string => resolve(folder, `case-${index}.ts`);
 const sources = new Map(
-  CASES.map(([, , member], index) => [fileOf(index), `${HEADER}export class Subject { ${member} }\n`]),
+  ALL.map(([, , member], index) => [fileOf(index), `${HEADER}export class Subject { ${member} }\n`]),
 );
 let messages: Map<string, string[]>;
 
@@ -179,8 +215,8 @@ beforeAll(() => {
   );
 }, 120_000);
 
-describe('@Synchronized', () => {
-  it.each(CASES.map(([what, verdict], index) => ({ what, verdict, index })))(
+describe('what the compiler says of a decorator', () => {
+  it.each(ALL.map(([what, verdict], index) => ({ what, verdict, index })))(
     '$verdict on $what',
     ({ verdict, index }) => {
       const found = messages.get(fileOf(index)) ?? ['it was not compiled'];

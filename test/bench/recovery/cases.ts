@@ -1,4 +1,5 @@
 import type { RecoveryCase } from './case.js';
+import { leaderCases } from './leader-cases.js';
 import {
   LOCK,
   untilServed,
@@ -111,4 +112,5 @@ export const cases: readonly RecoveryCase[] = [
   restartedNodes(3, 'kept', true),
   restartedNodes(3, 'kept', false),
   restartedNodes(3, 'lost', false),
+  ...leaderCases,
 ];

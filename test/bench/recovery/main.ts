@@ -5,6 +5,7 @@
  */
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
+import { runCandidate } from '../../e2e/elections/candidate-process.js';
 import { machine } from '../report.js';
 import { summarize } from '../statistics.js';
 import { renderMachine } from '../table.js';
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     /** Of the holder's process: what it is to do. */
     hold: { type: 'string' },
+    /** Of a candidate's process: that it is one. */
+    candidate: { type: 'boolean', default: false },
   },
 });
 
@@ -40,5 +43,6 @@ function row(on: string, what: string, ...figures: readonly string[]): string {
   return `  ${on.padEnd(16)}${what.padEnd(54)}${median.padStart(8)}  ${range.padEnd(18)}${share}\n`;
 }
 
-if (values.hold !== undefined) await hold(JSON.parse(values.hold) as HoldOrder);
+if (values.candidate) await runCandidate();
+else if (values.hold !== undefined) await hold(JSON.parse(values.hold) as HoldOrder);
 else await measureAll(Number(values.runs), Number(values.ttl));

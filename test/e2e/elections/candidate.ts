@@ -16,9 +16,19 @@ export class Candidate {
   private constructor(readonly process: FixtureProcess) {}
 
   static async start(backendUrl: string, env: Readonly<Record<string, string>> = {}): Promise<Candidate> {
-    const process = await forkFixture(new URL('./fixtures/candidate.fixture.ts', import.meta.url), {
-      env: { COORDINATION_BACKEND_URL: backendUrl, COORDINATION_STOP_TIMEOUT: '1000', ...env },
-    });
+    return Candidate.in(
+      await forkFixture(new URL('./fixtures/candidate.fixture.ts', import.meta.url), {
+        env: Candidate.env(backendUrl, env),
+      }),
+    );
+  }
+
+  static env(backendUrl: string, env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    return { COORDINATION_BACKEND_URL: backendUrl, COORDINATION_STOP_TIMEOUT: '1000', ...env };
+  }
+
+  /** One whose process has been started in another way. */
+  static async in(process: FixtureProcess): Promise<Candidate> {
     await process.receive((message) => message === 'ready');
     return new Candidate(process);
   }

@@ -212,6 +212,31 @@ describe('the snippets of README', () => {
     await app.close();
   });
 
+  it('elections: the leader is told, and runs what is for it alone', async () => {
+    const { app, ...started } = await start('elections', 'QuotaService');
+    const host = started.host as { seen: string[]; balance(): Promise<string | undefined> };
+    await eventually(() => host.seen.length === 1);
+    expect(await host.balance()).toBe('balanced');
+    await app.close();
+    expect(host.seen).toEqual([expect.stringMatching(/^leads in term \d+$/), 'leads no more']);
+    expect(await host.balance()).toBeUndefined();
+  });
+
+  it('docs-elections: the term is the fencing token of what runs for the leader', async () => {
+    interface Quotas {
+      readonly state: string;
+      balance(): Promise<number | undefined>;
+      leader(): Promise<string>;
+    }
+    const { app, coordinator, ...started } = await start('docs-elections', 'QuotaService');
+    const host = started.host as Quotas;
+    await eventually(() => host.state.startsWith('leads'));
+    expect(host.state).toBe(`leads since term ${await host.balance()}`);
+    expect(await host.leader()).toBe(coordinator.agentId);
+    await app.close();
+    expect(host.state).toBe('follows');
+  });
+
   it('events: a listener sees what happens', async () => {
     const { app, coordinator, ...started } = await start('events', 'LockMetrics');
     const host = started.host as { seen: string[] };

@@ -3,17 +3,18 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../../..');
-const PAGES = ['README.md', 'docs/jobs.md'].map((page) => readFileSync(resolve(ROOT, page), 'utf8'));
+/** The pages whose snippets are run. */
+const PAGES = ['README.md', 'docs/jobs.md', 'docs/elections.md'].map((page) => join(ROOT, page));
 /** Inside the repository, so that a snippet is compiled as any other file of it. */
 const FOLDER = resolve(fileURLToPath(import.meta.url), '../.snippets');
 
 const SNIPPET = /<!-- snippet: ([\w-]+) -->\s*```ts\n(.*?)```/gs;
 
-/** The TypeScript snippets of README and of the pages for users by name, each written to a file of its own. */
+/** The TypeScript snippets of these pages by name, each written to a file of its own. */
 export function writeSnippets(): ReadonlyMap<string, string> {
   mkdirSync(FOLDER, { recursive: true });
   const files = new Map<string, string>();
-  for (const [, name, code] of PAGES.flatMap((page) => [...page.matchAll(SNIPPET)])) {
+  for (const [, name, code] of text().matchAll(SNIPPET)) {
     const file = join(FOLDER, `${name}.ts`);
     writeFileSync(file, code!);
     files.set(name!, file);
@@ -21,7 +22,11 @@ export function writeSnippets(): ReadonlyMap<string, string> {
   return files;
 }
 
-/** How many TypeScript blocks those pages have, with a name or without. */
+/** How many TypeScript blocks they have, with a name or without. */
 export function countBlocks(): number {
-  return PAGES.reduce((sum, page) => sum + (page.match(/^```ts$/gm)?.length ?? 0), 0);
+  return text().match(/^```ts$/gm)?.length ?? 0;
+}
+
+function text(): string {
+  return PAGES.map((page) => readFileSync(page, 'utf8')).join('\n');
 }
