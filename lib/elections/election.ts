@@ -106,7 +106,7 @@ export interface Election {
    * Who leads: the present state first, then each change. A consumer that is slow gets the latest state. Ends when the coordinator
    * stops, or when the consumer leaves the loop. While the back end is away it tells nothing.
    *
-   * @throws LockCreationFailedError, from the first step on, when the coordinator is not started
+   * @throws LockCreationFailedError when the coordinator is not started
    */
   watch(): AsyncIterableIterator<Leader | undefined>;
 }

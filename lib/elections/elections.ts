@@ -36,9 +36,14 @@ export interface ElectionListener {
 
 const ofProviders = new WeakMap<LockProvider, Elections>();
 
+/** Undefined for what is no coordinator of this package, as a mock. */
+export function findElections(provider: LockProvider): Elections | undefined {
+  return ofProviders.get(provider);
+}
+
 /** @throws LockCreationFailedError for what is no coordinator of this package */
 export function electionsOf(provider: LockProvider, where: string): Elections {
-  const elections = ofProviders.get(provider);
+  const elections = findElections(provider);
   if (elections) return elections;
   lockManagerOf(provider, where);
   throw new InvalidOptionsError(`${where}: its coordinator knows no elections; use a CoordinatorService`);

@@ -5,6 +5,7 @@ export {
   lockManagerOf,
   type LockProvider,
   registerRunning,
+  startedManagerOf,
   theRunningProviderNamed,
 } from './lock-registry.js';
 export {

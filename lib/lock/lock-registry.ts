@@ -89,6 +89,12 @@ function theOnly(candidates: LockProvider[], forWhat: string, which: string): Lo
   return first;
 }
 
+/** What takes leases for a coordinator that is started; undefined also for a mock, which may answer anything. */
+export function startedManagerOf(provider: LockProvider): LockManager | undefined {
+  const manager: unknown = Object(provider) === provider ? provider[LOCK_MANAGER] : undefined;
+  return typeof manager === 'object' && manager !== null ? (manager as LockManager) : undefined;
+}
+
 /** @throws LockCreationFailedError when the coordinator is not started, or is none */
 export function lockManagerOf(provider: LockProvider, forWhat: ForWhat): LockManager {
   checkIsCoordinator(provider, forWhat);

@@ -1,7 +1,7 @@
 import { logSafely } from '../common/log-safely.js';
 import { systemClock, type Timer } from '../common/clock.js';
 import { quoted } from '../common/quoted.js';
-import { LOCK_MANAGER, type LockManager, type LockProvider } from '../lock/index.js';
+import { type LockManager, type LockProvider, startedManagerOf } from '../lock/index.js';
 import { scheduleOn } from './definition.js';
 import type { HostedJob } from './job-explorer.js';
 import { callFor, tickNow } from './trigger.js';
@@ -107,21 +107,21 @@ export class JobRunner {
 
   #failed(label: string, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    logSafely(() => this.provider[LOCK_MANAGER]?.log.warn(`${label} failed: ${text}`));
+    logSafely(() => startedManagerOf(this.provider)?.log.warn(`${label} failed: ${text}`));
   }
 
   /** The back end may be away: the job runs at its next tick all the same. */
   #safely({ name }: HostedJob, work: () => Promise<void>): void {
     work().catch((error: unknown) => {
       const text = error instanceof Error ? error.message : String(error);
-      this.provider[LOCK_MANAGER]?.log.warn(
+      startedManagerOf(this.provider)?.log.warn(
         `Job ${quoted(name)}: what happened before this start could not be looked at, so a missed tick is not made up: ${text}`,
       );
     });
   }
 
   #parts({ name }: HostedJob): { readonly manager?: LockManager; readonly job?: Job } {
-    return { manager: this.provider[LOCK_MANAGER], job: jobsOf(this.provider).find(name) };
+    return { manager: startedManagerOf(this.provider), job: jobsOf(this.provider).find(name) };
   }
 
   async #latest(hosted: HostedJob): Promise<StoredRun | undefined> {

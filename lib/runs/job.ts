@@ -1,6 +1,6 @@
 import type { JobSkipReason } from '../common/coordinator.events.js';
 import { BackendUnavailableError } from '../errors.js';
-import { LOCK_MANAGER, type LockManager, type LockProvider } from '../lock/index.js';
+import { type LockManager, type LockProvider, startedManagerOf } from '../lock/index.js';
 import { HeldLease } from '../lock/lease/index.js';
 import { Claim, writeStart } from './claim.js';
 import { JobReports } from './job-reports.js';
@@ -66,7 +66,7 @@ export class Job {
    * @returns a claim, perhaps of an earlier tick whose run was lost; or why there is nothing to run here
    */
   async claim(occasion: Occasion): Promise<Claim | Skipped> {
-    const manager = this.provider[LOCK_MANAGER];
+    const manager = startedManagerOf(this.provider);
     if (!manager || manager.drain.begun) return this.#skip(manager, occasion, 'stopping');
     if (occasion.byClock && occasion.tick <= this.#doneUntil) return this.#skip(manager, occasion, 'done');
     try {

@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import {
   CoordinationModule,
   CoordinatorService,
+  LeaderOnly,
   Lock,
   LockCreationFailedError,
+  RunOnce,
   Synchronized,
 } from 'nestjs-coordination';
 import { RecordedLog } from '../../support/recorded-log.js';
@@ -60,6 +62,35 @@ describe('a synchronized method in a unit test', () => {
     await module.init();
     await expect(module.get(Shares).extend('7')).rejects.toThrow(MOCKED);
     await module.close();
+  });
+
+  it.each([
+    ['a mock of everything', deepMock],
+    ['an empty object', () => ({})],
+  ])('boots with jobs and candidates where the coordinator is %s', async (_what, mock) => {
+    @Injectable()
+    class Jobs {
+      @RunOnce('often', { every: '200ms', onCrash: 'rerun' })
+      async often(): Promise<void> {}
+
+      @LeaderOnly('quota')
+      async balance(): Promise<void> {}
+    }
+    const log = RecordedLog.install();
+    const module = await Test.createTestingModule({
+      imports: [CoordinationModule.forRoot({ backendUrl: ownSpace() })],
+      providers: [Jobs],
+    })
+      .overrideProvider(CoordinatorService)
+      .useValue(mock())
+      .compile();
+    await module.init();
+    await expect(module.get(Jobs).often()).rejects.toThrow(
+      /^@RunOnce on Jobs\.often: what was given as its CoordinatorService is/,
+    );
+    await expect(module.get(Jobs).balance()).rejects.toThrow(/what was given as its CoordinatorService is/);
+    await module.close();
+    expect([...log.of('error'), ...log.of('warn')]).toEqual([]);
   });
 
   it('says that the module has to be initialized, and then works', async () => {

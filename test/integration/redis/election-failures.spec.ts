@@ -109,11 +109,13 @@ describe('connections that break twice in quick succession', () => {
     other.on('lease.waiting', () => (waiting += 1));
     const following = stand(other);
     await eventually(() => waiting === 1);
-    for (let restart = 1; restart <= 2; restart += 1) {
-      const downs = Promise.all([one, other].map((each) => nextOf(each, 'backend.up')));
+    const backAgain = async (): Promise<void> => {
+      const ups = Promise.all([one, other].map((each) => nextOf(each, 'backend.up')));
       proxy.reset();
-      await downs;
-    }
+      await ups;
+    };
+    await backAgain();
+    await backAgain();
     expect([leading.told, following.told]).toEqual([['elected'], []]);
     // One place in the queue, though the server may have forgotten it until the follower looks again.
     const usageOf = (coordinator: CoordinatorService) =>

@@ -1,4 +1,4 @@
-import { type Breakage, spec } from './breakage.js';
+import { type Breakage, simulation, spec } from './breakage.js';
 
 const BEAT = 'lib/elections/leader-beat.ts';
 const CANDIDACY = 'lib/elections/candidacy.ts';
@@ -31,7 +31,7 @@ export const ELECTION_BREAKAGES: readonly Breakage[] = [
     edits: [
       { file: LEADERSHIP, find: 'this.check();\n    return this.#state', replace: 'return this.#state' },
     ],
-    foundBy: spec(UNIT, 'is off at the first look after the deadline'),
+    foundBy: simulation(1, 'exclusion: .* both held "election:quota"'),
   },
   {
     name: 'listeners told before the flag is off',

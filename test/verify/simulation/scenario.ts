@@ -42,6 +42,8 @@ export interface Scenario {
   /** The rates of all clocks differ by less than the drift. */
   readonly fair: boolean;
   readonly newClock: (random: Random) => LocalTime;
+  /** Where processes stand for election, what their candidates draw from. */
+  readonly elections: Random | undefined;
 }
 
 /** Processes with another list of nodes come, while those with the old one run. */
@@ -132,6 +134,7 @@ export function drawScenario(random: Random, campaign: Campaign, other: Random):
         time.step(each.between(0, DURATION), each.between(-1, 1) * (clocks === 'close' ? 15 : DAY));
       return time;
     },
+    elections: other.chance(campaign === 1 ? 0.3 : 0.1) ? other : undefined,
   };
 }
 

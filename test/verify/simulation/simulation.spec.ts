@@ -38,6 +38,10 @@ describe('the simulation', { timeout: 300_000 }, () => {
       'new list of nodes in use',
       'queue: granted',
       'queue: passed over',
+      'leader elected',
+      'leader resigned',
+      'leader asked to resign',
+      'leadership lost: expired',
     ])
       expect(tally.reached(state), tally.text(state)).toBeGreaterThan(0);
   });

@@ -12,6 +12,7 @@ import {
 import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import type { HeldLease } from '../../../lib/lock/lease/held-lease.js';
 import type { WhatHappened } from './assumptions.js';
+import { Candidate } from './candidate.js';
 import { Faults } from './faults.js';
 import { Journal } from './journal.js';
 import type { LocalTime } from './local-time.js';
@@ -253,7 +254,9 @@ export class Simulation {
           },
         },
       );
-    await Promise.all(Array.from({ length: scenario.lanes }, lane));
+    const random = scenario.elections?.fork();
+    const candidate = random && new Candidate(member, manager, random, STOP_TIMEOUT);
+    await Promise.all([candidate?.run(end), ...Array.from({ length: scenario.lanes }, lane)]);
     await member.stop(STOP_TIMEOUT);
   }
 
