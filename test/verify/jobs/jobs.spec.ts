@@ -15,6 +15,8 @@ it.each(['a file back end', 'three Redis nodes'])(
     const report = await runCampaign({ ...calm, backendUrl, random: Math.random });
     expect(report).toMatchObject({ doubles: [], missed: [] });
     expect(report.ran).toBeGreaterThan(10);
+    // On a busy machine a run may outlast its period now and then.
+    expect(report.overlapped.length).toBeLessThan(report.ran / 2);
     // What they would have done without: the campaign can see doubles.
     expect(report.controls.plain).toBeGreaterThan(3);
     expect(report.controls.locked).toBeGreaterThan(0);

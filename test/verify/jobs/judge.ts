@@ -2,16 +2,15 @@ import type { JournalEntry } from './replica.js';
 
 const JOBS = ['short', 'half', 'long'] as const;
 
-/** How many ms the body of each job takes, and how far its ticks are apart. */
-const TIMES = { short: [0, 1000], half: [400, 1000], long: [3000, 5000] } as const;
-
 export interface Verdict {
   /** Ticks that ran, of all jobs. */
   readonly ran: number;
   /** Ticks that began more often than they may: each as text. */
   readonly doubles: readonly string[];
-  /** Ticks that a replica fired for and nobody began. */
+  /** Ticks that a replica fired for, and nobody began though no run of the job was in the way. */
   readonly missed: readonly string[];
+  /** Those that came while an earlier run of the job was not over. */
+  readonly overlapped: readonly string[];
   /** Ticks that began and never ended, though they should have run once more. */
   readonly unfinished: readonly string[];
   /** Doubles of a plain @Cron, and of a lock that skips. */
@@ -25,7 +24,13 @@ interface Rules {
 
 /** What the journal of all replicas says. */
 export function judge(journal: readonly JournalEntry[], rules: Rules): Verdict {
-  const verdict = { ran: 0, doubles: [] as string[], missed: [] as string[], unfinished: [] as string[] };
+  const verdict = {
+    ran: 0,
+    doubles: [] as string[],
+    missed: [] as string[],
+    overlapped: [] as string[],
+    unfinished: [] as string[],
+  };
   for (const job of JOBS)
     judgeJob(
       job,
@@ -43,7 +48,7 @@ function judgeJob(
   job: (typeof JOBS)[number],
   journal: readonly JournalEntry[],
   { onCrash, faults }: Rules,
-  verdict: { ran: number; doubles: string[]; missed: string[]; unfinished: string[] },
+  verdict: { ran: number; doubles: string[]; missed: string[]; overlapped: string[]; unfinished: string[] },
 ): void {
   const begun = byTick(journal, 'begun');
   const ended = byTick(journal, 'ended');
@@ -59,7 +64,6 @@ function judgeJob(
       verdict.unfinished.push(text);
   }
   if (faults) return;
-  const [length, period] = TIMES[job];
   const ticks = [...begun.keys()].toSorted((a, b) => a - b);
   const [ahead, latest = 0] = [farthestAhead(journal), ticks.at(-1)];
   // It jumps over some ticks when it comes: nothing runs after a later tick, nor while another replica is at an earlier one.
@@ -68,9 +72,9 @@ function judgeJob(
     // What its own scheduler left out, because the process was late, it has jumped over.
     if (tick <= from || tick > latest || begun.has(tick) || !entries.some(({ agentId }) => agentId === ahead))
       continue;
-    // One that comes while the job runs is skipped.
-    const overlaps = length + 250 >= period;
-    if (!overlaps) verdict.missed.push(`${job} ${new Date(tick).toISOString()}`);
+    // One that came while the job ran is skipped by all.
+    const overlaps = entries.some(({ agentId, reason }) => agentId === ahead && reason === 'locked');
+    verdict[overlaps ? 'overlapped' : 'missed'].push(`${job} ${new Date(tick).toISOString()}`);
   }
 }
 

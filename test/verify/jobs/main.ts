@@ -32,7 +32,7 @@ for (const backend of values.backend) {
     });
     const { ran, doubles, missed, unfinished, controls, kills, stops } = report;
     console.log(
-      `${backend}, onCrash ${onCrash}: ${ran} ticks ran; ${doubles.length} doubles, ${missed.length} missed, ${unfinished.length} unfinished; ${kills} kills, ${stops} stops; doubles of plain @Cron ${controls.plain}, of a lock that skips ${controls.locked}`,
+      `${backend}, onCrash ${onCrash}: ${ran} ticks ran; ${doubles.length} doubles, ${missed.length} missed, ${report.overlapped.length} overlapped, ${unfinished.length} unfinished; ${kills} kills, ${stops} stops; doubles of plain @Cron ${controls.plain}, of a lock that skips ${controls.locked}`,
     );
     for (const line of [...doubles, ...missed, ...unfinished]) console.log(`  ${line}`);
     failed ||= doubles.length + missed.length + unfinished.length > 0;

@@ -30,6 +30,8 @@ export interface JournalEntry {
   readonly tick: number;
   readonly agentId: string;
   readonly attempt?: number;
+  /** Why it did not run there. */
+  readonly reason?: string;
 }
 
 const order = JSON.parse(process.argv[2] ?? '') as ReplicaOrder;
@@ -103,8 +105,10 @@ class ReplicaModule {}
 
 const app = await NestFactory.createApplicationContext(ReplicaModule, { logger: ['warn', 'error'] });
 const coordinator = app.get(CoordinatorService);
-for (const event of ['job.started', 'job.skipped'] as const)
-  coordinator.on(event, ({ job, tick }) => write({ what: 'fired', job, tick: tick.getTime() }));
+coordinator.on('job.started', ({ job, tick }) => write({ what: 'fired', job, tick: tick.getTime() }));
+coordinator.on('job.skipped', ({ job, tick, reason }) =>
+  write({ what: 'fired', job, tick: tick.getTime(), reason }),
+);
 process.on('message', (message) => {
   if (message === 'stop') void app.close().then(() => process.disconnect());
 });
