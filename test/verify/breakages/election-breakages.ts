@@ -145,7 +145,7 @@ export const ELECTION_BREAKAGES: readonly Breakage[] = [
   {
     name: 'campaign without the option looked at',
     wrong: 'a replica that is no candidate leads',
-    edits: [{ file: HOSTS, find: 'if (!elections.candidate) return;', replace: '' }],
+    edits: [{ file: HOSTS, find: 'if (!elections?.candidate) return;', replace: '' }],
     foundBy: spec(DECORATORS, 'stays out of the election on a replica that is no candidate'),
   },
 ];
