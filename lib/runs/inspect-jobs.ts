@@ -2,7 +2,7 @@ import type { LockManager, LockProvider } from '../lock/index.js';
 import { systemClock } from '../common/clock.js';
 import { jobLock } from './job.js';
 import type { SkipCounts } from './job-reports.js';
-import { type PastRun, type RunRecord, RunRecords, type StoredRun } from './run-record.js';
+import { type PastRun, recordsOf, type RunRecord, type StoredRun } from './run-record.js';
 import { jobsOf } from './jobs.js';
 
 /**
@@ -106,8 +106,4 @@ function runOf(name: string, past: PastRun): LastRun {
     attempt,
     madeUp,
   };
-}
-
-function recordsOf({ records, settings }: LockManager): RunRecords {
-  return new RunRecords(records, settings.prefix);
 }

@@ -5,7 +5,7 @@ import { HeldLease } from '../lock/lease/index.js';
 import { Claim, writeStart } from './claim.js';
 import { JobReports } from './job-reports.js';
 import { type Occasion, repeatedOccasion } from './occasion.js';
-import { lifeOf, pastRun, type RunRecord, RunRecords, type StoredRun } from './run-record.js';
+import { lifeOf, pastRun, recordsOf, type RunRecord, type StoredRun } from './run-record.js';
 
 /** A run that was lost is repeated once. */
 const MOST_ATTEMPTS = 2;
@@ -223,8 +223,4 @@ export class Job {
     this.reports.skipped(manager, occasion.tick, reason, why);
     return { skipped: reason };
   }
-}
-
-function recordsOf({ records, settings }: LockManager): RunRecords {
-  return new RunRecords(records, settings.prefix);
 }

@@ -86,6 +86,16 @@ export function pastRun(record: RunRecord): PastRun {
   };
 }
 
+/** Where a coordinator keeps its records. */
+interface RecordKeeper {
+  readonly records: RecordStore;
+  readonly settings: { readonly prefix: string };
+}
+
+export function recordsOf({ records, settings }: RecordKeeper): RunRecords {
+  return new RunRecords(records, settings.prefix);
+}
+
 /** The run records of one coordinator. */
 export class RunRecords {
   constructor(

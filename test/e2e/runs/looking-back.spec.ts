@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Cron, ScheduleModule } from '@nestjs/schedule';
+import { Cron, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { currentRun, type CoordinatorService, RunOnce } from 'nestjs-coordination';
 import { LOCK_MANAGER } from '../../../lib/lock/index.js';
@@ -15,6 +15,8 @@ let ran: {
   readonly madeUp: boolean;
   readonly attempt: number;
 }[] = [];
+
+let failsAgain = false;
 
 function note(): void {
   const { name: job, tick, madeUp, attempt } = currentRun()!;
@@ -46,6 +48,7 @@ class Jobs {
   @RunOnce({ onCrash: 'rerun' })
   async rerun(): Promise<void> {
     note();
+    if (currentRun()?.attempt === 2 && failsAgain) throw new Error('no disk');
   }
 }
 
@@ -86,6 +89,7 @@ async function startReplica(backendUrl: string) {
 
 beforeEach(() => {
   ran = [];
+  failsAgain = false;
 });
 
 describe('after a start', () => {
@@ -124,5 +128,19 @@ describe('after a start', () => {
     await Promise.all([startReplica(backendUrl), startReplica(backendUrl)]);
     await eventually(async () => (await peer.lastRun('rerun'))?.outcome === 'succeeded');
     expect(ran).toEqual([{ job: 'rerun', tick: newYear(3), madeUp: false, attempt: 2 }]);
+  });
+
+  it('runs the tick that found a lost run also when that one fails again', async () => {
+    const backendUrl = ownSpace();
+    const peer = await startPeer({ backendUrl });
+    const { app } = await startReplica(backendUrl);
+    failsAgain = true;
+    await leave(peer, 'rerun', newYear(1), 'started');
+    await app.get(SchedulerRegistry).getCronJob('rerun').fireOnTick();
+    await eventually(async () => (await peer.lastRun('rerun'))?.outcome === 'succeeded');
+    expect(ran.filter(({ job }) => job === 'rerun')).toEqual([
+      { job: 'rerun', tick: newYear(1), madeUp: false, attempt: 2 },
+      { job: 'rerun', tick: newYear(), madeUp: false, attempt: 1 },
+    ]);
   });
 });
