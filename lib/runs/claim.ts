@@ -1,12 +1,9 @@
 import type { HeldLease } from '../lock/lease/index.js';
 import type { LockManager } from '../lock/index.js';
-import { BackendUnavailableError } from '../errors.js';
 import type { Run } from './current-run.js';
 import type { JobReports } from './job-reports.js';
 import { errorText, type RunRecord, type RunRecords } from './run-record.js';
-
-/** How often the start of a run is written, where the reply is lost. */
-const WRITES = 3;
+import { writeUnderLease } from './write-under-lease.js';
 
 export interface ClaimContext {
   readonly manager: LockManager;
@@ -48,26 +45,12 @@ export class Claim {
     });
     try {
       // One that is newer stays: the lease was lost, and the job has run elsewhere since.
-      await records.put(record);
+      await writeUnderLease(this.lease, () => records.put(record));
     } catch (failure) {
       reports.outcomeNotWritten(manager, record, failure);
     }
     await this.lease.finish();
     reports.ended(manager, record, duration, error ?? this.lease.lost);
-  }
-}
-
-/**
- * Writes that a run begins. A write whose reply is lost is repeated: it changes nothing the second time.
- * @returns what the back end has then; undefined when another member has written since, whose lease is newer
- */
-export async function writeStart(lease: HeldLease, record: RunRecord, records: RunRecords) {
-  for (let write = 1; ; write += 1) {
-    try {
-      return await records.put(record);
-    } catch (error) {
-      if (!(error instanceof BackendUnavailableError) || write === WRITES || !lease.held) throw error;
-    }
   }
 }
 

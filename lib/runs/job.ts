@@ -2,10 +2,11 @@ import type { JobSkipReason } from '../common/coordinator.events.js';
 import { BackendUnavailableError } from '../errors.js';
 import { type LockManager, type LockProvider, startedManagerOf } from '../lock/index.js';
 import { HeldLease } from '../lock/lease/index.js';
-import { Claim, writeStart } from './claim.js';
+import { Claim } from './claim.js';
 import { JobReports } from './job-reports.js';
 import { type Occasion, repeatedOccasion } from './occasion.js';
 import { lifeOf, pastRun, recordsOf, type RunRecord, type StoredRun } from './run-record.js';
+import { writeUnderLease } from './write-under-lease.js';
 
 /** A run that was lost is repeated once. */
 const MOST_ATTEMPTS = 2;
@@ -152,7 +153,7 @@ export class Job {
     if (stored && this.#isFromTheFuture(stored, occasion))
       this.reports.overwritten(manager, stored.record.tick);
     const record = this.#startOf(manager, lease, occasion, stored?.record, repeats);
-    const written = await writeStart(lease, record, records);
+    const written = await writeUnderLease(lease, () => records.put(record));
     if (!written) return this.#skip(manager, asked, 'locked');
     if (this.#isTooFarAhead(occasion, written.at)) {
       await records.remove(record);

@@ -6,6 +6,7 @@ import { InvalidOptionsError, OnceFailedError } from '../errors.js';
 import { type LockManager, unknownOption } from '../lock/index.js';
 import { begun, HeldLease, type Lease, runUnder } from '../lock/lease/index.js';
 import { errorText } from './run-record.js';
+import { writeUnderLease } from './write-under-lease.js';
 
 /** The space of the records that say what was done once. */
 const ONCE = 'once';
@@ -179,7 +180,8 @@ export class Once {
     // First the start, then the end: both are above what an earlier lease has written.
     const version = 2 * (lease.fencingToken ?? 0) + (state.state === 'started' ? 0 : 1);
     const value = JSON.stringify(record);
-    await records.put({ space: ONCE, key: keyOf(this.manager, this.name), version, value }, this.#ttl);
+    const stored = { space: ONCE, key: keyOf(this.manager, this.name), version, value };
+    await writeUnderLease(lease, () => records.put(stored, this.#ttl));
   }
 }
 

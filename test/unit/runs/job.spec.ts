@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../../lib/common/clock.js';
 import type { CoordinatorEventName } from '../../../lib/common/coordinator.events.js';
 import { CoordinatorService } from '../../../lib/coordinator.service.js';
+import { BackendUnavailableError } from '../../../lib/errors.js';
 import { LOCK_MANAGER } from '../../../lib/lock/index.js';
 import {
   Claim,
@@ -273,6 +274,43 @@ describe('the record', () => {
     expect((await b.latest())?.record).toMatchObject({ memberId: 'app:b', state: 'started' });
     expect(a.events()).toEqual(['job.started', 'job.ended', 'job.lost']);
     await next.end('succeeded');
+  });
+});
+
+describe('a reply of the back end that is lost', () => {
+  /** Stores what it is asked to, and says that it did not, so many times. */
+  function losingReplies(service: CoordinatorService, times: number): void {
+    const { records } = service[LOCK_MANAGER]!;
+    const put = records.put.bind(records);
+    let left = times;
+    records.put = async (record, ttl) => {
+      const stored = await put(record, ttl);
+      if (record.space === 'members' || left <= 0) return stored;
+      left -= 1;
+      throw new BackendUnavailableError('no answer');
+    };
+  }
+
+  it('keeps nobody from running, nor from telling how it ended', async () => {
+    const a = await replica('a');
+    losingReplies(a.service, 2);
+    const claim = claimed(await a.job.claim(now()));
+    losingReplies(a.service, 2);
+    await claim.end('succeeded');
+    expect((await a.latest())?.record.state).toBe('succeeded');
+    expect(log.of('warn')).toEqual([]);
+  });
+
+  it('does not make what is to be done once be done twice', async () => {
+    const a = await replica('a');
+    let done = 0;
+    const body = () => {
+      done += 1;
+      losingReplies(a.service, 2);
+    };
+    expect(await a.service.once('seed', body)).toBe(true);
+    expect(await a.service.once('seed', body)).toBe(false);
+    expect(done).toBe(1);
   });
 });
 
