@@ -87,7 +87,7 @@ export class Job {
   async lock(manager: LockManager, blocking: boolean | number): Promise<HeldLease | undefined> {
     const acquisition = await manager.acquire({
       name: jobLock(this.name),
-      ttl: this.settings.ttl ?? manager.settings.ttl,
+      ttl: this.#ttlOf(manager),
       fencing: true,
       fair: false,
       waitLimit: manager.waitLimit(blocking),
@@ -105,10 +105,29 @@ export class Job {
       return this.#claimLater(manager, occasion);
     const lease = await this.lock(manager, occasion.patience);
     if (lease) return this.#claimUnder(manager, lease, occasion);
-    // The holder may have begun the run for this very tick since.
-    const again = this.settings.onCrash === 'rerun' ? await this.latest(manager) : undefined;
-    if (this.#judge(again, occasion) === 'under way') return this.#claimLater(manager, occasion);
+    return this.#claimHeld(manager, occasion);
+  }
+
+  /** The lock was not to be had. Its holder may have begun the run for this very tick since, or be at an earlier one. */
+  async #claimHeld(manager: LockManager, occasion: Occasion): Promise<Claim | Skipped> {
+    const stored = await this.latest(manager);
+    const verdict = this.#judge(stored, occasion);
+    if (verdict === 'under way') return this.#claimLater(manager, occasion);
+    if (verdict === 'done' || stored?.record.state === 'started')
+      return this.#skip(manager, occasion, 'locked');
+    // Nobody has begun anything: replicas are in each other's way, or one was killed before it could.
+    const lease = await this.lock(manager, this.#longestWait(manager, occasion));
+    if (lease) return this.#claimUnder(manager, lease, occasion);
     return this.#skip(manager, occasion, 'locked');
+  }
+
+  /** Until the lease of a killed replica is over, or the next tick fires, ms. */
+  #longestWait(manager: LockManager, { tick, next = Infinity, patience }: Occasion): number {
+    return Math.min(this.#ttlOf(manager), next - tick - patience);
+  }
+
+  #ttlOf({ settings }: LockManager): number {
+    return this.settings.ttl ?? settings.ttl;
   }
 
   /** Waits for the end of the run that is under way. One call of a member does, for the latest tick that it is asked for. */

@@ -95,6 +95,31 @@ async function crash({ lease }: Claim): Promise<void> {
   await lease.finish();
 }
 
+describe('a tick that comes while a replica has the lock and runs nothing', () => {
+  async function lockedByA() {
+    const [a, b] = [await replica('a'), await replica('b')];
+    const lease = (await a.job.lock(a.service[LOCK_MANAGER]!, false))!;
+    const claim = b.job.claim(now());
+    // Twice as long as a replica has the lock that only looks.
+    await clock.advance(500);
+    return { lease, claim, b };
+  }
+
+  it('runs when that replica was killed', async () => {
+    const { lease, claim } = await lockedByA();
+    await lease.finish();
+    await claimed(await claim).end('succeeded');
+  });
+
+  it('is skipped when its lock is still taken after a ttl', async () => {
+    const { lease, claim, b } = await lockedByA();
+    expect(b.events()).toEqual([]);
+    await clock.advance(10_000);
+    expect(await claim).toEqual({ skipped: 'locked' });
+    await lease.finish();
+  });
+});
+
 describe("a run whose replica is killed, with onCrash: 'skip'", () => {
   it('spends its tick; the next tick runs, and says that the run was lost', async () => {
     const [a, b] = [await replica('a'), await replica('b')];

@@ -6,6 +6,7 @@ import type {
   FinalValue,
   HistoryRecord,
   Invocation,
+  JobRecord,
   LeaseEnding,
   QueueEvent,
   Return,
@@ -21,6 +22,8 @@ export interface History {
   readonly operations: readonly Operation[];
   readonly finals: readonly FinalValue[];
   readonly queues: readonly QueueEvent[];
+  /** What happened to jobs, in the order of the records. */
+  readonly jobs: readonly JobRecord[];
   readonly faults: readonly Fault[];
   /** Name → how often it was reached. */
   readonly states: ReadonlyMap<string, number>;
@@ -84,6 +87,7 @@ export function readHistory(records: Iterable<HistoryRecord>): History {
     operations: operationsOf(sorted),
     finals: sorted.finals,
     queues: sorted.queues,
+    jobs: sorted.jobs,
     faults: sorted.faults,
     states: sorted.states,
     gone: sorted.gone,
@@ -101,6 +105,7 @@ interface Sorted {
   readonly returns: Map<string, Return>;
   readonly finals: FinalValue[];
   readonly queues: QueueEvent[];
+  readonly jobs: JobRecord[];
   readonly faults: Fault[];
   readonly states: Map<string, number>;
   readonly gone: Map<string, number>;
@@ -117,6 +122,7 @@ function sortByKind(records: Iterable<HistoryRecord>): Sorted {
     returns: new Map(),
     finals: [],
     queues: [],
+    jobs: [],
     faults: [],
     states: new Map(),
     gone: new Map(),
@@ -160,6 +166,14 @@ function put(sorted: Sorted, record: HistoryRecord): void {
       break;
     case 'queue':
       sorted.queues.push(record);
+      break;
+    case 'fired':
+    case 'skipped':
+    case 'started':
+    case 'ended':
+    case 'start written':
+    case 'version seen':
+      sorted.jobs.push(record);
       break;
     case 'fault':
       sorted.faults.push(record);

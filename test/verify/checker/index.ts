@@ -1,5 +1,6 @@
 export * from './history.js';
 export * from './exclusion.js';
+export * from './jobs.js';
 export * from './leftovers.js';
 export * from './lost-updates.js';
 export * from './order.js';

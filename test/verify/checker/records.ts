@@ -143,6 +143,68 @@ export interface InterestingState {
   readonly count?: number;
 }
 
+/** The schedule of a process fires for a tick of a job. */
+export interface Fired {
+  readonly type: 'fired';
+  readonly at: number;
+  /** Names this firing, over the whole run. */
+  readonly occasion: string;
+  readonly worker: string;
+  readonly job: string;
+  /** The fire time, as the process computes it. */
+  readonly tick: number;
+}
+
+/** The process runs nothing for it. Without this record and without a run, it was gone, or hung. */
+export interface Skipped {
+  readonly type: 'skipped';
+  readonly at: number;
+  readonly occasion: string;
+  readonly reason: string;
+}
+
+/** The body of a job begins: for the tick that fired, or for an earlier one whose run was lost. */
+export interface RunStarted {
+  readonly type: 'started';
+  readonly at: number;
+  /** Names this run, over the whole history. */
+  readonly run: string;
+  readonly occasion: string;
+  readonly tick: number;
+  readonly attempt: number;
+}
+
+/** The body has ended, whether its outcome was stored or not. */
+export interface RunEnded {
+  readonly type: 'ended';
+  readonly at: number;
+  readonly run: string;
+}
+
+/** A process asks the back end to store that it starts a run; what became of it is not known from this. */
+export interface StartWritten {
+  readonly type: 'start written';
+  readonly at: number;
+  readonly worker: string;
+  readonly job: string;
+  readonly tick: number;
+  readonly attempt: number;
+}
+
+/** The version of a job's record that a process was told of: by a read, or by a write that was done. 0: there is none. */
+export interface VersionSeen {
+  readonly type: 'version seen';
+  /** When it asked. */
+  readonly called: number;
+  /** When it had the answer. */
+  readonly at: number;
+  readonly worker: string;
+  readonly job: string;
+  readonly version: number;
+}
+
+export type JobRecord = Fired | Skipped | RunStarted | RunEnded | StartWritten | VersionSeen;
+
 export type HistoryRecord =
   | Attempt
   | AttemptEnd
@@ -155,6 +217,7 @@ export type HistoryRecord =
   | FinalValue
   | QueueEvent
   | Fault
+  | JobRecord
   | InterestingState;
 
 /** One record as a line, with its end. */

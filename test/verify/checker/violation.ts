@@ -7,6 +7,10 @@ export interface Violation {
     | 'register'
     | 'lost update'
     | 'order'
+    | 'tick repeated'
+    | 'tick missed'
+    | 'run not repeated'
+    | 'record went back'
     | 'stall'
     | 'leftover';
   readonly lock: string;

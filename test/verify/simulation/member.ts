@@ -10,6 +10,7 @@ import type { Journal } from './journal.js';
 import type { LocalTime } from './local-time.js';
 import type { Link } from './network.js';
 import type { Random } from './random.js';
+import { watchRecords } from './record-watch.js';
 import { simulatedClient } from './redis/simulated-client.js';
 import type { SimulatedNode } from './redis/simulated-node.js';
 import { Actor, type World } from './world.js';
@@ -36,6 +37,8 @@ export interface MemberSettings {
   readonly connectTimeout: number;
   readonly fencing: boolean;
   readonly pauses: Pauses;
+  /** Whether it has jobs, whose records are watched. */
+  readonly jobs: boolean;
 }
 
 export interface MemberPlace {
@@ -139,7 +142,9 @@ export class Member extends Actor {
       onBackendChange: ({ state }) => journal.reached(`back end ${state}`, this.now),
       warn: () => undefined,
     };
-    return new RedisDriver({ plans: this.#plans() }, { ttl, maxTtl }, context);
+    const driver = new RedisDriver({ plans: this.#plans() }, { ttl, maxTtl }, context);
+    if (this.settings.jobs) watchRecords(driver.records, this);
+    return driver;
   }
 
   #openLockManager(driver: RedisDriver): LockManager {

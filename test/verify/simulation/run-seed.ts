@@ -1,6 +1,7 @@
 import {
   type History,
   judgeExclusion,
+  judgeJobs,
   judgeLeftovers,
   judgeOrder,
   judgeRegister,
@@ -25,9 +26,16 @@ const SLACK = 3000;
 const LONGEST_IDLE = 300;
 /** What is meant to stay for a while: what nodes know of themselves, and the counters of the fencing tokens. */
 const STAYS = /^coordination:(node|fence:)/;
+/** What is known of jobs stays for 90 days after their last runs. */
+const RUNS = /^coordination:records?:\{runs\}/;
+const LIFE_OF_RUNS = 90;
+/** What somebody has to give back, though it has a ttl. */
+const FORGOTTEN = /^coordination:(lock:|record)/;
 /** A process does nothing meanwhile. */
 const STOPS = /^(process stopped|machine asleep)/;
 const DAY = 86_400_000;
+/** What jobs draw from is nothing that anything else draws from. */
+const JOBS = 0x2c1b3c6d;
 
 export interface SeedResult {
   readonly history: History;
@@ -41,7 +49,8 @@ export interface SeedResult {
 /** @throws Error when the scenario breaks an assumption that its campaign is inside of */
 export async function runSeed(seed: number, campaign: Campaign): Promise<SeedResult> {
   const random = new Random(seed * 2 + campaign);
-  const scenario = drawScenario(random, campaign, new Random(-(seed * 2 + campaign)));
+  const number = seed * 2 + campaign;
+  const scenario = drawScenario(random, campaign, new Random(-number), new Random(~number ^ JOBS));
   const simulation = new Simulation(scenario, random);
   const drained = await simulation.run();
   const broken = brokenBy(simulation.whatHappened());
@@ -60,8 +69,11 @@ export async function runSeed(seed: number, campaign: Campaign): Promise<SeedRes
     ...judgeRegister(history),
     ...judgeUpdates(history),
     ...judgeOrder(history),
+    ...(inside && scenario.jobs && simulation.keepsRecords
+      ? judgeJobs(history, { onCrash: scenario.jobs.onCrash, ttl: scenario.ttls[0] as number })
+      : []),
     ...judgeStalls(history, stallLimits(scenario, simulation)),
-    ...judgeLeftovers(leftovers(simulation, drained), DAY, ({ name }) => STAYS.test(name)),
+    ...judgeLeftovers(leftovers(simulation, drained), DAY, staysFor),
   ];
   const states = new Map(history.states);
   const note = (name: string, count: number): void => {
@@ -100,11 +112,15 @@ function leftovers({ nodes, members, world }: Simulation, drained: boolean): Lef
     node.now = Math.max(node.now, world.now);
     return node.keyspace.keys().map((name) => {
       const ttl = node.keyspace.ttl(name) ?? 0;
-      const forgotten = name.startsWith('coordination:lock:') || name.startsWith('coordination:record');
+      const forgotten = FORGOTTEN.test(name) && !RUNS.test(name);
       return { what: `key on ${node.name}`, name, ttl: ttl === Infinity || forgotten ? undefined : ttl };
     });
   });
   return drained ? keys : [...keys, { what: 'timers', name: `of ${members.length} processes` }];
+}
+
+function staysFor({ name, ttl = Infinity }: Leftover): boolean {
+  return RUNS.test(name) ? ttl <= LIFE_OF_RUNS * DAY : STAYS.test(name);
 }
 
 /** Leases whose holder still worked, or was stopped, when the next one was granted. */

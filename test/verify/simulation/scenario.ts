@@ -1,3 +1,4 @@
+import type { JobPlan } from './job-runner.js';
 import { LocalTime } from './local-time.js';
 import type { Pauses } from './member.js';
 import type { Latency } from './network.js';
@@ -44,6 +45,8 @@ export interface Scenario {
   readonly newClock: (random: Random) => LocalTime;
   /** Where processes stand for election, what their candidates draw from. */
   readonly elections: Random | undefined;
+  /** Where processes have a job, what it is. */
+  readonly jobs: JobPlan | undefined;
 }
 
 /** Processes with another list of nodes come, while those with the old one run. */
@@ -83,8 +86,11 @@ const FAIR_RATE = 0.004;
 const FOUL_RATE = 0.15;
 const DAY = 86_400_000;
 
-/** @param other for what has nothing to do with most seeds */
-export function drawScenario(random: Random, campaign: Campaign, other: Random): Scenario {
+/**
+ * @param other for what has nothing to do with most seeds
+ * @param jobs for those that have jobs
+ */
+export function drawScenario(random: Random, campaign: Campaign, other: Random, jobs: Random): Scenario {
   const calm = random.chance(0.1);
   const clocks = random.chance(0.5) ? 'close' : 'wild';
   const ttls = random.pick([[300], [300], [200, 500], [150, 300, 900]]);
@@ -135,6 +141,19 @@ export function drawScenario(random: Random, campaign: Campaign, other: Random):
       return time;
     },
     elections: other.chance(campaign === 1 ? 0.3 : 0.1) ? other : undefined,
+    // By clocks that differ by days, replicas mean other ticks.
+    jobs:
+      clocks === 'close' && !change && jobs.chance(campaign === 1 ? 0.6 : 0.2) ? drawJobs(jobs) : undefined,
+  };
+}
+
+function drawJobs(random: Random): JobPlan {
+  const period = random.pick([60, 150, 400]);
+  return {
+    period,
+    work: random.pick([1, period / 2, 2 * period]),
+    onCrash: random.pick(['skip', 'rerun']),
+    random,
   };
 }
 

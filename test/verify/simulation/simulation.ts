@@ -14,6 +14,7 @@ import type { HeldLease } from '../../../lib/lock/lease/held-lease.js';
 import type { WhatHappened } from './assumptions.js';
 import { Candidate } from './candidate.js';
 import { Faults } from './faults.js';
+import { JobRunner } from './job-runner.js';
 import { Journal } from './journal.js';
 import type { LocalTime } from './local-time.js';
 import { Member } from './member.js';
@@ -162,6 +163,11 @@ export class Simulation {
     };
   }
 
+  /** Whether no node has lost what was stored on it. */
+  get keepsRecords(): boolean {
+    return this.#faults.losses.length === 0;
+  }
+
   get longestPause(): number {
     return Math.max(...this.members.map(({ paused }) => paused));
   }
@@ -204,6 +210,7 @@ export class Simulation {
       connectTimeout: CONNECT_TIMEOUT,
       fencing: scenario.fencing,
       pauses: scenario.pauses,
+      jobs: scenario.jobs !== undefined,
     };
     const member = new Member(settings, {
       world,
@@ -256,7 +263,13 @@ export class Simulation {
       );
     const random = scenario.elections?.fork();
     const candidate = random && new Candidate(member, manager, random, STOP_TIMEOUT);
-    await Promise.all([candidate?.run(end), ...Array.from({ length: scenario.lanes }, lane)]);
+    const { jobs } = scenario;
+    const runner = jobs && new JobRunner(member, manager, jobs, jobs.random.fork());
+    await Promise.all([
+      candidate?.run(end),
+      runner?.run(end),
+      ...Array.from({ length: scenario.lanes }, lane),
+    ]);
     await member.stop(STOP_TIMEOUT);
   }
 
