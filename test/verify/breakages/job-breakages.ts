@@ -1,8 +1,9 @@
-import { type Breakage, spec } from './breakage.js';
+import { type Breakage, simulation, spec } from './breakage.js';
 
 const JOB = 'lib/runs/job.ts';
 const OCCASION = 'lib/runs/occasion.ts';
 const RECORD = 'lib/runs/run-record.ts';
+const RECORDS = 'lib/drivers/redis/records/redis-records.ts';
 const JOB_SPEC = 'test/unit/runs/job.spec.ts';
 const SCENARIOS = 'test/unit/runs/run-scenarios.spec.ts';
 const VECTORS = 'runs and skips as the vectors have it';
@@ -124,6 +125,43 @@ export const JOB_BREAKAGES: readonly Breakage[] = [
       'test/e2e/runs/run-once.spec.ts',
       'runs a job that is registered while the application runs',
     ),
+  },
+  {
+    name: 'a record read from the first node that answers',
+    wrong: 'a node that was away when the start was written knows nothing of it, and the tick runs again',
+    edits: [
+      {
+        file: RECORDS,
+        find: '(some) => agreeing(some as readonly Found[], newest(some as readonly Found[])) >= quorum,',
+        replace: '(some) => some.length > 0,',
+      },
+    ],
+    foundBy: simulation(1, 'record went back|tick repeated'),
+  },
+  {
+    name: 'a record stored on the first node that answers',
+    wrong:
+      'the start of a run is on one node of three, and the replica that asks the other two runs the tick again',
+    edits: [
+      {
+        file: RECORDS,
+        find: '(some) => (some as readonly Found[]).filter(isOurs).length >= quorum,',
+        replace: '(some) => (some as readonly Found[]).some(isOurs),',
+      },
+    ],
+    foundBy: simulation(1, 'record went back|tick repeated'),
+  },
+  {
+    name: 'a tick left to a replica that was killed',
+    wrong: 'replicas in each other’s way, or one that was killed before it could begin, make all skip a tick',
+    edits: [
+      {
+        file: JOB,
+        find: "if (verdict === 'done' || stored?.record.state === 'started')",
+        replace: 'if (verdict)',
+      },
+    ],
+    foundBy: simulation(1, 'tick missed'),
   },
   {
     name: 'done by each that waited',

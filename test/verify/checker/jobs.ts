@@ -77,9 +77,12 @@ function missed(
     const last = Math.max(...mine.map(({ until }) => until));
     if (written.some((start) => start.tick >= tick && start.at <= last)) return [];
     if (occasions.some((other) => other.tick > tick && other.at <= last)) return [];
+    // A process that is stopped may have the lock, whatever it finds out later.
+    const spans = (other: Occasion): boolean =>
+      mine.some(({ at, until }) => other.at <= at && until <= other.until);
     const inTheWay = (other: Occasion): boolean =>
       other.tick !== tick &&
-      (other.ran || isHelpless(other)) &&
+      (other.ran || isHelpless(other) || spans(other)) &&
       mine.some(({ at, until }) => other.at <= until && at <= other.until + ttl);
     if (mine.some(({ reason }) => reason === 'locked') && occasions.some(inTheWay)) return [];
     const reasons = mine.map(

@@ -42,6 +42,12 @@ describe('the simulation', { timeout: 300_000 }, () => {
       'leader resigned',
       'leader asked to resign',
       'leadership lost: expired',
+      'tick run',
+      'tick skipped: done',
+      'tick skipped: locked',
+      'tick skipped: backend',
+      'lost run repeated',
+      'run lost its lease',
     ])
       expect(tally.reached(state), tally.text(state)).toBeGreaterThan(0);
   });
