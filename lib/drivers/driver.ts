@@ -138,6 +138,8 @@ export interface Claim {
 export interface Caller {
   /** True when the call has ended: a try that has not begun need not. */
   readonly hasCancelled: boolean;
+  /** True when its caller wants no lock any more, as its signal has aborted or the coordinator stops; not when its time is over. */
+  readonly hasGone?: boolean;
 }
 
 /** How a lease was lost: the kind, and the same as a clause for people, after "lost its lease:". */

@@ -45,6 +45,11 @@ export class WaitLimit implements Caller {
     return this.drain.over ? 'draining' : undefined;
   }
 
+  /** Whether the caller wants no lock any more. */
+  get hasGone(): boolean {
+    return this.cancelled !== undefined;
+  }
+
   /** Whether a try need not begin any more. */
   get hasCancelled(): boolean {
     return (this.tryOnce ? this.cancelled : this.end) !== undefined;

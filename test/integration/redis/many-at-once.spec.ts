@@ -186,6 +186,14 @@ describe('what waits behind a full window', () => {
     await crowd;
   });
 
+  it('is sent where there is room, though its time was over before', async () => {
+    await startDriver(1);
+    const late = { ...request(freshName()), caller: { hasCancelled: true, hasGone: false } };
+    expect((await tryAcquire(driver, late)).granted).toBe(true);
+    const gone = { ...request(freshName()), caller: { hasCancelled: true, hasGone: true } };
+    await expect(tryAcquire(driver, gone)).rejects.toThrow('was not asked, as its caller has gone');
+  });
+
   it('is given up by its own time limit, its signal, and a stop', async () => {
     servers = await startRedisNodes(1);
     const coordinator = new CoordinatorService({

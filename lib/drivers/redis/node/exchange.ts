@@ -13,6 +13,10 @@ export abstract class Exchange {
   /** The same on both clocks, where it had to wait until it was sent. */
   departure?: Moment;
   settled = false;
+  /** Whether there was no room for it when the commands of its turn of the event loop were sent. */
+  waited = false;
+  /** The dispatch before which it came. */
+  turn = 0;
   /** The one after it in its chain. */
   next?: Exchange;
 
@@ -21,7 +25,7 @@ export abstract class Exchange {
   abstract onReply(reply: unknown): void;
   abstract onError(error: NodeError): void;
 
-  /** Why its caller no longer wants it, while it still waits to be sent. */
+  /** Why its caller no longer wants it, while it is not sent. */
   get unwanted(): NodeError | undefined {
     return undefined;
   }

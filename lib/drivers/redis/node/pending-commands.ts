@@ -55,6 +55,7 @@ export class PendingCommands {
   #queued = 0;
   readonly #window: SendWindow;
   #dispatching = false;
+  #turn = 0;
   #timer: Timer | undefined;
   /** When the timer is due, on the monotonic clock, ms. */
   #due = 0;
@@ -92,6 +93,7 @@ export class PendingCommands {
       this.#send(exchange);
       return;
     }
+    exchange.turn = this.#turn;
     this.#waiting[exchange.rank].push(exchange);
     this.#queued += 1;
     this.#dispatchSoon();
@@ -156,7 +158,7 @@ export class PendingCommands {
     const departure = momentOf(this.#settings.clock);
     this.#window.fit(this.#sent.first, departure.monotonic);
     for (let next = this.#next(); next; next = this.#next()) {
-      const { unwanted } = next;
+      const unwanted = this.#refusalOf(next);
       if (unwanted) this.#giveUp(next, unwanted);
       else {
         next.sentAt = departure.monotonic;
@@ -164,6 +166,12 @@ export class PendingCommands {
         this.#send(next);
       }
     }
+    this.#turn += 1;
+  }
+
+  #refusalOf(exchange: Exchange): NodeError | undefined {
+    exchange.waited = exchange.turn < this.#turn;
+    return exchange.unwanted;
   }
 
   /** The next one that may be sent. */
@@ -220,7 +228,7 @@ export class PendingCommands {
   #dropUnwanted(now: number): void {
     if (now - this.#dropped < BETWEEN_DROPS) return;
     this.#dropped = now;
-    const isUnwanted = ({ unwanted }: Exchange): boolean => unwanted !== undefined;
+    const isUnwanted = (exchange: Exchange): boolean => this.#refusalOf(exchange) !== undefined;
     // To tell very many callers at once would keep the event loop from all else.
     const dropped = this.#waiting.flatMap((chain) =>
       chain.some(isUnwanted) ? chain.takeOut(isUnwanted, WINDOW) : [],

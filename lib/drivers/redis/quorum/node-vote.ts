@@ -117,6 +117,10 @@ class AcquireExchange extends VoteExchange {
     if (state === 'withdrawn')
       return new NodeError('was not asked, as the others have decided', { sent: false });
     if (state === 'decided' || !terms.caller?.hasCancelled) return undefined;
+    if (terms.caller.hasGone === true)
+      return new NodeError('was not asked, as its caller has gone', { sent: false });
+    // There is room: the time that it took to get here is no reason not to try at all.
+    if (!this.waited) return undefined;
     return new NodeError(
       'was not asked within the time allowed: too many commands of this process waited to be sent before it',
       { sent: false },
