@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+import { type RedisServerOptions, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
 
 /** What replicas can be run on: each start gives a back end of its own. */
-export const BACKENDS: Record<string, () => Promise<string>> = {
+export const BACKENDS: Record<string, (redis?: RedisServerOptions) => Promise<string>> = {
   'a file back end': async () => `file://${await scratchDirectory()}/locks`,
-  'one Redis node': async () => (await startRedisNodes(1))[0]!.url,
-  'three Redis nodes': async () => (await startRedisNodes(3)).map((node) => node.url).join(','),
+  'one Redis node': async (redis) => (await startRedisNodes(1, redis))[0]!.url,
+  'three Redis nodes': async (redis) => (await startRedisNodes(3, redis)).map((node) => node.url).join(','),
 };
 
 const directories: string[] = [];

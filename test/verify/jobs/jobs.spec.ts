@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { BACKENDS, cleanUp } from '../../e2e/replicas/backends.js';
 import { runCampaign } from './campaign.js';
+import { endFastClocks, fastClocks } from './fast-clocks.js';
 import { judge } from './judge.js';
 
-afterEach(cleanUp);
+afterEach(async () => {
+  await cleanUp();
+  await endFastClocks();
+});
 
 const calm = { seconds: 9, onCrash: 'skip', skews: [-2000, 0, 2000], faults: false } as const;
 const faulty = { seconds: 10, skews: [-500, 0, 500], faults: true } as const;
@@ -22,6 +26,24 @@ it.each(['a file back end', 'three Redis nodes'])(
     expect(report.controls.locked).toBeGreaterThan(0);
   },
 );
+
+it('a job of each minute runs each tick once, by clocks that run ten times as fast', async ({ skip }) => {
+  const fast = await fastClocks(10);
+  if (!fast) return skip('there is no C compiler');
+  const backendUrl = await BACKENDS['one Redis node']!(fast.redis);
+  const { speed } = fast;
+  const report = await runCampaign({
+    ...calm,
+    seconds: 22,
+    jobs: 'minutes',
+    speed,
+    backendUrl,
+    random: Math.random,
+  });
+  expect(report).toMatchObject({ doubles: [], missed: [], overlapped: [] });
+  expect(report.ran).toBeGreaterThan(1);
+  expect(report.controls.plain).toBeGreaterThan(0);
+});
 
 it.each([
   ['skip', 'one Redis node'],

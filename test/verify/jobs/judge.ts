@@ -1,6 +1,6 @@
 import type { JournalEntry } from './replica.js';
 
-const JOBS = ['short', 'half', 'long'] as const;
+const JOBS = ['short', 'half', 'long', 'minutely'] as const;
 
 export interface Verdict {
   /** Ticks that ran, of all jobs. */

@@ -3,7 +3,6 @@ import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Cron, ScheduleModule } from '@nestjs/schedule';
 import { appendFileSync } from 'node:fs';
-import { setTimeout as after } from 'node:timers/promises';
 import {
   CoordinationModule,
   CoordinatorService,
@@ -18,6 +17,7 @@ export interface ReplicaOrder {
   readonly backendUrl: string;
   readonly ttl: number;
   readonly onCrash: 'skip' | 'rerun';
+  readonly jobs: 'seconds' | 'minutes';
   /** The file that all replicas append to: it is read when all have ended, killed or not. */
   readonly journal: string;
 }
@@ -40,6 +40,9 @@ function write(entry: Omit<JournalEntry, 'agentId'>): void {
   appendFileSync(order.journal, `${JSON.stringify({ ...entry, agentId: order.agentId })}\n`);
 }
 
+/** By the timers of this process, which the campaign may have sped up. */
+const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 async function run(job: string, ms: number): Promise<void> {
   const current = currentRun()!;
   const tick = current.tick.getTime();
@@ -49,10 +52,15 @@ async function run(job: string, ms: number): Promise<void> {
   write({ what: current.lease.signal.aborted ? 'lost' : 'ended', job, tick, attempt });
 }
 
-/** The tick of a second, as a plain cron job would know it. */
-function second(): number {
-  return Math.round(Date.now() / 1000) * 1000;
+/** The tick of a second or a minute, as a plain cron job would know it. */
+function tickOf(period: number): number {
+  return Math.round(Date.now() / period) * period;
 }
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+/** How long a run of the job of each minute takes at most, ms. */
+const LONGEST = 5 * SECOND;
 
 @Injectable()
 class Jobs {
@@ -77,14 +85,35 @@ class Jobs {
   /** A control: what happens without the decorator. */
   @Cron('* * * * * *')
   async plain(): Promise<void> {
-    write({ what: 'plain', job: 'plain', tick: second() });
+    write({ what: 'plain', job: 'plain', tick: tickOf(SECOND) });
   }
 
   /** A control: a lock that skips is free again when a replica comes whose clock is behind. */
   @Cron('* * * * * *')
   @Synchronized('locked-job', { blocking: false, onNotAcquired: 'skip' })
   async locked(): Promise<void> {
-    write({ what: 'locked', job: 'locked', tick: second() });
+    write({ what: 'locked', job: 'locked', tick: tickOf(SECOND) });
+  }
+}
+
+@Injectable()
+class MinuteJobs {
+  @Cron('* * * * *', { name: 'minutely' })
+  @RunOnce({ onCrash: order.onCrash })
+  async minutely(): Promise<void> {
+    await run('minutely', Math.random() * LONGEST);
+  }
+
+  @Cron('* * * * *')
+  async plain(): Promise<void> {
+    write({ what: 'plain', job: 'plain', tick: tickOf(MINUTE) });
+  }
+
+  @Cron('* * * * *')
+  @Synchronized('locked-job', { blocking: false, onNotAcquired: 'skip' })
+  async locked(): Promise<void> {
+    write({ what: 'locked', job: 'locked', tick: tickOf(MINUTE) });
+    await after(Math.random() * LONGEST);
   }
 }
 
@@ -99,7 +128,7 @@ class Jobs {
       redis: { maxTtl: order.ttl, persistent: true },
     }),
   ],
-  providers: [Jobs],
+  providers: [order.jobs === 'seconds' ? Jobs : MinuteJobs],
 })
 class ReplicaModule {}
 
