@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { reap } from './redis-reaper.js';
 
-const SOURCE = fileURLToPath(new URL('./clock-shim.c', import.meta.url));
+/** From the project's root, where everything is run: a compiled program lies elsewhere. */
+const SOURCE = resolve('test/support/clock-shim.c');
 const run = promisify(execFile);
 
 /** The index, and two settings of three numbers; see clock-shim.c. */

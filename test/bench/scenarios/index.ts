@@ -6,6 +6,7 @@ import { growthWithNames } from './growth-names.js';
 import { growthWithNodes } from './growth-nodes.js';
 import { growthWithWaiters } from './growth-waiters.js';
 import { namesInFlight } from './in-flight.js';
+import { jobTick, jobTickOnFiles } from './job-tick.js';
 import { manyKeys } from './keys.js';
 import { killedProcess } from './killed.js';
 import { heldLeases } from './leases.js';
@@ -51,6 +52,9 @@ export const scenarios: readonly Scenario[] = [
   synchronizedCall,
   requests('express'),
   requests('fastify'),
+  jobTick(1),
+  jobTick(3),
+  jobTickOnFiles,
   start,
   growthWithNames,
   growthWithWaiters,

@@ -1,8 +1,11 @@
+import { NestFactory } from '@nestjs/core';
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { CoordinatorService, type CoordinationOptions } from 'nestjs-coordination';
+import { CoordinationModule, CoordinatorService, type CoordinationOptions } from 'nestjs-coordination';
 import { coordinationConfig } from 'nestjs-coordination/config';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { recordingContext } from '../../support/driver-suite.js';
+import { RecordedLog } from '../../support/recorded-log.js';
 import { type RedisServer, startRedis, stopAllRedis } from '../../support/redis-server.js';
 
 afterAll(stopAllRedis);
@@ -47,6 +50,35 @@ describe('quarantine: false', () => {
       await expect(locks({ backendUrl: server.url })).rejects.toThrow(/grants nothing for another/);
     },
   );
+
+  it('given to forRoot, spares the first call of an application the wait for a new server, and the start its warning', async () => {
+    const server = await startRedis({ fresh: true });
+    const ttl = 1500;
+    const start = async (redis?: { quarantine: boolean }) => {
+      const log = RecordedLog.install();
+      const module = CoordinationModule.forRoot({ backendUrl: server.url, ttl, ...(redis && { redis }) });
+      const app = await NestFactory.createApplicationContext(module, { logger: log });
+      const warnings = log.of('warn').filter((line) => line.includes('quarantine'));
+      return { app, coordinator: app.get(CoordinatorService), warnings };
+    };
+    const without = await start({ quarantine: false });
+    expect(without.warnings).toEqual([]);
+    expect(await without.coordinator.using('share', { blocking: false }, () => true)).toBe(true);
+    await without.app.close();
+    const flushed = performance.now();
+    await server.client().flushall();
+    const usual = await start();
+    expect(usual.warnings).toEqual([expect.stringContaining('redis: { quarantine: false } grants at once')]);
+    expect(await usual.coordinator.using('share', () => true)).toBe(true);
+    expect(performance.now() - flushed).toBeGreaterThan(ttl - 100);
+    await usual.app.close();
+  });
+
+  it('is named in the documentation, with where it is allowed', async () => {
+    const readme = (await readFile('README.md', 'utf8')).replaceAll(/\s+/g, ' ');
+    expect(readme).toMatch(/`redis: \{ quarantine: false \}` \(or `COORDINATION_REDIS_QUARANTINE=false`\)/);
+    expect(readme).toMatch(/`quarantine` \| `COORDINATION_REDIS_QUARANTINE` .*For tests and development/);
+  });
 
   it('is no option of another back end, and a variable for Redis does not disturb it', async () => {
     expect(await locks({ backendUrl: 'memory:', redis: { quarantine: false } })).toBe(true);
