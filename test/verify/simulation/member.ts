@@ -134,7 +134,7 @@ export class Member extends Actor {
   }
 
   #openDriver(): RedisDriver {
-    const { ttl, maxTtl } = this.settings;
+    const { name, ttl, maxTtl, jobs } = this.settings;
     const { random, journal } = this.place;
     const context: DriverContext = {
       clock: this.clock,
@@ -143,7 +143,7 @@ export class Member extends Actor {
       warn: () => undefined,
     };
     const driver = new RedisDriver({ plans: this.#plans() }, { ttl, maxTtl }, context);
-    if (this.settings.jobs) watchRecords(driver.records, this);
+    if (jobs) watchRecords(driver.records, this, name, journal);
     return driver;
   }
 

@@ -1,13 +1,12 @@
 import type { RecordStore } from '../../../lib/drivers/driver.js';
 import { RUNS, type RunRecord } from '../../../lib/runs/run-record.js';
-import type { Member } from './member.js';
+import type { Journal } from './journal.js';
+import type { Actor } from './world.js';
 
 /** Notes what a process stores of its jobs, and which versions it is told of. */
-export function watchRecords(records: RecordStore, member: Member): void {
+export function watchRecords(records: RecordStore, member: Actor, worker: string, journal: Journal): void {
   const get = records.get.bind(records);
   const put = records.put.bind(records);
-  const { journal } = member.place;
-  const worker = member.settings.name;
   const saw = (called: number, job: string, version: number): void =>
     journal.add({ type: 'version seen', called, at: member.now, worker, job, version });
   records.get = async (space, key) => {
