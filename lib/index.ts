@@ -32,6 +32,7 @@ export type {
   BackendChange,
   Caller,
   Claim,
+  Downgrade,
   Driver,
   DriverContext,
   DriverFactory,
