@@ -52,6 +52,7 @@ const KNOWN = [
   'ttl',
   'fencing',
   'fair',
+  'shared',
   'coordinator',
   'beforeInterceptors',
   'shareLock',
@@ -82,7 +83,7 @@ export function checkSynchronizedOptions(options: SynchronizedOptions, where: st
       problems.push(`${key} must be one of ${choices.map(shown).join(', ')}, got ${shown(value)}`);
     }
   }
-  const { ttl, blocking, fencing, fair } = options;
-  problems.push(...lockOptionProblems({ ttl, blocking, fencing, fair }));
+  const { ttl, blocking, fencing, fair, shared } = options;
+  problems.push(...lockOptionProblems({ ttl, blocking, fencing, fair, shared }));
   if (problems.length > 0) throw new InvalidOptionsError(`${where}: ${problems.join('; ')}`);
 }
