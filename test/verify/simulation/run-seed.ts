@@ -41,7 +41,8 @@ export interface SeedResult {
 /** @throws Error when the scenario breaks an assumption that its campaign is inside of */
 export async function runSeed(seed: number, campaign: Campaign): Promise<SeedResult> {
   const random = new Random(seed * 2 + campaign);
-  const scenario = drawScenario(random, campaign, new Random(-(seed * 2 + campaign)));
+  const own = -(seed * 2 + campaign);
+  const scenario = drawScenario(random, campaign, new Random(own), new Random(own - 1e9));
   const simulation = new Simulation(scenario, random);
   const drained = await simulation.run();
   const broken = brokenBy(simulation.whatHappened());
