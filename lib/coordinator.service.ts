@@ -43,6 +43,7 @@ import {
   Once,
   type OnceOptions,
 } from './runs/index.js';
+import { Semaphore, type SemaphoreOptions } from './semaphores/index.js';
 import { shown } from './common/checks.js';
 import { quoted } from './common/quoted.js';
 
@@ -202,6 +203,21 @@ export class CoordinatorService
   async using<T>(name: string, ...args: UsingArguments<T>): Promise<Awaited<T>> {
     const lock = this.getLock(name);
     return args.length === 1 ? lock.using(args[0]) : lock.using(args[0], args[1]);
+  }
+
+  /**
+   * A semaphore: at most so many callers have a permit of that name at a time, over all replicas. One with the same name and another
+   * number shares the permits that both have.
+   *
+   * @param permits a whole number from 1 to 1000
+   * @throws LockCreationFailedError when the coordinator is not started
+   * @throws InvalidOptionsError, LockNameError
+   * @example
+   * await using permit = await coordinator.getSemaphore('exports', 3).hold({ blocking: 5000 });
+   */
+  getSemaphore(name: string, permits: number, options: SemaphoreOptions = {}): Semaphore {
+    lockManagerOf(this, `getSemaphore(${typeof name === 'string' ? quoted(name) : shown(name)})`);
+    return new Semaphore(name, permits, this, options);
   }
 
   /**

@@ -7,6 +7,7 @@ const LOCKED = 423;
 const PUBLIC_MESSAGES: Readonly<Record<number, string>> = {
   [HttpStatus.CONFLICT]: 'Conflict',
   [LOCKED]: 'Locked',
+  [HttpStatus.TOO_MANY_REQUESTS]: 'Too Many Requests',
   [HttpStatus.INTERNAL_SERVER_ERROR]: 'Internal Server Error',
   [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
 };
@@ -29,6 +30,7 @@ function hide(error: object, properties: readonly string[]): void {
 export type CoordinationErrorCode =
   | 'LOCK_CREATION_FAILED'
   | 'LOCKED'
+  | 'LIMIT_REACHED'
   | 'INVALID_LOCK_NAME'
   | 'LEASE_LOST'
   | 'BACKEND_UNAVAILABLE'
@@ -88,6 +90,16 @@ export class LockCreationFailedError extends CoordinationError {
 export class LockAcquireFailedError extends CoordinationError {
   constructor(message: string, options?: CoordinationErrorOptions) {
     super(message, LOCKED, 'LOCKED', options);
+  }
+}
+
+/**
+ * All permits of a semaphore are taken, and the time to wait is over (429 Too Many Requests).
+ * @publicApi
+ */
+export class LimitReachedError extends CoordinationError {
+  constructor(message: string, options?: CoordinationErrorOptions) {
+    super(message, HttpStatus.TOO_MANY_REQUESTS, 'LIMIT_REACHED', options);
   }
 }
 

@@ -16,6 +16,7 @@ export {
   CoordinationError,
   InvalidOptionsError,
   LeaseLostError,
+  LimitReachedError,
   LockAcquireFailedError,
   LockCreationFailedError,
   LockNameError,
@@ -32,6 +33,7 @@ export type {
   BackendChange,
   Caller,
   Claim,
+  Downgrade,
   Driver,
   DriverContext,
   DriverFactory,
@@ -60,6 +62,7 @@ export type { Lease } from './lock/lease/index.js';
 export type { CampaignOptions, Election, Leader, Leadership } from './elections/index.js';
 export type { AcquireOptions, LockOptions } from './lock/index.js';
 export { Lock } from './lock/index.js';
+export type { PermitOptions, Semaphore, SemaphoreOptions } from './semaphores/index.js';
 export {
   type ElectionListenerDecorator,
   type ElectionOptions,
@@ -70,7 +73,12 @@ export {
 } from './elections/decorators/index.js';
 export { LockParam } from './synchronized/naming/index.js';
 export { LockScope } from './synchronized/naming/index.js';
-export { Synchronized, type SynchronizedDecorator } from './synchronized/index.js';
+export {
+  Limited,
+  type LimitedOptions,
+  Synchronized,
+  type SynchronizedDecorator,
+} from './synchronized/index.js';
 export type { LockNameFunction, SynchronizedOptions } from './synchronized/definition/index.js';
 export { currentRun, type JobInfo, type LastRun, type OnceOptions, type Run } from './runs/index.js';
 export { RunOnce, type RunOnceOptions } from './run-once/index.js';

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
-import type { Claim, Driver, Grant, Granted, Loss, QueuedWaiter, Taken } from '../drivers/driver.js';
+import type {
+  Claim,
+  Driver,
+  Grant,
+  Granted,
+  LockMode,
+  Loss,
+  QueuedWaiter,
+  Taken,
+} from '../drivers/driver.js';
 import { eventually } from './eventually.js';
 
 /** A claim as a test writes it: without what is the same in all of them. */
 export interface Ask extends Pick<Claim, 'name' | 'ttl' | 'memberId' | 'caller' | 'onRevoked'> {
+  /** Default: `exclusive`. */
+  readonly mode?: LockMode;
   readonly key?: string;
   readonly fencing?: boolean;
   /** How many tokens, where there are any. */
@@ -30,9 +41,14 @@ export function fencedRequest(name: string, ttl?: number, tokens = 1) {
   return { ...request(name, ttl), fencing: true, tokens };
 }
 
+/** Asks for a lock to be shared. */
+export function sharedRequest(name: string, ttl?: number) {
+  return { ...request(name, ttl), mode: 'shared' as const };
+}
+
 export function claimOf(driver: Driver, { fencing = false, tokens = 1, ...ask }: Ask): Claim {
   const key = ask.key ?? driver.locks.keyOf(ask.name);
-  return { ...ask, key, tokens: fencing ? tokens : 0, mode: 'exclusive' };
+  return { mode: 'exclusive', ...ask, key, tokens: fencing ? tokens : 0 };
 }
 
 export async function tryAcquire(driver: Driver, ask: Ask): Promise<Granted | Taken> {

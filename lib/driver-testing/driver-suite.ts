@@ -23,9 +23,9 @@ export function driverSuite(options: DriverSuiteOptions): readonly DriverCase[] 
   const { traits } = options;
   if (traits.includes('lease') === traits.includes('process'))
     throw new Error('driverSuite: traits must have one of "lease" and "process"');
-  return CASES.filter(({ part }) => part === 'mandatory' || traits.includes(part)).map((definition) =>
-    caseOf(definition, options),
-  );
+  return CASES.filter(({ part }) => part === 'mandatory' || traits.includes(part))
+    .filter(({ also }) => also === undefined || traits.includes(also))
+    .map((definition) => caseOf(definition, options));
 }
 
 /**

@@ -2,10 +2,11 @@ import type { Driver, DriverFactory } from '../drivers/driver.js';
 import { clockOffBy, recordingContext } from './suite-context.js';
 
 /**
- * What a driver may have or be: leases that expire, or leases that end with the process; a queue; a watch for locks.
+ * What a driver may have or be: leases that expire, or leases that end with the process; a queue; a watch for locks; locks that may
+ * be shared.
  * @publicApi
  */
-export type DriverTrait = 'lease' | 'process' | 'queue' | 'watch';
+export type DriverTrait = 'lease' | 'process' | 'queue' | 'watch' | 'shared';
 
 /** @publicApi */
 export interface DriverSuiteOptions {
@@ -14,7 +15,7 @@ export interface DriverSuiteOptions {
    * the back end.
    */
   readonly create: DriverFactory;
-  /** What the driver claims, and so has to show: `lease` or `process`, and `queue` and `watch` where it has them. */
+  /** What the driver claims, and so has to show: `lease` or `process`, and `queue`, `watch` and `shared` where it has them. */
   readonly traits: readonly DriverTrait[];
 }
 
@@ -46,14 +47,20 @@ export interface SuiteBench {
 export interface CaseDefinition {
   readonly name: string;
   readonly part: DriverCase['part'];
+  /** A further trait without which the promise means nothing. */
+  readonly also?: DriverTrait | undefined;
   readonly body: (bench: SuiteBench) => Promise<void>;
 }
 
 /** How long one case may take, ms. */
 export const CASE_LIMIT = 60_000;
 
-export function defineCases(part: DriverCase['part'], bodies: Record<string, CaseDefinition['body']>) {
-  return Object.entries(bodies).map(([name, body]): CaseDefinition => ({ name, part, body }));
+export function defineCases(
+  part: DriverCase['part'],
+  bodies: Record<string, CaseDefinition['body']>,
+  also?: DriverTrait,
+) {
+  return Object.entries(bodies).map(([name, body]): CaseDefinition => ({ name, part, also, body }));
 }
 
 export function caseOf({ name, part, body }: CaseDefinition, options: DriverSuiteOptions): DriverCase {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Driver, Grant, QueuedWaiter } from '../drivers/driver.js';
+import type { Driver, Grant, LockMode, QueuedWaiter } from '../drivers/driver.js';
 import { enqueue, request } from './driver-calls.js';
 import { eventually } from './eventually.js';
 
@@ -13,8 +13,9 @@ export class SuiteWaiter {
   constructor(
     readonly driver: Driver,
     lock: string,
+    mode: LockMode = 'exclusive',
   ) {
-    this.#place = enqueue(driver, request(lock), () => {
+    this.#place = enqueue(driver, { ...request(lock), mode }, () => {
       this.#woken = true;
       this.#wake();
     });

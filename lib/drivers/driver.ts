@@ -47,8 +47,11 @@ export interface Driver {
   readonly records: RecordStore;
 }
 
-/** How locks may be held: by one holder, by several who share them, or by a number of holders. */
-export type LockMode = 'exclusive' | 'shared' | 'permits';
+/**
+ * How a lock may be held: by one holder alone, or by several holders who share it. Holders of both modes are never there at once. A
+ * number of permits is made of exclusive locks, above the port, and is no mode of a driver.
+ */
+export type LockMode = 'exclusive' | 'shared';
 
 /** What differs between back ends, so that the code above the port asks for nothing that a driver has not got. */
 export interface Traits {
@@ -57,6 +60,7 @@ export interface Traits {
    * renewed.
    */
   readonly lifetime: 'lease' | 'process';
+  /** What a claim may ask for. A lock that has to be shared is refused by name where `shared` is missing. */
   readonly modes: readonly LockMode[];
   /** The most leases that one renewal should have: both sides have to be done with them in a millisecond or two. */
   readonly renewBatch: number;
@@ -82,6 +86,13 @@ export interface LockStore {
    * @returns whether the grant still held the lock
    */
   release(grant: Grant, keepFor?: number): Promise<boolean>;
+
+  /**
+   * Turns an exclusive lease into a shared one without a moment in between in which nobody holds the lock. There where the modes have
+   * `shared`. The grant that it returns stands for the lease from the call on, whatever becomes of the call: it is what is renewed and
+   * released. The first one may still be under way in a renewal, whose outcome does not count.
+   */
+  downgrade?(grant: Grant, ttl: number): Downgrade;
 
   /**
    * The holders of one lock, as far as the back end knows them.
@@ -181,6 +192,14 @@ export interface Term {
   readonly ms: number;
 }
 
+/** What becomes of a lease that is shared from now on. */
+export interface Downgrade {
+  /** The grant of the shared lease, with the tokens of the exclusive one. */
+  readonly grant: Grant;
+  /** Whether the back end still had the lease, and others may share the lock now. Rejects when that is unknown. */
+  readonly done: Promise<boolean>;
+}
+
 /** The lock belongs to this grant. */
 export interface Granted {
   readonly granted: true;
@@ -222,7 +241,8 @@ export interface Holder {
 /** The order of the waiters. */
 export interface WaitQueue {
   /**
-   * A place to wait at. Nothing is done before its first try, so a place that needs no waiting costs nothing.
+   * A place to wait at. Nothing is done before its first try, so a place that needs no waiting costs nothing. Shared claims that stand
+   * one behind the other have their turn together; none of them comes before an exclusive one that waits.
    * @param wake called whenever a try from this place may succeed, until it is left. Spurious calls are allowed; lost
    * ones are not the norm, but the caller looks by itself at least every second.
    */

@@ -1,7 +1,13 @@
 import type { Bag, Slot } from '../common/bag.js';
-import type { Driver } from '../drivers/driver.js';
+import type { Downgrade, Driver } from '../drivers/driver.js';
 import type { LeaseLostError } from '../errors.js';
-import type { Drain, GrantHandOff, LeaseHandle, LocalQueue } from './acquire/index.js';
+import {
+  type Drain,
+  type GrantHandOff,
+  type LeaseHandle,
+  type LocalQueue,
+  sharesNothing,
+} from './acquire/index.js';
 import type { HeldLease, LeaseEnd, LeaseKeeper, LeaseReports } from './lease/index.js';
 import type { Heartbeat, Renewal } from './renewal/index.js';
 
@@ -79,6 +85,14 @@ export class LeaseHolding implements LeaseKeeper {
       return driver.locks.release(lease.grant);
     this.queue.handOn(this.handOff.handOn(term));
     return HANDED_ON;
+  }
+
+  downgrade(lease: HeldLease): Downgrade {
+    const { driver } = this.context;
+    const downgrade = driver.locks.downgrade?.(lease.grant, lease.ttl);
+    if (!downgrade) throw sharesNothing(lease.name, driver);
+    this.handOff.share();
+    return downgrade;
   }
 
   onLeft(): void {

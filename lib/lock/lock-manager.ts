@@ -16,6 +16,7 @@ import {
   type LeaseHandle,
   type NotAcquired,
   throwIfCancelled,
+  upgradeRefused,
   WaitLimit,
 } from './acquire/index.js';
 import {
@@ -24,6 +25,7 @@ import {
   LeaseReports,
   type LockLog,
   type ReportContext,
+  sharerInThisContext,
 } from './lease/index.js';
 import { Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
@@ -60,8 +62,11 @@ export class LockManager {
   #pending = 0;
   /** Told when no lease is held, and no call is under way. */
   #onIdle?: () => void;
-  readonly #tellWaiting = ({ name, label }: AcquireTerms): void =>
+  readonly #tellWaiting = (terms: AcquireTerms): void => {
+    const { name, label } = terms;
+    this.#refuseUpgrade(terms);
     this.#reports.waiting(name, label, holderInThisContext(this, name));
+  };
 
   constructor(
     readonly settings: LockManagerSettings,
@@ -174,6 +179,7 @@ export class LockManager {
     const { name, label, waitLimit } = call.terms;
     try {
       throwIfCancelled(call.terms, this.memberId);
+      this.#refuseUpgrade(call.terms);
     } catch (error) {
       return this.#fail(call, error);
     }
@@ -182,6 +188,12 @@ export class LockManager {
     call.leaveHandle();
     this.#end();
     return refusal;
+  }
+
+  /** A free lock is not asked about: only a call that has to wait can wait for its own caller. */
+  #refuseUpgrade({ name, label, shared }: AcquireTerms): void {
+    const sharer = shared ? undefined : sharerInThisContext(this, name);
+    if (sharer !== undefined) throw upgradeRefused(name, label, sharer);
   }
 
   #fail(call: AcquireCall, error: unknown): never {
@@ -224,10 +236,10 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label } = call.terms;
+    const { name, ttl, label, shared } = call.terms;
     const { handOff, deadline, queue, since } = grant;
     const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
-    const lease = new HeldLease(name, handOff.next(), ttl, deadline, holding);
+    const lease = new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
     holding.begin(lease);
     this.#reports.acquired(lease, label, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.

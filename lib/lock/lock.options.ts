@@ -21,6 +21,11 @@ export interface LockOptions {
    * default: false.
    */
   readonly fair?: boolean | undefined;
+  /**
+   * Hold the lock together with others that share it, and never beside a holder that does not; default: false. Whoever waits to hold
+   * it alone comes before those who ask to share it later.
+   */
+  readonly shared?: boolean | undefined;
 }
 
 /**
@@ -57,11 +62,12 @@ export interface LockTerms {
   readonly blocking: boolean | number;
   readonly fencing: boolean;
   readonly fair: boolean;
+  readonly shared: boolean;
 }
 
 /** What a call asks for; else what its lock does; else what is usual for the coordinator. */
 export function lockTerms(
-  usual: Omit<LockTerms, 'fair'>,
+  usual: Omit<LockTerms, 'fair' | 'shared'>,
   lock: InMs<LockOptions>,
   call: InMs<LockOptions> = lock,
 ): LockTerms {
@@ -70,10 +76,17 @@ export function lockTerms(
     blocking: call.blocking ?? lock.blocking ?? usual.blocking,
     fencing: call.fencing ?? lock.fencing ?? usual.fencing,
     fair: call.fair ?? lock.fair ?? false,
+    shared: call.shared ?? lock.shared ?? false,
   };
 }
 
-const LOCK_OPTIONS = ['ttl', 'blocking', 'fencing', 'fair'] as const satisfies (keyof LockOptions)[];
+const LOCK_OPTIONS = [
+  'ttl',
+  'blocking',
+  'fencing',
+  'fair',
+  'shared',
+] as const satisfies (keyof LockOptions)[];
 const ACQUIRE_OPTIONS = [...LOCK_OPTIONS, 'signal'] as const satisfies (keyof AcquireOptions)[];
 
 /** @throws InvalidOptionsError that names every wrong option of a lock, with `where` in front */
@@ -109,6 +122,7 @@ export function lockOptionProblems(options: AcquireOptions): string[] {
   if (options.blocking !== undefined) problems.push(...checkBlocking('blocking', options.blocking));
   if (options.fencing !== undefined) problems.push(...checkBoolean('fencing', options.fencing));
   if (options.fair !== undefined) problems.push(...checkBoolean('fair', options.fair));
+  if (options.shared !== undefined) problems.push(...checkBoolean('shared', options.shared));
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     problems.push('signal must be an AbortSignal');
   }

@@ -59,7 +59,8 @@ export function checkConstantNames(modules: ModulesContainer): void {
   const locks = new Map<string, SharedLock>();
   for (const wrapper of providedBy(modules)) {
     for (const definition of definitionsOf(prototypeOf(wrapper))) {
-      if (!definition.constant) continue;
+      // Methods that share a limit mean to, as do calls of one method.
+      if (!definition.constant || definition.permits !== undefined) continue;
       const name = definition.nameOf(undefined, []);
       const key = JSON.stringify([definition.options.coordinator, name]);
       const lock = locks.get(key) ?? { name, definitions: new Set() };

@@ -87,19 +87,35 @@ export function Synchronized(
   lockName: string | LockNameFunction,
   options: SynchronizedOptions = {},
 ): SynchronizedDecorator<() => string> {
+  const check = (where: string): void => checkSynchronizedOptions(options, where);
+  return decoratorNamed('@Synchronized', lockName, options, check);
+}
+
+/**
+ * @param check throws for wrong options
+ * @param permits how many calls at a time, where it is not one under a lock
+ */
+export function decoratorNamed(
+  decorator: '@Synchronized' | '@Limited',
+  lockName: string | LockNameFunction,
+  options: SynchronizedOptions,
+  check: (where: string) => void,
+  permits?: number,
+): SynchronizedDecorator<() => string> {
   const decorate = (
     target: object,
     propertyKey: string | symbol,
     descriptor: PropertyDescriptor | undefined,
   ): void => {
-    if (isStandardDecorator(propertyKey)) throw standardDecorators('@Synchronized');
-    const where = `@Synchronized on ${labelOf(target, propertyKey)}`;
+    if (isStandardDecorator(propertyKey)) throw standardDecorators(decorator);
+    const where = `${decorator} on ${labelOf(target, propertyKey)}`;
     const method = methodOf(target, descriptor, where);
-    checkSynchronizedOptions(options, where);
+    check(where);
     const returnType: unknown = Reflect.getMetadata('design:returntype', target, propertyKey);
     const definition: SynchronizedDefinition = {
       label: labelOf(target, propertyKey),
       options: inMs(options),
+      permits,
       returns: options.returns ?? returnKindOf(method, returnType),
       takesResponse: takesResponse(target, propertyKey),
       ...namingOf(lockName, target, propertyKey),
@@ -128,7 +144,7 @@ function methodOf(target: object, descriptor: PropertyDescriptor | undefined, wh
   }
   if (definitionOf(method)) {
     throw new InvalidOptionsError(
-      `${where}: it is there already; one method takes one lock, so merge the two`,
+      `${where}: @Synchronized or @Limited is there already; one method takes one lock or one permit, so merge the two, or let this method call another one that has the second`,
     );
   }
   return method as Call;

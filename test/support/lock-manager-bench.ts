@@ -12,6 +12,7 @@ import { ScriptedDriver } from './scripted-driver.js';
 export interface Terms {
   readonly fencing?: boolean;
   readonly fair?: boolean;
+  readonly shared?: boolean;
   readonly name?: string;
   readonly blocking?: boolean | number;
   readonly ttl?: number;
@@ -68,10 +69,11 @@ export class LockManagerBench implements LockProvider {
     ttl = this.manager.settings.ttl,
     fencing = false,
     fair = false,
+    shared = false,
     signal,
   }: Terms = {}) {
     const waitLimit = this.manager.waitLimit(blocking, signal);
-    return this.manager.acquire({ name, ttl, fencing, fair, label: '', waitLimit });
+    return this.manager.acquire({ name, ttl, fencing, fair, shared, label: '', waitLimit });
   }
 
   async take(terms: Terms = {}): Promise<HeldLease> {

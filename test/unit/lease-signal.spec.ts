@@ -10,6 +10,7 @@ import { LockManagerBench } from '../support/lock-manager-bench.js';
 import { ScriptedDriver } from '../support/scripted-driver.js';
 
 const keeper: LeaseKeeper = {
+  downgrade: (lease) => ({ grant: lease.grant, done: Promise.resolve(true) }),
   owner: undefined,
   memberId: 'member-1',
   release: async () => true,

@@ -20,6 +20,17 @@ describe('on a driver that keeps no order, a lock', () => {
     );
   });
 
+  it('that has to be shared is refused where the driver has no such mode, by name', async () => {
+    const refused = bench.acquire({ shared: true, blocking: false });
+    await expect(refused).rejects.toBeInstanceOf(InvalidOptionsError);
+    await expect(refused).rejects.toThrow(
+      /^Lock "lock": the option "shared" needs a back end whose locks can be shared, and scripted gives each lock to one holder alone; leave "shared" out/,
+    );
+    expect(bench.driver.count('acquire')).toBe(0);
+    bench.driver.free('lock');
+    await expect((await bench.take()).downgrade()).rejects.toThrow(InvalidOptionsError);
+  });
+
   it('is waited for by a watch, which is left when the lock is there', async () => {
     const waiting = bench.acquire();
     await bench.clock.advance(0);

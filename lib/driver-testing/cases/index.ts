@@ -5,6 +5,8 @@ import { lockCases } from './lock.cases.js';
 import { queueCases } from './queue.cases.js';
 import { recordCases } from './record.cases.js';
 import { tokenCases } from './token.cases.js';
+import { sharedLeaseCases, sharedOrderCases } from './shared-life.cases.js';
+import { sharedCases } from './shared.cases.js';
 import { watchCases } from './watch.cases.js';
 
 /** The whole suite. */
@@ -16,5 +18,8 @@ export const CASES: readonly CaseDefinition[] = [
   ...leaseCases,
   ...processCases,
   ...queueCases,
+  ...sharedCases,
+  ...sharedOrderCases,
+  ...sharedLeaseCases,
   ...watchCases,
 ];

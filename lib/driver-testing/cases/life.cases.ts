@@ -16,7 +16,14 @@ export const lifeCases = defineCases('mandatory', {
     const { lifetime, modes, renewBatch } = a.traits;
     assert.ok(modes.includes('exclusive'), 'traits.modes must have "exclusive"');
     assert.ok(renewBatch >= 1, 'traits.renewBatch must be at least 1');
-    const found = [lifetime, ...(a.queue ? ['queue'] : []), ...(a.locks.watch ? ['watch'] : [])];
+    const shared = modes.includes('shared');
+    assert.equal(a.locks.downgrade !== undefined, shared, 'downgrade is there where modes has "shared"');
+    const found = [
+      lifetime,
+      ...(a.queue ? ['queue'] : []),
+      ...(a.locks.watch ? ['watch'] : []),
+      ...(shared ? ['shared'] : []),
+    ];
     assert.deepEqual(found.toSorted(), [...options.traits].sort());
   },
 

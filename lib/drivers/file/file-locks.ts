@@ -1,19 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { BackendUnavailableError } from '../../errors.js';
 import type { Clock } from '../../common/clock.js';
-import type { Claim, Grant, Granted, Holder, LockStore, RenewOutcome, Taken } from '../driver.js';
+import type { Claim, Downgrade, Grant, Granted, Holder, LockStore, RenewOutcome, Taken } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
 import type { DirectoryGuard, Instance, StateDirectory, TokenFloor } from './directory/index.js';
 import { lockFiles } from './housekeeping.js';
 import type { FileCalls } from './file-calls.js';
 import type { FileHealth } from './file-health.js';
-import { failedOn, finishAll, LockFile, type NativeLock, shorten } from './kernel/index.js';
+import {
+  failedOn,
+  finishAll,
+  LockFile,
+  look,
+  type NativeLock,
+  ownerSilent,
+  shorten,
+} from './kernel/index.js';
 import { breakLock, type HeldLocks, holderOf } from './holder/index.js';
 import type { Peers } from './peers/index.js';
 import type { FileQueues } from './queue/index.js';
+import type { FileShares } from './shares/index.js';
 
 /** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
 export const AT_ONCE = 100;
+/** How often a file is tried that is to be shared. */
+const MOST_TRIES = 4;
+/** How long the holder of a share gets to answer, ms. */
+const LONGEST_BREAK = 1000;
 export const TAKEN: Taken = { granted: false };
 
 /** What a driver has between its start and its stop. */
@@ -23,6 +36,7 @@ export interface RunningFiles {
   readonly queues: FileQueues;
   readonly guard: DirectoryGuard;
   readonly floor: TokenFloor;
+  readonly shares: FileShares;
 }
 
 export interface FileLocksContext {
@@ -35,6 +49,8 @@ export interface FileLocksContext {
   readonly peers: Peers;
   /** @throws BackendUnavailableError when the driver does not run */
   readonly running: () => RunningFiles;
+  /** There from the start on, also after the stop. */
+  readonly shares: () => FileShares | undefined;
 }
 
 /** Who holds which lock: a lock is a file in one directory, locked by the kernel for its holder. */
@@ -65,11 +81,17 @@ export class FileLocks implements LockStore {
 
   /** @param admits whether it may be tried at all, by the number of links to the file */
   take(request: Claim, admits?: (links: number) => boolean): Granted | Taken {
-    const { native } = this.context.running();
-    const { name } = request;
+    const { native, shares } = this.context.running();
+    const { name, mode } = request;
     if (this.context.heldLocks.has(name)) return TAKEN;
     const path = this.context.directory.lock(name);
-    const file = this.context.calls.attempt('lock', name, path, () => LockFile.take(path, native, admits));
+    const shared = mode === 'shared';
+    const isVacant = shared ? undefined : () => !shares.isShared(name);
+    const tryOnce = (): LockFile | undefined =>
+      this.context.calls.attempt('lock', name, path, () => LockFile.take(path, native, admits, isVacant));
+    let file = tryOnce();
+    // Another process may be making a share at this moment, for which it has the file locked for some µs.
+    for (let tries = 1; !file && shared && tries < MOST_TRIES; tries += 1) file = tryOnce();
     if (!file) {
       this.context.health.reached();
       return TAKEN;
@@ -84,8 +106,8 @@ export class FileLocks implements LockStore {
 
   /** Makes a lease of a file that is locked; where it throws there is none. */
   #hold(file: LockFile, request: Claim): Granted | Taken {
-    const { instance, guard, floor } = this.context.running();
-    const { name, key, tokens } = request;
+    const { instance, guard, floor, shares } = this.context.running();
+    const { name, key, tokens, mode } = request;
     const { path } = file;
     this.context.calls.attempt('lock', name, path, () => guard.confirm(file));
     this.context.health.reached();
@@ -106,6 +128,13 @@ export class FileLocks implements LockStore {
     // next lease could get the same.
     const counter = this.context.calls.store(name, path, () => file.store(owner, count));
     const reserved = tokens > 0 && { tokens: { first: counter - tokens + 1, count: tokens } };
+    if (mode === 'shared') {
+      const grant = this.context.calls.store(name, path, () =>
+        shares.add({ name, key, ...reserved }, request.onRevoked),
+      );
+      freeQuietly(file);
+      return { granted: true, grant };
+    }
     const grant: Grant = { name, key, id, ...reserved };
     this.context.heldLocks.add(grant, file, request.onRevoked);
     return { granted: true, grant };
@@ -114,7 +143,7 @@ export class FileLocks implements LockStore {
   /** A lease here lasts as long as its process: there is nothing to renew, and nobody asks. */
   async renew(grants: readonly Grant[]): Promise<readonly RenewOutcome[]> {
     return grants.map((grant) =>
-      this.context.heldLocks.isHeld(grant)
+      this.context.heldLocks.isHeld(grant) || this.context.running().shares.isHeld(grant)
         ? { kind: 'renewed' }
         : {
             kind: 'lost',
@@ -125,12 +154,34 @@ export class FileLocks implements LockStore {
 
   async release(grant: Grant, keepFor = 0): Promise<boolean> {
     return this.context.calls.attempt('free', grant.name, undefined, () =>
-      keepFor > 0 ? this.#keep(grant, keepFor) : this.context.heldLocks.free(grant),
+      keepFor > 0
+        ? this.#keep(grant, keepFor)
+        : (this.context.shares()?.free(grant) ?? this.context.heldLocks.free(grant)),
     );
+  }
+
+  /** The share is there before the file is let go. */
+  downgrade(grant: Grant): Downgrade {
+    const { name, key, tokens } = grant;
+    const { shares } = this.context.running();
+    let share: Grant = grant;
+    const done = this.context.calls.attempt('share', name, undefined, () => {
+      const onRevoked = this.context.heldLocks.isHeld(grant) && this.context.heldLocks.onRevokedOf(grant);
+      if (!onRevoked) return false;
+      share = shares.add(tokens ? { name, key, tokens } : { name, key }, onRevoked);
+      return this.context.heldLocks.free(grant);
+    });
+    return { grant: share, done: Promise.resolve(done) };
   }
 
   /** The file stays locked meanwhile, though not for longer than this process lives. */
   #keep(grant: Grant, ms: number): boolean {
+    const shares = this.context.shares();
+    const endShare = shares?.keep(grant);
+    if (endShare) {
+      this.context.clock.setTimer(ms, endShare, 'background');
+      return true;
+    }
     const held = this.context.heldLocks.isHeld(grant);
     const kept = this.context.heldLocks.keep(grant);
     if (kept) this.context.clock.setTimer(ms, () => this.#freeKept(kept), 'background');
@@ -147,8 +198,10 @@ export class FileLocks implements LockStore {
   }
 
   async holders(name: string): Promise<readonly Holder[]> {
-    const { native } = this.context.running();
+    const { native, shares } = this.context.running();
     const path = this.context.directory.lock(name);
+    const sharers = this.context.calls.attempt('look at', name, path, () => shares.holdersOf(name));
+    if (sharers.length > 0) return sharers;
     const held = this.context.calls.attempt('look at', name, path, () =>
       this.context.heldLocks.holderOf(name),
     );
@@ -158,8 +211,14 @@ export class FileLocks implements LockStore {
   }
 
   async revoke({ name, id }: Holder): Promise<boolean> {
-    const { native } = this.context.running();
-    if (this.context.heldLocks.revoke(id, process.pid)) return true;
+    const { native, shares } = this.context.running();
+    if (this.context.heldLocks.revoke(id, process.pid) || shares.revoke(id, process.pid)) return true;
+    const socket = this.context.calls.attempt('break', name, undefined, () => shares.socketOf(name, id));
+    if (socket !== undefined) {
+      const reply = await this.context.peers.break(socket, id, LONGEST_BREAK);
+      if (reply === 'silent') throw ownerSilent(name, undefined);
+      return reply === 'broken';
+    }
     const path = this.context.directory.lock(name);
     try {
       return await breakLock({ name, id, path }, native, this.context.peers, this.context.clock);
@@ -171,16 +230,18 @@ export class FileLocks implements LockStore {
   }
 
   async list(): Promise<readonly Holder[]> {
-    const { native } = this.context.running();
+    const { native, shares } = this.context.running();
     const { locks } = this.context.directory;
     const holders: Holder[] = [];
     const files = this.context.calls.attempt('list the locks', undefined, locks, () => lockFiles(locks));
     for (const [index, path] of files.entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await this.#pause();
-      const holder = this.context.calls.attempt('list the locks', undefined, path, () =>
-        holderOf(path, native),
-      );
-      if (holder) holders.push(this.context.heldLocks.holderWith(holder.id) ?? holder);
+      const [sharers, holder] = this.context.calls.attempt('list the locks', undefined, path, () => {
+        const name = linksOf(path) > 1 ? LockFile.read(path)?.name : undefined;
+        return [name === undefined ? [] : shares.holdersOf(name), holderOf(path, native)];
+      });
+      if (sharers.length > 0) holders.push(...sharers);
+      else if (holder) holders.push(this.context.heldLocks.holderWith(holder.id) ?? holder);
     }
     return holders;
   }
@@ -197,11 +258,22 @@ export class FileLocks implements LockStore {
         this.context.heldLocks.loseIfGone(grant),
       );
     }
+    const shares = this.context.shares();
+    for (const grant of shares?.grants() ?? [])
+      this.context.calls.attempt('look at', grant.name, undefined, () => shares?.loseIfGone(grant));
   }
 
   loseAllGone(): void {
-    finishAll(this.context.heldLocks.grants().map((grant) => () => this.context.heldLocks.loseIfGone(grant)));
+    const shares = this.context.shares();
+    finishAll([
+      ...this.context.heldLocks.grants().map((grant) => () => this.context.heldLocks.loseIfGone(grant)),
+      ...(shares?.grants() ?? []).map((grant) => () => shares?.loseIfGone(grant)),
+    ]);
   }
+}
+
+function linksOf(path: string): number {
+  return Number(look(path)?.nlink ?? 0);
 }
 
 /** For after a failure, which tells more than one of this would. The file is closed in any case. */

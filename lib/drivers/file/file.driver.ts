@@ -16,6 +16,7 @@ import { HeldLocks } from './holder/index.js';
 import { Housekeeping } from './housekeeping.js';
 import { FileQueues, Tickets } from './queue/index.js';
 import { FileRecords } from './records/index.js';
+import { FileShares } from './shares/index.js';
 import { Peers, WakeServer } from './peers/index.js';
 
 /** What exists between start and stop only. */
@@ -33,7 +34,7 @@ interface Running extends RunningFiles {
  */
 export class FileDriver implements Driver {
   readonly description: string;
-  readonly traits: Traits = { lifetime: 'process', modes: ['exclusive'], renewBatch: Infinity };
+  readonly traits: Traits = { lifetime: 'process', modes: ['exclusive', 'shared'], renewBatch: Infinity };
   readonly locks: FileLocks;
   readonly queue: FileWaitQueue;
   readonly records: FileRecords;
@@ -48,6 +49,8 @@ export class FileDriver implements Driver {
     this.#running?.queues.freed(name);
   });
   #running?: Running;
+  /** Kept at the stop: what they have may be released after it. */
+  #shares?: FileShares;
   #stopping?: Promise<void>;
 
   /**
@@ -73,6 +76,7 @@ export class FileDriver implements Driver {
       heldLocks: this.#heldLocks,
       peers: this.#peers,
       running,
+      shares: () => this.#shares,
     });
     this.queue = new FileWaitQueue({
       clock: context.clock,
@@ -106,10 +110,20 @@ export class FileDriver implements Driver {
       Instance.take(instancesFolder, native, place),
     );
     const tickets = new Tickets(this.#directory, instance.number, instances, (id) => server.freed(id));
+    const shares = new FileShares({
+      directory: this.#directory,
+      instance: instance.number,
+      instances,
+      isSeated: () => instance.isInPlace(),
+      onFreed: (id, name) => {
+        server.freed(id);
+        this.#running?.queues.freed(name);
+      },
+    });
     const server = new WakeServer(
       {
-        holds: (id) => this.#heldLocks.holds(id) || tickets.holds(id),
-        revoke: (grantId, pid) => this.#heldLocks.revoke(grantId, pid),
+        holds: (id) => this.#heldLocks.holds(id) || tickets.holds(id) || shares.holds(id),
+        revoke: (grantId, pid) => this.#heldLocks.revoke(grantId, pid) || shares.revoke(grantId, pid),
       },
       this.context.clock,
     );
@@ -131,7 +145,7 @@ export class FileDriver implements Driver {
       peers: this.#peers,
       instances,
       tickets,
-      readOwner: (name) => this.#readOwner(name),
+      readOwner: (name) => this.#readOwner(name, shares),
       heldHere: (name) => this.#heldLocks.has(name),
       isSeated: () => instance.isInPlace(),
     });
@@ -144,7 +158,8 @@ export class FileDriver implements Driver {
     });
     const floor = new TokenFloor(directory.tokens, native);
     const housekeeping = new Housekeeping({ directory, native, instances, floor, clock, random });
-    this.#running = { native, instance, server, queues, guard, floor, housekeeping };
+    this.#shares = shares;
+    this.#running = { native, instance, server, queues, guard, floor, shares, housekeeping };
     housekeeping.start();
     this.#health.stored();
   }
@@ -177,9 +192,9 @@ export class FileDriver implements Driver {
   }
 
   /** For those who wait: a file that cannot be read now names nobody, and the next attempt to lock it says why. */
-  #readOwner(name: string) {
+  #readOwner(name: string, shares: FileShares) {
     try {
-      return LockFile.read(this.#directory.lock(name));
+      return shares.otherOf(name) ?? LockFile.read(this.#directory.lock(name));
     } catch {
       // As above: waiters then look every 250 ms.
       return undefined;
@@ -197,7 +212,8 @@ export class FileDriver implements Driver {
     await running.server.close();
     try {
       finishAll([
-        () => running.instance.leave(),
+        // The others believe in its shares for as long as it has its instance, which then ends with this process.
+        () => (running.shares.some ? undefined : running.instance.leave()),
         // After the socket was unlinked.
         () => this.#sockets.close(),
       ]);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type {
   Claim,
+  Downgrade,
   Grant,
   Granted,
   Holder,
@@ -32,7 +33,7 @@ export class MemoryLocks implements LockStore, WaitQueue {
   }
 
   enqueue(claim: Claim, wake: () => void): QueuedWaiter {
-    const waiter: MemoryWaiter = { wake };
+    const waiter: MemoryWaiter = { wake, shared: claim.mode === 'shared' };
     return {
       tryAcquire: async () => this.#take(claim, waiter),
       ready: () => undefined,
@@ -51,14 +52,17 @@ export class MemoryLocks implements LockStore, WaitQueue {
   async release(grant: Grant, keepFor = 0): Promise<boolean> {
     const { name, id } = grant;
     if (!this.space.holds(grant)) return false;
-    if (keepFor > 0) this.#keep(name, keepFor);
+    if (keepFor > 0) this.#keep(name, id, keepFor);
     else this.space.free(name, id);
     return true;
   }
 
+  downgrade(grant: Grant): Downgrade {
+    return { grant: { ...grant }, done: Promise.resolve(this.space.downgrade(grant.name, grant.id)) };
+  }
+
   async holders(name: string): Promise<readonly Holder[]> {
-    const holder = this.space.holderOf(name);
-    return holder ? [holder] : [];
+    return this.space.holdersOf(name);
   }
 
   async revoke({ name, id }: Holder): Promise<boolean> {
@@ -68,14 +72,14 @@ export class MemoryLocks implements LockStore, WaitQueue {
   }
 
   async list(): Promise<readonly Holder[]> {
-    return this.space.names.flatMap((name) => this.space.holderOf(name) ?? []);
+    return this.space.names.flatMap((name) => this.space.holdersOf(name));
   }
 
   /** The time is the lock's, and not this driver's: it goes on after a stop, and keeps no process alive. */
-  #keep(name: string, ms: number): void {
+  #keep(name: string, ended: string, ms: number): void {
     grants += 1;
     const id = `kept-${grants}`;
-    this.space.keep(name, id);
+    this.space.keep(name, ended, id);
     this.clock.setTimer(ms, () => void this.space.free(name, id), 'background');
   }
 

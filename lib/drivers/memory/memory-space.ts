@@ -11,9 +11,14 @@ interface MemoryHolder {
   readonly revoke: Revoke;
 }
 
+/** Those who share a name, by their ids. */
+type MemorySharers = Map<string, MemoryHolder>;
+
 /** Told when it may be its turn. */
 export interface MemoryWaiter {
   readonly wake: () => void;
+  /** Whether it asks for the shared lock. */
+  readonly shared: boolean;
 }
 
 const spaces = new Map<string, MemorySpace>();
@@ -21,7 +26,7 @@ const spaces = new Map<string, MemorySpace>();
 /** What the memory drivers of one URL share. */
 export class MemorySpace {
   readonly records = new MemoryRecordSpaces();
-  readonly #holders = new Map<string, MemoryHolder>();
+  readonly #holders = new Map<string, MemoryHolder | MemorySharers>();
   /** Who waits for a name, in the order of arrival. */
   readonly #lines = new Map<string, Set<MemoryWaiter>>();
   /** One for all names: each then skips some numbers, and nothing is kept of names that nobody holds. */
@@ -37,14 +42,17 @@ export class MemorySpace {
    * True when the name was free, nobody waits for it before `waiter`, and it now belongs to the grant of that id. A waiter that
    * fails is queued.
    */
-  take({ name, memberId, onRevoked }: Claim, id: string, waiter?: MemoryWaiter): boolean {
+  take({ name, memberId, onRevoked, mode }: Claim, id: string, waiter?: MemoryWaiter): boolean {
     const line = this.#lines.get(name);
-    const first = firstOf(line);
-    if (this.#holders.has(name) || (first !== undefined && first !== waiter)) {
+    const there = this.#holders.get(name);
+    const shared = mode === 'shared';
+    if ((there && !(shared && there instanceof Map)) || !isTurn(line, waiter)) {
       if (waiter) this.#join(name, line, waiter);
       return false;
     }
-    this.#holders.set(name, { id, memberId, revoke: onRevoked });
+    const holder = { id, memberId, revoke: onRevoked };
+    if (shared) this.#share(name, holder, there);
+    else this.#holders.set(name, holder);
     // After that, so that the next one is not woken in vain.
     if (waiter) this.leave(name, waiter);
     return true;
@@ -55,7 +63,7 @@ export class MemorySpace {
     const wasFirst = firstOf(line) === waiter;
     if (!line?.delete(waiter)) return;
     if (line.size === 0) this.#lines.delete(name);
-    else if (wasFirst && !this.#holders.has(name)) this.#wakeFirst(name);
+    else if (wasFirst || this.#holders.get(name) instanceof Map) this.#wakeNext(name);
   }
 
   /**
@@ -69,18 +77,34 @@ export class MemorySpace {
   }
 
   holds(grant: Pick<Grant, 'name' | 'id'>): boolean {
-    return this.#holders.get(grant.name)?.id === grant.id;
+    return this.#find(grant.name, grant.id) !== undefined;
   }
 
-  /** Nobody gets the name until it is freed. */
-  keep(name: string, id: string): void {
-    this.#holders.set(name, { id, revoke: () => undefined });
+  /** That lease has ended, and the name is kept from all whom it has kept off, until the other id is freed. */
+  keep(name: string, ended: string, id: string): void {
+    const there = this.#holders.get(name);
+    const kept = { id, revoke: () => undefined };
+    if (there instanceof Map) {
+      there.delete(ended);
+      there.set(id, kept);
+    } else this.#holders.set(name, kept);
   }
 
-  holderOf(name: string): Holder | undefined {
-    const holder = this.#holders.get(name);
-    if (holder?.memberId === undefined) return undefined;
-    return { name, key: name, id: holder.id, memberId: holder.memberId, holds: 'yes' };
+  /** The name is shared from now on by the id that had it alone; false when it has it no more. */
+  downgrade(name: string, id: string): boolean {
+    const holder = this.#find(name, id);
+    if (!holder) return false;
+    if (this.#holders.get(name) === holder) this.#share(name, holder);
+    this.#wakeNext(name);
+    return true;
+  }
+
+  holdersOf(name: string): Holder[] {
+    const there = this.#holders.get(name);
+    const holders = there instanceof Map ? [...there.values()] : there ? [there] : [];
+    return holders.flatMap(({ id, memberId }) =>
+      memberId === undefined ? [] : { name, key: name, id, memberId, holds: 'yes' },
+    );
   }
 
   /** The names that are not free. */
@@ -90,11 +114,26 @@ export class MemorySpace {
 
   /** Frees the name, if that id has it, and wakes who is first in line; returns how to tell the former holder, if there was one. */
   free(name: string, id: string): Revoke | undefined {
-    const holder = this.#holders.get(name);
-    if (holder?.id !== id) return undefined;
-    this.#holders.delete(name);
-    this.#wakeFirst(name);
+    const holder = this.#find(name, id);
+    if (!holder) return undefined;
+    const there = this.#holders.get(name);
+    if (there instanceof Map) there.delete(id);
+    if (there === holder || (there instanceof Map && there.size === 0)) {
+      this.#holders.delete(name);
+      this.#wakeNext(name);
+    }
     return holder.revoke;
+  }
+
+  #find(name: string, id: string): MemoryHolder | undefined {
+    const there = this.#holders.get(name);
+    if (there instanceof Map) return there.get(id);
+    return there?.id === id ? there : undefined;
+  }
+
+  #share(name: string, holder: MemoryHolder, there?: MemoryHolder | MemorySharers): void {
+    if (there instanceof Map) there.set(holder.id, holder);
+    else this.#holders.set(name, new Map([[holder.id, holder]]));
   }
 
   #join(name: string, line: Set<MemoryWaiter> | undefined, waiter: MemoryWaiter): void {
@@ -102,10 +141,33 @@ export class MemorySpace {
     else this.#lines.set(name, new Set([waiter]));
   }
 
-  #wakeFirst(name: string): void {
+  /** Wakes those who may take the name as it is now: the first one, and those behind it as long as all of them share it. */
+  #wakeNext(name: string): void {
+    const there = this.#holders.get(name);
+    if (there && !(there instanceof Map)) return;
     const first = firstOf(this.#lines.get(name));
-    if (first) queueMicrotask(first.wake);
+    if (!first) return;
+    if (!first.shared) {
+      if (!there) queueMicrotask(first.wake);
+      return;
+    }
+    for (const waiter of this.#lines.get(name) ?? []) {
+      if (!waiter.shared) return;
+      queueMicrotask(waiter.wake);
+    }
   }
+}
+
+/** Whether nobody waits before the waiter, or only those who share the name with it. */
+function isTurn(line: Set<MemoryWaiter> | undefined, waiter: MemoryWaiter | undefined): boolean {
+  const first = firstOf(line);
+  if (first === undefined || first === waiter) return true;
+  if (!waiter?.shared || !line) return false;
+  for (const each of line) {
+    if (each === waiter) return true;
+    if (!each.shared) return false;
+  }
+  return true;
 }
 
 function firstOf(line: Set<MemoryWaiter> | undefined): MemoryWaiter | undefined {

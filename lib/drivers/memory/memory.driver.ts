@@ -8,7 +8,7 @@ import { MemorySpace } from './memory-space.js';
  * several of them contend as replicas do. A lease ends with the process.
  */
 export class MemoryDriver implements Driver {
-  readonly traits: Traits = { lifetime: 'process', modes: ['exclusive'], renewBatch: Infinity };
+  readonly traits: Traits = { lifetime: 'process', modes: ['exclusive', 'shared'], renewBatch: Infinity };
   readonly description: string;
   readonly locks: MemoryLocks;
   readonly queue: MemoryLocks;

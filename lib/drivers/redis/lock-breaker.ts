@@ -3,7 +3,8 @@ import { quoted } from '../../common/quoted.js';
 import type { Holder } from '../driver.js';
 import { DRIFT, PRECISION, type RedisNode, type VotingNode } from './node/index.js';
 import type { NodeSet } from './quorum/index.js';
-import { BREAK, HOLDER, holderOf, wholeNumber } from './scripts/index.js';
+import { holdersAt } from './lock-holders.js';
+import { BREAK, END_SHARE, isShare, sharersOf, wholeNumber } from './scripts/index.js';
 
 /** How often it is looked where the lease is: the lease may be completed at another node at that very moment. */
 const MOST_LOOKS = 3;
@@ -42,8 +43,7 @@ export class LockBreaker {
   async #find({ name, key, id }: Holder): Promise<Found> {
     const having: VotingNode[] = [];
     const look = async (node: RedisNode, elected: VotingNode): Promise<void> => {
-      const holder = holderOf(await node.evaluate(HOLDER, [key]));
-      if (holder === id) having.push(elected);
+      if ((await holdersAt(node, key)).includes(id)) having.push(elected);
     };
     const answers = await this.#nodeSet.collect(`break the lock ${quoted(name)}`, key, look);
     return { having, others: answers.length - having.length };
@@ -57,7 +57,12 @@ export class LockBreaker {
     const replies = await this.#nodeSet.collect(
       `break the lock ${quoted(name)}`,
       key,
-      async (node) => wholeNumber(await node.evaluate(BREAK, [key], [id])),
+      async (node) =>
+        wholeNumber(
+          await (isShare(id)
+            ? node.evaluate(END_SHARE, [key, sharersOf(key)], [id, ''])
+            : node.evaluate(BREAK, [key], [id])),
+        ),
       undefined,
       having,
       needed,

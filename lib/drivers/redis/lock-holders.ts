@@ -3,7 +3,7 @@ import type { Holder } from '../driver.js';
 import type { RedisClient } from './connection/index.js';
 import type { RedisNode } from './node/index.js';
 import type { NodeSet } from './quorum/index.js';
-import { BROKEN, HOLDER, holderOf, listOf, OUR_LOCKS, textOf } from './scripts/index.js';
+import { BROKEN, HOLDERS, isShare, listOf, OUR_LOCKS, sharersOf, textOf } from './scripts/index.js';
 
 /** How many keys of a node one command looks at; the node does nothing else meanwhile. */
 const AT_ONCE = 500;
@@ -22,8 +22,8 @@ export class LockHolders {
     const replies = await this.#nodeSet.collect(
       `tell who holds ${quoted(name)}`,
       key,
-      async (node) => holderOf(await node.evaluate(HOLDER, [key])),
-      (some) => Math.max(...countsOf(some).values(), 0) >= quorum,
+      (node) => holdersAt(node, key),
+      (some) => isWhole(some, quorum),
     );
     const silent = nodes.length - replies.length;
     return Array.from(countsOf(replies), ([id, count]) => {
@@ -37,14 +37,15 @@ export class LockHolders {
     const { quorum, nodes } = this.#nodeSet;
     const counts = new Map<string, Map<string, number>>();
     const scans = await this.#nodeSet.collect('list the locks', '', async (_node, elected) => {
-      const found = new Map<string, string>();
+      const found = new Map<string, readonly string[]>();
       for (const server of elected.servers) await scan(server, found);
       return found;
     });
-    for (const found of scans as Map<string, string>[])
-      for (const [key, id] of found) {
+    for (const found of scans as Map<string, readonly string[]>[])
+      for (const [key, here] of found) {
         const ids = counts.get(key) ?? new Map<string, number>();
-        counts.set(key, ids.set(id, (ids.get(id) ?? 0) + 1));
+        for (const id of here) ids.set(id, (ids.get(id) ?? 0) + 1);
+        counts.set(key, ids);
       }
     const silent = nodes.length - scans.length;
     return [...counts].flatMap(([key, ids]) =>
@@ -58,24 +59,36 @@ export class LockHolders {
   }
 }
 
+/** The ids that one server has for a key. */
+export async function holdersAt(server: RedisNode, key: string): Promise<readonly string[]> {
+  const ids = listOf(await server.evaluate(HOLDERS, [key, sharersOf(key)])).map(textOf);
+  return ids.filter((id) => !id.startsWith(BROKEN));
+}
+
+/** Whether so many nodes have said the same that the others cannot know of another holder. */
+function isWhole(replies: readonly unknown[], quorum: number): boolean {
+  const first = (replies as (readonly string[])[]).find((ids) => ids.length === 1)?.[0];
+  return first !== undefined && !isShare(first) && (countsOf(replies).get(first) ?? 0) >= quorum;
+}
+
 /** How many nodes have said which id. */
 function countsOf(replies: readonly unknown[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const id of replies)
-    if (typeof id === 'string' && id !== BROKEN) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const ids of replies as (readonly string[])[])
+    for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
   return counts;
 }
 
 /** Finds all keys of locks at one server, with the ids of their holders. */
-async function scan(server: RedisNode, found: Map<string, string>): Promise<void> {
+async function scan(server: RedisNode, found: Map<string, readonly string[]>): Promise<void> {
   let cursor = '0';
   do {
     const at = cursor;
     const [next, keys] = listOf(await server.send((client) => scanOnce(client, at)), 2);
     for (const each of listOf(keys)) {
       const key = textOf(each);
-      const id = holderOf(await server.evaluate(HOLDER, [key]));
-      if (id !== null && id !== BROKEN) found.set(key, id);
+      const ids = await holdersAt(server, key);
+      if (ids.length > 0) found.set(key, ids);
     }
     cursor = textOf(next);
   } while (cursor !== '0');

@@ -3,6 +3,7 @@ import { quoted } from '../../common/quoted.js';
 import { InvalidOptionsError } from '../../errors.js';
 import type {
   Claim,
+  Downgrade,
   Grant,
   Granted,
   Holder,
@@ -23,7 +24,7 @@ import {
   type RedlockVoting,
   RenewalRound,
 } from './quorum/index.js';
-import { KEEP, oneOf } from './scripts/index.js';
+import { END_SHARE, isShare, KEEP, shareOf, sharersOf, wholeNumber } from './scripts/index.js';
 
 export interface RedisLocksContext {
   readonly nodeSet: NodeSet;
@@ -92,6 +93,14 @@ export class RedisLocks implements LockStore, WaitQueue {
     return keepFor > 0 ? this.#keep(grant, keepFor) : this.#voting.release(grant);
   }
 
+  downgrade(grant: RedisGrant, ttl: number): Downgrade {
+    const { name, key, id, tokens } = grant;
+    this.#voting.withdraw(grant);
+    const share = shareOf(id);
+    const done = this.#voting.downgrade(name, key, id, share, ttl);
+    return { grant: tokens ? { name, key, id: share, tokens } : { name, key, id: share }, done };
+  }
+
   async holders(name: string, key = this.keyOf(name)): Promise<readonly Holder[]> {
     return await this.#holders.of(name, key);
   }
@@ -109,13 +118,14 @@ export class RedisLocks implements LockStore, WaitQueue {
     const { quorum } = this.#nodeSet;
     const ms = Math.max(1, Math.ceil(keepFor));
     this.#voting.withdraw(grant);
+    const [script, keys] = isShare(id) ? [END_SHARE, [key, sharersOf(key)]] : [KEEP, [key]];
     const replies = await this.#nodeSet.collect(`release the lock ${quoted(name)}`, key, async (node) =>
-      oneOf(await node.evaluate(KEEP, [key], [id, String(ms)]), 0, 1),
+      wholeNumber(await node.evaluate(script, keys, [id, String(ms)])),
     );
-    return replies.filter((reply) => reply === 1).length >= quorum;
+    return replies.filter((reply) => Number(reply) > 0).length >= quorum;
   }
 
-  #lockRequest({ name, key, ttl, tokens, caller }: Claim): LockRequest {
+  #lockRequest({ name, key, ttl, tokens, mode, caller }: Claim): LockRequest {
     // First, always: the nodes may know of a longer one, of a replica with another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
@@ -123,7 +133,7 @@ export class RedisLocks implements LockStore, WaitQueue {
       );
     }
     if (ttl > this.#longestTtl) this.#lengthen(name, ttl);
-    return { name, key, ttl, tokens, caller };
+    return { name, key, ttl, tokens, shared: mode === 'shared', caller };
   }
 
   /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */

@@ -111,7 +111,7 @@ export class RedisDriver implements Driver {
     // Whether a node may have forgotten leases that it has to sit out.
     const sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     const renewBatch = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
-    this.traits = { lifetime: 'lease', modes: ['exclusive'], renewBatch };
+    this.traits = { lifetime: 'lease', modes: ['exclusive', 'shared'], renewBatch };
     const ids = new HolderIds();
     this.#completer = new Completer(this.#nodeSet, clock, commandTimeout);
     const voting = new RedlockVoting(this.#nodeSet, ids, this.#completer, clock, random);

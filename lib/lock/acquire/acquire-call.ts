@@ -15,6 +15,8 @@ export interface AcquireTerms {
   readonly fencing: boolean;
   /** In the order of arrival over all processes. */
   readonly fair: boolean;
+  /** Together with others that share the lock; default: false. */
+  readonly shared?: boolean;
   readonly waitLimit: WaitLimit;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;

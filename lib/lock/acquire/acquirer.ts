@@ -8,6 +8,7 @@ import { GrantHandOff, type HandedOnGrant } from './grant-hand-off.js';
 import { LeaseGrant } from './lease-grant.js';
 import { LocalQueue } from './local-queue.js';
 import { LocalQueues } from './local-queues.js';
+import { sharesNothing } from './shared-mode.js';
 
 export interface AcquirerSettings {
   readonly prefix: string;
@@ -63,17 +64,21 @@ export class Acquirer {
     return this.#enter(call);
   }
 
-  /** A fair call waits in the back end's order from the start, and so never in a queue of this process. */
+  /**
+   * A fair call waits in the back end's order from the start, and so never in a queue of this process. Neither does one that shares
+   * the lock: the holder before it in that queue may be one that it shares the lock with.
+   */
   #enter(call: AcquireCall): Promise<Result> {
-    const { name, fair } = call.terms;
+    const { name, fair, shared } = call.terms;
     let key: string;
     try {
       key = this.#driver.locks.keyOf(this.#settings.prefix + name);
       if (fair && !this.#driver.queue) throw this.#keepsNoOrder(name);
+      if (shared && !this.#driver.traits.modes.includes('shared')) throw sharesNothing(name, this.#driver);
     } catch (error) {
       return Promise.reject(error);
     }
-    const queue = fair ? new LocalQueue() : this.#queues.of(key);
+    const queue = fair || shared ? new LocalQueue() : this.#queues.of(key);
     return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key, queue);
   }
 
@@ -115,15 +120,15 @@ export class Acquirer {
   }
 
   #contend(call: AcquireCall, key: string, queue: LocalQueue): Promise<Result> {
-    const { name, ttl, fencing, fair, waitLimit: caller } = call.terms;
+    const { name, ttl, fencing, fair, shared, waitLimit: caller } = call.terms;
     const { prefix, memberId } = this.#settings;
-    const handOff = new GrantHandOff(this.#clock, { ttl, fencing }, !fair);
+    const handOff = new GrantHandOff(this.#clock, { ttl, fencing }, !(fair || shared));
     const claim: Claim = {
       name: prefix + name,
       key,
       ttl,
       tokens: fencing ? handOff.size : 0,
-      mode: 'exclusive',
+      mode: shared ? 'shared' : 'exclusive',
       memberId,
       caller,
       onRevoked: handOff.revoke,

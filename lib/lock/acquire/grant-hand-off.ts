@@ -22,7 +22,7 @@ export class GrantHandOff {
   readonly #clock: Clock;
   readonly #terms: HandOffTerms;
   /** Whether it may carry more than one lease. */
-  readonly #shared: boolean;
+  #handsOn: boolean;
   #grant?: Grant;
   #since = 0;
   #left = MOST_LEASES;
@@ -30,15 +30,15 @@ export class GrantHandOff {
   /** Why the back end took the grant away. */
   #revoked?: Loss | undefined;
 
-  constructor(clock: Clock, terms: HandOffTerms, shared: boolean) {
+  constructor(clock: Clock, terms: HandOffTerms, handsOn: boolean) {
     this.#clock = clock;
     this.#terms = terms;
-    this.#shared = shared;
+    this.#handsOn = handsOn;
   }
 
   /** How many leases it may carry; as many fencing tokens it needs. */
   get size(): number {
-    return this.#shared ? MOST_LEASES : 1;
+    return this.#handsOn ? MOST_LEASES : 1;
   }
 
   /** The back end took the grant away. */
@@ -89,7 +89,7 @@ export class GrantHandOff {
    */
   mayHandOn(deadline: Deadline): boolean {
     const until = this.#since + LONGEST_HAND_ON;
-    return this.#shared && this.#left > 0 && this.#clock.monotonic() < until && this.mayBegin(deadline);
+    return this.#handsOn && this.#left > 0 && this.#clock.monotonic() < until && this.mayBegin(deadline);
   }
 
   /**
@@ -98,6 +98,11 @@ export class GrantHandOff {
    */
   mayBegin(deadline: Deadline): boolean {
     return !this.#revoked && !deadline.over && deadline.age < usableTime(TRUSTED_MS);
+  }
+
+  /** Others share the lock from now on, whom the next waiter of this process must not come before. */
+  share(): void {
+    this.#handsOn = false;
   }
 
   /** The lease has ended, and the grant is still there. */

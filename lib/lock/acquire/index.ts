@@ -11,4 +11,5 @@ export { Drain } from './drain.js';
 export type { GrantHandOff } from './grant-hand-off.js';
 export { LeaseGrant } from './lease-grant.js';
 export { LocalQueue } from './local-queue.js';
+export { sharesNothing, upgradeRefused } from './shared-mode.js';
 export { WaitLimit } from './wait-limit.js';

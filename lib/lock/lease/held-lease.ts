@@ -1,6 +1,6 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { quoted } from '../../common/quoted.js';
-import type { Grant, Loss } from '../../drivers/driver.js';
+import type { Downgrade, Grant, Loss } from '../../drivers/driver.js';
 import { LeaseLostError } from '../../errors.js';
 import type { Deadline } from './deadline.js';
 import type { Lease } from './lease.js';
@@ -23,6 +23,8 @@ export interface LeaseKeeper {
   readonly owner: unknown;
   /** Asks the driver to free the lock; true if it was still ours. */
   release(lease: HeldLease): Promise<boolean>;
+  /** Asks the driver to let others share the lock. @throws InvalidOptionsError where it cannot */
+  downgrade(lease: HeldLease): Downgrade;
   /** The lease has left `held`: it must not be renewed any more. */
   onLeft(lease: HeldLease): void;
   /** The lease was lost. */
@@ -43,15 +45,30 @@ export class HeldLease implements Lease {
   #signal?: LeaseSignal;
   #lost?: LeaseLostError;
   #end?: Promise<LeaseEnd>;
+  #grant: Grant;
+  /** There when the lock is shared; settles when the back end has said so. */
+  #shared: Promise<void> | undefined;
 
   constructor(
     readonly name: string,
-    readonly grant: Grant,
+    grant: Grant,
     readonly ttl: number,
     deadline: Deadline,
     private readonly keeper: LeaseKeeper,
+    shared = false,
   ) {
     this.#deadline = deadline;
+    this.#grant = grant;
+    if (shared) this.#shared = Promise.resolve();
+  }
+
+  get grant(): Grant {
+    return this.#grant;
+  }
+
+  /** Whether others may hold the lock too. */
+  get shared(): boolean {
+    return this.#shared !== undefined;
   }
 
   get state(): LeaseState {
@@ -79,7 +96,7 @@ export class HeldLease implements Lease {
   }
 
   get fencingToken(): number | undefined {
-    return this.grant.tokens?.first;
+    return this.#grant.tokens?.first;
   }
 
   get deadline(): number {
@@ -167,6 +184,21 @@ export class HeldLease implements Lease {
     if (!this.signal.aborted) this.#signal?.abort(reason);
   }
 
+  downgrade(): Promise<void> {
+    this.#shared ??= this.#share();
+    return this.#shared;
+  }
+
+  async #share(): Promise<void> {
+    this.assertHeld();
+    const { grant, done } = this.keeper.downgrade(this);
+    // At once: whatever is sent for the lease from now on comes after that.
+    this.#grant = grant;
+    if (await done) return;
+    this.lose({ reason: 'broken', message: 'the back end no longer had it when it was to be shared' });
+    this.assertHeld();
+  }
+
   /** Gives the lease back, once; never rejects. */
   finish(): Promise<LeaseEnd> {
     this.#end ??= this.#finish();
@@ -183,10 +215,11 @@ export class HeldLease implements Lease {
 
   /** What a lease is to people; its other properties lead to the whole coordinator. */
   toJSON(): object {
-    const { name, state, fencingToken, deadline } = this;
+    const { name, state, shared, fencingToken, deadline } = this;
     return {
       name,
       state,
+      ...(shared && { shared }),
       ...(fencingToken !== undefined && { fencingToken }),
       // JSON has no Infinity.
       ...(Number.isFinite(deadline) && { deadline: new Date(deadline).toISOString() }),

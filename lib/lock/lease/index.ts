@@ -8,6 +8,7 @@ export {
   runAround,
   runBodyUnder,
   runUnder,
+  sharerInThisContext,
 } from './lease-context.js';
 export { LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
 export type { Lease } from './lease.js';

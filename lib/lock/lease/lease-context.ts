@@ -60,9 +60,19 @@ export function currentLease(): Lease | undefined {
 
 /** The function of this async context that already holds the lock, if there is one. */
 export function holderInThisContext(owner: unknown, name: string): string | undefined {
+  return holdingInThisContext(owner, name)?.label;
+}
+
+/** The same, if it shares the lock. */
+export function sharerInThisContext(owner: unknown, name: string): string | undefined {
+  const holding = holdingInThisContext(owner, name);
+  return holding?.lease?.shared ? holding.label : undefined;
+}
+
+function holdingInThisContext(owner: unknown, name: string): LeaseContext | undefined {
   for (let context = storage.getStore(); context; context = context.outer) {
-    const { lease, label } = context;
-    if (lease?.name === name && lease.isOf(owner) && lease.held) return label;
+    const { lease } = context;
+    if (lease?.name === name && lease.isOf(owner) && lease.held) return context;
   }
   return undefined;
 }

@@ -22,6 +22,18 @@ export interface Lease extends AsyncDisposable {
    * that refuses what is below the largest token it has seen cannot be written by a holder that came too late.
    */
   readonly fencingToken: number | undefined;
+  /**
+   * Shares the lock from now on, if it was held alone: those who wait to share it are let in, and nobody can be alone in between. The
+   * lease keeps its fencing token, and cannot be alone again.
+   * @throws LeaseLostError when the lease was lost or released; InvalidOptionsError where the back end's locks cannot be shared;
+   * BackendUnavailableError when the back end did not confirm it: the others are let in by the next renewal then, at the latest
+   * @example
+   * await using lease = await lock.hold();
+   * await rebuild(index);
+   * await lease.downgrade();
+   * await readBack(index);
+   */
+  downgrade(): Promise<void>;
   /** Milliseconds until the deadline, 0 when the lease has ended. */
   remaining(): number;
   /**

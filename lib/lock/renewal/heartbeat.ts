@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.js';
 import type { Appointment, Schedule } from '../../common/schedule.js';
-import type { Driver, RenewOutcome } from '../../drivers/driver.js';
+import type { Driver, Grant, RenewOutcome } from '../../drivers/driver.js';
 import { Deadline, type HeldLease, usableTime } from '../lease/index.js';
 import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { Presence } from './presence.js';
@@ -175,20 +175,21 @@ export class Heartbeat {
     const deadline = Deadline.ofLease(this.clock, batch.ttl);
     for (const { lease } of renewals) lease.renewalSent();
     this.#watchDeadlines(batch);
-    const outcomes = await this.#ask(
-      renewals.map(({ lease }) => lease),
-      batch.ttl,
-    );
+    const grants = renewals.map(({ lease }) => lease.grant);
+    const outcomes = await this.#ask(grants, batch.ttl);
     // Not those that were released or lost meanwhile, also by a listener that was told what happened to another one.
     const stays = (renewal: Renewal): boolean => renewal.isIn(batch);
     const renewed: Renewal[] = [];
     const failed: Renewal[] = [];
+    const changed: Renewal[] = [];
     let failure: unknown;
     for (const [index, renewal] of renewals.entries()) {
       const outcome = outcomes[index]!;
       if (!stays(renewal)) continue;
       const { lease } = renewal;
-      if (outcome.kind === 'lost') lease.lose(outcome.loss);
+      // The lock is shared since it was asked for, under another grant.
+      if (outcome.kind === 'lost' && lease.grant !== grants[index]) changed.push(renewal);
+      else if (outcome.kind === 'lost') lease.lose(outcome.loss);
       else if (outcome.kind === 'renewed') {
         lease.extend(deadline);
         renewed.push(renewal);
@@ -200,19 +201,17 @@ export class Heartbeat {
     }
     for (const renewal of renewed) this.#failures.forget(renewal);
     this.#appoint(renewed.filter(stays), batch.ttl, this.#delayBefore(deadline.monotonic, batch.ttl));
+    this.#appoint(changed.filter(stays), batch.ttl, SHORTEST_RETRY_MS);
     this.#failures.tell(failed.filter(stays), failure);
     this.#retry(failed.filter(stays), batch.ttl);
   }
 
-  async #ask(leases: readonly HeldLease[], ttl: number): Promise<readonly RenewOutcome[]> {
+  async #ask(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
     try {
-      return await this.driver.locks.renew(
-        leases.map(({ grant }) => grant),
-        ttl,
-      );
+      return await this.driver.locks.renew(grants, ttl);
     } catch (error) {
       const failed: RenewOutcome = { kind: 'failed', error: error as Error };
-      return leases.map(() => failed);
+      return grants.map(() => failed);
     }
   }
 

@@ -16,6 +16,8 @@ export interface SynchronizedDefinition {
   readonly returns: ReturnKind;
   /** The method has taken the HTTP response by `@Res()` or `@Next()`, so that Nest does not answer for it. */
   readonly takesResponse: boolean;
+  /** Of `@Limited`: how many calls have a permit at a time. Otherwise the method is under a lock. */
+  readonly permits?: number | undefined;
   /** Whether the name depends on no argument and not on `this`. */
   readonly constant: boolean;
   /** The class whose name is in the lock name, if it is. */

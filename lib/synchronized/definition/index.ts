@@ -7,7 +7,9 @@ export {
   type SynchronizedDefinition,
 } from './definition.js';
 export {
+  checkLimitedOptions,
   checkSynchronizedOptions,
+  type LimitedOptions,
   type LockNameFunction,
   type SynchronizedOptions,
   type SynchronizedResult,

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { lockOptionProblems, type LockOptions, unknownOption } from '../../lock/index.js';
+import { permitProblems } from '../../semaphores/index.js';
 import { checkBoolean, shown } from '../../common/checks.js';
 import { InvalidOptionsError } from '../../errors.js';
 
@@ -41,6 +42,12 @@ export interface SynchronizedOptions extends LockOptions {
   readonly returns?: 'promise' | 'observable' | 'async-iterable' | undefined;
 }
 
+/**
+ * Those of `@Limited`. A permit has no fencing token, and is shared with nobody.
+ * @publicApi
+ */
+export type LimitedOptions = Omit<SynchronizedOptions, 'fencing' | 'shared' | 'shareLock'>;
+
 const CHOICES = {
   onNotAcquired: ['throw', 'skip'],
   onLost: ['throw', 'warn'],
@@ -52,19 +59,36 @@ const KNOWN = [
   'ttl',
   'fencing',
   'fair',
+  'shared',
   'coordinator',
   'beforeInterceptors',
   'shareLock',
   ...Object.keys(CHOICES),
 ];
 
+const KNOWN_OF_LIMITED = KNOWN.filter((key) => !['fencing', 'shared', 'shareLock'].includes(key));
+
+/** @throws InvalidOptionsError that names the wrong options, with `where` in front */
+export function checkLimitedOptions(permits: unknown, options: LimitedOptions, where: string): void {
+  check(options, where, KNOWN_OF_LIMITED, permitProblems(permits));
+}
+
 /** @throws InvalidOptionsError that names the wrong options, with `where` in front */
 export function checkSynchronizedOptions(options: SynchronizedOptions, where: string): void {
+  check(options, where, KNOWN, []);
+}
+
+function check(
+  options: SynchronizedOptions,
+  where: string,
+  known: readonly string[],
+  more: readonly string[],
+): void {
   const given: unknown = options;
   if (typeof given !== 'object' || given === null) {
     throw new InvalidOptionsError(`${where}: its options must be an object, got ${shown(given)}`);
   }
-  const problems: string[] = [];
+  const problems = [...more];
   const { coordinator }: { readonly coordinator?: unknown } = options;
   if (coordinator !== undefined && (typeof coordinator !== 'string' || coordinator === '')) {
     problems.push(`coordinator must be the name of a coordinator, got ${shown(coordinator)}`);
@@ -76,13 +100,13 @@ export function checkSynchronizedOptions(options: SynchronizedOptions, where: st
   const { shareLock }: { readonly shareLock?: unknown } = options;
   if (shareLock !== undefined) problems.push(...checkBoolean('shareLock', shareLock));
   for (const [key, value] of Object.entries(options)) {
-    if (!KNOWN.includes(key)) problems.push(unknownOption(key, KNOWN));
+    if (!known.includes(key)) problems.push(unknownOption(key, known));
     const choices: readonly unknown[] | undefined = CHOICES[key as keyof typeof CHOICES];
     if (choices && value !== undefined && !choices.includes(value)) {
       problems.push(`${key} must be one of ${choices.map(shown).join(', ')}, got ${shown(value)}`);
     }
   }
-  const { ttl, blocking, fencing, fair } = options;
-  problems.push(...lockOptionProblems({ ttl, blocking, fencing, fair }));
+  const { ttl, blocking, fencing, fair, shared } = options;
+  problems.push(...lockOptionProblems({ ttl, blocking, fencing, fair, shared }));
   if (problems.length > 0) throw new InvalidOptionsError(`${where}: ${problems.join('; ')}`);
 }

@@ -1,6 +1,7 @@
 import type { Cancellation } from '../../common/cancellation.js';
 import { HeldLease, notAcquired } from '../../lock/lease/index.js';
 import { lockManagerOf, type LockProvider, lockTerms } from '../../lock/index.js';
+import { limitReached, takePermit } from '../../semaphores/index.js';
 import type { SynchronizedDefinition } from './definition.js';
 import { quoted } from '../../common/quoted.js';
 
@@ -18,21 +19,27 @@ export function takeLease(
   cancellation?: Cancellation,
   settled?: (lease: HeldLease | undefined) => void,
 ): Promise<HeldLease | undefined> {
-  const { label, options } = definition;
+  const { label, options, permits } = definition;
   try {
     const manager = lockManagerOf(provider, () => `${label}: lock ${quoted(name)}`);
     const terms = lockTerms(manager.settings, options);
-    const { ttl, fencing, fair } = terms;
+    const { ttl, fencing, fair, shared } = terms;
     // A method that skips what another replica does would never skip if it waited for ever.
     const never =
       options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
     const blocking = never ? false : terms.blocking;
     const waitLimit = manager.waitLimit(blocking, cancellation);
-    return manager.acquire({ name, ttl, fencing, fair, label, waitLimit }).then(
+    const permit =
+      permits === undefined ? undefined : { name, permits, ttl, fair, blocking, signal: cancellation, label };
+    const taking = permit
+      ? takePermit(manager, permit)
+      : manager.acquire({ name, ttl, fencing, fair, shared, label, waitLimit });
+    return taking.then(
       (result) => {
         const lease = result instanceof HeldLease ? result : undefined;
         settled?.(lease);
         if (result instanceof HeldLease || options.onNotAcquired === 'skip') return lease;
+        if (permit) throw limitReached(manager, permit, result);
         throw notAcquired(manager, name, blocking, result.remaining);
       },
       (error: unknown) => {

@@ -7,6 +7,7 @@ import { growthWithNodes } from './growth-nodes.js';
 import { growthWithWaiters } from './growth-waiters.js';
 import { namesInFlight } from './in-flight.js';
 import { jobTick, jobTickOnFiles } from './job-tick.js';
+import { kindsPair } from './kinds-pair.js';
 import { manyKeys } from './keys.js';
 import { killedProcess } from './killed.js';
 import { heldLeases } from './leases.js';
@@ -26,6 +27,8 @@ export const scenarios: readonly Scenario[] = [
   redisPair(3),
   redisPair(5),
   redisUsing,
+  kindsPair(1),
+  kindsPair(3),
   manyKeys(1),
   manyKeys(3),
   manyAtOnce(1, 20_000),

@@ -91,7 +91,7 @@ describe('decorating something that cannot be synchronized', () => {
 
 describe('wrong arguments of @Synchronized', () => {
   it.each<[string, unknown, unknown, RegExp]>([
-    ['an unknown option', 'x', { shared: true }, /unknown option 'shared'/],
+    ['an unknown option', 'x', { sharing: true }, /unknown option 'sharing'/],
     ['a wrong choice', 'x', { onLost: 'ignore' }, /onLost must be one of 'throw', 'warn', got 'ignore'/],
     ['a wrong ttl', 'x', { ttl: 0 }, /ttl must be a whole number of ms/],
     ['a wrong blocking', 'x', { blocking: -1 }, /blocking must be true, false or a number/],

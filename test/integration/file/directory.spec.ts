@@ -66,7 +66,7 @@ describe('the directory of the file driver', () => {
     await Promise.all(Array.from({ length: 10 }, () => scratch.started(directory)));
     expect(JSON.parse(await readFile(join(directory, 'format.json'), 'utf8'))).toEqual({
       locks: 'ofd',
-      version: 2,
+      version: 3,
     });
   });
 
@@ -151,7 +151,7 @@ describe('the directory of the file driver', () => {
   });
 
   it.each([
-    ['{"locks":"flock","version":2}', 'its locks are kept by flock, format 2'],
+    ['{"locks":"flock","version":3}', 'its locks are kept by flock, format 3'],
     ['{"locks":"ofd","version":1}', 'its locks are kept by ofd, format 1'],
     ['something else', 'does not say how locks are kept there'],
     ['null', 'does not say how locks are kept there'],

@@ -8,7 +8,7 @@ let directory: string;
 
 const harness: DriverHarness = {
   create: (context) => new FileDriver(directory, context),
-  traits: ['process', 'queue'],
+  traits: ['process', 'queue', 'shared'],
   setUp: async () => {
     directory = await mkdtemp(join(tmpdir(), 'file-driver-'));
   },

@@ -6,7 +6,7 @@ import { describeDriver, freshName, granted, recordingContext, request } from '.
 
 const create = (context: DriverContext) => new MemoryDriver('driver-suite', context);
 
-describeDriver('memory', { create, traits: ['process', 'queue'] });
+describeDriver('memory', { create, traits: ['process', 'queue', 'shared'] });
 
 it('the memory driver wakes nobody in vain: not when the one before takes the lock, but when it is free again', async () => {
   const driver = create(recordingContext());

@@ -35,7 +35,7 @@ describe('on real Redis servers,', () => {
 
   for (const count of [1, 3, 5]) {
     describeDriver(`redis (${count} nodes)`, {
-      traits: ['lease', 'queue'],
+      traits: ['lease', 'queue', 'shared'],
       setUp: async () => {
         servers = await startRedisNodes(count);
       },
@@ -49,7 +49,7 @@ describe('on real Redis servers,', () => {
   }
 
   describeDriver('redis (TLS)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       servers = await startRedisNodes(3, { tls: true, password: 'sésame' });
     },
@@ -65,7 +65,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ACL user with few rights)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       servers = await startRedisNodes(1, {
         password: 'of the default user',
@@ -80,7 +80,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (Sentinel)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       sentinel = await startSentinel();
     },
@@ -89,7 +89,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (Cluster)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       cluster = await startCluster();
     },
@@ -98,7 +98,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ready clients)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       servers = await startRedisNodes(3);
     },
@@ -111,7 +111,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ready Sentinel client)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       sentinel = await startSentinel();
     },
@@ -123,7 +123,7 @@ describe('on real Redis servers,', () => {
   });
 
   describeDriver('redis (ready Cluster client)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       cluster = await startCluster();
     },

@@ -28,13 +28,25 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
   {
     name: 'inode not compared after locking',
     wrong: 'the lock is one on a file that nobody else will open',
-    edits: [{ file: LOCK_FILE, find: 'kept = file.isInPlace();', replace: 'kept = true;' }],
+    edits: [
+      {
+        file: LOCK_FILE,
+        find: 'there === undefined || !isSame(there, found)',
+        replace: 'there === undefined',
+      },
+    ],
     foundBy: spec('test/integration/file/failures.spec.ts', 'locks the file that is there'),
   },
   {
     name: 'inode not compared where files are removed',
     wrong: 'a process that had the removed file open holds the lock beside the next one',
-    edits: [{ file: LOCK_FILE, find: 'kept = file.isInPlace();', replace: 'kept = true;' }],
+    edits: [
+      {
+        file: LOCK_FILE,
+        find: 'there === undefined || !isSame(there, found)',
+        replace: 'there === undefined',
+      },
+    ],
     foundBy: spec(UNUSED, 'is never two, whoever takes it and removes it at the same time'),
   },
   {

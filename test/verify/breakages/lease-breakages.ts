@@ -186,7 +186,7 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
   {
     name: 'tokens of those that follow not reserved',
     wrong: 'the next process gets the tokens that were handed on in the one before',
-    edits: [{ file: HAND_OFF, find: 'return this.#shared ? MOST_LEASES : 1;', replace: 'return 1;' }],
+    edits: [{ file: HAND_OFF, find: 'return this.#handsOn ? MOST_LEASES : 1;', replace: 'return 1;' }],
     foundBy: simulation(1, 'token order|token repeated'),
   },
 ];

@@ -162,14 +162,14 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
         find: 'const term = { since: entry.since, ms',
         replace: 'const term = { since: momentOf(this.#context.clock), ms',
       },
-      { file: PLACE, find: ' && entry.age + entry.trip < FRESH * ms', replace: '' },
+      { file: PLACE, find: 'trusted &&\n      entry.age + entry.trip < FRESH * ms', replace: 'trusted' },
     ],
     foundBy: spec('test/integration/redis/turns.spec.ts', 'begins before it was granted'),
   },
   {
     name: 'one id for every try at a turn',
     wrong: 'what is still on its way from one try undoes the next one',
-    edits: [{ file: PLACE, find: 'const id = queue.newId();', replace: 'const { id } = entry;' }],
+    edits: [{ file: PLACE, find: 'const id = queue.newId(shared);', replace: 'const { id } = entry;' }],
     foundBy: simulation(1, 'stall: .* renewal found the key of a released lease|exclusion', 4000),
   },
   {

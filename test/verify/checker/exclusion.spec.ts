@@ -34,6 +34,21 @@ describe('the judge of exclusion', () => {
     expect(judge(leaseRecords('a', 10, 30), leaseRecords('b', 20, 40, { lock: 'other' }))).toEqual([]);
   });
 
+  it('lets holders share a lock, and none of them be beside one that is alone', () => {
+    const shares = [leaseRecords('a', 10, 90, { shared: true }), leaseRecords('b', 20, 40, { shared: true })];
+    expect(judge(...shares)).toEqual([]);
+    expect(judge(...shares, leaseRecords('c', 30, 50))).toHaveLength(2);
+    expect(judge(leaseRecords('c', 5, 15), ...shares)).toHaveLength(1);
+  });
+
+  it('counts the holders of permits', () => {
+    const two = [leaseRecords('a', 10, 90, { permits: 2 }), leaseRecords('b', 20, 40, { permits: 2 })];
+    expect(judge(...two, leaseRecords('c', 40, 50, { permits: 2 }))).toEqual([]);
+    const [violation, ...others] = judge(...two, leaseRecords('c', 30, 50, { permits: 2 }));
+    expect(others).toEqual([]);
+    expect(violation?.message).toMatch(/^3 held one of the 2 permits of "share-7" from 30/);
+  });
+
   it('asks what a holder saw, not when its lease ran out', () => {
     const silent = leaseRecords('a', 10, 10).filter(({ type }) => type !== 'held');
     expect(judge(silent, leaseRecords('b', 10, 20))).toEqual([]);

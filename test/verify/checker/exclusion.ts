@@ -7,6 +7,8 @@ type Believed = LeaseStory & { readonly belief: { readonly from: number; readonl
 /**
  * Two holders that believed in a lease of the same lock at the same time. A belief is what its holder *saw*, so that
  * a lease which has run out unseen while its process was stopped is no violation. Beliefs that only touch are none.
+ *
+ * Two that share the lock may believe at the same time, and as many as there are permits of a semaphore.
  */
 export function judgeExclusion({ leases }: Pick<History, 'leases'>): Violation[] {
   const believed = leases.flatMap((lease) => unbroken(lease) ?? []);
@@ -26,8 +28,11 @@ function overlaps(leases: readonly Believed[]): Violation[] {
   for (const lease of [...leases].sort((a, b) => a.belief.from - b.belief.from)) {
     open = open.filter(({ belief }) => belief.until > lease.belief.from);
     // One look at the very moment at which another one's belief begins is before it, or after it.
-    for (const other of open)
-      if (other.belief.from < lease.belief.until) violations.push(overlap(other, lease));
+    const beside = open.filter(({ belief }) => belief.from < lease.belief.until);
+    if (lease.permits === undefined)
+      for (const other of beside) if (!(other.shared && lease.shared)) violations.push(overlap(other, lease));
+    if (lease.permits !== undefined && beside.length >= lease.permits)
+      violations.push(tooMany(beside, lease));
     open.push(lease);
   }
   return violations;
@@ -41,6 +46,16 @@ function overlap(first: Believed, second: Believed): Violation {
     message:
       `${shown(first)} and ${shown(second)} both held "${second.lock}" ` +
       `from ${ms(second.belief.from)} for ${ms(until - second.belief.from)}`,
+  };
+}
+
+function tooMany(others: readonly Believed[], lease: Believed): Violation {
+  return {
+    judge: 'exclusion',
+    lock: lease.lock,
+    message:
+      `${others.length + 1} held one of the ${lease.permits} permits of "${lease.lock}" ` +
+      `from ${ms(lease.belief.from)} on: ${[...others, lease].map(shown).join(', ')}`,
   };
 }
 

@@ -5,11 +5,27 @@ export function leaseRecords(
   lease: string,
   from: number,
   until: number,
-  more: { token?: number; asked?: number; lock?: string; worker?: string } = {},
+  more: {
+    token?: number;
+    asked?: number;
+    lock?: string;
+    worker?: string;
+    shared?: boolean;
+    permits?: number;
+  } = {},
 ): HistoryRecord[] {
-  const { token, asked = from - 1, lock = 'share-7', worker = `w-${lease}` } = more;
+  const { token, asked = from - 1, lock = 'share-7', worker = `w-${lease}`, shared, permits } = more;
   return [
-    { type: 'attempt', at: asked, attempt: `call-${lease}`, worker, lock, budget: 'forever' },
+    {
+      type: 'attempt',
+      at: asked,
+      attempt: `call-${lease}`,
+      worker,
+      lock,
+      budget: 'forever',
+      shared,
+      permits,
+    },
     { type: 'granted', at: from, attempt: `call-${lease}`, lease, token, ttl: 100 },
     { type: 'held', at: from, lease },
     { type: 'held', at: until, lease },

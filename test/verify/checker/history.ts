@@ -36,6 +36,8 @@ export interface Call {
   readonly worker: string;
   readonly lock: string;
   readonly budget: Budget;
+  readonly shared?: boolean | undefined;
+  readonly permits?: number | undefined;
   readonly at: number;
   /** Undefined when its process was gone before, or when it hung. */
   readonly end?: AttemptEnd;
@@ -45,6 +47,10 @@ export interface LeaseStory {
   readonly lease: string;
   readonly worker: string;
   readonly lock: string;
+  /** With others that share the lock. */
+  readonly shared?: boolean | undefined;
+  /** One of so many. */
+  readonly permits?: number | undefined;
   readonly token?: number;
   readonly ttl?: number;
   /** When the call for it began. */
@@ -198,11 +204,13 @@ function callsOf({ attempts, ends }: Sorted): Call[] {
   for (const { type, attempt } of ends.values())
     if (!known.has(attempt))
       throw new Error(`A record of type "${type}" ends "${attempt}", which nobody began`);
-  return attempts.map(({ attempt, worker, lock, budget, at }) => ({
+  return attempts.map(({ attempt, worker, lock, budget, shared, permits, at }) => ({
     attempt,
     worker,
     lock,
     budget,
+    shared,
+    permits,
     at,
     end: ends.get(attempt),
   }));
@@ -210,10 +218,10 @@ function callsOf({ attempts, ends }: Sorted): Call[] {
 
 function leasesOf(calls: readonly Call[], { looks, endings, broken }: Sorted): LeaseStory[] {
   const leases = new Map<string, LeaseStory>();
-  for (const { worker, lock, at, end } of calls) {
+  for (const { worker, lock, shared, permits, at, end } of calls) {
     if (end?.type !== 'granted') continue;
     const { lease, token, ttl, grant = '' } = end;
-    const story = { lease, worker, lock, token, ttl, asked: at, granted: end.at };
+    const story = { lease, worker, lock, shared, permits, token, ttl, asked: at, granted: end.at };
     leases.set(lease, {
       ...story,
       belief: looks.get(lease),

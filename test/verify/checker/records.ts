@@ -17,6 +17,10 @@ export interface Attempt {
   readonly worker: string;
   readonly lock: string;
   readonly budget: Budget;
+  /** It asks for a share of the lock. */
+  readonly shared?: boolean;
+  /** It asks for one of so many permits. */
+  readonly permits?: number;
 }
 
 /** How a call ended. Without this record, its process was gone, or the call hung. */

@@ -67,4 +67,19 @@ describe('the judge of tokens', () => {
       ),
     ).toEqual([]);
   });
+
+  it('compares a share with leases that are alone, and not with other shares', () => {
+    const judge = (...records: ReturnType<typeof leaseRecords>[]) =>
+      judgeTokens(readHistory(records.flat()), ['asked', 'belief', 'begun']);
+    const alone = leaseRecords('a', 10, 20, { token: 5 });
+    const shares = [
+      leaseRecords('b', 30, 40, { token: 8, shared: true }),
+      leaseRecords('c', 50, 60, { token: 7, shared: true }),
+    ];
+    expect(judge(alone, ...shares, leaseRecords('d', 70, 80, { token: 9 }))).toEqual([]);
+    expect(judge(alone, ...shares, leaseRecords('d', 70, 80, { token: 6 }))).not.toEqual([]);
+    expect(
+      judge(leaseRecords('a', 10, 20, { token: 7 }), leaseRecords('b', 30, 40, { token: 6, shared: true })),
+    ).not.toEqual([]);
+  });
 });

@@ -17,10 +17,16 @@ export function judgeTokens(
   orders: readonly TokenOrder[] = ['asked'],
 ): Violation[] {
   const tokened = leases.filter((lease): lease is Tokened => lease.token !== undefined);
-  return [...byLock(tokened).values()].flatMap((group) => [
-    ...repeated(group),
-    ...orders.flatMap((order) => fallen(group, order)),
-  ]);
+  return [...byLock(tokened).values()].flatMap((group) => {
+    const alone = group.filter(({ shared }) => !shared);
+    const shares = group.filter(({ shared }) => shared);
+    return [
+      ...repeated(alone),
+      ...orders.flatMap((order) => fallen(alone, order)),
+      // The tokens of two that share a lock say nothing of each other.
+      ...shares.flatMap((share) => orders.flatMap((order) => fallen([...alone, share], order))),
+    ];
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
-import { queueOf } from '../../../lib/drivers/redis/scripts/keys.js';
-import { BROKEN } from '../../../lib/drivers/redis/scripts/index.js';
+import { queueOf, sharersOf } from '../../../lib/drivers/redis/scripts/keys.js';
+import { BROKEN, SHARED } from '../../../lib/drivers/redis/scripts/index.js';
 import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import type { QueueEvent } from '../checker/index.js';
 import type { Journal } from './journal.js';
@@ -10,6 +10,8 @@ interface Sight {
   readonly holder: string | undefined;
   /** Of those who wait, in their order. */
   readonly ids: readonly string[];
+  /** Of those who share the lock. */
+  readonly sharers: readonly string[];
 }
 
 /** What the command itself says of ids: only then is it not the node's choice. */
@@ -37,9 +39,9 @@ export class QueueWatch {
   look(node: SimulatedNode, key: string, { leaves, before = '', completed, alive }: Said): void {
     const lock = key.replace('coordination:lock:', '');
     const queue = `${node.name}/${node.keyspace.cleared}/${lock}`;
-    const last = this.#last.get(queue) ?? { holder: undefined, ids: [] };
-    const { holder, ids } = see(node, key);
-    this.#last.set(queue, { holder, ids });
+    const last = this.#last.get(queue) ?? { holder: undefined, ids: [], sharers: [] };
+    const { holder, ids, sharers } = see(node, key);
+    this.#last.set(queue, { holder, ids, sharers });
     const note = (id: string, what: QueueEvent['what']): void => {
       this.journal.add({ type: 'queue', at: node.now, lock, queue, waiter: this.#nameOf(id), what });
     };
@@ -47,7 +49,7 @@ export class QueueWatch {
     const until = (process: string): number => this.#alive.get(`${queue} ${process}`) ?? 0;
     for (const id of last.ids) {
       if (ids.includes(id)) continue;
-      if (id === holder) note(id, 'granted');
+      if (id === holder || sharers.includes(id)) note(id, 'granted');
       else if (id === leaves) note(id, 'left');
       // Gone for no good reason it counts as waiting.
       else if (until(processOf(id)) < wall) note(id, 'passed over');
@@ -55,6 +57,7 @@ export class QueueWatch {
     const known =
       holder === undefined ||
       holder === BROKEN ||
+      holder === SHARED ||
       holder === completed ||
       holder === last.holder ||
       last.ids.includes(holder);
@@ -74,8 +77,10 @@ function see({ keyspace }: SimulatedNode, key: string): Sight {
   const holder = keyspace.get(key);
   const queue = keyspace.get(queueOf(key));
   const entries = typeof queue === 'object' ? [...queue] : [];
+  const shares = keyspace.get(sharersOf(key));
   return {
     holder: typeof holder === 'string' ? holder : undefined,
+    sharers: typeof shares === 'object' ? [...shares.keys()] : [],
     ids: entries.toSorted(([, a], [, b]) => a - b).map(([id]) => id),
   };
 }

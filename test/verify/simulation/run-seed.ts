@@ -50,7 +50,13 @@ export interface SeedResult {
 export async function runSeed(seed: number, campaign: Campaign): Promise<SeedResult> {
   const random = new Random(seed * 2 + campaign);
   const number = seed * 2 + campaign;
-  const scenario = drawScenario(random, campaign, new Random(-number), new Random(~number ^ JOBS));
+  const scenario = drawScenario(
+    random,
+    campaign,
+    new Random(-number),
+    new Random(~number ^ JOBS),
+    new Random(-number - 1e9),
+  );
   const simulation = new Simulation(scenario, random);
   const drained = await simulation.run();
   const broken = brokenBy(simulation.whatHappened());

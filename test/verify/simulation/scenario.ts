@@ -25,6 +25,8 @@ export interface Scenario {
   readonly fencing: boolean;
   /** How many calls wait in the order of arrival over all processes. */
   readonly ordered: number;
+  /** How many calls ask for a share of a lock, or for a permit. */
+  readonly kinds: number;
   /** ms */
   readonly duration: number;
   readonly work: number;
@@ -89,8 +91,15 @@ const DAY = 86_400_000;
 /**
  * @param other for what has nothing to do with most seeds
  * @param jobs for those that have jobs
+ * @param kinds for locks of other kinds
  */
-export function drawScenario(random: Random, campaign: Campaign, other: Random, jobs: Random): Scenario {
+export function drawScenario(
+  random: Random,
+  campaign: Campaign,
+  other: Random,
+  jobs: Random,
+  kinds: Random,
+): Scenario {
   const calm = random.chance(0.1);
   const clocks = random.chance(0.5) ? 'close' : 'wild';
   const ttls = random.pick([[300], [300], [200, 500], [150, 300, 900]]);
@@ -118,6 +127,7 @@ export function drawScenario(random: Random, campaign: Campaign, other: Random, 
     maxTtl: declared ? Math.max(...ttls) : undefined,
     fencing: random.chance(0.7),
     ordered: random.pick([0, 0.5, 1]),
+    kinds: kinds.chance(0.35) ? kinds.pick([0.4, 0.7, 0.9]) : 0,
     duration: change ? 2 * DURATION : DURATION,
     work: random.skewed(5, 600),
     think: random.skewed(10, 300),

@@ -37,6 +37,7 @@ describe('the simulation', { timeout: 300_000 }, () => {
       'start refused: another list',
       'new list of nodes in use',
       'queue: granted',
+      'lease downgraded',
       'queue: passed over',
       'leader elected',
       'leader resigned',

@@ -3,11 +3,16 @@ import {
   BREAK,
   COMPLETE,
   CONFIRM,
+  CONFIRM_SHARE,
+  END_SHARE,
   SYNC,
   JOIN,
   REFRESH,
   RELEASE,
+  RELEASE_SHARE,
   RENEW,
+  RENEW_SHARES,
+  SHARE,
 } from '../../../lib/drivers/redis/scripts/index.js';
 import { processOf } from '../../../lib/drivers/redis/scripts/holder-id.js';
 import type { HeldLease } from '../../../lib/lock/lease/held-lease.js';
@@ -44,12 +49,23 @@ const STOP_TIMEOUT = 500;
 /** By then every call has been answered, every lease has run out, and every queue, ms. */
 const AFTERMATH = 120_000;
 
+/** Those for shares have the arguments and replies of those for leases alone. */
 const SCRIPTS = new Map(
-  Object.entries({ ACQUIRE, BREAK, COMPLETE, CONFIRM, SYNC, JOIN, REFRESH, RELEASE, RENEW }).flatMap(
-    ([name, { sha, text }]) => [
+  Object.entries({
+    ACQUIRE: [ACQUIRE, SHARE],
+    BREAK: [BREAK, END_SHARE],
+    COMPLETE: [COMPLETE],
+    CONFIRM: [CONFIRM, CONFIRM_SHARE],
+    SYNC: [SYNC],
+    JOIN: [JOIN],
+    REFRESH: [REFRESH],
+    RELEASE: [RELEASE, RELEASE_SHARE],
+    RENEW: [RENEW, RENEW_SHARES],
+  }).flatMap(([name, scripts]) =>
+    scripts.flatMap(({ sha, text }) => [
       [sha, name],
       [text, name],
-    ],
+    ]),
   ),
 );
 
@@ -250,7 +266,8 @@ export class Simulation {
           used: (lease) => {
             const { id } = lease.grant;
             this.#used.add(id);
-            this.#leases.set(id, { lease, member, since: member.now });
+            // A node that has refused a share does not get it later.
+            if (!lease.shared) this.#leases.set(id, { lease, member, since: member.now });
             // Handed on to the next one, it goes on.
             this.#released.delete(id);
             return this.#nameOf(id);
@@ -345,7 +362,12 @@ export class Simulation {
     if (!name || key.includes('preflight')) return;
     // Whole scripts are sent when the node had forgotten a command that was sent before.
     if (name === 'RENEW')
-      return this.#observeRenewals(node, args.slice(Number(count)), reply, command === 'eval' ? 0 : sentAt);
+      return this.#observeRenewals(
+        node,
+        args.slice(Number(count) + 1),
+        reply,
+        command === 'eval' ? 0 : sentAt,
+      );
     if (name === 'COMPLETE')
       return this.#observeCompletions(
         node,
@@ -393,7 +415,7 @@ export class Simulation {
     if (name === 'JOIN' && status === 1)
       this.#queues.look(node, keys[0] ?? '', { alive: alive(processOf(args[4] ?? ''), args[2]) });
     if (name !== 'REFRESH' || status !== 1) return;
-    for (let at = 1; at < keys.length; at += 3)
+    for (let at = 1; at < keys.length; at += 4)
       this.#queues.look(node, keys[at] ?? '', { alive: alive(first, args[1]) });
   }
 

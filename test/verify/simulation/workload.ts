@@ -2,6 +2,7 @@ import type { Budget, Storage } from '../checker/index.js';
 import { BackendUnavailableError, LeaseLostError } from '../../../lib/errors.js';
 import { HeldLease } from '../../../lib/lock/lease/held-lease.js';
 import type { LockManager } from '../../../lib/lock/lock-manager.js';
+import { takePermit } from '../../../lib/semaphores/index.js';
 import type { Member } from './member.js';
 import type { Link } from './network.js';
 import { GRANTED_TOO_LATE, STAYED } from './promises.js';
@@ -14,6 +15,8 @@ export interface WorkloadSettings {
   readonly fencing: boolean;
   /** How many calls are `fair`. */
   readonly ordered: number;
+  /** How many calls ask for a share of a lock, or for a permit. */
+  readonly kinds: number;
   /** How long a body works, ms, at most. */
   readonly work: number;
   /** Between two calls, ms, at most. */
@@ -58,8 +61,12 @@ export async function work(settings: WorkloadSettings, place: WorkloadPlace): Pr
   }
 }
 
+/** How many permits there are. */
+const PERMITS = 2;
+
 class Turn {
   readonly #lock: string;
+  readonly #kind: 'alone' | 'shared' | 'permit';
   readonly #ttl: number;
   readonly #attempt: string;
   #signal: AbortSignal | undefined;
@@ -72,6 +79,8 @@ class Turn {
   ) {
     this.#lock = place.random.pick(settings.locks);
     this.#ttl = place.random.pick(settings.ttls);
+    const other = settings.kinds > 0 && place.random.chance(settings.kinds);
+    this.#kind = other ? place.random.pick(['shared', 'shared', 'permit']) : 'alone';
     this.#attempt = place.member.place.journal.name('call');
   }
 
@@ -84,19 +93,26 @@ class Turn {
     const { member, manager, random } = this.place;
     const { journal } = member.place;
     const budget = random.pick<Budget>(['once', random.between(1, this.#ttl), 3 * this.#ttl, 3 * this.#ttl]);
-    const call = { attempt: this.#attempt, worker: member.settings.name, lock: this.#lock };
+    const call = this.#call(this.#attempt);
     journal.add({ type: 'attempt', at: member.now, ...call, budget });
     const controller = new AbortController();
     const waiter = this.#waiter(controller);
     try {
-      const acquisition = await manager.acquire({
-        name: this.#lock,
-        ttl: this.#ttl,
-        fencing: this.settings.fencing,
-        fair: random.chance(this.settings.ordered),
-        waitLimit: manager.waitLimit(budget === 'once' ? 0 : Number(budget), controller.signal),
-        label: '',
-      });
+      const [name, ttl, label, { signal }] = [this.#lock, this.#ttl, '', controller];
+      const fair = random.chance(this.settings.ordered);
+      const blocking = budget === 'once' ? 0 : Number(budget);
+      const acquisition =
+        this.#kind === 'permit'
+          ? await takePermit(manager, { name, permits: PERMITS, ttl, fair, blocking, signal, label })
+          : await manager.acquire({
+              name,
+              ttl,
+              fencing: this.settings.fencing,
+              fair,
+              shared: this.#kind === 'shared',
+              waitLimit: manager.waitLimit(blocking, signal),
+              label,
+            });
       if (acquisition instanceof HeldLease) return acquisition;
       journal.add({ type: 'refused', at: member.now, attempt: this.#attempt });
     } catch (error) {
@@ -109,6 +125,13 @@ class Turn {
       this.place.waiting.delete(waiter);
     }
     return undefined;
+  }
+
+  /** What is known of a call from its beginning. */
+  #call(attempt: string, kind = this.#kind) {
+    const worker = this.place.member.settings.name;
+    if (kind === 'permit') return { attempt, worker, lock: `permits of ${this.#lock}`, permits: PERMITS };
+    return { attempt, worker, lock: this.#lock, ...(kind === 'shared' && { shared: true }) };
   }
 
   /** Some calls are called off after a time, all may be when somebody gets the lock. */
@@ -159,9 +182,45 @@ class Turn {
   async #use(lease: HeldLease, name: string): Promise<void> {
     const { at } = this.place;
     at('grant and use', this.#lock);
-    if (this.#look(name)) await this.#count(lease, name);
+    if (this.#kind !== 'alone') await this.#onlyWork(name);
+    else if (this.#look(name)) await this.#count(lease, name);
     this.#look(name);
-    await this.#giveBack(lease, name);
+    const { random } = this.place;
+    const downgrades = this.#kind === 'alone' && this.settings.kinds > 0 && random.chance(0.3);
+    await this.#giveBack(lease, downgrades ? await this.#share(lease, name) : name);
+  }
+
+  /** Neither reads nor writes: what a storage has to do with several at a time is no matter of locks. */
+  async #onlyWork(name: string): Promise<void> {
+    const { member, random } = this.place;
+    const end = member.now + random.skewed(0.5, this.settings.work);
+    while (this.#look(name) && member.now < end)
+      await member.sleep(Math.min(end - member.now, random.between(1, this.#ttl / 3)));
+  }
+
+  /** The lease is shared from then on, which is another lease to the judges. */
+  async #share(lease: HeldLease, name: string): Promise<string> {
+    const { member } = this.place;
+    const { journal } = member.place;
+    if (!lease.held) return name;
+    const called = member.now;
+    this.place.released(lease.grant.id, called);
+    const sharing = lease.downgrade();
+    journal.add({ type: 'released', at: called, lease: name, called, confirmed: 'unconfirmed' });
+    const attempt = journal.name('call');
+    const share = journal.name('lease');
+    const [at, grant] = [member.now, this.place.used(lease)];
+    journal.add({ type: 'attempt', at: called, ...this.#call(attempt, 'shared'), budget: 'once' });
+    journal.add({ type: 'granted', at, attempt, lease: share, ttl: this.#ttl, grant });
+    journal.reached('lease downgraded', member.now);
+    try {
+      await sharing;
+    } catch (error) {
+      if (!(error instanceof BackendUnavailableError) && !(error instanceof LeaseLostError)) throw error;
+      journal.reached('downgrade not confirmed', member.now);
+    }
+    await this.#onlyWork(share);
+    return share;
   }
 
   /** Reads, thinks, and writes one more. */

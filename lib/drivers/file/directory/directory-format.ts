@@ -4,7 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { LOCK_MECHANISM, type NativeLock, shorten, unusableDirectory } from '../kernel/index.js';
 
 /** Grows with every change after which old and new processes would not understand each other. */
-const VERSION = 2;
+const VERSION = 3;
 const EXPECTED = { locks: LOCK_MECHANISM, version: VERSION };
 
 const FORMAT_FILE = 'format.json';

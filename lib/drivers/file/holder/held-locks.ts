@@ -53,6 +53,11 @@ export class HeldLocks implements WakeHolder {
     return kept;
   }
 
+  onRevokedOf(grant: Grant): Claim['onRevoked'] | undefined {
+    const held = this.#byName.get(grant.name);
+    return held?.grant.id === grant.id ? held.onRevoked : undefined;
+  }
+
   holderOf(name: string): Holder | undefined {
     const held = this.#byName.get(name);
     return held?.file.isInPlace() ? { name, key: name, id: held.grant.id, holds: 'yes' } : undefined;

@@ -30,7 +30,7 @@ export class HolderWatch {
   constructor(
     private readonly clock: Clock,
     private readonly peers: Pick<Peers, 'watch'>,
-    private readonly readOwner: () => OwnerRecord | undefined,
+    private readonly readOwner: () => Pick<OwnerRecord, 'grantId' | 'socket'> | undefined,
     private readonly ring: () => void,
   ) {
     this.#look();

@@ -54,14 +54,16 @@ export class LockFile {
    * nothing locked then.
    *
    * @param admits is asked before, with the number of links to the file; it is not touched if the answer is no
+   * @param isVacant is asked of a file that has more links than its own, when it is locked: it is let go if the answer is no
    */
   static take(
     path: string,
     native: NativeLock,
     admits: (links: number) => boolean = () => true,
+    isVacant: () => boolean = () => true,
   ): LockFile | undefined {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      const file = LockFile.#tryOnce(path, OPEN_OR_CREATE, native, admits);
+      const file = LockFile.#tryOnce(path, OPEN_OR_CREATE, native, admits, isVacant);
       if (file !== 'replaced') return file;
     }
     throw new Error(`${path} was replaced ${MOST_TRIES} times while it was being locked`);
@@ -70,7 +72,13 @@ export class LockFile {
   /** As `take`, but creates nothing; undefined also when there is no such file. */
   static takeExisting(path: string, native: NativeLock): LockFile | undefined {
     try {
-      const file = LockFile.#tryOnce(path, OPEN, native, () => true);
+      const file = LockFile.#tryOnce(
+        path,
+        OPEN,
+        native,
+        () => true,
+        () => true,
+      );
       return file === 'replaced' ? undefined : file;
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -83,6 +91,7 @@ export class LockFile {
     flags: number,
     native: NativeLock,
     admits: (links: number) => boolean,
+    isVacant: () => boolean,
   ): LockFile | 'replaced' | undefined {
     const fd = openSync(path, flags, 0o600);
     let locked = false;
@@ -92,8 +101,11 @@ export class LockFile {
       if (!admits(Number(found.nlink)) || !native.tryLock(fd)) return undefined;
       locked = true;
       const file = new LockFile(path, fd, found, native);
-      kept = file.isInPlace();
-      return kept ? file : 'replaced';
+      const there = look(path);
+      if (there === undefined || !isSame(there, found)) return 'replaced';
+      // Now, and not before: a link may have been made until the file was locked.
+      kept = Number(there.nlink) === 1 || isVacant();
+      return kept ? file : undefined;
     } finally {
       if (!kept) letGo(fd, locked ? native : undefined);
     }

@@ -15,7 +15,7 @@ export interface FileWaiter {
 export interface FileQueueContext extends TicketWatchContext {
   readonly tickets: Tickets;
   /** Who has the lock, as far as its file tells. */
-  readonly readOwner: (name: string) => OwnerRecord | undefined;
+  readonly readOwner: (name: string) => Pick<OwnerRecord, 'grantId' | 'socket'> | undefined;
   /** Whether this driver has the lock itself. */
   readonly heldHere: (name: string) => boolean;
   /** Whether the others know this driver. */

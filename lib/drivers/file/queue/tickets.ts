@@ -13,7 +13,7 @@ import { isMissing } from '../kernel/index.js';
 import type { Instances, StateDirectory } from '../directory/index.js';
 
 /** Which lock, which number, and whose; see {@link Ticket}. */
-const FILE_NAME = /^[0-9a-f]{64}\.(\d+)\.(\d+)$/;
+const FILE_NAME = /^[0-9a-f]{64}\.(\d+)\.(\d+)(?:\.[a-z]+)?$/;
 /** What is needed for a ticket is removed while it is drawn: once is chance, this often is not. */
 const MOST_TRIES = 20;
 
@@ -51,12 +51,14 @@ export class Tickets {
   /**
    * @param instance that of this driver
    * @param onGone is told the id of every ticket of this driver that is one no more
+   * @param ending of the names of their files, where they are no places of waiters
    */
   constructor(
-    private readonly directory: StateDirectory,
+    private readonly directory: Pick<StateDirectory, 'lock' | 'queue'>,
     private readonly instance: number,
     private readonly instances: Pick<Instances, 'isTaken'>,
     private readonly onGone: (id: string) => void,
+    private readonly ending = '',
   ) {}
 
   /**
@@ -90,7 +92,7 @@ export class Tickets {
     const { folder, stem } = this.directory.queue(name);
     for (let tries = 1; ; tries += 1) {
       const sequence = this.#next();
-      const id = `${stem}.${sequence}.${this.instance}`;
+      const id = `${stem}.${sequence}.${this.instance}${this.ending}`;
       const path = join(folder, id);
       try {
         linkSync(this.directory.lock(name), path);

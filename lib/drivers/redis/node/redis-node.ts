@@ -2,6 +2,7 @@ import { Memo } from '../../../common/memo.js';
 import type { ServerPlan } from '../connection/index.js';
 import type { NodeError } from '../errors/index.js';
 import {
+  isShare,
   LEAVE,
   LockKeys,
   MOST_KEPT,
@@ -9,6 +10,7 @@ import {
   QUEUE_TTL,
   queueOf,
   RELEASE,
+  RELEASE_SHARE,
   type Script,
   ScriptKeys,
   shardedTurnChannel,
@@ -231,11 +233,12 @@ export class RedisNode {
   }
 
   #free(key: string, id: string, onDone: (error?: NodeError) => void): void {
-    const { plain } = new LockKeys(key, this.recordKey(key));
+    const { plain, sharing } = new LockKeys(key, this.recordKey(key));
+    const share = isShare(id);
     // It does not grant the lock to the next waiter, who is granted it by the next command that knows the node's epoch.
     this.run(
-      RELEASE,
-      plain,
+      share ? RELEASE_SHARE : RELEASE,
+      share ? sharing : plain,
       [id, UNKNOWN_EPOCH],
       (reply) => {
         if (oneOf(reply, 0, 1, -1) !== -1) return onDone();

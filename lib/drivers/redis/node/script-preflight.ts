@@ -4,7 +4,10 @@ import {
   BREAK,
   COMPLETE,
   CONFIRM,
+  CONFIRM_SHARE,
   counterOf,
+  END_SHARE,
+  HOLDERS,
   JOIN,
   listOf,
   LockKeys,
@@ -14,8 +17,13 @@ import {
   queueOf,
   REFRESH,
   RELEASE,
+  RELEASE_SHARE,
   RENEW,
+  RENEW_SHARES,
   type Script,
+  SHARE,
+  shareOf,
+  sharersOf,
   TURN_CHANNEL,
   waitersOf,
 } from '../scripts/index.js';
@@ -31,7 +39,9 @@ const TTL = 1000;
 export async function preflight(client: RedisClient, key: string): Promise<void> {
   const [id, waiter, last] = [`${newProcess()}-0`, `${newProcess()}-0`, `${newProcess()}-0`];
   const counter = counterOf(key);
-  const { plain, counting } = new LockKeys(key, key);
+  const { plain, counting, sharing } = new LockKeys(key, key);
+  const share = shareOf(id);
+  const sharers = sharersOf(key);
   const keys = plain.names;
   const run = (script: Script, keys: readonly string[], args: (string | number)[]): Promise<unknown> =>
     client.eval(script.text, keys.length, ...keys, ...args);
@@ -46,7 +56,18 @@ export async function preflight(client: RedisClient, key: string): Promise<void>
       run(JOIN, keys, ['', '', TTL, TURN_CHANNEL, last]),
       run(RELEASE, keys, [last, '']),
       run(RELEASE, keys, [id, '']),
-      run(REFRESH, [key, key, ...keys.slice(2)], [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter]),
+      run(HOLDERS, [key, sharers], []),
+      // None of them has a share.
+      run(RENEW_SHARES, [key, sharers], [TTL, share]),
+      run(END_SHARE, [key, sharers], [share, '']),
+      run(CONFIRM_SHARE, [key, counter, sharers], [share, 1]),
+      run(RELEASE_SHARE, sharing.names, [share, '']),
+      run(SHARE, sharing.names, [share, TTL, '', '', '', id, '', 0, TURN_CHANNEL, 1]),
+      run(
+        REFRESH,
+        [key, key, ...keys.slice(2), sharers],
+        [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter],
+      ),
     ]);
     // It was granted to the waiter. By its name, as locks are released, which needs a right of its own.
     await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '').catch((error: unknown) => {

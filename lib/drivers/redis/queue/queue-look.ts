@@ -6,6 +6,7 @@ import {
   queueOf,
   REFRESH,
   ScriptKeys,
+  sharersOf,
   textOf,
   waitersOf,
   wholeNumber,
@@ -58,7 +59,7 @@ export function lookAt(
   const keys = [node.recordKey(first)];
   const args = [process, String(alive), node.epoch, node.turnChannel(first)];
   for (const { line, waiters } of looks) {
-    keys.push(line.key, queueOf(line.key), waitersOf(line.key));
+    keys.push(line.key, queueOf(line.key), waitersOf(line.key), sharersOf(line.key));
     args.push(String(waiters.length));
     for (const { id } of waiters) args.push(id);
   }

@@ -114,9 +114,10 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     const { key } = lockRequest;
     const node = nodeSet.queueNodeOf(key);
     if (node === -1) return voting.acquire(lockRequest).then(({ reply }) => reply);
-    const entry = this.#begin(key, node);
+    const entry = this.#begin(key, node, lockRequest.shared);
     const follows = queue.add(entry);
-    if (follows || (nodeSet.nodes.length > 1 && queue.isContended(key)))
+    // Those who share a lock need not stand behind one another.
+    if (!lockRequest.shared && (follows || (nodeSet.nodes.length > 1 && queue.isContended(key))))
       return this.#join(entry, lockRequest);
     return voting.acquire(lockRequest, entry.waiter()).then(
       (result) => this.#entered(entry, result),
@@ -173,17 +174,24 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
   async #takeTurn(lockRequest: LockRequest): Promise<Granted | Taken> {
     const { nodeSet, voting, queue } = this.#context;
     const entry = this.#entry as WaiterEntry;
-    const { name, ttl, tokens } = lockRequest;
+    const { name, ttl, tokens, shared } = lockRequest;
     // A clock that jumped may have ended the lease of another holder, and a young node may have forgotten one that is as long.
     const trusted = this.#nodeOf(entry)?.admissionFor(ttl) === undefined;
     const ms = Math.min(SHORT_GRANT, ttl);
-    if (nodeSet.nodes.length === 1 && tokens === 0 && trusted && entry.age + entry.trip < FRESH * ms) {
+    // The node lets the next ones in that share the lock when it hears that the first one has come.
+    if (
+      nodeSet.nodes.length === 1 &&
+      tokens === 0 &&
+      !shared &&
+      trusted &&
+      entry.age + entry.trip < FRESH * ms
+    ) {
       this.#end();
       const term = { since: entry.since, ms };
       return { granted: true, grant: { name, id: entry.id, key: entry.key, term } };
     }
     // What was sent under an id is never in doubt for the next try: each has an id of its own.
-    const id = queue.newId();
+    const id = queue.newId(shared);
     entry.queued = false;
     let outcome: VoteResult;
     try {
@@ -223,9 +231,9 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     return { ...reply, retryAfter: Math.min(reply.retryAfter ?? Infinity, pause) };
   }
 
-  #begin(key: string, node: number): WaiterEntry {
+  #begin(key: string, node: number, shared: boolean | undefined): WaiterEntry {
     const { clock, queue } = this.#context;
-    const entry = new WaiterEntry(queue.newId(), key, node, queue.alive, clock, this);
+    const entry = new WaiterEntry(queue.newId(shared), key, node, queue.alive, clock, this);
     this.#entry = entry;
     this.#state = 'entering';
     return entry;

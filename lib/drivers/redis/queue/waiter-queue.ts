@@ -68,8 +68,8 @@ export class WaiterQueue {
     return Math.min(LONGEST_PERIOD, Math.max(SHORTEST_PERIOD, PERIOD_PER_LOCK * this.#waiters.lines));
   }
 
-  newId(): string {
-    return this.#ids.next();
+  newId(shared = false): string {
+    return shared ? this.#ids.nextShare() : this.#ids.next();
   }
 
   /**

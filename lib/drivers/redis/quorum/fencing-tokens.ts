@@ -2,7 +2,7 @@ import type { Clock } from '../../../common/clock.js';
 import { BackendUnavailableError } from '../../../errors.js';
 import type { Votes } from './votes.js';
 import type { NodeSet } from './node-set.js';
-import { CONFIRM, counterOf, wholeNumber } from '../scripts/index.js';
+import { CONFIRM, CONFIRM_SHARE, counterOf, isShare, sharersOf, wholeNumber } from '../scripts/index.js';
 import { quoted } from '../../../common/quoted.js';
 
 /**
@@ -49,11 +49,13 @@ export class FencingTokens {
       const what = `agree on a fencing token for ${quoted(name)}`;
       const agreed = (replies: readonly unknown[]): boolean =>
         replies.filter((reply) => Number(reply) === token).length >= missing;
-      const keys = [votes.key, counterOf(votes.key)];
+      const share = isShare(votes.id);
+      const keys = [votes.key, counterOf(votes.key), ...(share ? [sharersOf(votes.key)] : [])];
+      const script = share ? CONFIRM_SHARE : CONFIRM;
       const replies = await this.#nodeSet.collect(
         what,
         votes.key,
-        async (node) => wholeNumber(await node.evaluate(CONFIRM, keys, [votes.id, String(token)])),
+        async (node) => wholeNumber(await node.evaluate(script, keys, [votes.id, String(token)])),
         agreed,
         behind,
         missing,

@@ -5,13 +5,16 @@ import {
   BY_NAME,
   COUNT,
   counterOf,
+  isShare,
   oneOf,
   positiveNumber,
   RELEASE,
+  RELEASE_SHARE,
   runScript,
   ScriptKeys,
   type Sending,
   sendingAfter,
+  SHARE,
   textOf,
   wholeNumber,
 } from '../scripts/index.js';
@@ -140,14 +143,18 @@ class AcquireExchange extends VoteExchange {
   send(client: RedisClient): Promise<unknown> {
     const { node, votes, index } = this.question;
     votes.askedAt ??= this.sentAt;
-    const { hint, tokens = 1, waiter } = votes.terms;
+    const { hint, tokens = 1, waiter, downgrade } = votes.terms;
     const keys = node.lockKeys.of(votes.key);
     const here = waiter?.node === index ? waiter : undefined;
-    const before = here?.before ?? '';
+    const before = here?.before ?? downgrade ?? '';
     const alive = here && before === '' ? here.alive : '';
     const args = [votes.id, String(this.ttl), String(node.notAfter(this.sentAt)), node.epoch, String(alive)];
-    if (before !== '' || hint !== undefined || node.sharded)
+    if (before !== '' || hint !== undefined || node.sharded || downgrade)
       args.push(before, String(hint ?? ''), String(tokens), node.turnChannel(votes.key));
+    if (isShare(votes.id)) {
+      if (downgrade) args.push('1');
+      return runScript(client, SHARE, keys.sharing, args, this.how);
+    }
     return runScript(client, ACQUIRE, hint === undefined ? keys.plain : keys.counting, args, this.how);
   }
 
@@ -218,8 +225,11 @@ class ReleaseExchange extends VoteExchange {
 
   send(client: RedisClient): Promise<unknown> {
     const { node, votes } = this.question;
-    const { plain } = node.lockKeys.of(votes.key);
-    return runScript(client, RELEASE, plain, releaseArgs(node, votes.key, votes.id), this.how);
+    const keys = node.lockKeys.of(votes.key);
+    const args = releaseArgs(node, votes.key, votes.id);
+    return isShare(votes.id)
+      ? runScript(client, RELEASE_SHARE, keys.sharing, args, this.how)
+      : runScript(client, RELEASE, keys.plain, args, this.how);
   }
 
   onReply(reply: unknown): void {

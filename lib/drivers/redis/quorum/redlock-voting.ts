@@ -20,6 +20,8 @@ export interface LockRequest {
   readonly ttl: number;
   /** How many fencing tokens; 0 for none. */
   readonly tokens: number;
+  /** Whether a share of the lock is enough. */
+  readonly shared?: boolean;
   readonly caller?: Caller;
 }
 
@@ -69,12 +71,13 @@ export class RedlockVoting {
    */
   acquire(lockRequest: LockRequest, waiter?: VotingWaiter): Promise<VoteResult> {
     if (this.#nodeSet.otherList) return this.#acquireAgain(lockRequest, waiter);
-    const { key, ttl, tokens, caller } = lockRequest;
+    const { key, ttl, tokens, shared, caller } = lockRequest;
     // The node that keeps the order of the waiters has the last word.
     const gate = waiter?.node ?? this.#nodeSet.queueNodeOf(key);
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
     const start = this.#completer?.now();
-    const votes = new Votes(key, waiter?.id ?? this.#ids.next(), 'acquire', this.#nodeVotes.length, {
+    const id = waiter?.id ?? (shared ? this.#ids.nextShare() : this.#ids.next());
+    const votes = new Votes(key, id, 'acquire', this.#nodeVotes.length, {
       hint,
       tokens,
       waiter,
@@ -128,7 +131,7 @@ export class RedlockVoting {
    * @param lastToken of those that were asked for
    */
   #granted(
-    { name, key, ttl, tokens }: LockRequest,
+    { name, key, ttl, tokens, shared }: LockRequest,
     votes: Votes,
     start: Moment | undefined,
     lastToken?: number,
@@ -140,13 +143,35 @@ export class RedlockVoting {
         ? { name, id, key, term }
         : { name, id, key, term, tokens: { first: lastToken - tokens + 1, count: tokens } };
     if (votes.answers.includes(undefined)) grant.votes = votes;
-    if (start && this.#completer) {
+    // A node that has no share of a lease gets none later: COMPLETE is for a key that one holder has.
+    if (start && this.#completer && !shared) {
       const acquired = { key, id, ttl, since: departure ?? start, lastToken };
       grant.standing = new Standing(this.#completer, acquired);
       votes.standing = grant.standing;
       for (const [node, answer] of votes.answers.entries()) if (isBusy(answer)) grant.standing.refused(node);
     }
     return { votes, reply: { granted: true, grant } };
+  }
+
+  /**
+   * Has a lease alone shared: each node that has it puts the id of the share in its place. A node that does not hear of it does so at
+   * the next renewal of the share.
+   * @returns whether a quorum has the share now
+   */
+  async downgrade(name: string, key: string, from: string, to: string, ttl: number): Promise<boolean> {
+    const { nodes, quorum } = this.#nodeSet;
+    const votes = new Votes(key, to, 'acquire', this.#nodeVotes.length, { downgrade: from });
+    await new Promise<void>((resolve) => {
+      let left = nodes.length;
+      for (const nodeVote of this.#nodeVotes)
+        nodeVote.acquire(votes, wholeMs(ttl), () => {
+          left -= 1;
+          if (left === 0 || votes.count('yes') >= quorum) resolve();
+        });
+    });
+    if (votes.count('yes') >= quorum) return true;
+    this.#refuseUnlessAnswered(`share the lock ${quoted(name)}`, votes);
+    return false;
   }
 
   async #refuse({ name }: LockRequest, votes: Votes, error: unknown): Promise<VoteResult> {

@@ -5,14 +5,17 @@ import type { NodeSet } from './node-set.js';
 import {
   BY_NAME,
   hashTagOf,
+  isShare,
   listOf,
   oneOf,
   positiveNumber,
   RENEW,
+  RENEW_SHARES,
   runScript,
   ScriptKeys,
   type Sending,
   sendingAfter,
+  sharersOf,
 } from '../scripts/index.js';
 import { type NodeError, toldError } from '../errors/index.js';
 import type { RedisNode } from '../node/index.js';
@@ -87,14 +90,22 @@ export class RenewalRound {
     return new Promise((resolve) => {
       this.#settle = resolve;
       const all = [...this.#grants.keys()];
+      const shares = all.filter((lease) => isShare(this.#grants[lease]!.id));
+      const kinds = shares.length === 0 ? [all] : this.#byKind(all, shares);
       const commands = this.#nodeSet.nodes.flatMap((node, number) =>
-        (node.sharded ? this.#byHashTag(all) : [all]).map((leases) => {
-          return { node: node.at(this.#keys[leases[0]!]!), number, leases };
-        }),
+        kinds
+          .flatMap((leases) => (node.sharded ? this.#byHashTag(leases) : [leases]))
+          .map((leases) => ({ node: node.at(this.#keys[leases[0]!]!), number, leases })),
       );
       this.#unanswered = commands.length;
       for (const { node, number, leases } of commands) this.#send(node, number, leases, BY_NAME);
     });
+  }
+
+  /** Shares are renewed by a script of their own. */
+  #byKind(all: readonly number[], shares: readonly number[]): (readonly number[])[] {
+    const alone = all.filter((lease) => !shares.includes(lease));
+    return alone.length === 0 ? [shares] : [alone, shares];
   }
 
   #byHashTag(leases: readonly number[]): number[][] {
@@ -109,10 +120,16 @@ export class RenewalRound {
   }
 
   #send(node: RedisNode, number: number, leases: readonly number[], how: Sending): void {
-    const keys = new ScriptKeys(leases.map((lease) => this.#keys[lease]!));
+    const shares = isShare(this.#grants[leases[0]!]!.id);
+    const keys = new ScriptKeys(
+      leases.flatMap((lease) => {
+        const key = this.#keys[lease]!;
+        return shares ? [key, sharersOf(key)] : key;
+      }),
+    );
     const args = [String(this.#ttl), ...leases.map((lease) => this.#grants[lease]!.id)];
     node.call(
-      (client) => runScript(client, RENEW, keys, args, how),
+      (client) => runScript(client, shares ? RENEW_SHARES : RENEW, keys, args, how),
       (reply, sentAt) => {
         const [now, ...answers] = listOf(reply, leases.length + 1);
         const statuses = answers.map(statusOf);

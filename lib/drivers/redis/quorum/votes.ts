@@ -29,6 +29,8 @@ export interface VoteTerms {
   /** How many tokens. */
   readonly tokens?: number;
   readonly waiter?: VotingWaiter;
+  /** The id of a lease alone that is to be shared: the id of these votes takes its place, and nothing else's. */
+  readonly downgrade?: string;
   readonly caller?: Caller;
 }
 

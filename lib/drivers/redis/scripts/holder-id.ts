@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { SHARED_MARK } from './shared-ids.js';
 
 /**
  * Names one driver among all that use a node, in letters and digits: what is waited for by one process is kept alive by it, and
@@ -17,6 +18,11 @@ export class HolderIds {
   next(): string {
     this.#count += 1;
     return `${this.process}-${this.#count.toString(36)}`;
+  }
+
+  /** The same for a share of a lock. */
+  nextShare(): string {
+    return this.next() + SHARED_MARK;
   }
 }
 

@@ -10,6 +10,9 @@
  * missing. It stops half-way when one goes missing meanwhile, as after DEL. So a script deletes nothing that it needs later, and
  * each script has another one for its first key alone, which always runs.
  *
+ * A lock that is shared has one text for all of its holders in the key, so that other clients find it taken. Their ids stand in a
+ * sorted set beside it.
+ *
  * A Redis that is full (maxmemory, noeviction) refuses what needs memory, but not in a script that has written already. What a
  * held lease and its waiters need therefore begins with a write that needs none: PEXPIRE, ZREM or DEL.
  */
@@ -27,13 +30,14 @@ export {
   recordChannelOf,
   recordIndexOf,
   recordKeyOf,
+  sharersOf,
   shardedTurnChannel,
   TURN_CHANNEL,
   waitersOf,
 } from './keys.js';
 export { LockKeys, MOST_KEPT } from './lock-keys.js';
 export { INDEX, PUT, READ, REMOVE } from './record-scripts.js';
-export { holderOf, listOf, oddAnswer, oneOf, positiveNumber, textOf, wholeNumber } from './replies.js';
+export { listOf, oddAnswer, oneOf, positiveNumber, textOf, wholeNumber } from './replies.js';
 export {
   BY_NAME,
   callScript,
@@ -46,6 +50,8 @@ export {
   sendScript,
 } from './script.js';
 export { JOIN, LEAVE, QUEUE_TTL, REFRESH, SHORT_GRANT } from './queue-scripts.js';
-export { BREAK, BROKEN, HOLDER, KEEP, RELEASE } from './release-scripts.js';
+export { BREAK, BROKEN, KEEP, RELEASE } from './release-scripts.js';
 export { COMPLETE, RENEW } from './renew-scripts.js';
+export { isShare, SHARED, shareOf } from './shared-ids.js';
+export { CONFIRM_SHARE, END_SHARE, HOLDERS, RELEASE_SHARE, RENEW_SHARES, SHARE } from './shared-scripts.js';
 export { LOOK, SYNC } from './sync-scripts.js';

@@ -75,6 +75,11 @@ export function queueOf(key: string, place = besideOf(key)): string {
   return `${OURS}queue:${place}`;
 }
 
+/** Until when each of those that share a lock has its share. */
+export function sharersOf(key: string, place = besideOf(key)): string {
+  return `${OURS}sharers:${place}`;
+}
+
 /** Until when the processes that wait for a lock are believed to be alive. */
 export function waitersOf(key: string, place = besideOf(key)): string {
   return `${OURS}waiters:${place}`;

@@ -1,4 +1,4 @@
-import { besideOf, counterOf, queueOf, waitersOf } from './keys.js';
+import { besideOf, counterOf, queueOf, sharersOf, waitersOf } from './keys.js';
 import { ScriptKeys } from './script.js';
 
 /** Locks whose keys are kept: a lease is given back soon after it was taken, and many are taken again and again. */
@@ -8,6 +8,7 @@ export const MOST_KEPT = 16_384;
 export class LockKeys {
   readonly plain: ScriptKeys;
   #counting: ScriptKeys | undefined;
+  #sharing: ScriptKeys | undefined;
 
   /** @param record where the node's record is */
   constructor(
@@ -16,6 +17,12 @@ export class LockKeys {
   ) {
     const place = besideOf(key);
     this.plain = new ScriptKeys([key, record, queueOf(key, place), waitersOf(key, place)]);
+  }
+
+  /** With those that share the lock, and the counter of the fencing tokens. */
+  get sharing(): ScriptKeys {
+    this.#sharing ??= new ScriptKeys([...this.plain.names, sharersOf(this.key), counterOf(this.key)]);
+    return this.#sharing;
   }
 
   /** With the counter of the fencing tokens. */

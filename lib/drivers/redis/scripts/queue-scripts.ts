@@ -1,5 +1,6 @@
 import { TURN_CHANNEL } from './keys.js';
 import { Script } from './script.js';
+import { SHARED, SHARED_MARK } from './shared-ids.js';
 
 /**
  * How long a waiter has the lock that was granted to it before it has to ask for the whole ttl, ms. That is long enough for the
@@ -9,6 +10,14 @@ export const SHORT_GRANT = 700;
 
 /** How long a queue outlives the last sign of life of its waiters, ms. */
 export const QUEUE_TTL = 60_000;
+
+/** Tells the process of the local `first` that its turn has come. */
+const tellTurn = (channel: string): string => `
+    local turn, message = (${channel} or '${TURN_CHANNEL}') .. process, string.format('%s %.0f', first, now)
+    local heard = string.find(turn, '{', 1, true) and redis.pcall('spublish', turn, message)
+    if type(heard) ~= 'number' or heard == 0 then
+      redis.call('publish', turn, message)
+    end`;
 
 /**
  * While there is no holder, grants the key for a short time to the first waiter whose process is alive, and tells that waiter so
@@ -27,12 +36,35 @@ while not holder do
   local process = string.match(first, '^%w+')
   if tonumber(redis.call('zscore', ${waiters}, process) or 0) * 1000 >= now then
     redis.call('set', ${key}, first, 'PX', ${SHORT_GRANT})
-    local turn, message = (${channel} or '${TURN_CHANNEL}') .. process, string.format('%s %.0f', first, now)
-    local heard = string.find(turn, '{', 1, true) and redis.pcall('spublish', turn, message)
-    if type(heard) ~= 'number' or heard == 0 then
-      redis.call('publish', turn, message)
-    end
+${tellTurn(channel)}
     holder = first
+  end
+end`;
+
+/**
+ * Gives the first waiters of a lock that is shared a share each, for a short time, up to the first one that wants it alone; those
+ * whose process is not alive are passed over. Needs the locals `now` and `ms`.
+ */
+export const grantSharers = (
+  key: string,
+  line: string,
+  waiters: string,
+  sharers: string,
+  channel: string,
+): string => `
+while true do
+  local first = redis.call('zrange', ${line}, 0, 0)[1]
+  local process = first and string.match(first, '^%w+')
+  local alive = first and tonumber(redis.call('zscore', ${waiters}, process) or 0) * 1000 >= now
+  if not first or (alive and not string.find(first, '${SHARED_MARK}', 1, true)) then
+    break
+  end
+  redis.call('zrem', ${line}, first)
+  if alive then
+    redis.call('zadd', ${sharers}, ms + ${SHORT_GRANT}, first)
+    local left = math.max(redis.call('pttl', ${key}), ${SHORT_GRANT})
+    redis.call('pexpire', ${key}, left)
+    redis.call('pexpire', ${sharers}, left)${tellTurn(channel)}
   end
 end`;
 
@@ -70,13 +102,14 @@ return { 1, now, redis.call('pttl', KEYS[1]), holder or '' }
 `);
 
 /**
- * Says that a process is alive, and looks at the locks that it waits for. A free lock is granted to the next waiter. No id is
- * entered into a queue.
+ * Says that a process is alive, and looks at the locks that it waits for. A free lock is granted to the next waiter, and one that is
+ * shared to the next waiters that share it. No id is entered into a queue.
  *
- * KEYS: node record, then for each lock its key, queue and waiters. ARGV: process, for how many ms it is alive, what the
+ * KEYS: node record, then for each lock its key, queue, waiters and sharers. ARGV: process, for how many ms it is alive, what the
  * node record has to say or '', channel of turns, then for each lock how many ids of the process are looked at, and these ids.
  * Reply: { 3, now } the node record says something else · { 1, now, lock … }, each lock { holder's id or '', pttl, those of
- * the ids that are not in the queue … }. Alone, with the lock's key as its first one: { 4, 0, lock }, of whose queue nothing is
+ * the ids that are not in the queue … }. Of a lock that is shared the holder is one of the ids that has a share, where there is one,
+ * and no id with a share is among those that are not in the queue. Alone, with the lock's key as its first one: { 4, 0, lock }, of whose queue nothing is
  * known.
  */
 export const REFRESH = new Script(
@@ -89,15 +122,23 @@ end
 local reply = { 1, now }
 local ms = math.floor(now / 1000)
 local at = 5
-for lock = 2, #KEYS, 3 do
+for lock = 2, #KEYS, 4 do
   redis.call('pexpire', KEYS[lock + 1], ${QUEUE_TTL})
   redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])
   redis.call('pexpire', KEYS[lock + 2], ${QUEUE_TTL})
   local holder = redis.call('get', KEYS[lock])${grantNext('KEYS[lock]', 'KEYS[lock + 1]', 'KEYS[lock + 2]', 'ARGV[4]')}
+  local shared = holder == '${SHARED}'
+  if shared then${grantSharers('KEYS[lock]', 'KEYS[lock + 1]', 'KEYS[lock + 2]', 'KEYS[lock + 3]', 'ARGV[4]')}
+  end
   local seen = { holder or '', redis.call('pttl', KEYS[lock]) }
   for waiter = at + 1, at + ARGV[at] do
     if not redis.call('zscore', KEYS[lock + 1], ARGV[waiter]) then
-      seen[#seen + 1] = ARGV[waiter]
+      local share = shared and tonumber(redis.call('zscore', KEYS[lock + 3], ARGV[waiter]) or 0) > ms
+      if not share then
+        seen[#seen + 1] = ARGV[waiter]
+      elseif seen[1] == '${SHARED}' then
+        seen[1] = ARGV[waiter]
+      end
     end
   end
   at = at + ARGV[at] + 1

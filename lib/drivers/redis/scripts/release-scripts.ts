@@ -51,9 +51,6 @@ redis.call('set', KEYS[1], '${BROKEN}', 'PX', ARGV[2])
 return 1
 `);
 
-/** As GET, at the master: a Cluster client may be set to send GET to a replica. KEYS: key. Reply: its holder's id, if any. */
-export const HOLDER = new Script("return redis.call('get', KEYS[1])");
-
 /**
  * Takes the key away from a holder. It keeps all others off the key while that holder may still act on an earlier answer, but for no
  * longer than the holder would have had it. The waiters look at the key when that ends.

@@ -48,11 +48,6 @@ export function textOf(reply: unknown): string {
   throw oddAnswer(reply);
 }
 
-/** The id of a holder, or null when there is none. */
-export function holderOf(reply: unknown): string | null {
-  return reply === null ? null : textOf(reply);
-}
-
 export function listOf(reply: unknown, atLeast = 0): readonly unknown[] {
   if (Array.isArray(reply) && reply.length >= atLeast) return reply;
   throw oddAnswer(reply);

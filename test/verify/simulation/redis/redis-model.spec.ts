@@ -154,6 +154,7 @@ describe('the model of Redis', () => {
   it('runs every script of the driver as a server does', async () => {
     const random = new Random(2);
     const id = (): string => random.pick(['one-1', 'one-2', 'two-1']);
+    const share = (): string => random.pick(['one-1+', 'one-2+', 'two-1+', 'two-3+']);
     const lock = ['k', 'record', 'queue', 'waiters'];
     const alive = (): string => random.pick(['3000000', '3000000', '-30000']);
     const now = (): number => Date.now();
@@ -184,13 +185,13 @@ describe('the model of Redis', () => {
           random.pick(['', record, record, 'another']),
           alive(),
           'channel:',
-          ...random.pick([['one-1'], ['one-2', 'one-3'], ['two-1']]),
+          ...random.pick([['one-1'], ['one-2', 'one-3'], ['two-1'], ['two-3+'], ['one-2+', 'one-4']]),
         ],
         () => [
           ...call(scripts.REFRESH, [
             'record',
-            ...['k', 'queue', 'waiters'],
-            ...['l', 'queue of l', 'waiters of l'],
+            ...['k', 'queue', 'waiters', 'sharers'],
+            ...['l', 'queue of l', 'waiters of l', 'sharers of l'],
           ]),
           random.pick(['one', 'two']),
           alive(),
@@ -198,6 +199,7 @@ describe('the model of Redis', () => {
           'channel:',
           ...random.pick([
             ['2', 'one-1', 'one-2', '0'],
+            ['2', 'two-3+', share(), '0'],
             ['0', '1', 'two-1'],
             ['1', 'two-1', '2', 'one-2', id()],
           ]),
@@ -209,7 +211,39 @@ describe('the model of Redis', () => {
         ],
         () => [...call(scripts.RENEW, ['k']), long(random), id()],
         () => [...call(scripts.RENEW, ['k', 'count', 'k', 'none']), long(random), id(), id(), id(), id()],
-        () => call(scripts.HOLDER, ['k']),
+        () => call(scripts.HOLDERS, ['k', 'sharers']),
+        () => [
+          ...call(scripts.SHARE, [...lock, 'sharers', 'count']),
+          share(),
+          long(random),
+          random.pick(['', '', String(now() - LATER_MS), String(now() + LATER_MS)]),
+          random.pick(['', record, record, 'another']),
+          random.pick(['', alive()]),
+          random.pick(['', id(), share()]),
+          random.pick(['', '5', '1700000000000000']),
+          '1',
+          'channel:',
+          ...random.pick([[], [], ['1']]),
+        ],
+        () => [
+          ...call(scripts.RELEASE_SHARE, [...lock, 'sharers', 'count']),
+          share(),
+          random.pick(['', '', record, 'another']),
+          'channel:',
+        ],
+        () => [...call(scripts.RENEW_SHARES, ['k', 'sharers']), long(random), share()],
+        () => [
+          ...call(scripts.RENEW_SHARES, ['k', 'sharers', 'l', 'sharers of l']),
+          long(random),
+          share(),
+          share(),
+        ],
+        () => [...call(scripts.END_SHARE, ['k', 'sharers']), share(), random.pick(['', '3000000'])],
+        () => [
+          ...call(scripts.CONFIRM_SHARE, ['k', 'count', 'sharers']),
+          share(),
+          random.pick(['7', String(now() * 1000)]),
+        ],
         () => [
           ...call(scripts.RELEASE, lock),
           id(),

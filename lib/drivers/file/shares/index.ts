@@ -1,0 +1,1 @@
+export { FileShares, type FileSharesContext } from './file-shares.js';

@@ -1,0 +1,14 @@
+/** The value of a key whose lock is shared. No id is like it. */
+export const SHARED = 'shared';
+
+/** How the id of a share ends, so that a script knows which waiters share a lock. No other id has it. */
+export const SHARED_MARK = '+';
+
+export function isShare(id: string): boolean {
+  return id.endsWith(SHARED_MARK);
+}
+
+/** The id that a lease has from when it is shared. The same each time, so that it may be asked for again. */
+export function shareOf(id: string): string {
+  return isShare(id) ? id : id + SHARED_MARK;
+}

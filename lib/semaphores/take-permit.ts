@@ -1,0 +1,152 @@
+import { onAbort } from '../common/abort-listeners.js';
+import { Cancellation } from '../common/cancellation.js';
+import { quoted } from '../common/quoted.js';
+import { LimitReachedError } from '../errors.js';
+import { HeldLease } from '../lock/lease/index.js';
+import type { LockManager } from '../lock/index.js';
+import { permitLock, turnLock } from './permits.js';
+
+/** The shortest time after which a client is told to try again, ms. */
+const SHORTEST_RETRY_AFTER = 1000;
+
+export interface PermitTerms {
+  readonly name: string;
+  readonly permits: number;
+  /** ms */
+  readonly ttl: number;
+  readonly fair: boolean;
+  /** true: wait for ever · false or 0: one try of each permit · n: at most n ms. */
+  readonly blocking: boolean | number;
+  readonly signal?: AbortSignal | Cancellation | undefined;
+  /** The function that will run under the permit, for the log; empty when there is none. */
+  readonly label: string;
+}
+
+/** No permit was free in the time that the call allowed. */
+export interface NoPermit {
+  /** How long the lease of a permit lasts at most without renewal, ms, where known. */
+  readonly remaining?: number;
+}
+
+/**
+ * Takes one of the permits: a lock for each, of which a caller holds one. So there are never more holders than locks, whatever happens
+ * to the order, and every driver has permits.
+ *
+ * A caller that finds all of them taken waits for the turn, a lock too. Whoever has the turn waits for all permits at once, and takes
+ * the first that is freed. A caller that comes meanwhile finds each permit waited for, and does not come before that one.
+ *
+ * @throws the signal's reason when it aborts; BackendUnavailableError
+ */
+export async function takePermit(manager: LockManager, terms: PermitTerms): Promise<HeldLease | NoPermit> {
+  const { clock } = manager;
+  const { blocking } = terms;
+  const until = blocking === true ? Infinity : clock.monotonic() + Number(blocking);
+  const free = await tryEach(manager, terms);
+  if (free instanceof HeldLease || blocking === false || blocking === 0) return free;
+  const left = (): boolean | number => (until === Infinity ? true : Math.max(0, until - clock.monotonic()));
+  const turn = await manager.acquire({
+    name: turnLock(terms.name),
+    ttl: terms.ttl,
+    fencing: false,
+    fair: terms.fair,
+    label: terms.label,
+    waitLimit: manager.waitLimit(left(), terms.signal),
+  });
+  if (!(turn instanceof HeldLease)) return free;
+  try {
+    return await waitForFirst(manager, terms, left());
+  } finally {
+    // It never rejects, and the caller need not wait for it.
+    void turn.finish();
+  }
+}
+
+/** The error of a call that has to have a permit and did not get one */
+export function limitReached(
+  manager: { readonly memberId: string },
+  { name, permits, blocking }: PermitTerms,
+  { remaining = 0 }: NoPermit,
+): LimitReachedError {
+  const how = typeof blocking === 'number' && blocking > 0 ? `within ${blocking} ms` : 'at once';
+  const taken = permits === 1 ? 'its one permit is' : `all of its ${permits} permits are`;
+  return new LimitReachedError(
+    `Semaphore ${quoted(name)}: member ${manager.memberId} did not get a permit ${how}, ${taken} taken; try again later, raise "blocking", or raise the number of permits`,
+    { retryAfter: Math.max(SHORTEST_RETRY_AFTER, remaining) },
+  );
+}
+
+/** One try of each permit, one after the other. Members begin at different ones, so that each finds its own free mostly. */
+async function tryEach(manager: LockManager, terms: PermitTerms): Promise<HeldLease | NoPermit> {
+  const { permits } = terms;
+  const first = Number.parseInt(manager.incarnation.slice(0, 8), 16);
+  let soonest: number | undefined;
+  for (let index = 0; index < permits; index += 1) {
+    const result = await take(manager, terms, (first + index) % permits, false, terms.signal);
+    if (result instanceof HeldLease) return result;
+    if (result.remaining !== undefined) soonest = Math.min(soonest ?? Infinity, result.remaining);
+  }
+  return { remaining: soonest };
+}
+
+function take(
+  manager: LockManager,
+  { name, ttl, label }: PermitTerms,
+  slot: number,
+  blocking: boolean | number,
+  signal: PermitTerms['signal'],
+): Promise<HeldLease | NoPermit> {
+  const waitLimit = manager.waitLimit(blocking, signal);
+  return manager.acquire({
+    name: permitLock(name, slot),
+    ttl,
+    fencing: false,
+    fair: false,
+    label,
+    waitLimit,
+  });
+}
+
+/** Waits for all permits, and takes the first that is freed; gives back what comes after it. */
+function waitForFirst(
+  manager: LockManager,
+  terms: PermitTerms,
+  blocking: boolean | number,
+): Promise<HeldLease | NoPermit> {
+  const { signal, permits } = terms;
+  const race = new Cancellation(() =>
+    signal?.aborted ? signal.reason : new Error('another permit came first'),
+  );
+  const cancel = (): void => race.cancel();
+  if (signal?.aborted) cancel();
+  const forget =
+    signal instanceof Cancellation ? signal.onCancelOrGone(cancel) : signal && onAbort(signal, cancel);
+  return new Promise<HeldLease | NoPermit>((resolve, reject) => {
+    let open = permits;
+    let won = false;
+    let failure: { readonly error: unknown } | undefined;
+    let none: NoPermit = {};
+    const ended = (): void => {
+      open -= 1;
+      if (open > 0 || won) return;
+      if (failure) reject(failure.error);
+      else resolve(none);
+    };
+    const judge = (result: HeldLease | NoPermit): void => {
+      if (!(result instanceof HeldLease)) none = result;
+      else if (won || signal?.aborted) {
+        if (!won) failure ??= { error: signal?.reason };
+        void result.finish();
+      } else {
+        won = true;
+        resolve(result);
+        cancel();
+      }
+      ended();
+    };
+    for (let slot = 0; slot < permits; slot += 1)
+      take(manager, terms, slot, blocking, race).then(judge, (error: unknown) => {
+        failure ??= { error };
+        ended();
+      });
+  }).finally(() => forget?.());
+}
