@@ -108,13 +108,14 @@ export class LockNameError extends CoordinationError {
  * - `quorum-lost`: its deadline passed while some nodes answered, but fewer than a quorum
  * - `taken-over`: the back end says that somebody else holds the lock
  * - `broken`: the back end does not have the lease any more: it was broken, or its key is gone
+ * - `max-hold`: it was held for as long as its `maxHold` allows
  * - `stopped`: the coordinator stopped while the work was still running
  * - `released`: it was given back, and `assertHeld` was called after that
  *
  * @publicApi
  */
 export type LeaseLossReason =
-  'expired' | 'backend-down' | 'quorum-lost' | 'taken-over' | 'broken' | 'stopped' | 'released';
+  'expired' | 'backend-down' | 'quorum-lost' | 'taken-over' | 'broken' | 'max-hold' | 'stopped' | 'released';
 
 /**
  * The lease ended while its work was still running, so the work may not have been alone (409 Conflict).

@@ -1,3 +1,4 @@
+export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
 export { Deadline, usableTime } from './deadline.js';
 export { HeldLease, type LeaseEnd, type LeaseKeeper } from './held-lease.js';
 export {
@@ -9,6 +10,7 @@ export {
   runBodyUnder,
   runUnder,
 } from './lease-context.js';
+export { type LeaseBounds, validityOf } from './lease-bounds.js';
 export { LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
 export type { Lease } from './lease.js';
 export { begun, notAcquired, runAndFinish } from './run-under-lease.js';
