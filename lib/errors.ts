@@ -32,6 +32,7 @@ export type CoordinationErrorCode =
   | 'INVALID_LOCK_NAME'
   | 'LEASE_LOST'
   | 'BACKEND_UNAVAILABLE'
+  | 'NOT_LOCKED'
   | 'ONCE_FAILED'
   | 'INVALID_OPTIONS';
 
@@ -158,6 +159,16 @@ export class BackendUnavailableError extends CoordinationError {
     this.refused = options.refused ?? false;
     this.endsIn = options.endsIn;
     hide(this, ['partial', 'refused', 'endsIn']);
+  }
+}
+
+/**
+ * Code that must run under a lock runs without it (500); thrown by `assertLocked`.
+ * @publicApi
+ */
+export class NotLockedError extends CoordinationError {
+  constructor(message: string, options?: CoordinationErrorOptions) {
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'NOT_LOCKED', options);
   }
 }
 

@@ -112,6 +112,11 @@ export class HeldLease implements Lease {
     return this.#lost;
   }
 
+  /** True when it holds the lock of that name. */
+  isOn(name: string): boolean {
+    return this.name === name;
+  }
+
   /** True when that owner made this lease. */
   isOf(owner: unknown): boolean {
     return this.keeper.owner === owner;

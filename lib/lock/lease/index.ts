@@ -1,3 +1,4 @@
+export { assertLocked } from './assert-locked.js';
 export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
 export { Deadline, usableTime } from './deadline.js';
 export { HeldLease, type LeaseEnd, type LeaseKeeper } from './held-lease.js';
