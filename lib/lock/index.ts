@@ -19,3 +19,4 @@ export {
   unknownOption,
 } from './lock.options.js';
 export { Lock, type UsingArguments } from './lock.js';
+export { take } from './several/index.js';

@@ -218,8 +218,15 @@ export class LockManager {
   }
 
   /** @throws BackendUnavailableError when that cannot be told */
-  isStillOwner({ grant }: HeldLease): Promise<boolean> {
-    return isHolder(this.context.driver.locks, grant, this.memberId);
+  async isStillOwner({ grants }: HeldLease): Promise<boolean> {
+    const { locks } = this.context.driver;
+    const holds = await Promise.all(grants.map((grant) => isHolder(locks, grant, this.memberId)));
+    return holds.every(Boolean);
+  }
+
+  /** Equal keys are one lock. */
+  keyOf(name: string): string {
+    return this.context.driver.locks.keyOf(this.settings.prefix + name);
   }
 
   #take(call: AcquireCall, grant: LeaseGrant): HeldLease | Promise<NotAcquired> {

@@ -80,7 +80,7 @@ export function inMs<O extends LockOptions>(options: O): InMs<O> {
     ...inMsOf({ ttl, minHold, maxHold, lockDelay }),
     ...(blocking !== undefined && { blocking: blockingOf(blocking) }),
   };
-  return { ...options, ...durations } as InMs<O>;
+  return { ...options, ...durations };
 }
 
 function inMsOf(durations: Readonly<Record<string, Duration | undefined>>): Record<string, number> {

@@ -60,11 +60,12 @@ export function checkConstantNames(modules: ModulesContainer): void {
   for (const wrapper of providedBy(modules)) {
     for (const definition of definitionsOf(prototypeOf(wrapper))) {
       if (!definition.constant) continue;
-      const name = definition.nameOf(undefined, []);
-      const key = JSON.stringify([definition.options.coordinator, name]);
-      const lock = locks.get(key) ?? { name, definitions: new Set() };
-      lock.definitions.add(definition);
-      locks.set(key, lock);
+      for (const name of [definition.nameOf(undefined, [])].flat()) {
+        const key = JSON.stringify([definition.options.coordinator, name]);
+        const lock = locks.get(key) ?? { name, definitions: new Set() };
+        lock.definitions.add(definition);
+        locks.set(key, lock);
+      }
     }
   }
   const unseen = [...locks.values()].filter(isUnseen);

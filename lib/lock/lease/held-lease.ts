@@ -1,7 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { quoted } from '../../common/quoted.js';
 import type { Grant, Loss } from '../../drivers/driver.js';
-import { LeaseLostError } from '../../errors.js';
+import { InvalidOptionsError, LeaseLostError } from '../../errors.js';
 import type { Deadline } from './deadline.js';
 import type { Lease } from './lease.js';
 import { LeaseSignal } from './lease-signal.js';
@@ -80,6 +80,18 @@ export class HeldLease implements Lease {
 
   get fencingToken(): number | undefined {
     return this.grant.tokens?.first;
+  }
+
+  /** What the back end knows of it: one grant for each lock. */
+  get grants(): readonly Grant[] {
+    return [this.grant];
+  }
+
+  fencingTokenOf(name: string): number | undefined {
+    if (this.isOn(name)) return this.fencingToken;
+    throw new InvalidOptionsError(
+      `fencingTokenOf(${quoted(name)}): the lease is that of ${quoted(this.name)}, and not of that lock`,
+    );
   }
 
   get deadline(): number {

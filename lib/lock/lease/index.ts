@@ -2,7 +2,9 @@ export { assertLocked } from './assert-locked.js';
 export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
 export { Deadline, usableTime } from './deadline.js';
 export { HeldLease, type LeaseEnd, type LeaseKeeper } from './held-lease.js';
+export { InnerLease, type LeaseOwner } from './inner-lease.js';
 export {
+  contextsOn,
   currentContext,
   currentLease,
   holderInThisContext,

@@ -13,6 +13,12 @@ export interface LeaseContext {
   readonly call: object | undefined;
 }
 
+/** A lease, and the function that runs under it. */
+export interface LeasedContext {
+  readonly lease: HeldLease;
+  readonly label: string;
+}
+
 const storage = new AsyncLocalStorage<LeaseContext>();
 
 /** Runs `body` so that it and what it calls see `lease` as the current one. */
@@ -66,6 +72,16 @@ export function currentLeases(): HeldLease[] {
     if (lease?.givenBack === false) leases.push(lease);
   }
   return leases;
+}
+
+/** Where this async context is, or was, under a lease of that owner on all those locks; the innermost first. */
+export function contextsOn(owner: unknown, names: readonly string[]): LeasedContext[] {
+  const found: LeasedContext[] = [];
+  for (let context = storage.getStore(); context; context = context.outer) {
+    const { lease, label } = context;
+    if (lease?.isOf(owner) && names.every((name) => lease.isOn(name))) found.push({ lease, label });
+  }
+  return found;
 }
 
 /** The function of this async context that already holds the lock, if there is one. */

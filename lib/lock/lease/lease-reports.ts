@@ -135,7 +135,7 @@ export class LeaseReports {
     if (this.#reentrant.has(pair) || this.#reentrant.size >= MOST_PAIRS) return;
     this.#reentrant.add(pair);
     this.warn(
-      `Lock ${quoted(lock)}: ${inner} ${does} a lock that ${holder}, from which it was called, holds; locks are not re-entrant, so ${so} (told once for these two)`,
+      `Lock ${quoted(lock)}: ${inner} ${does} a lock that ${holder}, from which it was called, holds; ${so}; "reentrant: true" on ${inner} lets it in (told once for these two)`,
     );
   }
 

@@ -8,7 +8,7 @@
  * @publicApi
  */
 export interface Lease extends AsyncDisposable {
-  /** The lock's name, without the coordinator's prefix. */
+  /** The lock's name, without the coordinator's prefix; of several locks, all of them with ` + ` between. */
   readonly name: string;
   /**
    * Aborts with `LeaseLostError` no later than the deadline; never aborts by a release. Reading `aborted` or calling
@@ -22,6 +22,11 @@ export interface Lease extends AsyncDisposable {
    * that refuses what is below the largest token it has seen cannot be written by a holder that came too late.
    */
   readonly fencingToken: number | undefined;
+  /**
+   * The same of one of the locks, where the lease is on several; `fencingToken` is undefined there.
+   * @throws InvalidOptionsError for the name of another lock
+   */
+  fencingTokenOf(name: string): number | undefined;
   /** Milliseconds until the deadline, 0 when the lease has ended. */
   remaining(): number;
   /**

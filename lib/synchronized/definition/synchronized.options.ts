@@ -7,10 +7,10 @@ import { InvalidOptionsError } from '../../errors.js';
 export type SynchronizedResult = Promise<unknown> | Observable<unknown> | AsyncIterable<unknown>;
 
 /**
- * Makes the lock's name out of the method's arguments.
+ * Makes the lock's name out of the method's arguments; or a list of names, whose locks are taken together.
  * @publicApi
  */
-export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) => string;
+export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) => string | readonly string[];
 
 /** @publicApi */
 export interface SynchronizedOptions extends LockOptions {

@@ -1,6 +1,7 @@
 import type { Cancellation } from '../../common/cancellation.js';
 import { HeldLease, notAcquired } from '../../lock/lease/index.js';
-import { lockManagerOf, type LockProvider, lockTerms } from '../../lock/index.js';
+import { lockManagerOf, type LockProvider, lockTerms, take } from '../../lock/index.js';
+import { joinedName, type LockNames } from '../../lock/name/index.js';
 import type { SynchronizedDefinition } from './definition.js';
 import { quoted } from '../../common/quoted.js';
 
@@ -14,26 +15,38 @@ import { quoted } from '../../common/quoted.js';
 export function takeLease(
   definition: SynchronizedDefinition,
   provider: LockProvider,
-  name: string,
+  names: LockNames,
   cancellation?: Cancellation,
   settled?: (lease: HeldLease | undefined) => void,
 ): Promise<HeldLease | undefined> {
   const { label, options } = definition;
   try {
+    const name = joinedName(names);
     const manager = lockManagerOf(provider, () => `${label}: lock ${quoted(name)}`);
     const terms = lockTerms(manager.settings, options);
-    const { ttl, fencing, fair, bounds } = terms;
+    const { ttl, fencing, fair, reentrant, bounds } = terms;
+    const several = typeof names === 'string' ? undefined : names;
     // A method that skips what another replica does would never skip if it waited for ever.
     const never =
       options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
     const blocking = never ? false : terms.blocking;
     const waitLimit = manager.waitLimit(blocking, cancellation);
-    return manager.acquire({ name, ttl, fencing, fair, bounds, label, waitLimit }).then(
+    return take(manager, {
+      name,
+      names: several,
+      ttl,
+      fencing,
+      fair,
+      reentrant,
+      bounds,
+      label,
+      waitLimit,
+    }).then(
       (result) => {
         const lease = result instanceof HeldLease ? result : undefined;
         settled?.(lease);
         if (result instanceof HeldLease || options.onNotAcquired === 'skip') return lease;
-        throw notAcquired(manager, name, blocking, result.remaining);
+        throw notAcquired(manager, name, blocking, result);
       },
       (error: unknown) => {
         settled?.(undefined);
