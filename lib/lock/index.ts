@@ -1,3 +1,4 @@
+export type { AcquireResult, AcquireTerms } from './acquire/index.js';
 export { LockManager } from './lock-manager.js';
 /** @internal */
 export { LOCK_MANAGER } from './lock-registry.js';

@@ -32,6 +32,7 @@ import {
   takeLease,
 } from './definition/index.js';
 import { kindOf, namingOf } from './naming/index.js';
+import { wantRequestHolds } from './request/index.js';
 
 type Method = (...args: never[]) => SynchronizedResult;
 type Call = (this: unknown, ...args: unknown[]) => unknown;
@@ -105,6 +106,7 @@ export function Synchronized(
       ...namingOf(lockName, target, propertyKey),
     };
     checkBeforeInterceptors(definition, where);
+    if (options.until !== undefined) wantRequestHolds();
     const wrapper = wrap(method, definition);
     copyFace(method, wrapper);
     defineSynchronized(wrapper, definition);

@@ -30,6 +30,12 @@ export interface SynchronizedOptions extends LockOptions {
    */
   readonly beforeInterceptors?: boolean | undefined;
   /**
+   * 'request': inside of a request (HTTP, GraphQL, a message), the lock is kept until the outermost interceptor has ended, so that a
+   * transaction around the call commits under it. All calls of the request that lock the same so share it. Elsewhere, as in a cron job,
+   * the lock is given back when the call has ended, as without this.
+   */
+  readonly until?: 'request' | undefined;
+  /**
    * true: another method takes a lock of the same constant name on purpose, so that the two exclude each other. Without it
    * on each of them, a start warns of a name that several methods have.
    */
@@ -44,6 +50,7 @@ export interface SynchronizedOptions extends LockOptions {
 const CHOICES = {
   onNotAcquired: ['throw', 'skip'],
   onLost: ['throw', 'warn'],
+  until: ['request'],
   returns: ['promise', 'observable', 'async-iterable'],
 } as const;
 

@@ -2,6 +2,7 @@ import type { Cancellation } from '../../common/cancellation.js';
 import { HeldLease, notAcquired } from '../../lock/lease/index.js';
 import { lockManagerOf, type LockProvider, lockTerms, take } from '../../lock/index.js';
 import { joinedName, type LockNames } from '../../lock/name/index.js';
+import { RequestHold } from '../request/index.js';
 import type { SynchronizedDefinition } from './definition.js';
 import { quoted } from '../../common/quoted.js';
 
@@ -31,17 +32,10 @@ export function takeLease(
       options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
     const blocking = never ? false : terms.blocking;
     const waitLimit = manager.waitLimit(blocking, cancellation);
-    return take(manager, {
-      name,
-      names: several,
-      ttl,
-      fencing,
-      fair,
-      reentrant,
-      bounds,
-      label,
-      waitLimit,
-    }).then(
+    const asked = { name, names: several, ttl, fencing, fair, reentrant, bounds, label, waitLimit };
+    const hold = options.until === undefined ? undefined : RequestHold.current();
+    const taking = hold ? hold.enter(manager, asked, options.onLost !== 'warn') : take(manager, asked);
+    return taking.then(
       (result) => {
         const lease = result instanceof HeldLease ? result : undefined;
         settled?.(lease);
