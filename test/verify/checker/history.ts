@@ -1,5 +1,6 @@
 import type {
   Attempt,
+  Bounds,
   AttemptEnd,
   Budget,
   Fault,
@@ -44,6 +45,7 @@ export interface LeaseStory {
   readonly lock: string;
   readonly token?: number;
   readonly ttl?: number;
+  readonly bounds?: Bounds;
   /** When the call for it began. */
   readonly asked: number;
   /** When the caller had it. */
@@ -198,8 +200,8 @@ function leasesOf(calls: readonly Call[], { looks, endings, broken }: Sorted): L
   const leases = new Map<string, LeaseStory>();
   for (const { worker, lock, at, end } of calls) {
     if (end?.type !== 'granted') continue;
-    const { lease, token, ttl, grant = '' } = end;
-    const story = { lease, worker, lock, token, ttl, asked: at, granted: end.at };
+    const { lease, token, ttl, bounds, grant = '' } = end;
+    const story = { lease, worker, lock, token, ttl, bounds, asked: at, granted: end.at };
     leases.set(lease, {
       ...story,
       belief: looks.get(lease),

@@ -44,6 +44,8 @@ export interface Scenario {
   readonly newClock: (random: Random) => LocalTime;
   /** Where processes stand for election, what their candidates draw from. */
   readonly elections: Random | undefined;
+  /** Where processes work under several locks at once, what they draw from. */
+  readonly moves: Random | undefined;
 }
 
 /** Processes with another list of nodes come, while those with the old one run. */
@@ -135,6 +137,7 @@ export function drawScenario(random: Random, campaign: Campaign, other: Random):
       return time;
     },
     elections: other.chance(campaign === 1 ? 0.3 : 0.1) ? other : undefined,
+    moves: other.chance(campaign === 1 ? 0.3 : 0.1) ? other : undefined,
   };
 }
 

@@ -17,6 +17,7 @@ import { Faults } from './faults.js';
 import { Journal } from './journal.js';
 import type { LocalTime } from './local-time.js';
 import { Member } from './member.js';
+import { Mover } from './mover.js';
 import { Link } from './network.js';
 import { QueueWatch, type Said } from './queue-watch.js';
 import type { Random } from './random.js';
@@ -256,7 +257,13 @@ export class Simulation {
       );
     const random = scenario.elections?.fork();
     const candidate = random && new Candidate(member, manager, random, STOP_TIMEOUT);
-    await Promise.all([candidate?.run(end), ...Array.from({ length: scenario.lanes }, lane)]);
+    const moves = scenario.moves?.fork();
+    const mover = moves && new Mover(member, manager, moves);
+    await Promise.all([
+      candidate?.run(end),
+      mover?.run(end),
+      ...Array.from({ length: scenario.lanes }, lane),
+    ]);
     await member.stop(STOP_TIMEOUT);
   }
 
