@@ -12,6 +12,7 @@ import { heldLeases } from './leases.js';
 import { fileProcesses, redisProcesses } from './processes.js';
 import { redisPair, redisUsing } from './redis-pair.js';
 import { requests } from './request.js';
+import { reentry, severalNames } from './several-names.js';
 import { start } from './start.js';
 import { stoppedNode } from './stopped-node.js';
 import { synchronizedCall } from './synchronized-call.js';
@@ -25,6 +26,9 @@ export const scenarios: readonly Scenario[] = [
   redisPair(3),
   redisPair(5),
   redisUsing,
+  severalNames(1),
+  severalNames(3),
+  reentry,
   manyKeys(1),
   manyKeys(3),
   manyAtOnce(1, 20_000),

@@ -1,3 +1,4 @@
+import { BOUNDS_BREAKAGES } from './bounds-breakages.js';
 import type { Breakage } from './breakage.js';
 import { ELECTION_BREAKAGES } from './election-breakages.js';
 import { FILE_BREAKAGES } from './file-breakages.js';
@@ -8,6 +9,7 @@ import { REDIS_BREAKAGES } from './redis-breakages.js';
 /** Every one of them has to be found: by the suites that are under test here, and only where they cannot, by a test. */
 export const BREAKAGES: readonly Breakage[] = [
   ...LEASE_BREAKAGES,
+  ...BOUNDS_BREAKAGES,
   ...ELECTION_BREAKAGES,
   ...JOB_BREAKAGES,
   ...REDIS_BREAKAGES,
