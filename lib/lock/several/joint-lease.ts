@@ -81,12 +81,15 @@ export class JointLease extends HeldLease {
     if (lost) this.#loseAll(lost);
   }
 
+  override lose(loss: Loss, cause?: unknown): void {
+    super.lose(loss, cause);
+    const together = `it was held together with others: ${loss.message}`;
+    for (const { lease } of this.#parts) lease.lose({ reason: loss.reason, message: together }, cause);
+  }
+
   #loseAll({ names, lease: { lost } }: JointPart): void {
     if (!lost || this.givenBack) return;
-    const together = `it was held together with ${quoted(names[0] ?? '')}, whose lease was lost`;
-    const loss: Loss = { reason: lost.reason, message: together };
     this.lose({ reason: lost.reason, message: `that of ${quoted(names[0] ?? '')} was lost` }, lost);
-    for (const { lease } of this.#parts) lease.lose(loss, lost);
   }
 }
 
