@@ -179,18 +179,22 @@ export class CoordinatorService
   }
 
   /**
-   * A handle on the lock with this very name; nothing in it is filled in.
+   * A handle on the lock with this very name; nothing in it is filled in. Several names are taken together, all or none, whatever
+   * the order in which they are given.
    *
    * @throws LockCreationFailedError when the coordinator is not started
    * @throws LockNameError when the name is not a non-empty string
+   * @example
+   * const lease = await coordinator.getLock([`share-${from}`, `share-${to}`]).hold();
    */
-  getLock(name: string, options: LockOptions = {}): Lock {
+  getLock(name: string | readonly string[], options: LockOptions = {}): Lock {
     lockManagerOf(this, `getLock(${typeof name === 'string' ? quoted(name) : shown(name)})`);
-    return new Lock(literalLockName(name), {}, this, options);
+    const literal = Array.isArray(name) ? name.map(literalLockName) : literalLockName(name as string);
+    return new Lock(literal, {}, this, options);
   }
 
   /**
-   * Runs `body` under the lock with this name.
+   * Runs `body` under the lock with this name, or under several locks, which are taken together.
    *
    * @returns what the body returns
    * @throws what the body throws; LockAcquireFailedError when the lock was not to be had in the time allowed;
@@ -198,9 +202,13 @@ export class CoordinatorService
    * @example
    * await coordinator.using(`share-${id}`, { blocking: 500 }, (lease) => extend(id, lease.signal));
    */
-  using<T>(name: string, body: (lease: Lease) => T): Promise<Awaited<T>>;
-  using<T>(name: string, options: AcquireOptions, body: (lease: Lease) => T): Promise<Awaited<T>>;
-  async using<T>(name: string, ...args: UsingArguments<T>): Promise<Awaited<T>> {
+  using<T>(name: string | readonly string[], body: (lease: Lease) => T): Promise<Awaited<T>>;
+  using<T>(
+    name: string | readonly string[],
+    options: AcquireOptions,
+    body: (lease: Lease) => T,
+  ): Promise<Awaited<T>>;
+  async using<T>(name: string | readonly string[], ...args: UsingArguments<T>): Promise<Awaited<T>> {
     const lock = this.getLock(name);
     return args.length === 1 ? lock.using(args[0]) : lock.using(args[0], args[1]);
   }

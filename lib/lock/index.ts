@@ -1,3 +1,4 @@
+export type { AcquireResult, AcquireTerms } from './acquire/index.js';
 export { LockManager } from './lock-manager.js';
 /** @internal */
 export { LOCK_MANAGER } from './lock-registry.js';
@@ -11,6 +12,7 @@ export {
 export {
   type AcquireOptions,
   inMs,
+  LOCK_OPTIONS,
   type InMs,
   lockOptionProblems,
   type LockOptions,
@@ -18,3 +20,4 @@ export {
   unknownOption,
 } from './lock.options.js';
 export { Lock, type UsingArguments } from './lock.js';
+export { take } from './several/index.js';

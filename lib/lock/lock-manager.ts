@@ -20,8 +20,10 @@ import {
   WaitLimit,
 } from './acquire/index.js';
 import {
+  BoundedLease,
   HeldLease,
   holderInThisContext,
+  type LeaseBounds,
   LeaseReports,
   type LockLog,
   type ReportContext,
@@ -92,8 +94,8 @@ export class LockManager {
       heartbeat: this.#heartbeat,
       reports: this.#reports,
       held: this.#held,
-      onEnd: (queue) => {
-        this.#acquirer.leave(queue);
+      onEnd: (queue, leftover) => {
+        this.#acquirer.leave(queue, leftover);
         this.#checkIdle();
       },
     };
@@ -228,24 +230,46 @@ export class LockManager {
   }
 
   /** @throws BackendUnavailableError when that cannot be told */
-  isStillOwner({ grant }: HeldLease): Promise<boolean> {
-    return isHolder(this.context.driver.locks, grant, this.memberId);
+  async isStillOwner({ grants }: HeldLease): Promise<boolean> {
+    const { locks } = this.context.driver;
+    const holds = await Promise.all(grants.map((grant) => isHolder(locks, grant, this.memberId)));
+    return holds.every(Boolean);
+  }
+
+  /** Equal keys are one lock. */
+  keyOf(name: string): string {
+    return this.context.driver.locks.keyOf(this.settings.prefix + name);
   }
 
   #take(call: AcquireCall, grant: LeaseGrant): HeldLease | Promise<NotAcquired> {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label, shared } = call.terms;
+    const { name, ttl, label, shared, bounds } = call.terms;
     const { handOff, deadline, queue, since } = grant;
     const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
-    const lease = new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
+    const lease = bounds
+      ? this.#bounded(bounds, call.terms, grant, holding)
+      : new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
     holding.begin(lease);
     this.#reports.acquired(lease, label, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
     this.#end();
     return lease;
+  }
+
+  #bounded(
+    bounds: LeaseBounds,
+    { name, ttl, shared }: AcquireTerms,
+    grant: LeaseGrant,
+    keeper: LeaseHolding,
+  ): HeldLease {
+    const { clock } = this.context;
+    const { handOff, deadline, since } = grant;
+    this.#reports.bounded(name, bounds);
+    const context = { clock, schedule: this.#schedule, bounds, since };
+    return new BoundedLease(name, handOff.next(), ttl, deadline, keeper, context, shared);
   }
 
   get #busy(): boolean {

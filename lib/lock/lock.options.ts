@@ -1,6 +1,14 @@
 import { InvalidOptionsError } from '../errors.js';
-import { checkBlocking, checkBoolean, checkTtl, shown } from '../common/checks.js';
+import {
+  checkBlocking,
+  checkBoolean,
+  checkDuration,
+  checkPositive,
+  checkTtl,
+  shown,
+} from '../common/checks.js';
 import { blockingOf, type Duration, msOf } from '../common/duration.js';
+import type { LeaseBounds } from './lease/index.js';
 
 /**
  * What a lock does unless a call says otherwise.
@@ -26,6 +34,26 @@ export interface LockOptions {
    * it alone comes before those who ask to share it later.
    */
   readonly shared?: boolean | undefined;
+  /**
+   * The lock is not free for so long after it was taken (ms, or text such as '30s'), however soon it is released, and also when its
+   * process dies; on files, a dead process keeps nothing. Default: 0.
+   */
+  readonly minHold?: Duration | undefined;
+  /**
+   * The lease is lost after so long (ms, or text), with the reason `max-hold`: it is not renewed past that, and the next caller gets
+   * the lock though the work still runs. Default: no limit.
+   */
+  readonly maxHold?: Duration | undefined;
+  /**
+   * When a lease ended without a release, nobody gets the lock for so long after its deadline (ms, or text), so that what its holder
+   * has sent arrives before the next one begins. On files, a dead process keeps nothing. Default: 0.
+   */
+  readonly lockDelay?: Duration | undefined;
+  /**
+   * true: a call inside the async context of the lock's holder (`using`, `@Synchronized`) enters, under the holder's lease and without a
+   * command. Calls that the holder starts side by side are inside together. Default: false, such a call waits.
+   */
+  readonly reentrant?: boolean | undefined;
 }
 
 /**
@@ -38,20 +66,33 @@ export interface AcquireOptions extends LockOptions {
 }
 
 /** The options with their durations in ms. */
-export type InMs<O extends LockOptions> = Omit<O, 'ttl' | 'blocking'> & {
-  readonly ttl?: number | undefined;
-  readonly blocking?: boolean | number | undefined;
-};
+export type InMs<O extends LockOptions> = Omit<O, 'blocking' | Bound | 'ttl'> & {
+  readonly [D in Bound | 'ttl']?: number | undefined;
+} & { readonly blocking?: boolean | number | undefined };
 
 /** The very same object where its durations are in ms already. */
 export function inMs<O extends LockOptions>(options: O): InMs<O> {
-  const { ttl, blocking } = options;
-  if (typeof ttl !== 'string' && typeof blocking !== 'string') return options as InMs<O>;
-  return {
-    ...options,
-    ...(ttl !== undefined && { ttl: msOf(ttl) }),
+  const { ttl, blocking, minHold, maxHold, lockDelay } = options;
+  // On the way of every call: nothing is made for what is in ms already.
+  const inText =
+    typeof ttl === 'string' ||
+    typeof blocking === 'string' ||
+    typeof minHold === 'string' ||
+    typeof maxHold === 'string' ||
+    typeof lockDelay === 'string';
+  if (!inText) return options as InMs<O>;
+  const durations: InMs<LockOptions> = {
+    ...inMsOf({ ttl, minHold, maxHold, lockDelay }),
     ...(blocking !== undefined && { blocking: blockingOf(blocking) }),
   };
+  return { ...options, ...durations };
+}
+
+function inMsOf(durations: Readonly<Record<string, Duration | undefined>>): Record<string, number> {
+  const given = Object.entries(durations).filter(
+    (entry): entry is [string, Duration] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(given.map(([name, duration]) => [name, msOf(duration)]));
 }
 
 /** What one acquisition asks for. */
@@ -63,11 +104,16 @@ export interface LockTerms {
   readonly fencing: boolean;
   readonly fair: boolean;
   readonly shared: boolean;
+  readonly reentrant: boolean;
+  /** Undefined for a lock without any, as nearly all are. */
+  readonly bounds: LeaseBounds | undefined;
 }
+
+type Bound = keyof LeaseBounds;
 
 /** What a call asks for; else what its lock does; else what is usual for the coordinator. */
 export function lockTerms(
-  usual: Omit<LockTerms, 'fair' | 'shared'>,
+  usual: Omit<LockTerms, 'fair' | 'shared' | 'reentrant' | 'bounds'>,
   lock: InMs<LockOptions>,
   call: InMs<LockOptions> = lock,
 ): LockTerms {
@@ -77,15 +123,30 @@ export function lockTerms(
     fencing: call.fencing ?? lock.fencing ?? usual.fencing,
     fair: call.fair ?? lock.fair ?? false,
     shared: call.shared ?? lock.shared ?? false,
+    reentrant: call.reentrant ?? lock.reentrant ?? false,
+    bounds: boundsOf(lock, call),
   };
 }
 
-const LOCK_OPTIONS = [
+function boundsOf(lock: InMs<LockOptions>, call: InMs<LockOptions>): LeaseBounds | undefined {
+  const minHold = call.minHold ?? lock.minHold;
+  const maxHold = call.maxHold ?? lock.maxHold;
+  const lockDelay = call.lockDelay ?? lock.lockDelay;
+  if (minHold === undefined && maxHold === undefined && lockDelay === undefined) return undefined;
+  return { minHold: minHold ?? 0, maxHold: maxHold ?? Infinity, lockDelay: lockDelay ?? 0 };
+}
+
+/** What may be said of a lock, of one acquisition and of a synchronized method alike. */
+export const LOCK_OPTIONS = [
   'ttl',
   'blocking',
   'fencing',
   'fair',
   'shared',
+  'minHold',
+  'maxHold',
+  'lockDelay',
+  'reentrant',
 ] as const satisfies (keyof LockOptions)[];
 const ACQUIRE_OPTIONS = [...LOCK_OPTIONS, 'signal'] as const satisfies (keyof AcquireOptions)[];
 
@@ -115,6 +176,21 @@ export function unknownOption(key: string, known: readonly string[]): string {
   return `unknown option ${shown(key)}, known are ${known.join(', ')}`;
 }
 
+function boundProblems({ minHold, maxHold, lockDelay }: LockOptions): string[] {
+  const problems: string[] = [];
+  if (minHold !== undefined) problems.push(...checkDuration('minHold', minHold));
+  if (maxHold !== undefined) problems.push(...checkPositive('maxHold', maxHold));
+  if (lockDelay !== undefined) problems.push(...checkDuration('lockDelay', lockDelay));
+  if (
+    problems.length === 0 &&
+    minHold !== undefined &&
+    maxHold !== undefined &&
+    msOf(minHold) > msOf(maxHold)
+  )
+    problems.push(`minHold must not be above maxHold, got ${shown(minHold)} and ${shown(maxHold)}`);
+  return problems;
+}
+
 /** Every wrong option, as a sentence that names it. */
 export function lockOptionProblems(options: AcquireOptions): string[] {
   const problems: string[] = [];
@@ -123,6 +199,8 @@ export function lockOptionProblems(options: AcquireOptions): string[] {
   if (options.fencing !== undefined) problems.push(...checkBoolean('fencing', options.fencing));
   if (options.fair !== undefined) problems.push(...checkBoolean('fair', options.fair));
   if (options.shared !== undefined) problems.push(...checkBoolean('shared', options.shared));
+  if (options.reentrant !== undefined) problems.push(...checkBoolean('reentrant', options.reentrant));
+  problems.push(...boundProblems(options));
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     problems.push('signal must be an AbortSignal');
   }

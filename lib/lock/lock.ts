@@ -5,11 +5,12 @@ import { type AcquireResult, type AcquireTerms, type LeaseHandle, LocalQueue } f
 import { checkAcquireOptions, checkLockOptions, inMs, lockTerms } from './lock.options.js';
 import type { AcquireOptions, InMs, LockOptions } from './lock.options.js';
 import type { Duration } from '../common/duration.js';
-import { HeldLease, type Lease, notAcquired, runAndFinish } from './lease/index.js';
+import { HeldLease, InnerLease, type Lease, notAcquired, runAndFinish } from './lease/index.js';
 import type { LockManager } from './lock-manager.js';
-import { LockNameTemplate } from './name/index.js';
+import { joinedName, type LockNames, LockNameTemplate, namesOnce } from './name/index.js';
 import { LOCK_MANAGER, type LockProvider, lockManagerOf, theRunningProvider } from './lock-registry.js';
 import { quoted } from '../common/quoted.js';
+import { take } from './several/index.js';
 
 const NO_OPTIONS: InMs<AcquireOptions> = {};
 const NOT_HELD = Promise.resolve(false);
@@ -31,8 +32,10 @@ const NOT_HELD = Promise.resolve(false);
  * @publicApi
  */
 export class Lock {
-  /** The rendered name, without the coordinator's prefix. */
+  /** The rendered name, without the coordinator's prefix; of several, all of them with ` + ` between. */
   readonly name: string;
+  /** Those that are taken together; undefined for one. */
+  readonly #names: readonly string[] | undefined;
   readonly #provider: LockProvider;
   readonly #options: InMs<LockOptions>;
   /** The calls that want this handle while it carries a lease. */
@@ -46,23 +49,30 @@ export class Lock {
   #lease?: HeldLease;
 
   /**
-   * @param name a format string: `<share.id>` is filled from `data`
+   * @param name a format string: `<share.id>` is filled from `data`; or several, which are taken together: all or none
    * @param coordinator default: the one coordinator that runs in this process
    * @throws LockNameError when the name is malformed or a value is missing
    * @throws LockCreationFailedError when the coordinator is not started, or none was given and not exactly one runs
    */
   constructor(
-    name: string,
+    name: LockNames,
     data: Readonly<Record<string, unknown>> = {},
     coordinator?: LockProvider,
     options: LockOptions = {},
   ) {
-    this.name = LockNameTemplate.parse(name).render((root) => data[root], 'new Lock');
+    const names = renderAll(name, data);
+    this.#names = typeof names === 'string' ? undefined : names;
+    this.name = joinedName(names);
     const where = `Lock ${quoted(this.name)}`;
     this.#provider = coordinator ?? theRunningProvider(where);
     lockManagerOf(this.#provider, where);
     checkLockOptions(options, where);
     this.#options = inMs(options);
+  }
+
+  /** The rendered names: one, or each of those that are taken together. */
+  get names(): readonly string[] {
+    return this.#names ?? [this.name];
   }
 
   /** The lease, while one is held. */
@@ -86,7 +96,9 @@ export class Lock {
   async acquire(blocking: boolean | Duration | AcquireOptions = NO_OPTIONS): Promise<boolean> {
     const options = typeof blocking === 'object' && blocking !== null ? blocking : { blocking };
     const manager = this.#manager;
-    return this.#carry(await manager.acquire(this.#terms(manager, options, ''), this.#handle));
+    const acquisition = await take(manager, this.#terms(manager, options, ''), this.#handle);
+    if (acquisition instanceof InnerLease) await this.#carryInner(acquisition);
+    return this.#carry(acquisition);
   }
 
   /**
@@ -110,11 +122,12 @@ export class Lock {
 
   /**
    * Frees the lock, also when another process holds it; on files by asking the owner. The holder learns at its next renewal.
-   * @returns true if it was held
+   * @returns true if it was held; of several, if one of them was
    * @throws BackendUnavailableError when the back end, or the owner of a file lock, does not answer
    */
   async break(): Promise<boolean> {
-    return this.#manager.break(this.name);
+    const broken = await Promise.all(this.names.map((name) => this.#manager.break(name)));
+    return broken.includes(true);
   }
 
   /**
@@ -165,24 +178,45 @@ export class Lock {
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
     const manager = this.#manager;
     const terms = this.#terms(manager, options, label);
-    const acquisition = await manager.acquire(terms, this.#handle);
+    const acquisition = await take(manager, terms, this.#handle);
+    // It ends before the one that this handle may carry.
+    if (acquisition instanceof InnerLease) return acquisition;
     if (this.#carry(acquisition)) return acquisition;
-    throw notAcquired(manager, this.name, terms.waitLimit.blocking, acquisition.remaining);
+    throw notAcquired(manager, this.name, terms.waitLimit.blocking, acquisition);
   }
 
   #terms(manager: LockManager, given: AcquireOptions, label: string): AcquireTerms {
     if (given !== NO_OPTIONS) checkAcquireOptions(given, `Lock ${quoted(this.name)}`);
     const options = inMs(given);
-    const { ttl, blocking, fencing, fair, shared } = lockTerms(manager.settings, this.#options, options);
+    const { ttl, blocking, fencing, fair, shared, reentrant, bounds } = lockTerms(
+      manager.settings,
+      this.#options,
+      options,
+    );
     return {
       name: this.name,
+      names: this.#names,
+      reentrant,
       ttl,
       fencing,
       fair,
       shared,
+      bounds,
       waitLimit: manager.waitLimit(blocking, options.signal),
       label,
     };
+  }
+
+  /** @throws InvalidOptionsError for the handle that carries the lease outside already */
+  async #carryInner(inner: InnerLease): Promise<void> {
+    if (this.#handle.queue.tryEnter()) {
+      inner.onEnd = () => this.#handle.onGivenBack();
+      return;
+    }
+    await inner.finish();
+    throw new InvalidOptionsError(
+      `Lock ${quoted(this.name)}: this handle carries a lease already, and acquire would need a second one; use hold or using, or a handle of its own`,
+    );
   }
 
   #carry(acquisition: AcquireResult): acquisition is HeldLease {
@@ -190,6 +224,14 @@ export class Lock {
     this.#lease = acquisition;
     return true;
   }
+}
+
+function renderAll(names: LockNames, data: Readonly<Record<string, unknown>>): LockNames {
+  const render = (name: string): string =>
+    LockNameTemplate.parse(name).render((root) => data[root], 'new Lock');
+  return typeof names === 'object' && names !== null
+    ? namesOnce(names.map(render), 'new Lock')
+    : render(names);
 }
 
 /** The arguments of `using`, with and without options. */

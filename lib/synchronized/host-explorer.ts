@@ -61,11 +61,12 @@ export function checkConstantNames(modules: ModulesContainer): void {
     for (const definition of definitionsOf(prototypeOf(wrapper))) {
       // Methods that share a limit mean to, as do calls of one method.
       if (!definition.constant || definition.permits !== undefined) continue;
-      const name = definition.nameOf(undefined, []);
-      const key = JSON.stringify([definition.options.coordinator, name]);
-      const lock = locks.get(key) ?? { name, definitions: new Set() };
-      lock.definitions.add(definition);
-      locks.set(key, lock);
+      for (const name of [definition.nameOf(undefined, [])].flat()) {
+        const key = JSON.stringify([definition.options.coordinator, name]);
+        const lock = locks.get(key) ?? { name, definitions: new Set() };
+        lock.definitions.add(definition);
+        locks.set(key, lock);
+      }
     }
   }
   const unseen = [...locks.values()].filter(isUnseen);

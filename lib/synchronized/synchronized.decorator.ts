@@ -1,10 +1,9 @@
-import { HttpException } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
-import { InvalidOptionsError, LockNameError } from '../errors.js';
+import { InvalidOptionsError } from '../errors.js';
 import type { Cancellation } from '../common/cancellation.js';
 import { type HeldLease, runAndFinish } from '../lock/lease/index.js';
 import { inMs } from '../lock/index.js';
-import { LockNameTemplate } from '../lock/name/index.js';
+import type { LockNames } from '../lock/name/index.js';
 import {
   laterPartOf,
   lockedIterable,
@@ -32,13 +31,14 @@ import {
   type SynchronizedResult,
   takeLease,
 } from './definition/index.js';
-import { bindTemplate } from './naming/index.js';
+import { kindOf, namingOf } from './naming/index.js';
+import { wantRequestHolds } from './request/index.js';
 
 type Method = (...args: never[]) => SynchronizedResult;
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
 /** `unknown` when the key function can be called with the method's arguments; otherwise `never`, which does not compile. */
-type Fits<K, M extends Method> = K extends (...args: Parameters<M>) => string ? unknown : never;
+type Fits<K, M extends Method> = K extends (...args: Parameters<M>) => LockNames ? unknown : never;
 
 /**
  * What `@Synchronized` makes: a decorator for methods that return a promise, an Observable or an async iterable, with
@@ -46,7 +46,7 @@ type Fits<K, M extends Method> = K extends (...args: Parameters<M>) => string ? 
  *
  * @publicApi
  */
-export interface SynchronizedDecorator<K extends (...args: never[]) => string = () => string> {
+export interface SynchronizedDecorator<K extends (...args: never[]) => LockNames = () => string> {
   <M extends Method>(
     target: object,
     propertyKey: string | symbol,
@@ -63,7 +63,8 @@ export interface SynchronizedDecorator<K extends (...args: never[]) => string = 
  * Runs a method under a lock, on every replica: one at a time for each lock name.
  *
  * @param lockName a format string, as `<fName>-<share.id>`, over the names of the method's parameters, `this`, `fName`
- * and `className`; or a function of the method's arguments
+ * and `className`; or a list of them, whose locks are taken together, all or none; or a function of the method's arguments that makes
+ * a name, or a list
  * @throws LockNameError or InvalidOptionsError when the class is loaded, naming class and method
  *
  * The decorated method rejects with LockAcquireFailedError (423) when the lock was not to be had, LeaseLostError (409)
@@ -76,7 +77,7 @@ export interface SynchronizedDecorator<K extends (...args: never[]) => string = 
  * @publicApi
  */
 export function Synchronized(
-  lockName: string,
+  lockName: LockNames,
   options?: SynchronizedOptions,
 ): SynchronizedDecorator<() => string>;
 export function Synchronized<K extends LockNameFunction>(
@@ -84,7 +85,7 @@ export function Synchronized<K extends LockNameFunction>(
   options?: SynchronizedOptions,
 ): SynchronizedDecorator<K>;
 export function Synchronized(
-  lockName: string | LockNameFunction,
+  lockName: LockNames | LockNameFunction,
   options: SynchronizedOptions = {},
 ): SynchronizedDecorator<() => string> {
   const check = (where: string): void => checkSynchronizedOptions(options, where);
@@ -97,7 +98,7 @@ export function Synchronized(
  */
 export function decoratorNamed(
   decorator: '@Synchronized' | '@Limited',
-  lockName: string | LockNameFunction,
+  lockName: LockNames | LockNameFunction,
   options: SynchronizedOptions,
   check: (where: string) => void,
   permits?: number,
@@ -121,6 +122,7 @@ export function decoratorNamed(
       ...namingOf(lockName, target, propertyKey),
     };
     checkBeforeInterceptors(definition, where);
+    if (options.until !== undefined) wantRequestHolds();
     const wrapper = wrap(method, definition);
     copyFace(method, wrapper);
     defineSynchronized(wrapper, definition);
@@ -164,58 +166,6 @@ function checkBeforeInterceptors(definition: SynchronizedDefinition, where: stri
       `${where}: beforeInterceptors is not for async generators, which take their lock with their first value; leave the option out`,
     );
   }
-}
-
-function namingOf(
-  lockName: string | LockNameFunction,
-  target: object,
-  propertyKey: string | symbol,
-): Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter'> {
-  if (typeof lockName === 'function') {
-    const where = labelOf(target, propertyKey);
-    return {
-      constant: false,
-      nameOf: (self, args) => nameFrom(() => lockName.apply(self, args as never[]), where),
-    };
-  }
-  const template = bindTemplate(
-    LockNameTemplate.parse(lockName, labelOf(target, propertyKey)),
-    target,
-    propertyKey,
-  );
-  const nameOf = (self: unknown, args: readonly unknown[]): string => template.render(self, args);
-  return { nameOf, constant: template.constant, namedAfter: template.namedAfter };
-}
-
-function nameFrom(make: () => unknown, where: string): string {
-  let made: unknown;
-  try {
-    made = make();
-  } catch (cause) {
-    // What the application wants its client to be told.
-    if (cause instanceof HttpException) throw cause;
-    throw new LockNameError(`${where}: its lock name function failed: ${oneLine(cause)}`, { cause });
-  }
-  if (typeof made === 'string' && made !== '') return made;
-  if (made instanceof Promise) {
-    // Nobody else looks at it.
-    made.catch(() => undefined);
-    throw new LockNameError(
-      `${where}: its lock name function returned a promise; it must not be async: it makes the name out of the arguments alone`,
-    );
-  }
-  throw new LockNameError(
-    `${where}: its lock name function returned ${kindOf(made)}; it has to return a non-empty string`,
-  );
-}
-
-function oneLine(cause: unknown): string {
-  return String(cause).split('\n', 1)[0] ?? '';
-}
-
-/** Never the value: it may be a secret. */
-function kindOf(made: unknown): string {
-  return made === '' ? 'an empty string' : made === null ? 'null' : typeof made;
 }
 
 /** The method as everybody sees it from now on. */

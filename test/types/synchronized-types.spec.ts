@@ -107,7 +107,18 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
     `@Synchronized(async (share: Share) => share.id) async m(share: Share): Promise<void> {}`,
   ],
 
-  ['several names', 'is refused', `@Synchronized(['a', 'b']) async m(): Promise<void> {}`],
+  ['several names', 'compiles', `@Synchronized(['a', 'b']) async m(): Promise<void> {}`],
+  [
+    'a key function that returns several names',
+    'compiles',
+    `@Synchronized((a: Share, b: Share) => [a.id, b.id]) async m(a: Share, b: Share): Promise<void> {}`,
+  ],
+  ['a list of numbers', 'is refused', `@Synchronized([1, 2]) async m(): Promise<void> {}`],
+  [
+    'the bounds of a lock',
+    'compiles',
+    `@Synchronized('x', { minHold: '1s', maxHold: 60_000, lockDelay: '5s', reentrant: true }) async m(): Promise<void> {}`,
+  ],
   ['a shared lock', 'is refused', `@Synchronized('x', { shared: true }) async m(): Promise<void> {}`],
   ['fairness by a word', 'is refused', `@Synchronized('x', { fair: 'yes' }) async m(): Promise<void> {}`],
   ['fencing by a word', 'is refused', `@Synchronized('x', { fencing: 'yes' }) async m(): Promise<void> {}`],

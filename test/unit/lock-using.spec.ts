@@ -175,7 +175,7 @@ describe('using', () => {
   it('warns once for each pair of functions, however often they meet', async () => {
     const { lock, other, warnings } = lockBench();
     const tried = async (inner: () => void): Promise<void> => {
-      await expect(other.using({ blocking: false }, inner)).rejects.toThrow('not re-entrant');
+      await expect(other.using({ blocking: false }, inner)).rejects.toThrow('reentrant: true');
     };
     for (let round = 0; round < 3; round += 1) {
       await lock.using(async function outerBody() {
@@ -194,7 +194,7 @@ describe('using', () => {
     await lock.using(async function outerBody() {
       const refused = other.using({ blocking: false }, function innerBody() {});
       await expect(refused).rejects.toThrow(
-        /^Lock "lock": member \S+ did not get it at once, outerBody, which called it, holds it already; locks are not re-entrant/,
+        /^Lock "lock": member \S+ did not get it at once, outerBody, which called it, holds it already; take it once, in the outermost of them, or let this call in with "reentrant: true"/,
       );
     });
     expect(warnings).toEqual([

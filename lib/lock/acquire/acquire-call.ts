@@ -1,5 +1,5 @@
 import { BackendUnavailableError } from '../../errors.js';
-import type { HeldLease } from '../lease/index.js';
+import type { HeldLease, LeaseBounds } from '../lease/index.js';
 import type { WaitLimit } from './wait-limit.js';
 import type { LocalQueue } from './local-queue.js';
 import { quoted } from '../../common/quoted.js';
@@ -8,8 +8,12 @@ import { quoted } from '../../common/quoted.js';
 const RETRY_ELSEWHERE = 1000;
 
 export interface AcquireTerms {
-  /** The lock's name, without the prefix. */
+  /** The lock's name, without the prefix; of several, what they are called together. */
   readonly name: string;
+  /** Several locks; undefined for one. */
+  readonly names?: readonly string[] | undefined;
+  /** A call inside of one that holds the lock enters. */
+  readonly reentrant?: boolean | undefined;
   readonly ttl: number;
   /** Whether the lease gets a fencing token. */
   readonly fencing: boolean;
@@ -18,6 +22,8 @@ export interface AcquireTerms {
   /** Together with others that share the lock; default: false. */
   readonly shared?: boolean;
   readonly waitLimit: WaitLimit;
+  /** Undefined for a lock without any. */
+  readonly bounds?: LeaseBounds | undefined;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;
 }
@@ -26,6 +32,8 @@ export interface AcquireTerms {
 export interface NotAcquired {
   /** How long the present lease lasts at most without renewal, ms, where known. */
   readonly remaining?: number;
+  /** Of several locks, the one that was not to be had. */
+  readonly taken?: string | undefined;
 }
 
 export type AcquireResult = HeldLease | NotAcquired;

@@ -1,7 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { quoted } from '../../common/quoted.js';
 import type { Downgrade, Grant, Loss } from '../../drivers/driver.js';
-import { LeaseLostError } from '../../errors.js';
+import { InvalidOptionsError, LeaseLostError } from '../../errors.js';
 import type { Deadline } from './deadline.js';
 import type { Lease } from './lease.js';
 import { LeaseSignal } from './lease-signal.js';
@@ -99,6 +99,18 @@ export class HeldLease implements Lease {
     return this.#grant.tokens?.first;
   }
 
+  /** What the back end knows of it: one grant for each lock. */
+  get grants(): readonly Grant[] {
+    return [this.grant];
+  }
+
+  fencingTokenOf(name: string): number | undefined {
+    if (this.isOn(name)) return this.fencingToken;
+    throw new InvalidOptionsError(
+      `fencingTokenOf(${quoted(name)}): the lease is that of ${quoted(this.name)}, and not of that lock`,
+    );
+  }
+
   get deadline(): number {
     return this.#deadline.unix;
   }
@@ -106,6 +118,16 @@ export class HeldLease implements Lease {
   /** Until when the back end has confirmed it. */
   get term(): Deadline {
     return this.#deadline;
+  }
+
+  /** How long the back end keeps the lock after a renewal that is sent now, ms. */
+  get validity(): number {
+    return this.ttl;
+  }
+
+  /** For how long the lock is kept from everybody when the lease is given back now, ms. */
+  get keepFor(): number {
+    return 0;
   }
 
   /** The deadline on the monotonic clock, ms. */
@@ -117,6 +139,11 @@ export class HeldLease implements Lease {
   get lost(): LeaseLostError | undefined {
     this.check();
     return this.#lost;
+  }
+
+  /** True when it holds the lock of that name. */
+  isOn(name: string): boolean {
+    return this.name === name;
   }
 
   /** True when that owner made this lease. */

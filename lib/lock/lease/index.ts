@@ -1,6 +1,10 @@
+export { assertLocked } from './assert-locked.js';
+export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
 export { Deadline, usableTime } from './deadline.js';
 export { HeldLease, type LeaseEnd, type LeaseKeeper } from './held-lease.js';
+export { InnerLease, type LeaseOwner } from './inner-lease.js';
 export {
+  contextsOn,
   currentContext,
   currentLease,
   holderInThisContext,
@@ -10,6 +14,7 @@ export {
   runUnder,
   sharerInThisContext,
 } from './lease-context.js';
+export { type LeaseBounds, validityOf } from './lease-bounds.js';
 export { LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
 export type { Lease } from './lease.js';
 export { begun, notAcquired, runAndFinish } from './run-under-lease.js';

@@ -13,6 +13,12 @@ export interface LeaseContext {
   readonly call: object | undefined;
 }
 
+/** A lease, and the function that runs under it. */
+export interface LeasedContext {
+  readonly lease: HeldLease;
+  readonly label: string;
+}
+
 const storage = new AsyncLocalStorage<LeaseContext>();
 
 /** Runs `body` so that it and what it calls see `lease` as the current one. */
@@ -58,6 +64,26 @@ export function currentLease(): Lease | undefined {
   return lease?.givenBack === false ? lease : undefined;
 }
 
+/** The leases of this async context that were not given back, the innermost first. */
+export function currentLeases(): HeldLease[] {
+  const leases: HeldLease[] = [];
+  for (let context = storage.getStore(); context; context = context.outer) {
+    const { lease } = context;
+    if (lease?.givenBack === false) leases.push(lease);
+  }
+  return leases;
+}
+
+/** Where this async context is, or was, under a lease of that owner on all those locks; the innermost first. */
+export function contextsOn(owner: unknown, names: readonly string[]): LeasedContext[] {
+  const found: LeasedContext[] = [];
+  for (let context = storage.getStore(); context; context = context.outer) {
+    const { lease, label } = context;
+    if (lease?.isOf(owner) && names.every((name) => lease.isOn(name))) found.push({ lease, label });
+  }
+  return found;
+}
+
 /** The function of this async context that already holds the lock, if there is one. */
 export function holderInThisContext(owner: unknown, name: string): string | undefined {
   return holdingInThisContext(owner, name)?.label;
@@ -72,7 +98,7 @@ export function sharerInThisContext(owner: unknown, name: string): string | unde
 function holdingInThisContext(owner: unknown, name: string): LeaseContext | undefined {
   for (let context = storage.getStore(); context; context = context.outer) {
     const { lease } = context;
-    if (lease?.name === name && lease.isOf(owner) && lease.held) return context;
+    if (lease?.isOn(name) && lease.isOf(owner) && lease.held) return context;
   }
   return undefined;
 }

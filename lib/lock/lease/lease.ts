@@ -8,7 +8,7 @@
  * @publicApi
  */
 export interface Lease extends AsyncDisposable {
-  /** The lock's name, without the coordinator's prefix. */
+  /** The lock's name, without the coordinator's prefix; of several locks, all of them with ` + ` between. */
   readonly name: string;
   /**
    * Aborts with `LeaseLostError` no later than the deadline; never aborts by a release. Reading `aborted` or calling
@@ -34,6 +34,11 @@ export interface Lease extends AsyncDisposable {
    * await readBack(index);
    */
   downgrade(): Promise<void>;
+  /**
+   * The same of one of the locks, where the lease is on several; `fencingToken` is undefined there.
+   * @throws InvalidOptionsError for the name of another lock
+   */
+  fencingTokenOf(name: string): number | undefined;
   /** Milliseconds until the deadline, 0 when the lease has ended. */
   remaining(): number;
   /**

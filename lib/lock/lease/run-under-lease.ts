@@ -56,21 +56,22 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 /**
  * The error of a call that has to have the lock and did not get it.
  * @param manager of the member that asked for it
+ * @param refusal how long the present lease lasts, and of several locks the one that was taken
  */
 export function notAcquired(
   manager: { readonly memberId: string },
   name: string,
   waited: boolean | number,
-  remaining: number | undefined,
+  { remaining, taken }: { readonly remaining?: number; readonly taken?: string | undefined },
 ): LockAcquireFailedError {
   const how = typeof waited === 'number' && waited > 0 ? `within ${waited} ms` : 'at once';
-  const holder = holderInThisContext(manager, name);
+  const holder = holderInThisContext(manager, taken ?? name);
   const why =
     holder === undefined
       ? 'somebody else holds it; try again later or raise "blocking"'
-      : `${holder}, which called it, holds it already; locks are not re-entrant, so take it once, in the outermost of them`;
+      : `${holder}, which called it, holds it already; take it once, in the outermost of them, or let this call in with "reentrant: true"`;
   return new LockAcquireFailedError(
-    `Lock ${quoted(name)}: member ${manager.memberId} did not get it ${how}, ${why}`,
+    `Lock ${quoted(name)}: member ${manager.memberId} did not get ${taken === undefined ? 'it' : quoted(taken)} ${how}, ${why}`,
     { retryAfter: Math.max(SHORTEST_RETRY_AFTER, remaining ?? 0) },
   );
 }

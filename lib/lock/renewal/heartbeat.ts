@@ -5,6 +5,7 @@ import { Deadline, type HeldLease, usableTime } from '../lease/index.js';
 import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { Presence } from './presence.js';
 import { RenewalFailures, shortest } from './renewal-failures.js';
+import { renewEach } from './renew-each.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
@@ -175,8 +176,9 @@ export class Heartbeat {
     const deadline = Deadline.ofLease(this.clock, batch.ttl);
     for (const { lease } of renewals) lease.renewalSent();
     this.#watchDeadlines(batch);
-    const grants = renewals.map(({ lease }) => lease.grant);
-    const outcomes = await this.#ask(grants, batch.ttl);
+    const leases = renewals.map(({ lease }) => lease);
+    const grants = leases.map(({ grant }) => grant);
+    const outcomes = await this.#ask(leases, grants, batch.ttl);
     // Not those that were released or lost meanwhile, also by a listener that was told what happened to another one.
     const stays = (renewal: Renewal): boolean => renewal.isIn(batch);
     const renewed: Renewal[] = [];
@@ -206,9 +208,13 @@ export class Heartbeat {
     this.#retry(failed.filter(stays), batch.ttl);
   }
 
-  async #ask(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
+  async #ask(
+    leases: readonly HeldLease[],
+    grants: readonly Grant[],
+    ttl: number,
+  ): Promise<readonly RenewOutcome[]> {
     try {
-      return await this.driver.locks.renew(grants, ttl);
+      return await renewEach(this.driver.locks, leases, grants, ttl);
     } catch (error) {
       const failed: RenewOutcome = { kind: 'failed', error: error as Error };
       return grants.map(() => failed);

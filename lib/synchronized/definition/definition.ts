@@ -1,5 +1,6 @@
 import { isObservable, Observable } from 'rxjs';
 import { type InMs, type LockProvider, theRunningProviderNamed } from '../../lock/index.js';
+import type { LockNames } from '../../lock/name/index.js';
 import { boundProvider } from '../../injection/index.js';
 import type { SynchronizedOptions } from './synchronized.options.js';
 
@@ -23,7 +24,7 @@ export interface SynchronizedDefinition {
   /** The class whose name is in the lock name, if it is. */
   readonly namedAfter?: Function;
   /** @throws LockNameError, for a value that cannot name a lock */
-  nameOf(self: unknown, args: readonly unknown[]): string;
+  nameOf(self: unknown, args: readonly unknown[]): LockNames;
 }
 
 export function defineSynchronized(wrapper: object, definition: SynchronizedDefinition): void {

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { lockOptionProblems, type LockOptions, unknownOption } from '../../lock/index.js';
+import { LOCK_OPTIONS, lockOptionProblems, type LockOptions, unknownOption } from '../../lock/index.js';
 import { permitProblems } from '../../semaphores/index.js';
 import { checkBoolean, shown } from '../../common/checks.js';
 import { InvalidOptionsError } from '../../errors.js';
@@ -8,10 +8,10 @@ import { InvalidOptionsError } from '../../errors.js';
 export type SynchronizedResult = Promise<unknown> | Observable<unknown> | AsyncIterable<unknown>;
 
 /**
- * Makes the lock's name out of the method's arguments.
+ * Makes the lock's name out of the method's arguments; or a list of names, whose locks are taken together.
  * @publicApi
  */
-export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) => string;
+export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) => string | readonly string[];
 
 /** @publicApi */
 export interface SynchronizedOptions extends LockOptions {
@@ -31,6 +31,12 @@ export interface SynchronizedOptions extends LockOptions {
    */
   readonly beforeInterceptors?: boolean | undefined;
   /**
+   * 'request': inside of a request (HTTP, GraphQL, a message), the lock is kept until the outermost interceptor has ended, so that a
+   * transaction around the call commits under it. All calls of the request that lock the same so share it. Elsewhere, as in a cron job,
+   * the lock is given back when the call has ended, as without this.
+   */
+  readonly until?: 'request' | undefined;
+  /**
    * true: another method takes a lock of the same constant name on purpose, so that the two exclude each other. Without it
    * on each of them, a start warns of a name that several methods have.
    */
@@ -46,27 +52,36 @@ export interface SynchronizedOptions extends LockOptions {
  * Those of `@Limited`. A permit has no fencing token, and is shared with nobody.
  * @publicApi
  */
-export type LimitedOptions = Omit<SynchronizedOptions, 'fencing' | 'shared' | 'shareLock'>;
+export type LimitedOptions = Omit<SynchronizedOptions, (typeof OF_LOCKS_ALONE)[number]>;
+
+/** What a permit, of which there are several, has not got. */
+const OF_LOCKS_ALONE = [
+  'fencing',
+  'shared',
+  'shareLock',
+  'minHold',
+  'maxHold',
+  'lockDelay',
+  'reentrant',
+  'until',
+] as const satisfies (keyof SynchronizedOptions)[];
 
 const CHOICES = {
   onNotAcquired: ['throw', 'skip'],
   onLost: ['throw', 'warn'],
+  until: ['request'],
   returns: ['promise', 'observable', 'async-iterable'],
 } as const;
 
-const KNOWN = [
-  'blocking',
-  'ttl',
-  'fencing',
-  'fair',
-  'shared',
+const KNOWN: readonly string[] = [
+  ...LOCK_OPTIONS,
   'coordinator',
   'beforeInterceptors',
   'shareLock',
   ...Object.keys(CHOICES),
 ];
 
-const KNOWN_OF_LIMITED = KNOWN.filter((key) => !['fencing', 'shared', 'shareLock'].includes(key));
+const KNOWN_OF_LIMITED = KNOWN.filter((key) => !OF_LOCKS_ALONE.some((other) => other === key));
 
 /** @throws InvalidOptionsError that names the wrong options, with `where` in front */
 export function checkLimitedOptions(permits: unknown, options: LimitedOptions, where: string): void {
@@ -106,7 +121,7 @@ function check(
       problems.push(`${key} must be one of ${choices.map(shown).join(', ')}, got ${shown(value)}`);
     }
   }
-  const { ttl, blocking, fencing, fair, shared } = options;
-  problems.push(...lockOptionProblems({ ttl, blocking, fencing, fair, shared }));
+  const ofLocks = Object.entries(options).filter(([key]) => LOCK_OPTIONS.some((option) => option === key));
+  problems.push(...lockOptionProblems(Object.fromEntries(ofLocks)));
   if (problems.length > 0) throw new InvalidOptionsError(`${where}: ${problems.join('; ')}`);
 }

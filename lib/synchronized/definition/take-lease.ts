@@ -1,6 +1,8 @@
 import type { Cancellation } from '../../common/cancellation.js';
 import { HeldLease, notAcquired } from '../../lock/lease/index.js';
-import { lockManagerOf, type LockProvider, lockTerms } from '../../lock/index.js';
+import { type AcquireResult, lockManagerOf, type LockProvider, lockTerms, take } from '../../lock/index.js';
+import { joinedName, type LockNames } from '../../lock/name/index.js';
+import { RequestHold } from '../request/index.js';
 import { limitReached, takePermit } from '../../semaphores/index.js';
 import type { SynchronizedDefinition } from './definition.js';
 import { quoted } from '../../common/quoted.js';
@@ -15,15 +17,17 @@ import { quoted } from '../../common/quoted.js';
 export function takeLease(
   definition: SynchronizedDefinition,
   provider: LockProvider,
-  name: string,
+  names: LockNames,
   cancellation?: Cancellation,
   settled?: (lease: HeldLease | undefined) => void,
 ): Promise<HeldLease | undefined> {
   const { label, options, permits } = definition;
   try {
+    const name = joinedName(names);
     const manager = lockManagerOf(provider, () => `${label}: lock ${quoted(name)}`);
     const terms = lockTerms(manager.settings, options);
-    const { ttl, fencing, fair, shared } = terms;
+    const { ttl, fencing, fair, shared, reentrant, bounds } = terms;
+    const several = typeof names === 'string' ? undefined : names;
     // A method that skips what another replica does would never skip if it waited for ever.
     const never =
       options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
@@ -31,16 +35,18 @@ export function takeLease(
     const waitLimit = manager.waitLimit(blocking, cancellation);
     const permit =
       permits === undefined ? undefined : { name, permits, ttl, fair, blocking, signal: cancellation, label };
-    const taking = permit
-      ? takePermit(manager, permit)
-      : manager.acquire({ name, ttl, fencing, fair, shared, label, waitLimit });
+    const asked = { name, names: several, ttl, fencing, fair, shared, reentrant, bounds, label, waitLimit };
+    const hold = options.until === undefined ? undefined : RequestHold.current();
+    const lock = (): Promise<AcquireResult> =>
+      hold ? hold.enter(manager, asked, options.onLost !== 'warn') : take(manager, asked);
+    const taking = permit ? takePermit(manager, permit) : lock();
     return taking.then(
       (result) => {
         const lease = result instanceof HeldLease ? result : undefined;
         settled?.(lease);
         if (result instanceof HeldLease || options.onNotAcquired === 'skip') return lease;
         if (permit) throw limitReached(manager, permit, result);
-        throw notAcquired(manager, name, blocking, result.remaining);
+        throw notAcquired(manager, name, blocking, result);
       },
       (error: unknown) => {
         settled?.(undefined);

@@ -10,6 +10,7 @@ import {
   runBodyUnder,
 } from '../../lock/lease/index.js';
 import type { LockProvider } from '../../lock/index.js';
+import { type LockNames, sameNames } from '../../lock/name/index.js';
 import type { Client } from './client.js';
 import { type SynchronizedDefinition, takeLease } from '../definition/index.js';
 import { endWithLease } from './locked-observable.js';
@@ -79,7 +80,7 @@ export class Scope implements LeaseContext {
   }
 
   /** Takes the lock before the handler is entered; false when the handler is to be skipped. */
-  async take(name: string): Promise<boolean> {
+  async take(name: LockNames): Promise<boolean> {
     const lease = await this.#lockOf(name).taking;
     this.#cancellation.throwIfAborted();
     this.#skipped = lease === undefined;
@@ -170,8 +171,8 @@ export class Scope implements LeaseContext {
     );
   }
 
-  #lockOf(name: string): ScopedLock {
-    for (let lock = this.#locks; lock; lock = lock.next) if (lock.name === name) return lock;
+  #lockOf(name: LockNames): ScopedLock {
+    for (let lock = this.#locks; lock; lock = lock.next) if (sameNames(lock.name, name)) return lock;
     const lock = new ScopedLock(name);
     lock.next = this.#locks;
     this.#locks = lock;

@@ -1,6 +1,7 @@
 import type { HeldLease } from '../../lock/lease/index.js';
+import type { LockNames } from '../../lock/name/index.js';
 
-/** The lock of one name within a call, and the tries of the handler that want it. */
+/** The lock of one name, or of several together, within a call, and the tries of the handler that want it. */
 export class ScopedLock {
   /** Settles when it was taken; to undefined when it was not to be had. */
   taking: Promise<HeldLease | undefined> | undefined;
@@ -13,7 +14,7 @@ export class ScopedLock {
   /** Tries that wait for the body that runs. */
   #waiting: (() => void)[] | undefined;
 
-  constructor(readonly name: string) {}
+  constructor(readonly name: LockNames) {}
 
   /** The number of a new try, which makes all earlier ones obsolete that have not begun. */
   newTry(): number {

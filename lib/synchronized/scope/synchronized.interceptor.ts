@@ -6,6 +6,7 @@ import type { LockProvider } from '../../lock/index.js';
 import { clientErrorOf, eventOf, markUnderAppConfig, refusals, tellRetryAfter } from '../filters/index.js';
 import { clientOf, httpResponseOf } from './client.js';
 import { definitionOf, type SynchronizedDefinition } from '../definition/index.js';
+import { holdUntilEnd, keepsForRequest } from '../request/index.js';
 import { HandlerCall } from './handler-call.js';
 import { nestAnswersFor } from './response-parameter.js';
 import { Scope } from './scope.js';
@@ -31,6 +32,14 @@ export class SynchronizedInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (!keepsForRequest()) return this.#intercept(context, next);
+    return holdUntilEnd(
+      () => this.#intercept(context, next),
+      (error) => this.#forClient(error, context),
+    );
+  }
+
+  #intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const type = context.getType<string>();
     if (type === 'rpc') markUnderAppConfig(context);
     const definition = knownDefinitionOf(context.getHandler());

@@ -1,5 +1,5 @@
 import type { Lease } from 'nestjs-coordination';
-import { type Permit, permitOn } from '../storage/permit.js';
+import type { Permit } from '../storage/permit.js';
 
 /** A share, as far as it never changes: all else is read under its lock. */
 export interface Share {
@@ -14,6 +14,9 @@ export interface ShareView extends Share {
 /** Of everything that changes a share, or needs it to stand still. */
 export const SHARE_LOCK = 'share-<share.id>';
 
+/** Of what moves something from one share to another: both locks, or none. */
+export const BOTH_SHARES_LOCK = ['share-<from.id>', 'share-<to.id>'];
+
 export const SHARES = 'shares';
 
 export function pathOf(share: Share): string {
@@ -22,5 +25,6 @@ export function pathOf(share: Share): string {
 
 /** For the share and its snapshots: they have one lock. */
 export function permitOnShare(share: Share, lease: Lease): Permit {
-  return permitOn(pathOf(share), lease);
+  const { signal } = lease;
+  return { resource: pathOf(share), token: lease.fencingTokenOf(`share-${share.id}`), signal };
 }

@@ -36,6 +36,16 @@ export class SharesController {
     return this.shares.shrink(share, by);
   }
 
+  @Post(':share/move-to/:target')
+  @HttpCode(200)
+  move(
+    @Param('share', SharePipe) share: Share,
+    @Param('target', SharePipe) target: Share,
+    @Body(resizeShare) { by }: ResizeShare,
+  ): Promise<ShareView[]> {
+    return this.shares.move(share, target, by);
+  }
+
   @Delete(':share')
   @HttpCode(204)
   delete(@Param('share', SharePipe) share: Share): Promise<void> {

@@ -6,7 +6,15 @@ import { heldLease } from '../common/held-lease.js';
 import { snapshotsOf } from '../snapshots/snapshot.js';
 import { type Volume, Volumes } from '../storage/volumes.js';
 import type { Permit } from '../storage/permit.js';
-import { pathOf, permitOnShare, type Share, SHARE_LOCK, type ShareView, SHARES } from './share.js';
+import {
+  BOTH_SHARES_LOCK,
+  pathOf,
+  permitOnShare,
+  type Share,
+  SHARE_LOCK,
+  type ShareView,
+  SHARES,
+} from './share.js';
 
 @Injectable()
 export class SharesService {
@@ -52,6 +60,25 @@ export class SharesService {
     if (size < 1) throw new BadRequestException([`by must leave at least 1 of the ${volume.size} GiB`]);
     await this.volumes.write(pathOf(share), { size, extents: volume.extents.slice(0, size) }, permit);
     return { ...share, size };
+  }
+
+  /** Two moves in opposite directions do not wait for each other, as both take the two locks in one order. */
+  @Synchronized(BOTH_SHARES_LOCK)
+  async move(from: Share, to: Share, by: number): Promise<ShareView[]> {
+    if (from.id === to.id) throw new BadRequestException(['a share has nothing to move to itself']);
+    const lease = heldLease();
+    const [source, target] = [permitOnShare(from, lease), permitOnShare(to, lease)];
+    const [giving, taking] = [await this.#read(from, source), await this.#read(to, target)];
+    const left = giving.size - by;
+    if (left < 1) throw new BadRequestException([`by must leave at least 1 of the ${giving.size} GiB`]);
+    const size = taking.size + by;
+    await this.volumes.write(pathOf(from), { size: left, extents: giving.extents.slice(0, left) }, source);
+    const more = extents(taking.size + 1, by);
+    await this.volumes.write(pathOf(to), { size, extents: [...taking.extents, ...more] }, target);
+    return [
+      { ...from, size: left },
+      { ...to, size },
+    ];
   }
 
   /** Nobody can allow access or take a snapshot meanwhile: both hold the lock of the share. */

@@ -14,6 +14,7 @@ import { heldLeases } from './leases.js';
 import { fileProcesses, redisProcesses } from './processes.js';
 import { redisPair, redisUsing } from './redis-pair.js';
 import { requests } from './request.js';
+import { reentry, severalNames } from './several-names.js';
 import { start } from './start.js';
 import { stoppedNode } from './stopped-node.js';
 import { synchronizedCall } from './synchronized-call.js';
@@ -29,6 +30,9 @@ export const scenarios: readonly Scenario[] = [
   redisUsing,
   kindsPair(1),
   kindsPair(3),
+  severalNames(1),
+  severalNames(3),
+  reentry,
   manyKeys(1),
   manyKeys(3),
   manyAtOnce(1, 20_000),

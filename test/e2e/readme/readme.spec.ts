@@ -64,6 +64,40 @@ describe('the snippets of README', () => {
     }
   });
 
+  it('several-names, reentrant, time-bounds, until-request, assert-locked: run as they say', async () => {
+    type Calls = Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const run = async (
+      name: string,
+      provider: string,
+      use: (host: Calls) => Promise<void>,
+    ): Promise<void> => {
+      const { app, host } = await start(name, provider);
+      await use(host as Calls);
+      await app.close();
+    };
+    await run('several-names', 'MoveService', async (moves) => {
+      expect(await moves['move']!({ id: '1' }, { id: '2' })).toEqual([
+        expect.any(Number),
+        expect.any(Number),
+      ]);
+      expect(await moves['archive']!(['1', '2'])).toBe('share-1 + share-2');
+    });
+    await run('reentrant', 'ShareService', async (shares) => {
+      expect(await shares['replace']!('7')).toBe('removed, created 7');
+    });
+    await run('time-bounds', 'PartnerService', async (partner) => {
+      expect(await partner['call']!()).toBe('called');
+      expect(await partner['upload']!('7')).toBe('uploaded 7');
+    });
+    await run('until-request', 'QuotaService', async (quotas) => {
+      expect(await quotas['book']!('t', 5)).toBe('5 GB for t');
+    });
+    await run('assert-locked', 'ShareStorage', async (storage) => {
+      expect(await storage['extend']!('7')).toBe('written under share-7');
+      await expect(storage['write']!('7')).rejects.toThrow('assertLocked');
+    });
+  });
+
   it('from-environment: the variables configure the module', async () => {
     process.env['COORDINATION_BACKEND_URL'] = 'memory:readme';
     process.env['COORDINATION_PREFIX'] = 'shares:';

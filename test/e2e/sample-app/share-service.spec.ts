@@ -66,6 +66,29 @@ describe('the share service', () => {
     expect((await send('POST', `/shares/${id}/extend`, { by: 1 })).status).toBe(404);
   });
 
+  it('moves capacity between two shares, in both directions at once', async () => {
+    const [one, two] = [await createShare(50), await createShare(50)];
+    const move = (from: string, to: string, by = 1) => send('POST', `/shares/${from}/move-to/${to}`, { by });
+    expect(await move(one, two, 10)).toEqual({
+      status: 200,
+      body: [
+        { id: one, size: 40 },
+        { id: two, size: 60 },
+      ],
+    });
+    const moves = Array.from({ length: 20 }, (_, turn) => (turn % 2 ? move(one, two) : move(two, one)));
+    expect((await Promise.all(moves)).map(({ status }) => status)).toEqual(Array(20).fill(200));
+    const { body } = await send('GET', '/shares');
+    expect(body).toEqual(
+      expect.arrayContaining([
+        { id: one, size: 40 },
+        { id: two, size: 60 },
+      ]),
+    );
+    expect((await move(one, one)).status).toBe(400);
+    expect((await move(one, two, 40)).status).toBe(400);
+  });
+
   it('takes snapshots, reverts to them and deletes them, and keeps a share that has some', async () => {
     const id = await createShare(2);
     const created = await send('POST', `/shares/${id}/snapshots`, { name: 'monday' });

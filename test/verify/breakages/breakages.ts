@@ -1,3 +1,4 @@
+import { BOUNDS_BREAKAGES } from './bounds-breakages.js';
 import type { Breakage } from './breakage.js';
 import { ELECTION_BREAKAGES } from './election-breakages.js';
 import { FILE_BREAKAGES } from './file-breakages.js';
@@ -10,6 +11,7 @@ import { REDIS_BREAKAGES } from './redis-breakages.js';
 export const BREAKAGES: readonly Breakage[] = [
   ...LEASE_BREAKAGES,
   ...KIND_BREAKAGES,
+  ...BOUNDS_BREAKAGES,
   ...ELECTION_BREAKAGES,
   ...JOB_BREAKAGES,
   ...REDIS_BREAKAGES,

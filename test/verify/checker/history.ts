@@ -1,5 +1,6 @@
 import type {
   Attempt,
+  Bounds,
   AttemptEnd,
   Budget,
   Fault,
@@ -53,6 +54,7 @@ export interface LeaseStory {
   readonly permits?: number | undefined;
   readonly token?: number;
   readonly ttl?: number;
+  readonly bounds?: Bounds;
   /** When the call for it began. */
   readonly asked: number;
   /** When the caller had it. */
@@ -220,8 +222,8 @@ function leasesOf(calls: readonly Call[], { looks, endings, broken }: Sorted): L
   const leases = new Map<string, LeaseStory>();
   for (const { worker, lock, shared, permits, at, end } of calls) {
     if (end?.type !== 'granted') continue;
-    const { lease, token, ttl, grant = '' } = end;
-    const story = { lease, worker, lock, shared, permits, token, ttl, asked: at, granted: end.at };
+    const { lease, token, ttl, bounds, grant = '' } = end;
+    const story = { lease, worker, lock, shared, permits, token, ttl, bounds, asked: at, granted: end.at };
     leases.set(lease, {
       ...story,
       belief: looks.get(lease),

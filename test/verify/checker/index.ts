@@ -1,4 +1,5 @@
 export * from './history.js';
+export * from './bounds.js';
 export * from './exclusion.js';
 export * from './jobs.js';
 export * from './leftovers.js';

@@ -23,6 +23,13 @@ export interface Attempt {
   readonly permits?: number;
 }
 
+/** As the options of a lock, ms. */
+export interface Bounds {
+  readonly minHold: number;
+  readonly maxHold: number;
+  readonly lockDelay: number;
+}
+
 /** How a call ended. Without this record, its process was gone, or the call hung. */
 export type AttemptEnd =
   | {
@@ -34,6 +41,8 @@ export type AttemptEnd =
       readonly lease: string;
       readonly ttl?: number;
       readonly token?: number;
+      /** How long the lock is to be kept, ms. */
+      readonly bounds?: Bounds;
       /** What the back end knows it by; leases that are handed on have the same. */
       readonly grant?: string;
     }

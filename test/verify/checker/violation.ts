@@ -1,6 +1,7 @@
 /** What a judge found. A stall costs somebody time, and so does a turn out of order; everything else breaks a promise about data. */
 export interface Violation {
   readonly judge:
+    | 'bounds'
     | 'exclusion'
     | 'token order'
     | 'token repeated'

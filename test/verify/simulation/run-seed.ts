@@ -1,5 +1,6 @@
 import {
   type History,
+  judgeBounds,
   judgeExclusion,
   judgeJobs,
   judgeLeftovers,
@@ -16,6 +17,7 @@ import {
 } from '../checker/index.js';
 import { brokenBy } from './assumptions.js';
 import { type Campaign, drawScenario, type Scenario } from './scenario.js';
+import { MOVED } from './mover.js';
 import { judgeStates } from './promises.js';
 import { Random } from './random.js';
 import { Simulation } from './simulation.js';
@@ -71,6 +73,7 @@ export async function runSeed(seed: number, campaign: Campaign): Promise<SeedRes
   const violations = [
     ...(inside ? overlaps : []),
     ...(inside ? judgeStates(history) : []),
+    ...(inside ? judgeBounds(history) : []),
     ...judgeTokens(history, tokenOrders(history, inside)),
     ...judgeRegister(history),
     ...judgeUpdates(history),
@@ -78,7 +81,8 @@ export async function runSeed(seed: number, campaign: Campaign): Promise<SeedRes
     ...(inside && scenario.jobs && simulation.keepsRecords
       ? judgeJobs(history, { onCrash: scenario.jobs.onCrash, ttl: scenario.ttls[0] as number })
       : []),
-    ...judgeStalls(history, stallLimits(scenario, simulation)),
+    ...judgeStalls(history, stallLimits(simulation)),
+    ...idleStalls(history, scenario, simulation),
     ...judgeLeftovers(leftovers(simulation, drained), DAY, staysFor),
   ];
   const states = new Map(history.states);
@@ -103,13 +107,23 @@ function tokenOrders({ faults }: History, inside: boolean): TokenOrder[] {
   return faults.some(({ kind }) => STOPS.test(kind)) ? ['asked', 'belief'] : ['asked', 'belief', 'begun'];
 }
 
-function stallLimits({ calm }: Scenario, { end, longestPause, world }: Simulation): StallLimits {
+function stallLimits({ end, longestPause, world }: Simulation): StallLimits {
   return {
     slack: SLACK + longestPause,
     end: world.now,
     longestHold: world.now - end,
-    ...(calm && { longestIdle: LONGEST_IDLE }),
   };
+}
+
+/** A lock that is taken with others, or kept after a release, is free and not to be had. */
+function idleStalls(history: History, scenario: Scenario, simulation: Simulation): Violation[] {
+  if (!scenario.calm) return [];
+  const alone = ({ lock }: { readonly lock: string }): boolean => !MOVED.includes(lock);
+  const { calls, leases } = history;
+  const limits = { ...stallLimits(simulation), longestIdle: LONGEST_IDLE };
+  return judgeStalls({ ...history, calls: calls.filter(alone), leases: leases.filter(alone) }, limits).filter(
+    ({ message }) => message.includes('was free from'),
+  );
 }
 
 /** When everybody has left and every lease has run out. */

@@ -49,6 +49,8 @@ export interface Scenario {
   readonly elections: Random | undefined;
   /** Where processes have a job, what it is. */
   readonly jobs: JobPlan | undefined;
+  /** Where processes work under several locks at once, what they draw from. */
+  readonly moves: Random | undefined;
 }
 
 /** Processes with another list of nodes come, while those with the old one run. */
@@ -151,6 +153,7 @@ export function drawScenario(
       return time;
     },
     elections: other.chance(campaign === 1 ? 0.3 : 0.1) ? other : undefined,
+    moves: other.chance(campaign === 1 ? 0.3 : 0.1) ? other : undefined,
     // By clocks that differ by days, replicas mean other ticks.
     jobs:
       clocks === 'close' && !change && jobs.chance(campaign === 1 ? 0.6 : 0.2) ? drawJobs(jobs) : undefined,

@@ -23,6 +23,7 @@ import { JobRunner } from './job-runner.js';
 import { Journal } from './journal.js';
 import type { LocalTime } from './local-time.js';
 import { Member } from './member.js';
+import { Mover } from './mover.js';
 import { Link } from './network.js';
 import { QueueWatch, type Said } from './queue-watch.js';
 import type { Random } from './random.js';
@@ -282,9 +283,12 @@ export class Simulation {
     const candidate = random && new Candidate(member, manager, random, STOP_TIMEOUT);
     const { jobs } = scenario;
     const runner = jobs && new JobRunner(member, manager, jobs, jobs.random.fork());
+    const moves = scenario.moves?.fork();
+    const mover = moves && new Mover(member, manager, moves);
     await Promise.all([
       candidate?.run(end),
       runner?.run(end),
+      mover?.run(end),
       ...Array.from({ length: scenario.lanes }, lane),
     ]);
     await member.stop(STOP_TIMEOUT);

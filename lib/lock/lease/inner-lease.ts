@@ -1,0 +1,106 @@
+import type { Grant } from '../../drivers/driver.js';
+import { Deadline } from './deadline.js';
+import { HeldLease } from './held-lease.js';
+
+/** The member that a lease is of. */
+export interface LeaseOwner {
+  readonly memberId: string;
+  readonly log: { warn(message: string): void };
+}
+
+/**
+ * The lease of a re-entrant call: that of the call outside, which it shares the token, the deadline and the signal with. Its end frees
+ * nothing, and it is lost when the one outside has ended before.
+ */
+export class InnerLease extends HeldLease {
+  readonly #outer: HeldLease;
+  readonly #names: readonly string[];
+  /** Told when it was given back. */
+  onEnd?: () => void;
+
+  /**
+   * @param names that it is asked for, each of which the lease outside is on
+   * @param outside the function that has the lease outside
+   */
+  constructor(
+    names: readonly string[],
+    outer: HeldLease,
+    private readonly outside: string,
+    owner: LeaseOwner,
+  ) {
+    super(names.join(' + '), outer.grant, outer.ttl, Deadline.never, {
+      memberId: owner.memberId,
+      owner,
+      // `downgrade` asks the lease outside.
+      downgrade: () => ({ grant: outer.grant, done: Promise.resolve(true) }),
+      release: () => Promise.resolve(true),
+      onLeft: () => undefined,
+      // What was lost outside was told there.
+      onLost: (_lease, error) => {
+        if (error.reason === 'released') owner.log.warn(error.message);
+      },
+      onReleased: () => this.onEnd?.(),
+    });
+    this.#outer = outer;
+    this.#names = names;
+  }
+
+  override get grants(): readonly Grant[] {
+    return this.#outer.grants;
+  }
+
+  override get signal(): AbortSignal {
+    return this.#outer.signal;
+  }
+
+  override get fencingToken(): number | undefined {
+    return this.#names.length === 1 ? this.#outer.fencingTokenOf(this.#names[0]!) : undefined;
+  }
+
+  override fencingTokenOf(name: string): number | undefined {
+    return this.isOn(name) ? this.#outer.fencingTokenOf(name) : super.fencingTokenOf(name);
+  }
+
+  override get deadline(): number {
+    return this.#outer.deadline;
+  }
+
+  override get shared(): boolean {
+    return this.#outer.shared;
+  }
+
+  /** The lock is shared for the call outside too. */
+  override downgrade(): Promise<void> {
+    this.check();
+    return this.#outer.downgrade();
+  }
+
+  override get term(): Deadline {
+    return this.#outer.term;
+  }
+
+  override get monotonicDeadline(): number {
+    return this.#outer.monotonicDeadline;
+  }
+
+  override isOn(name: string): boolean {
+    return this.#names.includes(name);
+  }
+
+  override remaining(): number {
+    return this.held ? this.#outer.remaining() : 0;
+  }
+
+  override check(): void {
+    // Not once it was given back itself: what becomes of the lease outside is nothing to it then.
+    if (this.givenBack) return;
+    const { lost } = this.#outer;
+    if (lost)
+      this.lose({ reason: lost.reason, message: `the lease of ${this.outside} outside was lost` }, lost);
+    else if (this.#outer.givenBack)
+      this.lose({
+        reason: 'released',
+        message: `the lease of ${this.outside}, which it had entered, has ended before; await this work there`,
+      });
+  }
+}

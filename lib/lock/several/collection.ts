@@ -1,0 +1,128 @@
+import type { AcquireResult, AcquireTerms, NotAcquired } from '../acquire/index.js';
+import { BoundedLease, HeldLease } from '../lease/index.js';
+import type { LockManager } from '../lock-manager.js';
+import { enterContext } from './enter-context.js';
+import type { JointPart } from './joint-lease.js';
+
+/**
+ * For how long, ms, a call keeps the locks that it has got while it waits for the next one. Others may want nothing but those.
+ * A call that got nowhere may keep them twice as long the next time, up to `LONGEST_PATIENCE`, so that it is not overtaken for ever.
+ */
+export const PATIENCE = 500;
+export const LONGEST_PATIENCE = 8000;
+
+/** One lock that is wanted: the names that mean it. */
+export interface WantedLock {
+  readonly names: readonly string[];
+}
+
+/**
+ * Gets all of some locks, or none.
+ *
+ * It waits for them one after the other, in the order of their keys, which is the same in every process: a call that waits for a lock
+ * holds none but earlier ones, so no two calls wait for each other. When that takes long, it gives back what it has and keeps its place
+ * in the queue at which it waits. Once that lock has come, the earlier ones are tried without waiting; if one of them is taken by then,
+ * everything is given back, and it begins anew.
+ */
+export class Collection {
+  readonly #held = new Map<WantedLock, HeldLease>();
+  #patience = PATIENCE;
+  /** When the first of those that are held was taken, on the monotonic clock, ms. */
+  #since = 0;
+  #givingBack: Promise<unknown> | undefined;
+
+  /**
+   * @param wanted in the order in which every call takes them
+   * @param terms of each of them
+   */
+  constructor(
+    private readonly manager: LockManager,
+    private readonly wanted: readonly WantedLock[],
+    private readonly terms: AcquireTerms,
+  ) {}
+
+  /** @throws what the acquisition of one lock throws; nothing is held then, nor when one was not to be had */
+  async run(): Promise<readonly JointPart[] | NotAcquired> {
+    try {
+      for (;;) {
+        const outcome = await this.#round();
+        if (outcome !== 'again') return outcome;
+        this.#patience = Math.min(2 * this.#patience, LONGEST_PATIENCE);
+      }
+    } catch (error) {
+      await this.#giveBackAll();
+      throw error;
+    }
+  }
+
+  async #round(): Promise<readonly JointPart[] | NotAcquired | 'again'> {
+    for (const [index, lock] of this.wanted.entries()) {
+      const result = await this.#waitFor(lock);
+      if (!this.#keep(lock, result)) return this.#refuse(lock, result);
+      if (await this.#tryAll(this.wanted.slice(0, index))) continue;
+      await this.#giveBackAll();
+      // A call that waits no longer has had its last chance.
+      if (this.terms.waitLimit.end) return this.#refuse(lock, {});
+      return 'again';
+    }
+    return this.wanted.map((lock) => ({ names: lock.names, lease: this.#held.get(lock)! }));
+  }
+
+  async #refuse(lock: WantedLock, result: NotAcquired): Promise<NotAcquired> {
+    await this.#giveBackAll();
+    return { ...result, taken: lock.names[0] };
+  }
+
+  /** Waits for as long as the call does, and keeps the others meanwhile for as long as its patience lasts. */
+  async #waitFor(lock: WantedLock): Promise<AcquireResult> {
+    const { clock } = this.manager;
+    if (this.#held.size === 0) return this.#acquire(lock, this.terms);
+    const left = this.#since + this.#patience - clock.monotonic();
+    const timer = clock.setTimer(left, () => {
+      this.#givingBack = this.#giveBackAll();
+    });
+    try {
+      return await this.#acquire(lock, this.terms);
+    } finally {
+      timer.cancel();
+      await this.#givingBack;
+    }
+  }
+
+  /** True when all of these are held; those that were given back, or lost, are tried once. */
+  async #tryAll(locks: readonly WantedLock[]): Promise<boolean> {
+    const { waitLimit } = this.terms;
+    for (const lock of locks) {
+      if (this.#held.get(lock)?.held) continue;
+      await this.#giveBack(lock);
+      const once = { ...this.terms, waitLimit: this.manager.waitLimit(false, waitLimit.signal) };
+      if (!this.#keep(lock, await this.#acquire(lock, once))) return false;
+    }
+    return true;
+  }
+
+  async #acquire({ names }: WantedLock, terms: AcquireTerms): Promise<AcquireResult> {
+    const [name] = names as [string];
+    const own = { ...terms, name, names: undefined };
+    return (terms.reentrant && enterContext(this.manager, own)) || this.manager.acquire(own);
+  }
+
+  #keep(lock: WantedLock, result: AcquireResult): result is HeldLease {
+    if (!(result instanceof HeldLease)) return false;
+    if (this.#held.size === 0) this.#since = this.manager.clock.monotonic();
+    this.#held.set(lock, result);
+    return true;
+  }
+
+  async #giveBackAll(): Promise<void> {
+    await Promise.all([...this.#held.keys()].map((lock) => this.#giveBack(lock)));
+  }
+
+  async #giveBack(lock: WantedLock): Promise<void> {
+    const lease = this.#held.get(lock);
+    this.#held.delete(lock);
+    // Nothing was done under it.
+    if (lease instanceof BoundedLease) lease.waiveMinHold();
+    await lease?.finish();
+  }
+}

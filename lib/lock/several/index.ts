@@ -1,0 +1,2 @@
+export { LONGEST_PATIENCE, PATIENCE } from './collection.js';
+export { take } from './take.js';

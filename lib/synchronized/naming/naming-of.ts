@@ -1,0 +1,80 @@
+import { HttpException } from '@nestjs/common';
+import { LockNameError } from '../../errors.js';
+import { labelOf } from '../../injection/index.js';
+import { type LockNames, LockNameTemplate, namesOnce } from '../../lock/name/index.js';
+import type { LockNameFunction, SynchronizedDefinition } from '../definition/index.js';
+import { type BoundTemplate, bindTemplate } from './parameter-lookup.js';
+
+type Naming = Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter'>;
+
+/**
+ * How a method names its lock.
+ * @throws LockNameError for a name that no call could have
+ */
+export function namingOf(
+  lockName: LockNames | LockNameFunction,
+  target: object,
+  propertyKey: string | symbol,
+): Naming {
+  if (typeof lockName === 'function') {
+    const where = labelOf(target, propertyKey);
+    return {
+      constant: false,
+      nameOf: (self, args) => nameFrom(() => lockName.apply(self, args as never[]), where),
+    };
+  }
+  const bind = (name: string): BoundTemplate =>
+    bindTemplate(LockNameTemplate.parse(name, labelOf(target, propertyKey)), target, propertyKey);
+  if (Array.isArray(lockName)) return namingOfAll(lockName.map(bind), labelOf(target, propertyKey));
+  const template = bind(lockName as string);
+  const nameOf = (self: unknown, args: readonly unknown[]): string => template.render(self, args);
+  return { nameOf, constant: template.constant, namedAfter: template.namedAfter };
+}
+
+/** Each call takes all of them. */
+function namingOfAll(templates: readonly BoundTemplate[], where: string): Naming {
+  const nameOf = (self: unknown, args: readonly unknown[]): LockNames =>
+    namesOnce(
+      templates.map((template) => template.render(self, args)),
+      where,
+    );
+  if (templates.length === 0) nameOf(undefined, []);
+  return {
+    nameOf,
+    constant: templates.every(({ constant }) => constant),
+    namedAfter: templates.find(({ namedAfter }) => namedAfter)?.namedAfter,
+  };
+}
+
+function nameFrom(make: () => unknown, where: string): LockNames {
+  let made: unknown;
+  try {
+    made = make();
+  } catch (cause) {
+    // What the application wants its client to be told.
+    if (cause instanceof HttpException) throw cause;
+    throw new LockNameError(`${where}: its lock name function failed: ${oneLine(cause)}`, { cause });
+  }
+  if (typeof made === 'string' && made !== '') return made;
+  if (Array.isArray(made) && made.every((name) => typeof name === 'string' && name !== ''))
+    return namesOnce(made, where);
+  if (made instanceof Promise) {
+    // Nobody else looks at it.
+    made.catch(() => undefined);
+    throw new LockNameError(
+      `${where}: its lock name function returned a promise; it must not be async: it makes the name out of the arguments alone`,
+    );
+  }
+  throw new LockNameError(
+    `${where}: its lock name function returned ${kindOf(made)}; it has to return a non-empty string, or a list of such`,
+  );
+}
+
+function oneLine(cause: unknown): string {
+  return String(cause).split('\n', 1)[0] ?? '';
+}
+
+/** Never the value: it may be a secret. */
+export function kindOf(made: unknown): string {
+  return made === '' ? 'an empty string' : made === null ? 'null' : typeof made;
+}

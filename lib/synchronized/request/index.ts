@@ -1,0 +1,2 @@
+export { holdUntilEnd, keepsForRequest, wantRequestHolds } from './hold-until-end.js';
+export { RequestHold } from './request-hold.js';
