@@ -33,6 +33,8 @@ export type CoordinationErrorCode =
   | 'LEASE_LOST'
   | 'BACKEND_UNAVAILABLE'
   | 'ONCE_FAILED'
+  | 'SCHEMA_MISSING'
+  | 'NOT_LOCKED'
   | 'INVALID_OPTIONS';
 
 export interface CoordinationErrorOptions {
@@ -167,6 +169,16 @@ export class BackendUnavailableError extends CoordinationError {
 export class OnceFailedError extends CoordinationError {
   constructor(message: string, options?: CoordinationErrorOptions) {
     super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'ONCE_FAILED', options);
+  }
+}
+
+/**
+ * The PostgreSQL database lacks tables, functions or rights that the back end needs (500); the message says what to run.
+ * @publicApi
+ */
+export class CoordinationSchemaError extends CoordinationError {
+  constructor(message: string, options?: CoordinationErrorOptions) {
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'SCHEMA_MISSING', options);
   }
 }
 

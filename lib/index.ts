@@ -14,6 +14,7 @@ export type { CoordinationErrorCode, LeaseLossReason } from './errors.js';
 export {
   BackendUnavailableError,
   CoordinationError,
+  CoordinationSchemaError,
   InvalidOptionsError,
   LeaseLostError,
   LockAcquireFailedError,
@@ -27,6 +28,8 @@ export type {
   RedisBackendOptions,
   RedisConnectionOptions,
 } from './drivers/redis/options/index.js';
+export type { PostgresBackendOptions, ReadyPostgresPool } from './drivers/postgres/options/index.js';
+export { postgresSchema } from './drivers/postgres/schema/index.js';
 export type { Clock, Moment, Timer } from './common/clock.js';
 export type {
   BackendChange,

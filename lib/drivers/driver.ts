@@ -45,6 +45,14 @@ export interface Driver {
   readonly queue?: WaitQueue;
 
   readonly records: RecordStore;
+
+  /**
+   * A statement of SQL that checks a lease inside a transaction of the application, where the back end is a database that has transactions.
+   * It succeeds when the grant holds its lock, and then nobody else is granted the lock until that transaction ends. Otherwise it
+   * fails with SQLSTATE `NC001`; with `NC003` where there is no open transaction.
+   * @param idle after how many ms without a statement the database may end the transaction: its process may be stopped
+   */
+  guard?(grant: Grant, idle: number): string;
 }
 
 /** How locks may be held: by one holder, by several who share them, or by a number of holders. */
