@@ -23,6 +23,7 @@ import {
 } from './coordination.constants.js';
 import type { CoordinationOptions } from './coordination.options.js';
 import { warnOfCopies } from './common/copies.js';
+import { CoordinationContext } from './coordination.context.js';
 import { getCoordinatorToken } from './coordination.tokens.js';
 import { CoordinatorService } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
@@ -172,7 +173,8 @@ function dynamicModule(
           new CoordinatorService(HiddenOptions.of(options).reveal(), name),
       },
       { provide: OWN_COORDINATOR, useExisting: token },
+      CoordinationContext,
     ],
-    exports: [token],
+    exports: [token, CoordinationContext],
   };
 }

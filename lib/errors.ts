@@ -32,6 +32,7 @@ export type CoordinationErrorCode =
   | 'INVALID_LOCK_NAME'
   | 'LEASE_LOST'
   | 'BACKEND_UNAVAILABLE'
+  | 'NOT_LOCKED'
   | 'ONCE_FAILED'
   | 'SCHEMA_MISSING'
   | 'NOT_LOCKED'
@@ -110,13 +111,14 @@ export class LockNameError extends CoordinationError {
  * - `quorum-lost`: its deadline passed while some nodes answered, but fewer than a quorum
  * - `taken-over`: the back end says that somebody else holds the lock
  * - `broken`: the back end does not have the lease any more: it was broken, or its key is gone
+ * - `max-hold`: it was held for as long as its `maxHold` allows
  * - `stopped`: the coordinator stopped while the work was still running
  * - `released`: it was given back, and `assertHeld` was called after that
  *
  * @publicApi
  */
 export type LeaseLossReason =
-  'expired' | 'backend-down' | 'quorum-lost' | 'taken-over' | 'broken' | 'stopped' | 'released';
+  'expired' | 'backend-down' | 'quorum-lost' | 'taken-over' | 'broken' | 'max-hold' | 'stopped' | 'released';
 
 /**
  * The lease ended while its work was still running, so the work may not have been alone (409 Conflict).
@@ -159,6 +161,16 @@ export class BackendUnavailableError extends CoordinationError {
     this.refused = options.refused ?? false;
     this.endsIn = options.endsIn;
     hide(this, ['partial', 'refused', 'endsIn']);
+  }
+}
+
+/**
+ * Code that must run under a lock runs without it (500); thrown by `assertLocked`.
+ * @publicApi
+ */
+export class NotLockedError extends CoordinationError {
+  constructor(message: string, options?: CoordinationErrorOptions) {
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'NOT_LOCKED', options);
   }
 }
 

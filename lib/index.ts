@@ -20,6 +20,7 @@ export {
   LockAcquireFailedError,
   LockCreationFailedError,
   LockNameError,
+  NotLockedError,
   OnceFailedError,
 } from './errors.js';
 export type {
@@ -58,7 +59,8 @@ export type {
   Watch,
 } from './drivers/driver.js';
 export { TRUSTED_MS } from './drivers/driver.js';
-export { currentLease } from './lock/lease/index.js';
+export { CoordinationContext } from './coordination.context.js';
+export { assertLocked, currentLease } from './lock/lease/index.js';
 export type { Lease } from './lock/lease/index.js';
 export type { CampaignOptions, Election, Leader, Leadership } from './elections/index.js';
 export type { AcquireOptions, LockOptions } from './lock/index.js';

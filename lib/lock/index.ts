@@ -11,6 +11,7 @@ export {
 export {
   type AcquireOptions,
   inMs,
+  LOCK_OPTIONS,
   type InMs,
   lockOptionProblems,
   type LockOptions,

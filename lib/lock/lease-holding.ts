@@ -18,8 +18,8 @@ export interface LeaseHoldingContext {
   readonly reports: LeaseReports;
   /** All that are held. */
   readonly held: Bag<LeaseHolding>;
-  /** Told when a lease is held no more: the next one may go into its queue. */
-  readonly onEnd: (queue: LocalQueue) => void;
+  /** Told when a lease is held no more: the next one may go into its queue, after `leftover`, which never rejects. */
+  readonly onEnd: (queue: LocalQueue, leftover?: Promise<void>) => void;
 }
 
 /**
@@ -72,6 +72,8 @@ export class LeaseHolding implements LeaseKeeper {
   /** Hands the lock on to the next waiter of this process, or else gives it back. */
   release(lease: HeldLease): Promise<boolean> {
     const { driver, drain } = this.context;
+    const { keepFor } = lease;
+    if (keepFor > 0) return driver.locks.release(lease.grant, keepFor);
     if (this.queue.length === 0) return driver.locks.release(lease.grant);
     const { term } = lease;
     // A lost lease is held no more, whatever the back end still has of it.
@@ -88,7 +90,7 @@ export class LeaseHolding implements LeaseKeeper {
 
   onLost(lease: HeldLease, error: LeaseLostError): void {
     this.context.reports.lost(lease, error);
-    this.#end();
+    this.#end(error.reason === 'max-hold' ? this.#freeUnder(lease) : undefined);
   }
 
   onReleased(lease: HeldLease, end: LeaseEnd): void {
@@ -97,12 +99,21 @@ export class LeaseHolding implements LeaseKeeper {
     this.handle?.onGivenBack();
   }
 
-  /** Once: a lost lease is given back later. */
-  #end(): void {
+  /** The back end would keep it for a holder that may never come back to it. Its work has been told to end. */
+  async #freeUnder({ grant, keepFor }: HeldLease): Promise<void> {
+    // It was not renewed for longer, and so ends by its ttl all the same.
+    await this.context.driver.locks.release(grant, keepFor).catch(() => undefined);
+  }
+
+  /**
+   * Once: a lost lease is given back later.
+   * @param leftover never rejects
+   */
+  #end(leftover?: Promise<void>): void {
     const slot = this.#slot;
     if (!slot) return;
     this.#slot = undefined;
     this.context.held.remove(slot);
-    this.context.onEnd(this.queue);
+    this.context.onEnd(this.queue, leftover);
   }
 }

@@ -19,8 +19,10 @@ import {
   WaitLimit,
 } from './acquire/index.js';
 import {
+  BoundedLease,
   HeldLease,
   holderInThisContext,
+  type LeaseBounds,
   LeaseReports,
   type LockLog,
   type ReportContext,
@@ -87,8 +89,8 @@ export class LockManager {
       heartbeat: this.#heartbeat,
       reports: this.#reports,
       held: this.#held,
-      onEnd: (queue) => {
-        this.#acquirer.leave(queue);
+      onEnd: (queue, leftover) => {
+        this.#acquirer.leave(queue, leftover);
         this.#checkIdle();
       },
     };
@@ -224,16 +226,32 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label } = call.terms;
+    const { name, ttl, label, bounds } = call.terms;
     const { handOff, deadline, queue, since } = grant;
     const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
-    const lease = new HeldLease(name, handOff.next(), ttl, deadline, holding);
+    const lease = bounds
+      ? this.#bounded(bounds, name, ttl, grant, holding)
+      : new HeldLease(name, handOff.next(), ttl, deadline, holding);
     holding.begin(lease);
     this.#reports.acquired(lease, label, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
     this.#end();
     return lease;
+  }
+
+  #bounded(
+    bounds: LeaseBounds,
+    name: string,
+    ttl: number,
+    grant: LeaseGrant,
+    keeper: LeaseHolding,
+  ): HeldLease {
+    const { clock } = this.context;
+    const { handOff, deadline, since } = grant;
+    this.#reports.bounded(name, bounds);
+    const context = { clock, schedule: this.#schedule, bounds, since };
+    return new BoundedLease(name, handOff.next(), ttl, deadline, keeper, context);
   }
 
   get #busy(): boolean {

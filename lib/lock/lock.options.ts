@@ -1,6 +1,14 @@
 import { InvalidOptionsError } from '../errors.js';
-import { checkBlocking, checkBoolean, checkTtl, shown } from '../common/checks.js';
+import {
+  checkBlocking,
+  checkBoolean,
+  checkDuration,
+  checkPositive,
+  checkTtl,
+  shown,
+} from '../common/checks.js';
 import { blockingOf, type Duration, msOf } from '../common/duration.js';
+import type { LeaseBounds } from './lease/index.js';
 
 /**
  * What a lock does unless a call says otherwise.
@@ -21,6 +29,26 @@ export interface LockOptions {
    * default: false.
    */
   readonly fair?: boolean | undefined;
+  /**
+   * The lock is not free for so long after it was taken (ms, or text such as '30s'), however soon it is released, and also when its
+   * process dies; on files, a dead process keeps nothing. Default: 0.
+   */
+  readonly minHold?: Duration | undefined;
+  /**
+   * The lease is lost after so long (ms, or text), with the reason `max-hold`: it is not renewed past that, and the next caller gets
+   * the lock though the work still runs. Default: no limit.
+   */
+  readonly maxHold?: Duration | undefined;
+  /**
+   * When a lease ended without a release, nobody gets the lock for so long after its deadline (ms, or text), so that what its holder
+   * has sent arrives before the next one begins. On files, a dead process keeps nothing. Default: 0.
+   */
+  readonly lockDelay?: Duration | undefined;
+  /**
+   * true: a call inside the async context of the lock's holder (`using`, `@Synchronized`) enters, under the holder's lease and without a
+   * command. Calls that the holder starts side by side are inside together. Default: false, such a call waits.
+   */
+  readonly reentrant?: boolean | undefined;
 }
 
 /**
@@ -33,20 +61,33 @@ export interface AcquireOptions extends LockOptions {
 }
 
 /** The options with their durations in ms. */
-export type InMs<O extends LockOptions> = Omit<O, 'ttl' | 'blocking'> & {
-  readonly ttl?: number | undefined;
-  readonly blocking?: boolean | number | undefined;
-};
+export type InMs<O extends LockOptions> = Omit<O, 'blocking' | Bound | 'ttl'> & {
+  readonly [D in Bound | 'ttl']?: number | undefined;
+} & { readonly blocking?: boolean | number | undefined };
 
 /** The very same object where its durations are in ms already. */
 export function inMs<O extends LockOptions>(options: O): InMs<O> {
-  const { ttl, blocking } = options;
-  if (typeof ttl !== 'string' && typeof blocking !== 'string') return options as InMs<O>;
-  return {
-    ...options,
-    ...(ttl !== undefined && { ttl: msOf(ttl) }),
+  const { ttl, blocking, minHold, maxHold, lockDelay } = options;
+  // On the way of every call: nothing is made for what is in ms already.
+  const inText =
+    typeof ttl === 'string' ||
+    typeof blocking === 'string' ||
+    typeof minHold === 'string' ||
+    typeof maxHold === 'string' ||
+    typeof lockDelay === 'string';
+  if (!inText) return options as InMs<O>;
+  const durations: InMs<LockOptions> = {
+    ...inMsOf({ ttl, minHold, maxHold, lockDelay }),
     ...(blocking !== undefined && { blocking: blockingOf(blocking) }),
   };
+  return { ...options, ...durations } as InMs<O>;
+}
+
+function inMsOf(durations: Readonly<Record<string, Duration | undefined>>): Record<string, number> {
+  const given = Object.entries(durations).filter(
+    (entry): entry is [string, Duration] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(given.map(([name, duration]) => [name, msOf(duration)]));
 }
 
 /** What one acquisition asks for. */
@@ -57,11 +98,16 @@ export interface LockTerms {
   readonly blocking: boolean | number;
   readonly fencing: boolean;
   readonly fair: boolean;
+  readonly reentrant: boolean;
+  /** Undefined for a lock without any, as nearly all are. */
+  readonly bounds: LeaseBounds | undefined;
 }
+
+type Bound = keyof LeaseBounds;
 
 /** What a call asks for; else what its lock does; else what is usual for the coordinator. */
 export function lockTerms(
-  usual: Omit<LockTerms, 'fair'>,
+  usual: Omit<LockTerms, 'fair' | 'reentrant' | 'bounds'>,
   lock: InMs<LockOptions>,
   call: InMs<LockOptions> = lock,
 ): LockTerms {
@@ -70,10 +116,30 @@ export function lockTerms(
     blocking: call.blocking ?? lock.blocking ?? usual.blocking,
     fencing: call.fencing ?? lock.fencing ?? usual.fencing,
     fair: call.fair ?? lock.fair ?? false,
+    reentrant: call.reentrant ?? lock.reentrant ?? false,
+    bounds: boundsOf(lock, call),
   };
 }
 
-const LOCK_OPTIONS = ['ttl', 'blocking', 'fencing', 'fair'] as const satisfies (keyof LockOptions)[];
+function boundsOf(lock: InMs<LockOptions>, call: InMs<LockOptions>): LeaseBounds | undefined {
+  const minHold = call.minHold ?? lock.minHold;
+  const maxHold = call.maxHold ?? lock.maxHold;
+  const lockDelay = call.lockDelay ?? lock.lockDelay;
+  if (minHold === undefined && maxHold === undefined && lockDelay === undefined) return undefined;
+  return { minHold: minHold ?? 0, maxHold: maxHold ?? Infinity, lockDelay: lockDelay ?? 0 };
+}
+
+/** What may be said of a lock, of one acquisition and of a synchronized method alike. */
+export const LOCK_OPTIONS = [
+  'ttl',
+  'blocking',
+  'fencing',
+  'fair',
+  'minHold',
+  'maxHold',
+  'lockDelay',
+  'reentrant',
+] as const satisfies (keyof LockOptions)[];
 const ACQUIRE_OPTIONS = [...LOCK_OPTIONS, 'signal'] as const satisfies (keyof AcquireOptions)[];
 
 /** @throws InvalidOptionsError that names every wrong option of a lock, with `where` in front */
@@ -102,6 +168,21 @@ export function unknownOption(key: string, known: readonly string[]): string {
   return `unknown option ${shown(key)}, known are ${known.join(', ')}`;
 }
 
+function boundProblems({ minHold, maxHold, lockDelay }: LockOptions): string[] {
+  const problems: string[] = [];
+  if (minHold !== undefined) problems.push(...checkDuration('minHold', minHold));
+  if (maxHold !== undefined) problems.push(...checkPositive('maxHold', maxHold));
+  if (lockDelay !== undefined) problems.push(...checkDuration('lockDelay', lockDelay));
+  if (
+    problems.length === 0 &&
+    minHold !== undefined &&
+    maxHold !== undefined &&
+    msOf(minHold) > msOf(maxHold)
+  )
+    problems.push(`minHold must not be above maxHold, got ${shown(minHold)} and ${shown(maxHold)}`);
+  return problems;
+}
+
 /** Every wrong option, as a sentence that names it. */
 export function lockOptionProblems(options: AcquireOptions): string[] {
   const problems: string[] = [];
@@ -109,6 +190,8 @@ export function lockOptionProblems(options: AcquireOptions): string[] {
   if (options.blocking !== undefined) problems.push(...checkBlocking('blocking', options.blocking));
   if (options.fencing !== undefined) problems.push(...checkBoolean('fencing', options.fencing));
   if (options.fair !== undefined) problems.push(...checkBoolean('fair', options.fair));
+  if (options.reentrant !== undefined) problems.push(...checkBoolean('reentrant', options.reentrant));
+  problems.push(...boundProblems(options));
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     problems.push('signal must be an AbortSignal');
   }

@@ -173,12 +173,13 @@ export class Lock {
   #terms(manager: LockManager, given: AcquireOptions, label: string): AcquireTerms {
     if (given !== NO_OPTIONS) checkAcquireOptions(given, `Lock ${quoted(this.name)}`);
     const options = inMs(given);
-    const { ttl, blocking, fencing, fair } = lockTerms(manager.settings, this.#options, options);
+    const { ttl, blocking, fencing, fair, bounds } = lockTerms(manager.settings, this.#options, options);
     return {
       name: this.name,
       ttl,
       fencing,
       fair,
+      bounds,
       waitLimit: manager.waitLimit(blocking, options.signal),
       label,
     };

@@ -29,6 +29,8 @@ export interface Call {
   readonly fencing?: true;
   /** Of a renewal, all of them, with blanks between them. */
   readonly grantId?: string;
+  /** Of a release that keeps the lock for a while, ms. */
+  readonly keepFor?: number;
 }
 
 /** A reply that the test gives when it wants to. */
@@ -79,7 +81,7 @@ export class ScriptedDriver implements Driver {
     keyOf: (name) => name,
     acquire: (claim) => this.#acquire(claim),
     renew: (grants, ttl) => this.#renew(grants, ttl),
-    release: (grant) => this.#release(grant),
+    release: (grant, keepFor) => this.#release(grant, keepFor),
     holders: (name) => this.#do('holders', name, {}, () => this.#holderOf(name)),
     revoke: (holder) => this.#revoke(holder),
     list: () =>
@@ -194,8 +196,9 @@ export class ScriptedDriver implements Driver {
     return Array.isArray(answer) ? answer : grants.map(() => answer as RenewOutcome);
   }
 
-  #release({ name, id }: Grant): Promise<boolean> {
-    return this.#do('release', name, { grantId: id }, () => {
+  /** What it is to keep, it frees all the same: when the time is over is the test's to say. */
+  #release({ name, id }: Grant, keepFor = 0): Promise<boolean> {
+    return this.#do('release', name, { grantId: id, ...(keepFor > 0 && { keepFor }) }, () => {
       if (this.holders.get(name)?.id !== id) return false;
       this.free(name);
       return true;

@@ -7,6 +7,7 @@ import {
   LockAcquireFailedError,
   LockCreationFailedError,
   LockNameError,
+  NotLockedError,
 } from '../../lib/errors.js';
 
 describe.each([
@@ -15,6 +16,7 @@ describe.each([
   [new LockNameError('secret-7'), 'INVALID_LOCK_NAME', 500],
   [new LeaseLostError('secret-7', 'expired'), 'LEASE_LOST', 409],
   [new BackendUnavailableError('secret-7'), 'BACKEND_UNAVAILABLE', 503],
+  [new NotLockedError('secret-7'), 'NOT_LOCKED', 500],
   [new InvalidOptionsError('secret-7'), 'INVALID_OPTIONS', 500],
 ])('%o', (error, code, status) => {
   it(`has the code ${code}, which its response body has too`, () => {

@@ -1,5 +1,5 @@
 import { BackendUnavailableError } from '../../errors.js';
-import type { HeldLease } from '../lease/index.js';
+import type { HeldLease, LeaseBounds } from '../lease/index.js';
 import type { WaitLimit } from './wait-limit.js';
 import type { LocalQueue } from './local-queue.js';
 import { quoted } from '../../common/quoted.js';
@@ -16,6 +16,8 @@ export interface AcquireTerms {
   /** In the order of arrival over all processes. */
   readonly fair: boolean;
   readonly waitLimit: WaitLimit;
+  /** Undefined for a lock without any. */
+  readonly bounds?: LeaseBounds | undefined;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;
 }

@@ -7,6 +7,7 @@ import { Deadline } from '../lease/index.js';
 import type { AcquireCall, NotAcquired } from './acquire-call.js';
 import type { GrantHandOff } from './grant-hand-off.js';
 import { LeaseGrant } from './lease-grant.js';
+import { wholly } from './whole-grant.js';
 import type { LocalQueue } from './local-queue.js';
 import type { LocalQueues } from './local-queues.js';
 
@@ -126,10 +127,11 @@ export class AcquireLoop {
 
   #tryOnce(): Promise<Outcome> {
     const { driver, clock, claim } = this.context;
-    const { waitLimit } = this.context.call.terms;
-    const deadline = driver.traits.lifetime === 'lease' ? Deadline.ofLease(clock, claim.ttl) : Deadline.never;
+    const { ttl, bounds, waitLimit } = this.context.call.terms;
+    const deadline = driver.traits.lifetime === 'lease' ? Deadline.ofLease(clock, ttl) : Deadline.never;
     this.#rung = false;
-    const attempt = this.#waiter ? this.#waiter.tryAcquire() : driver.locks.acquire(claim);
+    const reply = this.#waiter ? this.#waiter.tryAcquire() : driver.locks.acquire(claim);
+    const attempt = bounds ? wholly(reply, claim, driver.locks, clock) : reply;
     return waitLimit.waitForTry<Reply, Outcome>(
       attempt,
       (reply) => this.#judge(reply, attempt, deadline),
@@ -148,7 +150,7 @@ export class AcquireLoop {
     if (!reply.granted) return reply;
     const { grant } = reply;
     const { term } = grant;
-    const end = term ? Deadline.ofLease(clock, term.ms, term.since) : deadline;
+    const end = term ? Deadline.ofLease(clock, Math.min(term.ms, call.terms.ttl), term.since) : deadline;
     const now = clock.monotonic();
     if (!end.over && !waitLimit.cancelled && handOff.begin(grant, now)) {
       this.#grant = new LeaseGrant(handOff, end, queue, now);
@@ -204,7 +206,7 @@ export class AcquireLoop {
       await this.#sleep(Math.min(Math.ceil(endsIn), LONGEST_LOOK_AWAY));
       return;
     }
-    if (now - (queue.outage?.since ?? now) >= this.context.claim.ttl) throw error;
+    if (now - (queue.outage?.since ?? now) >= this.context.call.terms.ttl) throw error;
     this.#outages ??= new Backoff(PAUSES);
     await this.#sleep(this.#outages.next());
   }

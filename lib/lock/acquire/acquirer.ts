@@ -3,6 +3,7 @@ import type { Clock } from '../../common/clock.js';
 import type { Claim, Driver } from '../../drivers/driver.js';
 import { InvalidOptionsError } from '../../errors.js';
 import type { AcquireCall, LeaseHandle, NotAcquired } from './acquire-call.js';
+import { validityOf } from '../lease/index.js';
 import { AcquireLoop } from './acquire-loop.js';
 import { GrantHandOff, type HandedOnGrant } from './grant-hand-off.js';
 import { LeaseGrant } from './lease-grant.js';
@@ -47,9 +48,12 @@ export class Acquirer {
     this.#queues.leave(queue);
   }
 
-  /** The lease that had the first place in the queue has ended. */
-  leave(queue: LocalQueue): void {
-    this.#queues.leave(queue);
+  /**
+   * The lease that had the first place in the queue has ended.
+   * @param leftover what still goes on for it, and never rejects; the next call waits for that
+   */
+  leave(queue: LocalQueue, leftover?: Promise<void>): void {
+    this.#queues.leaveAfter(leftover, queue);
   }
 
   /** Resolves when no try is under way any more for a caller that has gone. */
@@ -115,13 +119,13 @@ export class Acquirer {
   }
 
   #contend(call: AcquireCall, key: string, queue: LocalQueue): Promise<Result> {
-    const { name, ttl, fencing, fair, waitLimit: caller } = call.terms;
+    const { name, ttl, fencing, fair, bounds, waitLimit: caller } = call.terms;
     const { prefix, memberId } = this.#settings;
-    const handOff = new GrantHandOff(this.#clock, { ttl, fencing }, !fair);
+    const handOff = new GrantHandOff(this.#clock, { ttl, fencing }, !fair && !bounds);
     const claim: Claim = {
       name: prefix + name,
       key,
-      ttl,
+      ttl: validityOf(ttl, bounds),
       tokens: fencing ? handOff.size : 0,
       mode: 'exclusive',
       memberId,

@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.js';
 import { type Grant, type Loss, TRUSTED_MS } from '../../drivers/driver.js';
-import { type Deadline, type HeldLease, usableTime } from '../lease/index.js';
+import { type Deadline, type HeldLease, type LeaseBounds, usableTime } from '../lease/index.js';
 
 /** How many leases one grant may carry before other processes get their turn. */
 export const MOST_LEASES = 16;
@@ -12,6 +12,7 @@ const LONGEST_HAND_ON = 50;
 export interface HandOffTerms {
   readonly ttl: number;
   readonly fencing: boolean;
+  readonly bounds?: LeaseBounds | undefined;
 }
 
 /**
@@ -106,8 +107,9 @@ export class GrantHandOff {
     return { handOff: this, deadline };
   }
 
-  suits({ ttl, fencing }: HandOffTerms): boolean {
-    return ttl === this.#terms.ttl && fencing === this.#terms.fencing;
+  /** A lease with bounds has a grant of its own, which the back end keeps for as long as they say. */
+  suits({ ttl, fencing, bounds }: HandOffTerms): boolean {
+    return ttl === this.#terms.ttl && fencing === this.#terms.fencing && !bounds;
   }
 
   get grant(): Grant {

@@ -40,6 +40,11 @@ export class Deadline {
     return new Deadline(clock, usableTime(ttl), since);
   }
 
+  /** The end of a time of so many ms that begins now, and that no other clock measures. */
+  static after(clock: Clock, ms: number): Deadline {
+    return new Deadline(clock, ms, momentOf(clock));
+  }
+
   /** Whether the back end has granted the whole of that ttl, ms, and not a part of it. */
   covers(ttl: number): boolean {
     return this.#duration >= usableTime(ttl);

@@ -91,6 +91,16 @@ export class HeldLease implements Lease {
     return this.#deadline;
   }
 
+  /** How long the back end keeps the lock after a renewal that is sent now, ms. */
+  get validity(): number {
+    return this.ttl;
+  }
+
+  /** For how long the lock is kept from everybody when the lease is given back now, ms. */
+  get keepFor(): number {
+    return 0;
+  }
+
   /** The deadline on the monotonic clock, ms. */
   get monotonicDeadline(): number {
     return this.#deadline.monotonic;
@@ -100,6 +110,11 @@ export class HeldLease implements Lease {
   get lost(): LeaseLostError | undefined {
     this.check();
     return this.#lost;
+  }
+
+  /** True when it holds the lock of that name. */
+  isOn(name: string): boolean {
+    return this.name === name;
   }
 
   /** True when that owner made this lease. */

@@ -1,3 +1,5 @@
+export { assertLocked } from './assert-locked.js';
+export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
 export { Deadline, usableTime } from './deadline.js';
 export { HeldLease, type LeaseEnd, type LeaseKeeper } from './held-lease.js';
 export {
@@ -9,6 +11,7 @@ export {
   runBodyUnder,
   runUnder,
 } from './lease-context.js';
+export { type LeaseBounds, validityOf } from './lease-bounds.js';
 export { LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
 export type { Lease } from './lease.js';
 export { begun, notAcquired, runAndFinish } from './run-under-lease.js';

@@ -58,11 +58,21 @@ export function currentLease(): Lease | undefined {
   return lease?.givenBack === false ? lease : undefined;
 }
 
+/** The leases of this async context that were not given back, the innermost first. */
+export function currentLeases(): HeldLease[] {
+  const leases: HeldLease[] = [];
+  for (let context = storage.getStore(); context; context = context.outer) {
+    const { lease } = context;
+    if (lease?.givenBack === false) leases.push(lease);
+  }
+  return leases;
+}
+
 /** The function of this async context that already holds the lock, if there is one. */
 export function holderInThisContext(owner: unknown, name: string): string | undefined {
   for (let context = storage.getStore(); context; context = context.outer) {
     const { lease, label } = context;
-    if (lease?.name === name && lease.isOf(owner) && lease.held) return label;
+    if (lease?.isOn(name) && lease.isOf(owner) && lease.held) return label;
   }
   return undefined;
 }

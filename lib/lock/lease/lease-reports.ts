@@ -5,6 +5,7 @@ import type { CoordinatorEmitter } from '../../common/coordinator.events.js';
 import type { Driver } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
 import type { HeldLease, LeaseEnd } from './held-lease.js';
+import type { LeaseBounds } from './lease-bounds.js';
 import { quoted } from '../../common/quoted.js';
 
 /** The log lines of a coordinator. `debug` takes a function: a line that is not written costs nothing. */
@@ -18,8 +19,11 @@ export interface ReportContext {
   readonly clock: Clock;
   readonly events: CoordinatorEmitter;
   readonly log: LockLog;
-  readonly driver: Pick<Driver, 'traits'>;
+  readonly driver: Pick<Driver, 'traits' | 'description'>;
 }
+
+/** A crash of the holder ends these where the lifetime is `process`. */
+const OUTLIVING = ['minHold', 'lockDelay'] as const;
 
 /** Pairs of functions that are remembered: an application whose functions have no names would make any number of them. */
 const MOST_PAIRS = 1000;
@@ -37,6 +41,7 @@ export function endOf({ traits }: Pick<Driver, 'traits'>, ttl: number): string {
  */
 export class LeaseReports {
   readonly #reentrant = new Set<string>();
+  #toldOfProcess = false;
 
   constructor(
     private readonly memberId: string,
@@ -67,6 +72,20 @@ export class LeaseReports {
       waited: clock.monotonic() - since,
       ...(fencingToken !== undefined && { fencingToken }),
     }));
+  }
+
+  /** Told once where a bound promises less than elsewhere. */
+  bounded(lock: string, bounds: LeaseBounds): void {
+    const { driver, log } = this.context;
+    if (this.#toldOfProcess || driver.traits.lifetime === 'lease') return;
+    const name = OUTLIVING.find((bound) => bounds[bound] > 0);
+    if (!name) return;
+    this.#toldOfProcess = true;
+    logSafely(() =>
+      log.info(
+        `Lock ${quoted(lock)}: on ${driver.description} its ${name} ends with the process of its holder; where it has to outlive a crash, use Redis or PostgreSQL (told once)`,
+      ),
+    );
   }
 
   /**
@@ -104,7 +123,7 @@ export class LeaseReports {
       });
     } else if (end.kind === 'unconfirmed') {
       this.warn(
-        `Lock ${quoted(lease.name)}: the release was not confirmed, it ends ${endOf(this.context.driver, lease.ttl)}: ${String(end.error)}`,
+        `Lock ${quoted(lease.name)}: the release was not confirmed, it ends ${endOf(this.context.driver, lease.validity)}: ${String(end.error)}`,
       );
     }
   }

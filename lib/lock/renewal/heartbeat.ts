@@ -5,6 +5,7 @@ import { Deadline, type HeldLease, usableTime } from '../lease/index.js';
 import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { Presence } from './presence.js';
 import { RenewalFailures, shortest } from './renewal-failures.js';
+import { renewEach } from './renew-each.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
@@ -206,10 +207,7 @@ export class Heartbeat {
 
   async #ask(leases: readonly HeldLease[], ttl: number): Promise<readonly RenewOutcome[]> {
     try {
-      return await this.driver.locks.renew(
-        leases.map(({ grant }) => grant),
-        ttl,
-      );
+      return await renewEach(this.driver.locks, leases, ttl);
     } catch (error) {
       const failed: RenewOutcome = { kind: 'failed', error: error as Error };
       return leases.map(() => failed);

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { lockOptionProblems, type LockOptions, unknownOption } from '../../lock/index.js';
+import { LOCK_OPTIONS, lockOptionProblems, type LockOptions, unknownOption } from '../../lock/index.js';
 import { checkBoolean, shown } from '../../common/checks.js';
 import { InvalidOptionsError } from '../../errors.js';
 
@@ -47,11 +47,8 @@ const CHOICES = {
   returns: ['promise', 'observable', 'async-iterable'],
 } as const;
 
-const KNOWN = [
-  'blocking',
-  'ttl',
-  'fencing',
-  'fair',
+const KNOWN: readonly string[] = [
+  ...LOCK_OPTIONS,
   'coordinator',
   'beforeInterceptors',
   'shareLock',
@@ -82,7 +79,7 @@ export function checkSynchronizedOptions(options: SynchronizedOptions, where: st
       problems.push(`${key} must be one of ${choices.map(shown).join(', ')}, got ${shown(value)}`);
     }
   }
-  const { ttl, blocking, fencing, fair } = options;
-  problems.push(...lockOptionProblems({ ttl, blocking, fencing, fair }));
+  const known = Object.entries(options).filter(([key]) => LOCK_OPTIONS.some((option) => option === key));
+  problems.push(...lockOptionProblems(Object.fromEntries(known)));
   if (problems.length > 0) throw new InvalidOptionsError(`${where}: ${problems.join('; ')}`);
 }

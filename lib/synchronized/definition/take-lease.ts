@@ -22,13 +22,13 @@ export function takeLease(
   try {
     const manager = lockManagerOf(provider, () => `${label}: lock ${quoted(name)}`);
     const terms = lockTerms(manager.settings, options);
-    const { ttl, fencing, fair } = terms;
+    const { ttl, fencing, fair, bounds } = terms;
     // A method that skips what another replica does would never skip if it waited for ever.
     const never =
       options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
     const blocking = never ? false : terms.blocking;
     const waitLimit = manager.waitLimit(blocking, cancellation);
-    return manager.acquire({ name, ttl, fencing, fair, label, waitLimit }).then(
+    return manager.acquire({ name, ttl, fencing, fair, bounds, label, waitLimit }).then(
       (result) => {
         const lease = result instanceof HeldLease ? result : undefined;
         settled?.(lease);

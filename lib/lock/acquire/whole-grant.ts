@@ -1,0 +1,34 @@
+import { type Clock, momentOf } from '../../common/clock.js';
+import type { Claim, Granted, LockStore, Taken } from '../../drivers/driver.js';
+
+/** Another holder may have it by now, or nobody. */
+const GONE: Taken = { granted: false, retryAfter: 0 };
+
+/**
+ * The reply of a try whose lease begins only when the back end keeps the lock for as long as the claim says. A waiter may be granted a
+ * part of that at first, to be renewed: its holder could die before, and `minHold` or `lockDelay` with it.
+ */
+export async function wholly(
+  attempt: Promise<Granted | Taken>,
+  { ttl }: Claim,
+  locks: LockStore,
+  clock: Clock,
+): Promise<Granted | Taken> {
+  const reply = await attempt;
+  if (!reply.granted || !reply.grant.term || reply.grant.term.ms >= ttl) return reply;
+  const { grant } = reply;
+  const since = momentOf(clock);
+  const [outcome] = await locks.renew([grant], ttl).catch(async (error: unknown) => {
+    await giveBack(grant, locks);
+    throw error;
+  });
+  if (outcome?.kind === 'renewed') return { granted: true, grant: { ...grant, term: { since, ms: ttl } } };
+  await giveBack(grant, locks);
+  if (outcome?.kind === 'failed') throw outcome.error;
+  return GONE;
+}
+
+/** Best effort: what the back end keeps of it ends by its ttl. */
+async function giveBack(grant: Granted['grant'], locks: LockStore): Promise<void> {
+  await locks.release(grant).catch(() => undefined);
+}

@@ -1,0 +1,49 @@
+import type { LockStore, RenewOutcome } from '../../drivers/driver.js';
+import type { HeldLease } from '../lease/index.js';
+
+/**
+ * Renews leases of one ttl by one call, as nearly all are plain. What the back end is to keep for longer than the ttl has a call of its
+ * own for each such time.
+ * @returns one outcome for each lease, in the same order
+ */
+export async function renewEach(
+  locks: LockStore,
+  leases: readonly HeldLease[],
+  ttl: number,
+): Promise<readonly RenewOutcome[]> {
+  const validities = leases.map(({ validity }) => validity);
+  if (validities.every((validity) => validity === ttl))
+    return locks.renew(
+      leases.map(({ grant }) => grant),
+      ttl,
+    );
+  const outcomes: RenewOutcome[] = [];
+  const groups = new Map<number, number[]>();
+  for (const [index, validity] of validities.entries())
+    groups.set(validity, [...(groups.get(validity) ?? []), index]);
+  await Promise.all(
+    [...groups].map(async ([validity, members]) => {
+      const renewed = await renewAll(
+        locks,
+        members.map((index) => leases[index]!.grant),
+        validity,
+      );
+      for (const [at, index] of members.entries()) outcomes[index] = renewed[at]!;
+    }),
+  );
+  return outcomes;
+}
+
+/** A group that fails does not take the answers of the others with it. */
+async function renewAll(
+  locks: LockStore,
+  grants: readonly HeldLease['grant'][],
+  ttl: number,
+): Promise<readonly RenewOutcome[]> {
+  try {
+    return await locks.renew(grants, ttl);
+  } catch (error) {
+    const failed: RenewOutcome = { kind: 'failed', error: error as Error };
+    return grants.map(() => failed);
+  }
+}
