@@ -35,7 +35,6 @@ export type CoordinationErrorCode =
   | 'NOT_LOCKED'
   | 'ONCE_FAILED'
   | 'SCHEMA_MISSING'
-  | 'NOT_LOCKED'
   | 'INVALID_OPTIONS';
 
 export interface CoordinationErrorOptions {
@@ -112,13 +111,22 @@ export class LockNameError extends CoordinationError {
  * - `taken-over`: the back end says that somebody else holds the lock
  * - `broken`: the back end does not have the lease any more: it was broken, or its key is gone
  * - `max-hold`: it was held for as long as its `maxHold` allows
+ * - `stale-snapshot`: it is held, but the transaction in which it was checked began before it, and may have read what is older
  * - `stopped`: the coordinator stopped while the work was still running
  * - `released`: it was given back, and `assertHeld` was called after that
  *
  * @publicApi
  */
 export type LeaseLossReason =
-  'expired' | 'backend-down' | 'quorum-lost' | 'taken-over' | 'broken' | 'max-hold' | 'stopped' | 'released';
+  | 'expired'
+  | 'backend-down'
+  | 'quorum-lost'
+  | 'taken-over'
+  | 'broken'
+  | 'max-hold'
+  | 'stale-snapshot'
+  | 'stopped'
+  | 'released';
 
 /**
  * The lease ended while its work was still running, so the work may not have been alone (409 Conflict).

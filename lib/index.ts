@@ -60,7 +60,8 @@ export type {
 } from './drivers/driver.js';
 export { TRUSTED_MS } from './drivers/driver.js';
 export { CoordinationContext } from './coordination.context.js';
-export { assertLocked, currentLease } from './lock/lease/index.js';
+export { assertLocked, assertLockedIn, currentLease } from './lock/lease/index.js';
+export type { GuardedTransaction } from './lock/guard/index.js';
 export type { Lease } from './lock/lease/index.js';
 export type { CampaignOptions, Election, Leader, Leadership } from './elections/index.js';
 export type { AcquireOptions, LockOptions } from './lock/index.js';

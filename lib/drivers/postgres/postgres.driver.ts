@@ -39,7 +39,7 @@ export class PostgresDriver implements Driver {
     this.#server = server;
     this.description = `postgres ${server.name.replace(/^PostgreSQL /, '')} (schema ${settings.schema})`;
     this.locks = new PostgresLocks(server, acquiring, context.clock);
-    this.queue = new PostgresQueue({ server, acquiring, locks: this.locks, clock: context.clock });
+    this.queue = new PostgresQueue({ acquiring, locks: this.locks, clock: context.clock });
     this.records = new PostgresRecords(server, context);
   }
 

@@ -101,6 +101,11 @@ export class GrantHandOff {
     return !this.#revoked && !deadline.over && deadline.age < usableTime(TRUSTED_MS);
   }
 
+  /** The lease that it carries is the last one. */
+  endWithThis(): void {
+    this.#left = 0;
+  }
+
   /** The lease has ended, and the grant is still there. */
   handOn(deadline: Deadline): HandedOnGrant {
     this.#lease = undefined;

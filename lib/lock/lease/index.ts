@@ -1,3 +1,4 @@
+export { assertLockedIn } from './assert-locked-in.js';
 export { assertLocked } from './assert-locked.js';
 export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
 export { Deadline, usableTime } from './deadline.js';

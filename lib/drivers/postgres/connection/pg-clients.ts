@@ -38,9 +38,9 @@ export async function pgClients({ url, pool }: PgSource, ttl: number): Promise<P
     query_timeout: commandTimeout,
   });
   return {
-    name: nameOf(new create(config()) as object),
+    name: nameOf(new create(config())),
     commandTimeout,
-    create: async () => new create(config()) as PgClient,
+    create: async () => new create(config()),
   };
 }
 
@@ -50,12 +50,14 @@ function optionsOf(options: object = {}): Readonly<Record<string, unknown>> {
 }
 
 /** Host, port and database; where pg reads PGHOST and its like, by what it has read. */
-function nameOf(client: { host?: unknown; port?: unknown; database?: unknown }): string {
-  const host = String(client.host ?? 'localhost');
-  const at = host.startsWith('/')
-    ? `socket ${host}`
-    : `${host.includes(':') ? `[${host}]` : host}:${client.port}`;
-  return `PostgreSQL ${at}/${String(client.database ?? '')}`;
+function nameOf(client: object): string {
+  const {
+    host = 'localhost',
+    port,
+    database,
+  } = client as { host?: string; port?: number; database?: string };
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return `PostgreSQL ${host.startsWith('/') ? `socket ${host}` : `${shown}:${port}`}/${database ?? ''}`;
 }
 
 function clientClassOf(pool: ReadyPostgresPool): PgClientClass | undefined {

@@ -50,7 +50,7 @@ export function postgresUrl(
       return value === undefined ? [] : [[key, value]];
     }),
   );
-  const text = `postgresql:${rest}${parameters.size > 0 ? `?${parameters}` : ''}`;
+  const text = `postgresql:${rest}${parameters.size > 0 ? `?${parameters.toString()}` : ''}`;
   if (!URL.canParse(text.replace('postgresql:///', 'postgresql://localhost/')))
     throw new Error(`is not a URL; write ${scheme}://user:password@host:5432/database`);
   return new Secret(text);

@@ -1,16 +1,5 @@
-import type { Clock } from '../../../common/clock.js';
 import type { Claim, QueuedWaiter, WaitQueue } from '../../driver.js';
-import type { Acquiring } from '../acquiring.js';
-import type { Server } from '../connection/index.js';
-import type { PostgresLocks } from '../postgres-locks.js';
-import { PostgresWaiter } from './postgres-waiter.js';
-
-export interface PostgresQueueContext {
-  readonly server: Server;
-  readonly acquiring: Acquiring;
-  readonly locks: PostgresLocks;
-  readonly clock: Clock;
-}
+import { PostgresWaiter, type PostgresQueueContext } from './postgres-waiter.js';
 
 /** The waiters of this process; their order is in the table `waiter`. */
 export class PostgresQueue implements WaitQueue {

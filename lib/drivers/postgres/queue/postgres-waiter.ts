@@ -1,9 +1,15 @@
-import { type Moment, momentOf } from '../../../common/clock.js';
+import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
 import type { Claim, Granted, QueuedWaiter, Taken } from '../../driver.js';
-import { grantOf } from '../acquiring.js';
+import { type Acquiring, grantOf } from '../acquiring.js';
 import { newGrantId } from '../grant-id.js';
 import { HANDED_OVER_MS } from '../schema/index.js';
-import type { PostgresQueueContext } from './postgres-queue.js';
+import type { PostgresLocks } from '../postgres-locks.js';
+
+export interface PostgresQueueContext {
+  readonly acquiring: Acquiring;
+  readonly locks: PostgresLocks;
+  readonly clock: Clock;
+}
 
 /** A lock that was handed over is taken without asking when so much of its time is left for sure. */
 const ENOUGH = 1 / 2;
