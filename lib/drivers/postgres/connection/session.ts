@@ -68,7 +68,7 @@ async function missingFunctions(client: PgClient, schema: string): Promise<numbe
 
 function schemaMissing(schema: string): Error {
   return new CoordinationSchemaError(
-    `The schema ${schema} lacks tables or functions of nestjs-coordination, and postgres.migrate (COORDINATION_POSTGRES_MIGRATE) is off: run the SQL of postgresSchema(${JSON.stringify(schema)}) as a role that may create them`,
+    `its schema ${schema} lacks tables or functions of nestjs-coordination, and postgres.migrate (COORDINATION_POSTGRES_MIGRATE) is off: run the SQL of postgresSchema(${JSON.stringify(schema)}) as a role that may create them`,
   );
 }
 
@@ -82,7 +82,7 @@ async function checkRights(client: PgClient, schema: string): Promise<void> {
   if (rows.length === 0) return;
   const missing = rows.map(({ tab, priv }) => `${String(priv)} on ${schema}.${String(tab)}`).join(', ');
   throw new CoordinationSchemaError(
-    `The role lacks rights: ${missing}; run the GRANT lines of docs/postgres.md, "Rights", as the owner of the schema`,
+    `the role lacks rights: ${missing}; run the GRANT lines of docs/postgres.md, "Rights", as the owner of the schema`,
   );
 }
 

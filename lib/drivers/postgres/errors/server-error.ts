@@ -12,6 +12,9 @@ export function unavailable(server: string, what: string, cause: unknown): Backe
 
 /** The start failed. What only a change of the configuration can mend is no matter of trying again. */
 export function startError(server: string, cause: unknown): Error {
+  if (cause instanceof InvalidOptionsError) return cause;
+  if (cause instanceof CoordinationSchemaError)
+    return new CoordinationSchemaError(`Cannot use ${server}: ${cause.message}`);
   const { advice, consequence } = explain(cause);
   const message = `Cannot use ${server}: it ${advice}`;
   if (consequence === 'schema') return new CoordinationSchemaError(message, { cause });
