@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { unprivileged } from './postgres-programs.js';
-import type { PostgresServer } from './postgres-server.js';
 import { freePort } from './redis-ports.js';
 import { reap } from './redis-reaper.js';
 
-/** The pooler PgBouncer in front of a server. */
+/** The pooler PgBouncer in front of a server on this machine. */
 export class PgBouncer {
   private constructor(
     readonly port: number,
@@ -18,7 +17,7 @@ export class PgBouncer {
     private readonly child: ChildProcess,
   ) {}
 
-  static async start(server: PostgresServer, mode: 'transaction' | 'session'): Promise<PgBouncer> {
+  static async start(server: number, mode: 'transaction' | 'session'): Promise<PgBouncer> {
     const directory = mkdtempSync(join(tmpdir(), 'coordination-pgbouncer-'));
     reap.made(directory);
     const port = await freePort();
@@ -27,7 +26,7 @@ export class PgBouncer {
       file,
       [
         '[databases]',
-        `* = host=127.0.0.1 port=${server.port} user=postgres`,
+        `* = host=127.0.0.1 port=${server} user=postgres`,
         '[pgbouncer]',
         `listen_addr = 127.0.0.1`,
         `listen_port = ${port}`,

@@ -56,8 +56,11 @@ export class PostgresServer {
     return PostgresServer.#startIn(directory, options);
   }
 
-  /** A standby that follows the server; `postgresql.conf` is that of the server, and what is added here. */
-  async startStandby(options: PostgresServerOptions = {}, name = 'standby'): Promise<PostgresServer> {
+  /**
+   * A standby that follows the server; `postgresql.conf` is that of the server, and what is added here.
+   * @param from the port over which it follows
+   */
+  async startStandby(from = this.port, options: PostgresServerOptions = {}): Promise<PostgresServer> {
     const directory = newDirectory();
     run('pg_basebackup', [
       ...[
@@ -75,7 +78,7 @@ export class PostgresServer {
       ],
       ...['--checkpoint=fast', '--no-sync'],
     ]);
-    const source = `host=127.0.0.1 port=${this.port} user=postgres application_name=${name}`;
+    const source = `host=127.0.0.1 port=${from} user=postgres application_name=standby`;
     appendFileSync(join(directory, 'postgresql.auto.conf'), `\nprimary_conninfo = '${source}'\n`);
     return PostgresServer.#startIn(directory, options);
   }
@@ -113,6 +116,8 @@ export class PostgresServer {
   /** As the superuser. */
   async query(text: string, url = this.urlOf()): Promise<Record<string, unknown>[]> {
     const client = new Client({ connectionString: url, ssl: this.tls ? { ca: this.tls.cert } : false });
+    // A server that a test kills is no news.
+    client.on('error', () => undefined);
     await client.connect();
     try {
       return (await client.query(text)).rows as Record<string, unknown>[];

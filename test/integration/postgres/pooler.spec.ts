@@ -16,8 +16,8 @@ describe.skipIf(postgresBin() === undefined || !hasPgBouncer())('behind a pooler
 
   beforeAll(async () => {
     server = await PostgresServer.start();
-    transactions = await PgBouncer.start(server, 'transaction');
-    sessions = await PgBouncer.start(server, 'session');
+    transactions = await PgBouncer.start(server.port, 'transaction');
+    sessions = await PgBouncer.start(server.port, 'session');
     direct = await server.newDatabase();
     database = new URL(direct).pathname.slice(1);
   });
