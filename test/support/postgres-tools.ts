@@ -134,7 +134,9 @@ export const POSTGRES_TOOLS: Readonly<Record<string, (url: string) => Promise<Po
     return {
       root: sql,
       close: () => sql.end(),
-      transaction: async (body) => void (await sql.begin((tx) => body(tx))),
+      transaction: async (body) => {
+        await sql.begin((tx) => body(tx));
+      },
     };
   },
 };

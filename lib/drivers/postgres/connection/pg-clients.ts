@@ -1,7 +1,7 @@
 import { InvalidOptionsError } from '../../../errors.js';
 import { isPool, type ReadyPostgresPool } from '../options/index.js';
 import type { Secret } from '../../secret.js';
-import type { PgClient, PgClientClass, PgClients } from './pg-client.js';
+import type { PgClientClass, PgClients } from './pg-client.js';
 
 /** The longest a connect may take, ms, unless pg's own option says otherwise. */
 const CONNECT_TIMEOUT = 5000;
