@@ -2,11 +2,19 @@
 export interface PgClient {
   connect(): Promise<unknown>;
   query(text: string, values?: readonly unknown[]): Promise<PgResult>;
+  query(statement: PgStatement): Promise<PgResult>;
   end(): Promise<void>;
   on(event: 'error' | 'end' | 'notification', listener: (what: never) => void): unknown;
   /** As the server told it at the connect; a pooler tells one of its own. */
   readonly processID?: number | null;
   readonly connection?: { readonly stream?: { destroy(): unknown } };
+}
+
+export interface PgStatement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  /** How long this one may take, ms. */
+  readonly query_timeout: number;
 }
 
 export interface PgResult {

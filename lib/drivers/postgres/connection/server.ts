@@ -6,7 +6,7 @@ import { startError, unavailable } from '../errors/index.js';
 import { quotedSchema } from '../schema/index.js';
 import { Link } from './link.js';
 import type { PgClient, PgClients, PgResult } from './pg-client.js';
-import { openSession } from './session.js';
+import { ask, openServer, openSession } from './session.js';
 
 /** What nobody has used is looked for so often, ms. */
 const PURGED_EVERY = 3_600_000;
@@ -133,15 +133,12 @@ export class Server {
    */
   async lookAgain(ttl = this.#longestTtl): Promise<void> {
     const began = this.#context.clock.monotonic();
-    const result = await this.call('ask which server this is', this.#openText, [Math.ceil(ttl)]);
+    const text = `SELECT * FROM ${this.schema}.open_1($1)`;
+    const result = await this.call('ask which server this is', text, [Math.ceil(ttl)]);
     this.#longestTtl = Math.max(this.#longestTtl, ttl);
     this.#note(result, began);
     const left = this.#refusesUntil - this.#context.clock.monotonic();
     if (left > 0) throw this.#refusal(left);
-  }
-
-  get #openText(): string {
-    return `SELECT * FROM ${this.schema}.open_1($1)`;
   }
 
   #refusal(left: number): BackendUnavailableError {
@@ -164,7 +161,7 @@ export class Server {
   async #open(client: PgClient): Promise<boolean> {
     const { pooled } = await openSession(client, this.#settings);
     const began = this.#context.clock.monotonic();
-    this.#note(await client.query(this.#openText, [Math.ceil(this.#longestTtl)]), began);
+    this.#note(await openServer(client, this.schema, this.#longestTtl), began);
     return pooled;
   }
 
@@ -172,7 +169,7 @@ export class Server {
     const pooled = await this.#open(client);
     const { listen } = this.#settings;
     this.#listening = listen ?? !pooled;
-    if (this.#listening) await client.query(`LISTEN "${this.channel}"`);
+    if (this.#listening) await ask(client, `LISTEN "${this.channel}"`);
     else if (listen === undefined && !this.#warned) {
       this.#warned = true;
       this.#context.warn(
