@@ -36,6 +36,7 @@ export type CoordinationErrorCode =
   | 'BACKEND_UNAVAILABLE'
   | 'NOT_LOCKED'
   | 'ONCE_FAILED'
+  | 'SCHEMA_MISSING'
   | 'INVALID_OPTIONS';
 
 export interface CoordinationErrorOptions {
@@ -122,13 +123,22 @@ export class LockNameError extends CoordinationError {
  * - `taken-over`: the back end says that somebody else holds the lock
  * - `broken`: the back end does not have the lease any more: it was broken, or its key is gone
  * - `max-hold`: it was held for as long as its `maxHold` allows
+ * - `stale-snapshot`: it is held, but the transaction in which it was checked began before it, and may have read what is older
  * - `stopped`: the coordinator stopped while the work was still running
  * - `released`: it was given back, and `assertHeld` was called after that
  *
  * @publicApi
  */
 export type LeaseLossReason =
-  'expired' | 'backend-down' | 'quorum-lost' | 'taken-over' | 'broken' | 'max-hold' | 'stopped' | 'released';
+  | 'expired'
+  | 'backend-down'
+  | 'quorum-lost'
+  | 'taken-over'
+  | 'broken'
+  | 'max-hold'
+  | 'stale-snapshot'
+  | 'stopped'
+  | 'released';
 
 /**
  * The lease ended while its work was still running, so the work may not have been alone (409 Conflict).
@@ -191,6 +201,16 @@ export class NotLockedError extends CoordinationError {
 export class OnceFailedError extends CoordinationError {
   constructor(message: string, options?: CoordinationErrorOptions) {
     super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'ONCE_FAILED', options);
+  }
+}
+
+/**
+ * The PostgreSQL database lacks tables, functions or rights that the back end needs (500); the message says what to run.
+ * @publicApi
+ */
+export class CoordinationSchemaError extends CoordinationError {
+  constructor(message: string, options?: CoordinationErrorOptions) {
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, 'SCHEMA_MISSING', options);
   }
 }
 

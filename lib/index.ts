@@ -14,6 +14,7 @@ export type { CoordinationErrorCode, LeaseLossReason } from './errors.js';
 export {
   BackendUnavailableError,
   CoordinationError,
+  CoordinationSchemaError,
   InvalidOptionsError,
   LeaseLostError,
   LimitReachedError,
@@ -29,6 +30,8 @@ export type {
   RedisBackendOptions,
   RedisConnectionOptions,
 } from './drivers/redis/options/index.js';
+export type { PostgresBackendOptions, ReadyPostgresPool } from './drivers/postgres/options/index.js';
+export { postgresSchema } from './drivers/postgres/schema/index.js';
 export type { Clock, Moment, Timer } from './common/clock.js';
 export type {
   BackendChange,
@@ -59,7 +62,8 @@ export type {
 } from './drivers/driver.js';
 export { TRUSTED_MS } from './drivers/driver.js';
 export { CoordinationContext } from './coordination.context.js';
-export { assertLocked, currentLease } from './lock/lease/index.js';
+export { assertLocked, assertLockedIn, currentLease } from './lock/lease/index.js';
+export type { GuardedTransaction } from './lock/guard/index.js';
 export type { Lease } from './lock/lease/index.js';
 export type { CampaignOptions, Election, Leader, Leadership } from './elections/index.js';
 export type { AcquireOptions, LockOptions } from './lock/index.js';

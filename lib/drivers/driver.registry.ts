@@ -3,6 +3,8 @@ import { type BackendUrl, type KnownSchemes, takeApart } from './backend-url.js'
 import type { DriverFactory } from './driver.js';
 import { fileBackend } from './file/file.backend.js';
 import { memoryBackend } from './memory/index.js';
+import type { PostgresBackendOptions } from './postgres/options/index.js';
+import { postgresBackend } from './postgres/postgres.backend.js';
 import { redisBackend } from './redis/redis.backend.js';
 import type { RedisBackendOptions } from './redis/options/index.js';
 import { readQueries } from './url-query.js';
@@ -13,10 +15,12 @@ export type { BackendKind } from './backend-kind.js';
 export interface BackendOptions {
   /** Redis: its options, or ready clients instead of a URL. Those that are settings only may stand beside another back end's URL. */
   readonly redis?: RedisBackendOptions | undefined;
+  /** PostgreSQL: its options, or a pool of pg instead of a URL. Those that are settings only may stand beside another back end's URL. */
+  readonly postgres?: PostgresBackendOptions | undefined;
 }
 
 /** Every kind of back end. Their drivers are not loaded yet. */
-export const BACKENDS: readonly BackendKind[] = [fileBackend, memoryBackend, redisBackend];
+export const BACKENDS: readonly BackendKind[] = [fileBackend, memoryBackend, redisBackend, postgresBackend];
 
 const SCHEMES: KnownSchemes = {
   all: BACKENDS.flatMap(({ schemes }) => schemes),

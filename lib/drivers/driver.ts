@@ -45,13 +45,21 @@ export interface Driver {
   readonly queue?: WaitQueue;
 
   readonly records: RecordStore;
+
+  /**
+   * A statement of SQL that checks a lease inside a transaction of the application, where the back end is a database that has transactions.
+   * It succeeds when the grant holds its lock, and then nobody else is granted the lock until that transaction ends. Otherwise it
+   * fails with SQLSTATE `NC001`; with `NC003` where there is no open transaction.
+   * @param idle after how many ms without a statement the database may end the transaction: its process may be stopped
+   */
+  guard?(grant: Grant, idle: number): string;
 }
 
 /**
  * How a lock may be held: by one holder alone, or by several holders who share it. Holders of both modes are never there at once. A
- * number of permits is made of exclusive locks, above the port, and is no mode of a driver.
+ * number of permits is made of exclusive locks above the port, so that no driver has to have `permits`.
  */
-export type LockMode = 'exclusive' | 'shared';
+export type LockMode = 'exclusive' | 'shared' | 'permits';
 
 /** What differs between back ends, so that the code above the port asks for nothing that a driver has not got. */
 export interface Traits {

@@ -1,6 +1,6 @@
 import type { Bag, Slot } from '../common/bag.js';
 import type { Downgrade, Driver } from '../drivers/driver.js';
-import type { LeaseLostError } from '../errors.js';
+import { InvalidOptionsError, type LeaseLostError } from '../errors.js';
 import {
   type Drain,
   type GrantHandOff,
@@ -8,6 +8,7 @@ import {
   type LocalQueue,
   sharesNothing,
 } from './acquire/index.js';
+import type { Guard } from './guard/index.js';
 import type { HeldLease, LeaseEnd, LeaseKeeper, LeaseReports } from './lease/index.js';
 import type { Heartbeat, Renewal } from './renewal/index.js';
 
@@ -73,6 +74,21 @@ export class LeaseHolding implements LeaseKeeper {
   /** The lock was broken: whichever of its leases stands on the grant by now is lost. */
   broken(): void {
     this.handOff.revoke({ reason: 'broken', message: 'the lock was broken' });
+  }
+
+  /** The transaction may outlive the lease, and the back end lets nobody in before it ends; so it has to be asked for the next one. */
+  guard({ grant, ttl }: HeldLease): Guard {
+    const { driver } = this.context;
+    if (!driver.guard)
+      throw new InvalidOptionsError(
+        `assertIn: ${driver.description} is no database in which a transaction could be guarded; that needs a postgres: URL. Elsewhere use fencing tokens`,
+      );
+    this.handOff.endWithThis();
+    return {
+      statement: driver.guard(grant, ttl),
+      holders: () => driver.locks.holders(grant.name, grant.key),
+      id: grant.id,
+    };
   }
 
   /** Hands the lock on to the next waiter of this process, or else gives it back. */

@@ -4,6 +4,7 @@ import { ScheduleModule } from '@nestjs/schedule';
 import { CoordinationModule } from 'nestjs-coordination';
 import { coordinationConfig } from 'nestjs-coordination/config';
 import { AccessModule } from './access/access.module.js';
+import { LedgerModule } from './ledger/ledger.module.js';
 import { SharesModule } from './shares/shares.module.js';
 import { SnapshotsModule } from './snapshots/snapshots.module.js';
 import { UsageModule } from './usage/usage.module.js';
@@ -24,6 +25,7 @@ import { UsageModule } from './usage/usage.module.js';
     SnapshotsModule,
     AccessModule,
     UsageModule,
+    LedgerModule.whereThereIsADatabase(),
   ],
 })
 export class AppModule {}

@@ -11,7 +11,7 @@ export { SuiteWaiter } from '../../lib/driver-testing/suite-waiter.js';
 
 export interface DriverHarness {
   /** A new driver on the back end under test; each one stands for a process of its own. Not started. */
-  create(context: DriverContext): Driver;
+  create(context: DriverContext): Driver | Promise<Driver>;
   readonly traits: readonly DriverTrait[];
   /** Before and after all tests of the suite. */
   setUp?(): Promise<void>;
@@ -31,13 +31,17 @@ export function describeDriver(name: string, harness: DriverHarness): void {
 
     describePromises(name, harness, { describe, it });
 
-    it('our driver begins its description with its kind', () => {
-      expect(harness.create(recordingContext()).description).toMatch(/^(memory|file|redis)/);
+    it('our driver begins its description with its kind', async () => {
+      const { description } = await harness.create(recordingContext());
+      expect(description).toMatch(/^(memory|file|redis|postgres)/);
     });
 
     if (!harness.traits.includes('process')) return;
     it('our driver renews what ends with the process, too', async () => {
-      const [a, b] = [harness.create(recordingContext()), harness.create(recordingContext())];
+      const [a, b] = await Promise.all([
+        harness.create(recordingContext()),
+        harness.create(recordingContext()),
+      ]);
       await Promise.all([a.start(), b.start()]);
       try {
         const names = Array.from({ length: 4 }, () => freshName());

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { hasPgBouncer, postgresBin } from './postgres-programs.js';
 
 /** Debian asks this file before it starts a service; 101 means no. */
 const POLICY = '/usr/sbin/policy-rc.d';
@@ -8,32 +9,50 @@ function works(command: string): boolean {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Installs redis-server, without leaving the system's own instance running. */
-function installRedis(): void {
+/** Whether packages of the system can be installed. */
+function mayInstall(): boolean {
+  return process.getuid?.() === 0 && works('apt-get');
+}
+
+/** Installs packages, without leaving a service of theirs running. */
+function install(packages: readonly string[]): void {
   const ours = !existsSync(POLICY);
   if (ours) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     spawnSync('apt-get', ['update'], { stdio: 'ignore', env });
-    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], {
-      stdio: 'ignore',
-      env,
-    });
+    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...packages], { stdio: 'ignore', env });
   } finally {
     if (ours) rmSync(POLICY);
   }
 }
 
-/** The tests run against real Redis servers that they start themselves: makes sure that there is one to start. */
+/**
+ * The tests run against real servers that they start themselves: makes sure that there are some to start. Redis must be there; tests of
+ * PostgreSQL and of its pooler are left out where there is none, and one line says so.
+ */
 export default function setup(): void {
-  const command = process.env['REDIS_SERVER'] ?? 'redis-server';
-  if (works(command)) return;
-  if (process.env['REDIS_SERVER'] === undefined && process.getuid?.() === 0 && works('apt-get')) {
-    process.stderr.write('redis-server is missing: installing it with apt-get\n');
-    installRedis();
-    if (works(command)) return;
+  const { REDIS_SERVER, POSTGRES_BIN } = process.env;
+  const redis = REDIS_SERVER ?? 'redis-server';
+  const missing = [
+    ...(works(redis) || REDIS_SERVER !== undefined ? [] : ['redis-server']),
+    ...(postgresBin() !== undefined || POSTGRES_BIN !== undefined ? [] : ['postgresql']),
+    ...(hasPgBouncer() ? [] : ['pgbouncer']),
+  ];
+  if (missing.length > 0 && mayInstall()) {
+    process.stderr.write(`installing what the tests need with apt-get: ${missing.join(', ')}\n`);
+    install(missing);
   }
-  throw new Error(
-    `${command} cannot be run, and the tests need it: install Redis 6 or newer (apt-get install redis-server, brew install redis), or name its path in REDIS_SERVER`,
-  );
+  if (!works(redis))
+    throw new Error(
+      `${redis} cannot be run, and the tests need it: install Redis 6 or newer (apt-get install redis-server, brew install redis), or name its path in REDIS_SERVER`,
+    );
+  if (postgresBin() === undefined)
+    process.stderr.write(
+      'there is no PostgreSQL server: its tests are left out; install one (apt-get install postgresql, brew install postgresql), or name the directory of its programs in POSTGRES_BIN\n',
+    );
+  else if (!hasPgBouncer())
+    process.stderr.write(
+      'there is no PgBouncer: the tests behind a pooler are left out; install it (apt-get install pgbouncer, brew install pgbouncer)\n',
+    );
 }

@@ -13,6 +13,7 @@ const keeper: LeaseKeeper = {
   downgrade: (lease) => ({ grant: lease.grant, done: Promise.resolve(true) }),
   owner: undefined,
   memberId: 'member-1',
+  guard: () => ({ statement: '', id: '', holders: async () => [] }),
   release: async () => true,
   onLeft: () => undefined,
   onLost: () => undefined,
@@ -108,7 +109,8 @@ describe('the signal of a lease', () => {
     await aborted;
     clearTimeout(alive);
     const late = performance.now() - lease.monotonicDeadline;
-    expect(late).toBeGreaterThanOrEqual(0);
+    // It ends by whichever clock is first, and the wall clock counts in whole ms.
+    expect(late).toBeGreaterThan(-1);
     expect(late).toBeLessThan(1000);
   });
 

@@ -2,6 +2,7 @@ import { inspect, type InspectOptions } from 'node:util';
 import { quoted } from '../../common/quoted.js';
 import type { Downgrade, Grant, Loss } from '../../drivers/driver.js';
 import { InvalidOptionsError, LeaseLostError } from '../../errors.js';
+import { type Guard, type GuardedTransaction, runGuard } from '../guard/index.js';
 import type { Deadline } from './deadline.js';
 import type { Lease } from './lease.js';
 import { LeaseSignal } from './lease-signal.js';
@@ -21,6 +22,8 @@ export interface LeaseKeeper {
   readonly memberId: string;
   /** The coordinator's part that made it: names of different coordinators do not mix. */
   readonly owner: unknown;
+  /** What checks the lease inside a transaction; the grant is not handed on any more. @throws InvalidOptionsError */
+  guard(lease: HeldLease): Guard;
   /** Asks the driver to free the lock; true if it was still ours. */
   release(lease: HeldLease): Promise<boolean>;
   /** Asks the driver to let others share the lock. @throws InvalidOptionsError where it cannot */
@@ -163,6 +166,19 @@ export class HeldLease implements Lease {
         `Lock ${quoted(this.name)}: the lease of ${this.keeper.memberId} was released already`,
         'released',
       )
+    );
+  }
+
+  async assertIn(transaction: GuardedTransaction): Promise<void> {
+    this.assertHeld();
+    const loss = await runGuard(this.name, this.keeper.guard(this), transaction);
+    if (!loss) return;
+    if (loss.reason !== 'stale-snapshot') this.lose(loss, loss.cause);
+    this.assertHeld();
+    throw new LeaseLostError(
+      `Lock ${quoted(this.name)}: the lease of ${this.keeper.memberId} does not protect this transaction: ${loss.message}`,
+      loss.reason,
+      { cause: loss.cause },
     );
   }
 

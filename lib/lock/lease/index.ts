@@ -1,8 +1,9 @@
+export { assertLockedIn } from './assert-locked-in.js';
 export { assertLocked } from './assert-locked.js';
 export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
 export { Deadline, usableTime } from './deadline.js';
 export { HeldLease, type LeaseEnd, type LeaseKeeper } from './held-lease.js';
-export { InnerLease, type LeaseOwner } from './inner-lease.js';
+export { InnerLease, type LeaseOwner, refuse } from './inner-lease.js';
 export {
   contextsOn,
   currentContext,

@@ -1,4 +1,5 @@
 import type { Grant } from '../../drivers/driver.js';
+import type { GuardedTransaction } from '../guard/index.js';
 import { Deadline } from './deadline.js';
 import { HeldLease } from './held-lease.js';
 
@@ -31,8 +32,9 @@ export class InnerLease extends HeldLease {
     super(names.join(' + '), outer.grant, outer.ttl, Deadline.never, {
       memberId: owner.memberId,
       owner,
-      // `downgrade` asks the lease outside.
-      downgrade: () => ({ grant: outer.grant, done: Promise.resolve(true) }),
+      // `assertIn` and `downgrade` ask the lease outside.
+      guard: (): never => refuse(),
+      downgrade: (): never => refuse(),
       release: () => Promise.resolve(true),
       onLeft: () => undefined,
       // What was lost outside was told there.
@@ -69,6 +71,11 @@ export class InnerLease extends HeldLease {
     return this.#outer.shared;
   }
 
+  override async assertIn(transaction: GuardedTransaction): Promise<void> {
+    this.assertHeld();
+    await this.#outer.assertIn(transaction);
+  }
+
   /** The lock is shared for the call outside too. */
   override downgrade(): Promise<void> {
     this.check();
@@ -103,4 +110,9 @@ export class InnerLease extends HeldLease {
         message: `the lease of ${this.outside}, which it had entered, has ended before; await this work there`,
       });
   }
+}
+
+/** What the class asks another lease for instead. */
+export function refuse(): never {
+  throw new Error('another lease is asked for that');
 }

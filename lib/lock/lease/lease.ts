@@ -1,3 +1,5 @@
+import type { GuardedTransaction } from '../guard/index.js';
+
 /**
  * One successful acquisition of a lock.
  *
@@ -46,6 +48,25 @@ export interface Lease extends AsyncDisposable {
    * @throws LeaseLostError when the lease was lost or released.
    */
   assertHeld(): void;
+  /**
+   * Checks the lease inside a transaction of the application, on PostgreSQL. Until that transaction ends nobody else gets the lock, also
+   * when this process is stopped meanwhile; so what it commits was written by the holder. One statement.
+   *
+   * The transaction begins under the lock. It is given as the tool has it: a client of `pg`, an `EntityManager` or `QueryRunner` of TypeORM, the
+   * transaction of Drizzle, Prisma, Kysely, Knex, MikroORM, Sequelize or postgres.js, or a function that runs a statement in it.
+   *
+   * @throws LeaseLostError when the lease was lost or released; the transaction has to be rolled back, so let it through
+   * @throws InvalidOptionsError where there is no open transaction, or locks are not on PostgreSQL
+   * @throws CoordinationSchemaError when the database of the transaction is not that of the locks
+   * @throws what the transaction throws
+   *
+   * @example
+   * await dataSource.transaction(async (tx) => {
+   *   await lease.assertIn(tx);
+   *   await tx.update(Share, share.id, { size });
+   * });
+   */
+  assertIn(transaction: GuardedTransaction): Promise<void>;
   /**
    * Gives the lock back.
    * @returns false when the lease was already released or lost.

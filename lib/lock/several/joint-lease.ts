@@ -1,6 +1,7 @@
 import type { Grant, Loss } from '../../drivers/driver.js';
 import { quoted } from '../../common/quoted.js';
-import { Deadline, HeldLease, type LeaseOwner } from '../lease/index.js';
+import type { GuardedTransaction } from '../guard/index.js';
+import { Deadline, HeldLease, type LeaseOwner, refuse } from '../lease/index.js';
 
 /** One lock of several, and those of the names that mean it. */
 export interface JointPart {
@@ -27,8 +28,9 @@ export class JointLease extends HeldLease {
     super(name, grant, ttl, Deadline.never, {
       memberId: owner.memberId,
       owner,
-      // `downgrade` asks each part.
-      downgrade: () => ({ grant, done: Promise.resolve(true) }),
+      // `assertIn` and `downgrade` ask each part.
+      guard: (): never => refuse(),
+      downgrade: (): never => refuse(),
       release: () => giveBack(parts),
       onLeft: () => {
         for (const unlink of unlinks) unlink();
@@ -71,6 +73,12 @@ export class JointLease extends HeldLease {
 
   override get shared(): boolean {
     return this.#parts.every(({ lease }) => lease.shared);
+  }
+
+  override async assertIn(transaction: GuardedTransaction): Promise<void> {
+    this.assertHeld();
+    // One after the other: a transaction runs one statement at a time.
+    for (const { lease } of this.#parts) await lease.assertIn(transaction);
   }
 
   override async downgrade(): Promise<void> {

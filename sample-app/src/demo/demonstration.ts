@@ -11,6 +11,7 @@ import { killRun } from './killed-run.js';
 import type { Amount } from './load.js';
 import type { Replica } from './replica.js';
 import { table } from './report.js';
+import { type Charges, chargeWhileStopping, clearLedger } from './stopped-writers.js';
 import { say, status } from './terminal.js';
 import { tryOut } from './trial.js';
 
@@ -47,9 +48,10 @@ export class Demonstration {
     say();
     const runs = await this.#killRuns(fleet);
     say();
+    const guarded = await this.#stopWriters(fleet);
     for (const line of table(locked, unlocked)) say(line);
     say();
-    this.#held = locked.every(({ wrong }) => wrong === 0) && runs;
+    this.#held = locked.every(({ wrong }) => wrong === 0) && runs && guarded;
     say(
       this.#held
         ? 'PASSED: with locks nothing was lost, doubled or torn.'
@@ -107,6 +109,27 @@ export class Demonstration {
     return held;
   }
 
+  /** On PostgreSQL alone. @returns whether the guard lost nothing */
+  async #stopWriters(fleet: Fleet): Promise<boolean> {
+    const { backendUrl } = this.options;
+    if (!/^postgres(ql)?:/.test(backendUrl ?? '')) return true;
+    say('4. Replicas are stopped for half a second in the middle of transactions; their locks last 0.3 s');
+    await clearLedger(backendUrl ?? '');
+    const charges = await chargeWhileStopping(fleet, this.ending);
+    const held = charges.lost === 0;
+    say(`   with assertLockedIn: ${counted(charges)} ${held ? '✓' : '✗'}`);
+    await clearLedger(backendUrl ?? '');
+    const unguarded = await this.#start('unguarded', {
+      COORDINATION_BACKEND_URL: backendUrl,
+      COORDINATION_PREFIX: `${basename(this.#directory)}-unguarded:`,
+      SAMPLE_GUARD: 'false',
+    });
+    say(`   without it:          ${counted(await chargeWhileStopping(unguarded, this.ending))}`);
+    await unguarded.stop();
+    say();
+    return held;
+  }
+
   async #start(name: string, env: NodeJS.ProcessEnv): Promise<Fleet> {
     status('   starting the replicas');
     const fleet = new Fleet(join(this.#directory, name), env, (replica, how) =>
@@ -138,4 +161,8 @@ export class Demonstration {
 
 function introduce({ name, url, pid }: Replica): void {
   say(`   ${name}  ${url}  (pid ${pid})`);
+}
+
+function counted({ committed, lost, refused }: Charges): string {
+  return `${committed} charges were committed, and ${lost} of them are lost; ${refused} were refused`;
 }

@@ -92,6 +92,7 @@ describe('the module, used wrongly, says in one line what to do', () => {
       candidate: true,
       driver: true,
       redis: true,
+      postgres: true,
       name: true,
       isGlobal: true,
     };

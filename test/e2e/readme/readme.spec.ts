@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lastValueFrom } from 'rxjs';
+import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CoordinationModule, CoordinatorService, Lock } from 'nestjs-coordination';
 import { eventually } from '../../support/eventually.js';
+import { postgresBin } from '../../support/postgres-programs.js';
+import { PostgresServer } from '../../support/postgres-server.js';
 import { forkFixture } from '../../support/processes.js';
 import { freePort } from '../../support/redis-ports.js';
 import { countBlocks, writeSnippets } from './snippets.js';
@@ -277,5 +280,33 @@ describe('the snippets of README', () => {
     await coordinator.using('x', async () => undefined);
     expect(host.seen).toEqual([expect.stringMatching(/^x after .* ms$/)]);
     await app.close();
+  });
+
+  it('postgres-module: takes its options from a URL', async () => {
+    const { AppModule } = (await import(snippets.get('postgres-module')!)) as Record<string, Class>;
+    const coordination = Reflect.getMetadata('imports', AppModule!) as readonly {
+      readonly module: unknown;
+    }[];
+    expect(coordination[0]?.module).toBe(CoordinationModule);
+  });
+
+  it.skipIf(postgresBin() === undefined)('postgres-guard: the transaction checks its lock', async () => {
+    const server = await PostgresServer.start();
+    const backendUrl = server.urlOf();
+    await server.query('CREATE TABLE share (id integer PRIMARY KEY, size integer)');
+    await server.query('INSERT INTO share VALUES (7, 1)');
+    const source = await new DataSource({ type: 'postgres', url: backendUrl }).initialize();
+    const { ShareService } = (await import(snippets.get('postgres-guard')!)) as Record<string, Class>;
+    const reference = await Test.createTestingModule({
+      imports: [CoordinationModule.forRoot({ backendUrl })],
+      providers: [ShareService!, { provide: DataSource, useValue: source }],
+    }).compile();
+    const app = await reference.createNestApplication().init();
+    const shares = app.get<{ extend(id: number, by: number): Promise<void> }>(ShareService!);
+    await Promise.all([shares.extend(7, 2), shares.extend(7, 3)]);
+    expect(await server.query('SELECT size FROM share')).toEqual([{ size: 6 }]);
+    await app.close();
+    await source.destroy();
+    await server.stop();
   });
 });

@@ -4,9 +4,13 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../../../..');
 /** The pages whose snippets are run. */
-const PAGES = ['README.md', 'docs/jobs.md', 'docs/elections.md', 'docs/choosing-a-lock.md'].map((page) =>
-  join(ROOT, page),
-);
+const PAGES = [
+  'README.md',
+  'docs/jobs.md',
+  'docs/elections.md',
+  'docs/choosing-a-lock.md',
+  'docs/postgres.md',
+].map((page) => join(ROOT, page));
 /** Inside the repository, so that a snippet is compiled as any other file of it. */
 const FOLDER = resolve(fileURLToPath(import.meta.url), '../.snippets');
 

@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { postgresBin } from '../../support/postgres-programs.js';
+import { PostgresServer, stopAllPostgres } from '../../support/postgres-server.js';
 import { type RedisServerOptions, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
 
 /** What replicas can be run on: each start gives a back end of its own. */
@@ -8,6 +10,7 @@ export const BACKENDS: Record<string, (redis?: RedisServerOptions) => Promise<st
   'a file back end': async () => `file://${await scratchDirectory()}/locks`,
   'one Redis node': async (redis) => (await startRedisNodes(1, redis))[0]!.url,
   'three Redis nodes': async (redis) => (await startRedisNodes(3, redis)).map((node) => node.url).join(','),
+  ...(postgresBin() !== undefined && { PostgreSQL: async () => (await PostgresServer.start()).urlOf() }),
 };
 
 const directories: string[] = [];
@@ -20,6 +23,6 @@ export async function scratchDirectory(): Promise<string> {
 
 /** Ends the servers and removes the directories that were made here. */
 export async function cleanUp(): Promise<void> {
-  await stopAllRedis();
+  await Promise.all([stopAllRedis(), stopAllPostgres()]);
   for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true });
 }

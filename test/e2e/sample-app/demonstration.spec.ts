@@ -2,6 +2,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
+import { postgresBin } from '../../support/postgres-programs.js';
+import { PostgresServer, stopAllPostgres } from '../../support/postgres-server.js';
 import { startRedis, stopAllRedis } from '../../support/redis-server.js';
 import { buildSampleApp, DemonstrationProcess, isRunning } from './demonstration-process.js';
 
@@ -46,7 +48,26 @@ describe('the sample application', { timeout: 120_000 }, () => {
     }
   });
 
-  afterAll(stopAllRedis);
+  afterAll(() => Promise.all([stopAllRedis(), stopAllPostgres()]));
+
+  it.skipIf(postgresBin() === undefined)(
+    'loses nothing on PostgreSQL, and no charge of a replica that was stopped in its middle',
+    async () => {
+      const server = await PostgresServer.start();
+      const env = { ...SHORTEST, COORDINATION_BACKEND_URL: server.urlOf(), SAMPLE_EXIT: '1' };
+      const demonstration = demonstrate(env);
+      expect(await demonstration.exitCode, demonstration.output).toBe(0);
+      const { output } = demonstration;
+      expect(output).toMatch(
+        /with assertLockedIn: +[1-9]\d* charges were committed, and 0 of them are lost; \d+ were refused ✓/,
+      );
+      const [, lost] =
+        /without it: +\d+ charges were committed, and (\d+) of them are lost/.exec(output) ?? [];
+      expect(Number(lost), output).toBeGreaterThanOrEqual(0);
+      expect(output).toContain('PASSED');
+      await server.stop();
+    },
+  );
 
   it('loses nothing on files in three replicas, shows what is lost without locks, and serves until Ctrl-C', async () => {
     const demonstration = demonstrate(SHORT);

@@ -26,6 +26,7 @@ import { FileStage } from './file-stage.js';
 import { now } from './judge-clock.js';
 import { judgeRun, LONGEST_KEY, statesOf } from './judging.js';
 import { planRun } from './planner.js';
+import { PostgresStage } from './postgres-stage.js';
 import { RedisStage } from './redis-stage.js';
 import type { Scene } from './scene.js';
 import type { Stage } from './stage.js';
@@ -116,6 +117,18 @@ interface Run extends Omit<RunReport, 'leases'> {
   readonly refused: ReadonlyMap<string, number>;
 }
 
+function startStage(backend: Backend, nodes: number, clocks: ClockShims | undefined): Promise<Stage> {
+  const terms = { workers: WORKERS, maxTtl: Math.max(...TTLS), clocks };
+  switch (backend) {
+    case 'redis':
+      return RedisStage.start({ nodes, ...terms });
+    case 'postgres':
+      return PostgresStage.start(terms);
+    case 'file':
+      return FileStage.start();
+  }
+}
+
 /** The processes of a campaign, from its first run to its last. */
 class Theatre {
   #records: HistoryRecord[] = [];
@@ -135,10 +148,7 @@ class Theatre {
     reap.made(directory);
     const clocks = await ClockShims.compile();
     const storage = await RegisterStorage.open(join(directory, 'storage'));
-    const stage =
-      backend === 'file'
-        ? await FileStage.start()
-        : await RedisStage.start({ nodes, workers: WORKERS, maxTtl: Math.max(...TTLS), clocks });
+    const stage = await startStage(backend, nodes, clocks);
     const theatre = new Theatre(terms, clocks, directory, storage, stage, undefined);
     try {
       await theatre.#hire();

@@ -1,5 +1,7 @@
 /** What a campaign runs on. */
-export type Backend = 'redis' | 'file';
+export type Backend = 'redis' | 'postgres' | 'file';
+
+export const BACKENDS: readonly Backend[] = ['redis', 'postgres', 'file'];
 
 /** `inside`: only faults that the promises allow for. `everything`: all of them. */
 export type Campaign = 'inside' | 'everything';
@@ -23,23 +25,25 @@ interface FaultTraits {
 }
 
 const REDIS = ['redis'] as const;
+const POSTGRES = ['postgres'] as const;
+const SERVERS = ['redis', 'postgres'] as const;
 const FILE = ['file'] as const;
-const BOTH = ['redis', 'file'] as const;
+const ALL = ['redis', 'postgres', 'file'] as const;
 const MOMENT = [0, 0] as const;
 
 /** Longer than the longest ttl of the workers, so that leases run out meanwhile; see `campaign.ts`. */
 const BEYOND_TTL = [300, 1800] as const;
 
 export const FAULTS = {
-  'kill holder': { on: BOTH, weight: 4, lasts: MOMENT },
-  'kill waiter': { on: BOTH, weight: 3, lasts: MOMENT },
-  'kill while releasing': { on: BOTH, weight: 2, lasts: MOMENT },
-  'stop holder': { on: BOTH, weight: 5, lasts: BEYOND_TTL },
-  'stop waiter': { on: BOTH, weight: 3, lasts: BEYOND_TTL },
-  'stop while releasing': { on: BOTH, weight: 2, lasts: BEYOND_TTL },
-  'stop until overtaken': { on: REDIS, weight: 2, lasts: [4000, 4000] },
-  'end worker in order': { on: BOTH, weight: 1, lasts: MOMENT },
-  'step clock of worker': { on: BOTH, weight: 3, lasts: [200, 2000], stepsClock: 'worker', needsShim: true },
+  'kill holder': { on: ALL, weight: 4, lasts: MOMENT },
+  'kill waiter': { on: ALL, weight: 3, lasts: MOMENT },
+  'kill while releasing': { on: ALL, weight: 2, lasts: MOMENT },
+  'stop holder': { on: ALL, weight: 5, lasts: BEYOND_TTL },
+  'stop waiter': { on: ALL, weight: 3, lasts: BEYOND_TTL },
+  'stop while releasing': { on: ALL, weight: 2, lasts: BEYOND_TTL },
+  'stop until overtaken': { on: SERVERS, weight: 2, lasts: [4000, 4000] },
+  'end worker in order': { on: ALL, weight: 1, lasts: MOMENT },
+  'step clock of worker': { on: ALL, weight: 3, lasts: [200, 2000], stepsClock: 'worker', needsShim: true },
 
   'kill node': { on: REDIS, weight: 2, lasts: [100, 1500], forgets: 'sitting it out' },
   'restart node empty': { on: REDIS, weight: 2, lasts: MOMENT, forgets: 'sitting it out' },
@@ -52,17 +56,30 @@ export const FAULTS = {
   'step clock of node': { on: REDIS, weight: 3, lasts: [200, 2000], stepsClock: 'node', needsShim: true },
   'clock of node runs fast or slow': { on: REDIS, weight: 2, lasts: [500, 2000], needsShim: true },
 
-  'reset connections': { on: REDIS, weight: 4, lasts: MOMENT },
-  'cut both ways': { on: REDIS, weight: 4, lasts: [100, 1800] },
-  'cut requests': { on: REDIS, weight: 2, lasts: [100, 1800] },
-  'cut replies': { on: REDIS, weight: 3, lasts: [100, 1800] },
-  'lose bytes': { on: REDIS, weight: 2, lasts: [100, 1500] },
-  'slow link': { on: REDIS, weight: 3, lasts: [200, 1500] },
-  'narrow link': { on: REDIS, weight: 2, lasts: [200, 1500] },
-  'replies later than the ttl': { on: REDIS, weight: 2, lasts: [300, 1500] },
+  'reset connections': { on: SERVERS, weight: 4, lasts: MOMENT },
+  'cut both ways': { on: SERVERS, weight: 4, lasts: [100, 1800] },
+  'cut requests': { on: SERVERS, weight: 2, lasts: [100, 1800] },
+  'cut replies': { on: SERVERS, weight: 3, lasts: [100, 1800] },
+  'lose bytes': { on: SERVERS, weight: 2, lasts: [100, 1500] },
+  'slow link': { on: SERVERS, weight: 3, lasts: [200, 1500] },
+  'narrow link': { on: SERVERS, weight: 2, lasts: [200, 1500] },
+  'replies later than the ttl': { on: SERVERS, weight: 2, lasts: [300, 1500] },
 
   'foreign clients': { on: REDIS, weight: 2, lasts: [500, 2500], foreign: true },
   'changed list of nodes': { on: REDIS, weight: 2, lasts: [500, 2000], changesList: true },
+
+  'crash server': { on: POSTGRES, weight: 3, lasts: [50, 1000] },
+  'stop server': { on: POSTGRES, weight: 4, lasts: [100, 1800] },
+  'end sessions': { on: POSTGRES, weight: 3, lasts: MOMENT },
+  'lock rows': { on: POSTGRES, weight: 3, lasts: [100, 1800] },
+  'step clock of server': {
+    on: POSTGRES,
+    weight: 3,
+    lasts: [200, 2000],
+    stepsClock: 'node',
+    needsShim: true,
+  },
+  'clock of server runs fast or slow': { on: POSTGRES, weight: 2, lasts: [500, 2000], needsShim: true },
 
   'disk full': { on: FILE, weight: 3, lasts: [50, 600] },
   'stop between lock and record': { on: FILE, weight: 4, lasts: [100, 800] },

@@ -1,12 +1,18 @@
 import type { TcpProxy } from '../../support/tcp-proxy.js';
-import type { RedisNodes } from './redis-nodes.js';
 import type { Action, Actions, Scene } from './scene.js';
 import type { Step } from './faults.js';
 
 /** Bytes per second: a lease takes about one second. */
 const NARROW = 1500;
 
-export function linkFaults(stage: RedisNodes): Actions {
+/** Nodes with a link to each worker. */
+export interface LinkedNodes {
+  readonly voting: readonly { readonly links: readonly TcpProxy[] }[];
+  /** The longest lease, ms. */
+  readonly maxTtl: number;
+}
+
+export function linkFaults(stage: LinkedNodes): Actions {
   /** The links of one node, of one worker, or the one between the two. */
   const linksOf = ({
     node,

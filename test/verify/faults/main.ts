@@ -1,7 +1,7 @@
 /*
  * Runs real processes on a real back end under a seeded schedule of faults, and judges what they did.
  *
- *   npm run faults -- [--backend redis|file] [--campaign 1|2] [--nodes 3] [--leases 2000] [--seconds 600]
+ *   npm run faults -- [--backend redis|postgres|file] [--campaign 1|2] [--nodes 3] [--leases 2000] [--seconds 600]
  *                     [--loops 10] [--locks 20] [--seed text] [--run number] [--faults 'kill node,stop holder'] [--history file] [--quiet]
  *
  * Campaign 1 has only faults that the promises allow for, and expects no violation at all. Campaign 2 has every fault,
@@ -15,7 +15,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type HistoryRecord, toLine } from '../checker/index.js';
 import { type CampaignReport, runCampaign } from './campaign.js';
-import { type Backend, type Campaign, FAULT_KINDS, type FaultKind } from './faults.js';
+import { type Backend, BACKENDS, type Campaign, FAULT_KINDS, type FaultKind } from './faults.js';
 
 const { values } = parseArgs({
   options: {
@@ -81,7 +81,7 @@ async function conclude(
   const number = campaign === 'inside' ? 1 : 2;
   say(
     tally.text(
-      `campaign ${number} (${campaign}) on ${backend === 'file' ? 'files' : `${values.nodes} nodes`}, seed ${seed}`,
+      `campaign ${number} (${campaign}) on ${{ file: 'files', postgres: 'PostgreSQL', redis: `${values.nodes} nodes` }[backend]}, seed ${seed}`,
     ),
   );
   for (const [why, times] of refused) say(`  ${times} faults not done: ${why}`);
@@ -102,8 +102,9 @@ async function conclude(
   return true;
 }
 
-const backends: readonly Backend[] =
-  values.backend === undefined ? ['redis', 'file'] : [values.backend === 'file' ? 'file' : 'redis'];
+const backends = BACKENDS.filter((backend) => values.backend === undefined || values.backend === backend);
+if (backends.length === 0)
+  throw new Error(`there is no back end "${values.backend}"; there are: ${BACKENDS.join(', ')}`);
 const campaigns: readonly Campaign[] =
   values.campaign === undefined
     ? ['inside', 'everything']

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FAULT_KINDS, type FaultKind, traitsOf } from './faults.js';
+import { BACKENDS, FAULT_KINDS, type FaultKind, traitsOf } from './faults.js';
 import { planRun, type PlanTerms } from './planner.js';
 
 const TERMS: PlanTerms = {
@@ -27,7 +27,7 @@ describe('the plan of a run', () => {
   });
 
   it('has every fault of its back end sooner or later, when everything may happen', () => {
-    for (const backend of ['redis', 'file'] as const) {
+    for (const backend of BACKENDS) {
       const possible = FAULT_KINDS.filter((kind) => traitsOf(kind).on.includes(backend));
       const planned = kindsOf({ ...TERMS, backend, campaign: 'everything' });
       expect([...planned].sort()).toEqual([...possible].sort());
@@ -35,7 +35,7 @@ describe('the plan of a run', () => {
   });
 
   it('leaves out what lets a node or a file forget unnoticed, as long as the assumptions have to hold', () => {
-    for (const backend of ['redis', 'file'] as const) {
+    for (const backend of BACKENDS) {
       const planned = [...kindsOf({ ...TERMS, backend })];
       expect(planned.filter((kind) => traitsOf(kind).forgets === 'silently')).toEqual([]);
       expect(planned.filter((kind) => traitsOf(kind).stepsClock === 'node')).toEqual([]);

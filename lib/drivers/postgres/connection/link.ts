@@ -1,0 +1,195 @@
+import { Backoff } from '../../../common/backoff.js';
+import type { Clock, Timer } from '../../../common/clock.js';
+import { outsideCalls } from '../../../common/own-context.js';
+import type { BackendUnavailableError } from '../../../errors.js';
+import { explain, unavailable } from '../errors/index.js';
+import type { PgClient, PgClients, PgNotification, PgResult } from './pg-client.js';
+
+/** Between two connects, ms. */
+const PAUSES = { first: 50, longest: 1000 };
+
+/** How long a client may take to end, ms. */
+const LONGEST_FAREWELL = 500;
+
+/** As many calls may wait for one connection; more are refused, or the first one would be late for its own lease. */
+const MOST_WAITING = 5000;
+
+interface Call {
+  readonly what: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+  readonly resolve: (result: PgResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface LinkContext {
+  readonly clients: PgClients;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Makes a new connection ready. @throws when the server cannot be used */
+  readonly onConnect: (client: PgClient) => Promise<void>;
+  /** The link has come up or gone down. */
+  readonly onChange: () => void;
+  readonly onNotification?: (payload: string) => void;
+}
+
+/**
+ * One connection that is made anew when it is lost. It takes one statement at a time, so that nothing is between a statement and its answer;
+ * each is answered or fails within the command time-out. While there is no connection, calls fail at once.
+ */
+export class Link {
+  readonly #context: LinkContext;
+  readonly #backoff: Backoff;
+  readonly #waiting: Call[] = [];
+  #client: PgClient | undefined;
+  #current: Call | undefined;
+  #up = false;
+  #cause: unknown = new Error('not connected yet');
+  #again: Timer | undefined;
+  #stopped = false;
+  /** The clients that have not ended. */
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(context: LinkContext) {
+    this.#context = context;
+    this.#backoff = new Backoff({ ...PAUSES, random: context.random });
+  }
+
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** Why it is down. */
+  get cause(): unknown {
+    return this.#cause;
+  }
+
+  /**
+   * Connects for the first time.
+   * @throws what pg or the set-up throws; nothing is tried again then
+   */
+  async open(): Promise<void> {
+    await this.#connect();
+  }
+
+  /**
+   * @param what is done, as an infinitive after "cannot"
+   * @throws BackendUnavailableError
+   */
+  query(what: string, text: string, values: readonly unknown[] = []): Promise<PgResult> {
+    if (!this.#up) return Promise.reject(this.#unavailable(what, this.#cause));
+    if (this.#waiting.length >= MOST_WAITING)
+      return Promise.reject(
+        this.#unavailable(what, new Error(`${MOST_WAITING} statements wait for the connection already`)),
+      );
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ what, text, values, resolve, reject });
+      if (!this.#current) this.#next();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#again?.cancel();
+    this.#down(new Error('the coordinator has stopped'));
+    await Promise.all(this.#ending);
+  }
+
+  async #connect(): Promise<void> {
+    const client = await this.#context.clients.create();
+    if (this.#stopped) throw new Error('the coordinator has stopped');
+    let ended: unknown;
+    const onGone = (error: unknown): void => {
+      ended ??= error;
+      if (this.#client === client) this.#lost(error);
+    };
+    client.on('error', onGone);
+    client.on('end', () => onGone(new Error('Connection ended')));
+    client.on('notification', ({ payload = '' }: PgNotification) => {
+      if (this.#client === client) outsideCalls(() => this.#context.onNotification?.(payload));
+    });
+    this.#client = client;
+    try {
+      await client.connect();
+      await this.#context.onConnect(client);
+      if (ended !== undefined || this.#stopped) throw ended ?? new Error('the coordinator has stopped');
+    } catch (error) {
+      if (this.#client === client) this.#client = undefined;
+      this.#end(client);
+      throw error;
+    }
+    this.#up = true;
+    this.#backoff.reset();
+    this.#context.onChange();
+  }
+
+  #next(): void {
+    const call = this.#waiting.shift();
+    this.#current = call;
+    const client = this.#client;
+    if (!call || !client) return;
+    client.query(call.text, call.values).then(
+      (result) => {
+        if (this.#current !== call) return;
+        call.resolve(result);
+        this.#next();
+      },
+      (error: unknown) => {
+        if (this.#current !== call) return;
+        call.reject(this.#unavailable(call.what, error));
+        if (explain(error).consequence === 'reconnect') this.#lost(error);
+        else this.#next();
+      },
+    );
+  }
+
+  /** What is wrong with the connection ends all calls: nobody knows what became of them. */
+  #lost(error: unknown): void {
+    const wasUp = this.#up;
+    this.#down(error);
+    if (wasUp && !this.#stopped) this.#reconnectLater();
+  }
+
+  #down(error: unknown): void {
+    const client = this.#client;
+    const wasUp = this.#up;
+    const calls = [...(this.#current ? [this.#current] : []), ...this.#waiting.splice(0)];
+    this.#client = undefined;
+    this.#current = undefined;
+    this.#up = false;
+    this.#cause = error;
+    if (client) this.#end(client);
+    for (const call of calls) call.reject(this.#unavailable(call.what, error));
+    if (wasUp) this.#context.onChange();
+  }
+
+  #reconnectLater(): void {
+    this.#again = this.#context.clock.setTimer(
+      this.#backoff.next(),
+      () => {
+        this.#connect().catch((error: unknown) => {
+          this.#cause = error;
+          if (!this.#stopped) this.#reconnectLater();
+        });
+      },
+      'background',
+    );
+  }
+
+  /** A client is thrown away: after a time-out it answers nothing any more. A server that is stopped does not hear the farewell. */
+  #end(client: PgClient): void {
+    const cut = this.#context.clock.setTimer(LONGEST_FAREWELL, () => client.connection?.stream?.destroy());
+    const ending: Promise<void> = client
+      .end()
+      .catch(() => undefined)
+      .finally(() => {
+        cut.cancel();
+        this.#ending.delete(ending);
+      });
+    this.#ending.add(ending);
+  }
+
+  #unavailable(what: string, cause: unknown): BackendUnavailableError {
+    return unavailable(this.#context.clients.name, what, cause);
+  }
+}

@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import type { Timer } from '../../../common/clock.js';
+import { BackendUnavailableError } from '../../../errors.js';
+import type { DriverContext } from '../../driver.js';
+import { startError, unavailable } from '../errors/index.js';
+import { quotedSchema } from '../schema/index.js';
+import { Link } from './link.js';
+import type { PgClient, PgClients, PgResult } from './pg-client.js';
+import { ask, openServer, openSession } from './session.js';
+
+/** What nobody has used is looked for so often, ms. */
+const PURGED_EVERY = 3_600_000;
+
+export interface ServerSettings {
+  readonly schema: string;
+  readonly migrate: boolean;
+  /** true: LISTEN whatever is on the way; false: never; undefined: unless a pooler is. */
+  readonly listen: boolean | undefined;
+  /** The coordinator's lease time, ms. */
+  readonly ttl: number;
+  readonly clients: PgClients;
+  /** Of the connection that listens, where that goes another way. */
+  readonly listening?: PgClients | undefined;
+}
+
+export interface ServerListener {
+  onNotification(payload: string): void;
+  /** Notifications may have been missed, or none will come any more. */
+  onMissed(): void;
+}
+
+/**
+ * One PostgreSQL server over two connections. Work is for what callers wait for. Upkeep listens, and carries renewals and records: those are not
+ * behind a line of acquisitions, and a connection that only listens would not notice its end. Each stands in for the other one.
+ */
+export class Server {
+  readonly name: string;
+  /** The schema as SQL writes it. */
+  readonly schema: string;
+  /** Of this process alone. */
+  readonly channel = `nestcoord_${randomBytes(10).toString('hex')}`;
+  readonly #settings: ServerSettings;
+  readonly #context: DriverContext;
+  readonly #listener: ServerListener;
+  readonly #work: Link;
+  readonly #upkeep: Link;
+  #longestTtl: number;
+  #timeline: string | null = null;
+  /** Until when nothing is granted, on the monotonic clock, ms. */
+  #refusesUntil = -Infinity;
+  #listening = false;
+  #warned = false;
+  #state: 'new' | 'up' | 'down' | 'stopped' = 'new';
+  #purge: Timer | undefined;
+
+  constructor(settings: ServerSettings, context: DriverContext, listener: ServerListener) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#listener = listener;
+    this.#longestTtl = settings.ttl;
+    this.name = settings.clients.name;
+    this.schema = quotedSchema(settings.schema);
+    const { clock, random } = context;
+    const onChange = (): void => this.#look();
+    this.#work = new Link({
+      clients: settings.clients,
+      clock,
+      random,
+      onChange,
+      onConnect: async (client) => void (await this.#open(client)),
+    });
+    this.#upkeep = new Link({
+      clients: settings.listening ?? settings.clients,
+      clock,
+      random,
+      onChange,
+      onConnect: (client) => this.#openUpkeep(client),
+      onNotification: (payload) => listener.onNotification(payload),
+    });
+  }
+
+  /** Whether waiters are told, so that they need not look often. */
+  get listening(): boolean {
+    return this.#listening && this.#upkeep.up;
+  }
+
+  /** Null where it is not told. */
+  get timeline(): string | null {
+    return this.#timeline;
+  }
+
+  /** @throws InvalidOptionsError, CoordinationSchemaError, BackendUnavailableError */
+  async start(): Promise<void> {
+    try {
+      await this.#work.open();
+      await this.#upkeep.open();
+    } catch (error) {
+      await this.stop();
+      throw startError(this.name, error);
+    }
+    if (this.#state === 'stopped') throw unavailable(this.name, 'start', new Error('it was stopped'));
+    this.#state = 'up';
+    this.#context.onBackendChange({ state: 'up' });
+    this.#purgeLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#purge?.cancel();
+    await Promise.all([this.#work.stop(), this.#upkeep.stop()]);
+  }
+
+  /** @throws BackendUnavailableError */
+  call(what: string, text: string, values?: readonly unknown[]): Promise<PgResult> {
+    return (this.#work.up ? this.#work : this.#upkeep).query(what, text, values);
+  }
+
+  /** What must not wait behind calls. @throws BackendUnavailableError */
+  keepUp(what: string, text: string, values?: readonly unknown[]): Promise<PgResult> {
+    return (this.#upkeep.up ? this.#upkeep : this.#work).query(what, text, values);
+  }
+
+  /** Whether leases of so many ms may be asked for now; undefined: yes. */
+  mayGrant(ttl: number): Promise<void> | undefined {
+    const left = this.#refusesUntil - this.#context.clock.monotonic();
+    if (left > 0) return Promise.reject(this.#refusal(left));
+    return ttl > this.#longestTtl ? this.lookAgain(ttl) : undefined;
+  }
+
+  /**
+   * Asks which server it is: after another one has answered, or before a longer lease than ever.
+   * @throws BackendUnavailableError
+   */
+  async lookAgain(ttl = this.#longestTtl): Promise<void> {
+    const began = this.#context.clock.monotonic();
+    const text = `SELECT * FROM ${this.schema}.open_1($1)`;
+    const result = await this.call('ask which server this is', text, [Math.ceil(ttl)]);
+    this.#longestTtl = Math.max(this.#longestTtl, ttl);
+    this.#note(result, began);
+    const left = this.#refusesUntil - this.#context.clock.monotonic();
+    if (left > 0) throw this.#refusal(left);
+  }
+
+  #refusal(left: number): BackendUnavailableError {
+    return new BackendUnavailableError(
+      `${this.name} was a standby until lately, and may not know of leases that the server before it granted last: it grants nothing for ${Math.ceil(left)} ms more, which is the longest ttl`,
+      { refused: true, endsIn: left },
+    );
+  }
+
+  #note({ rows }: PgResult, began: number): void {
+    const { timeline, refuses } = rows[0] ?? {};
+    this.#timeline = typeof timeline === 'string' && timeline !== '' ? timeline : null;
+    const until = began + Number(refuses);
+    if (Number(refuses) > 0 && until > this.#refusesUntil) {
+      this.#refusesUntil = this.#context.clock.monotonic() + Number(refuses);
+      this.#context.warn(this.#refusal(Number(refuses)).message);
+    }
+  }
+
+  async #open(client: PgClient): Promise<boolean> {
+    const { pooled } = await openSession(client, this.#settings);
+    const began = this.#context.clock.monotonic();
+    this.#note(await openServer(client, this.schema, this.#longestTtl), began);
+    return pooled;
+  }
+
+  async #openUpkeep(client: PgClient): Promise<void> {
+    const pooled = await this.#open(client);
+    const { listen } = this.#settings;
+    this.#listening = listen ?? !pooled;
+    if (this.#listening) await ask(client, `LISTEN "${this.channel}"`);
+    else if (listen === undefined && !this.#warned) {
+      this.#warned = true;
+      this.#context.warn(
+        `${this.name} is reached through a pooler, which may lose notifications: waiters look for their lock every 50 to 100 ms. Set postgres.listen (COORDINATION_POSTGRES_LISTEN) to true if it pools sessions, to the URL of the server itself, or to false for no such line`,
+      );
+    }
+  }
+
+  #look(): void {
+    if (this.#state !== 'up' && this.#state !== 'down') return;
+    const [one, other] = this.#work.up ? [this.#work, this.#upkeep] : [this.#upkeep, this.#work];
+    const state = one.up ? 'up' : 'down';
+    // What ended one connection may have ended the other one without its knowledge.
+    if (one.up && !other.up) one.query('look', 'SELECT 1').catch(() => undefined);
+    if (state !== this.#state) {
+      this.#state = state;
+      const cause = state === 'down' ? { cause: unavailable(this.name, 'go on', other.cause) } : {};
+      this.#context.onBackendChange({ state, ...cause });
+    }
+    this.#listener.onMissed();
+  }
+
+  #purgeLater(): void {
+    const { clock, random } = this.#context;
+    this.#purge = clock.setTimer(
+      PURGED_EVERY * (0.5 + random()),
+      () => {
+        this.keepUp('delete what is not used', `SELECT ${this.schema}.purge_1()`).catch(() => undefined);
+        this.#purgeLater();
+      },
+      'background',
+    );
+  }
+}

@@ -1,0 +1,117 @@
+import type { Clock } from '../../common/clock.js';
+import {
+  type Claim,
+  type Grant,
+  type Granted,
+  type Holder,
+  type LockStore,
+  type Loss,
+  type RenewOutcome,
+  type Taken,
+  TRUSTED_MS,
+} from '../driver.js';
+import type { Acquiring } from './acquiring.js';
+import type { Server } from './connection/index.js';
+import { newGrantId } from './grant-id.js';
+import { keyOf, nameOf } from './names.js';
+
+const LOSSES: Readonly<Record<string, Loss>> = {
+  expired: { reason: 'expired', message: 'its time had run out before the renewal came' },
+  'taken-over': { reason: 'taken-over', message: 'another member holds the lock by now' },
+  broken: { reason: 'broken', message: 'the lock was broken, or its row deleted' },
+};
+
+/** Who holds which lock: rows of the table `lease`. */
+export class PostgresLocks implements LockStore {
+  readonly #server: Server;
+  readonly #acquiring: Acquiring;
+  readonly #clock: Clock;
+
+  constructor(server: Server, acquiring: Acquiring, clock: Clock) {
+    this.#server = server;
+    this.#acquiring = acquiring;
+    this.#clock = clock;
+  }
+
+  readonly keyOf = keyOf;
+
+  async acquire(claim: Claim): Promise<Granted | Taken> {
+    const id = newGrantId();
+    try {
+      return await this.#acquiring.attempt(claim, { id });
+    } catch (error) {
+      // It may have been granted, or be granted yet.
+      this.abandon(claim.key, id);
+      throw error;
+    }
+  }
+
+  async renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
+    if (grants.length === 0) return [];
+    const names = grants.map(({ key }) => key);
+    const ids = grants.map(({ id }) => id);
+    const text = `SELECT ${this.#server.schema}.renew_1($1, $2, $3) AS outcomes`;
+    const { rows } = await this.#server.keepUp('renew leases', text, [names, ids, Math.floor(ttl)]);
+    const outcomes = rows[0]?.['outcomes'] as readonly string[];
+    return outcomes.map((outcome) => this.#renewal(outcome));
+  }
+
+  async release({ key, id }: Grant, keepFor = 0): Promise<boolean> {
+    const { schema, timeline } = this.#server;
+    const text = `SELECT ${schema}.release_1($1, $2, $3, $4) AS held`;
+    const { rows } = await this.#server.call('release a lock', text, [key, id, Math.ceil(keepFor), timeline]);
+    return rows[0]?.['held'] === true;
+  }
+
+  async holders(name: string, key = keyOf(name)): Promise<readonly Holder[]> {
+    const found = await this.#holders('AND name = $1', [key]);
+    return found.map((holder) => ({ ...holder, name }));
+  }
+
+  /** Nobody has the lock for a while after, as the holder is told by its next renewal only. */
+  async revoke({ key, id }: Holder): Promise<boolean> {
+    const text = `SELECT ${this.#server.schema}.release_1($1, $2, $3, NULL) AS held`;
+    const { rows } = await this.#server.call('break a lock', text, [key, id, TRUSTED_MS]);
+    if (rows[0]?.['held'] !== true) return false;
+    await new Promise<void>((resolve) => void this.#clock.setTimer(TRUSTED_MS, resolve));
+    return true;
+  }
+
+  async list(): Promise<readonly Holder[]> {
+    return this.#holders('', []);
+  }
+
+  /** Nobody waits for this acquisition any more: what it got, or gets when its statement runs late, is given back. Best effort. */
+  abandon(key: string, id: string): void {
+    this.leave(key, id).catch(() => undefined);
+  }
+
+  /** Gives a place in the queue up, and the lease that was got at it. @throws BackendUnavailableError */
+  async leave(key: string, id: string): Promise<void> {
+    const { schema, timeline } = this.#server;
+    await this.#server.call('leave a queue', `SELECT ${schema}.leave_1($1, $2, $3)`, [key, id, timeline]);
+  }
+
+  async #holders(where: string, values: readonly unknown[]): Promise<readonly Holder[]> {
+    const { rows } = await this.#server.call(
+      'read the holders',
+      `SELECT name, holder, member FROM ${this.#server.schema}.lease
+        WHERE holder IS NOT NULL AND holder <> '-' AND expires_at > clock_timestamp() ${where}`,
+      values,
+    );
+    return rows.map(({ name, holder, member }) => ({
+      name: nameOf(String(name)),
+      key: String(name),
+      id: String(holder),
+      memberId: String(member),
+      holds: 'yes',
+    }));
+  }
+
+  #renewal(outcome: string): RenewOutcome {
+    if (outcome === 'renewed') return { kind: 'renewed' };
+    const loss = LOSSES[outcome];
+    if (loss) return { kind: 'lost', loss };
+    return { kind: 'failed', error: new Error(`${this.#server.name} has the row locked by another session`) };
+  }
+}

@@ -1,0 +1,1 @@
+export { PostgresQueue } from './postgres-queue.js';

@@ -1,0 +1,93 @@
+import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
+import type { Claim, Granted, QueuedWaiter, Taken } from '../../driver.js';
+import { type Acquiring, grantOf } from '../acquiring.js';
+import { newGrantId } from '../grant-id.js';
+import { HANDED_OVER_MS } from '../schema/index.js';
+import type { PostgresLocks } from '../postgres-locks.js';
+
+export interface PostgresQueueContext {
+  readonly acquiring: Acquiring;
+  readonly locks: PostgresLocks;
+  readonly clock: Clock;
+}
+
+/** A lock that was handed over is taken without asking when so much of its time is left for sure. */
+const ENOUGH = 1 / 2;
+
+/**
+ * One place in the queue, and the id of the acquisition that it leads to.
+ *
+ * A release hands the lock over to the first waiter. The notification carries the number of the waiter's last look that the server has
+ * seen. If the answer to just that look was "taken", the lease began after the look was sent, and so it is known how long it lasts at least.
+ */
+export class PostgresWaiter implements QueuedWaiter {
+  readonly #claim: Claim;
+  readonly #wake: () => void;
+  readonly #registry: Map<string, PostgresWaiter>;
+  readonly #context: PostgresQueueContext;
+  readonly #id = newGrantId();
+  #looks = 0;
+  /** The last look that was answered, and the moment before it was sent. */
+  #answered: { readonly look: number; readonly since: Moment } | undefined;
+  #handedOver: { readonly token: number; readonly since: Moment } | undefined;
+  #granted = false;
+
+  constructor(
+    claim: Claim,
+    wake: () => void,
+    registry: Map<string, PostgresWaiter>,
+    context: PostgresQueueContext,
+  ) {
+    this.#claim = claim;
+    this.#wake = wake;
+    this.#registry = registry;
+    this.#context = context;
+  }
+
+  async tryAcquire(): Promise<Granted | Taken> {
+    const handedOver = this.#takeHandedOver();
+    if (handedOver) return handedOver;
+    const { acquiring, clock } = this.#context;
+    const look = (this.#looks += 1);
+    const since = momentOf(clock);
+    // Before it is sent: the turn may come before the answer.
+    this.#registry.set(this.#id, this);
+    const reply = await acquiring.attempt(this.#claim, { id: this.#id, look });
+    if (reply.granted) this.#granted = true;
+    else this.#answered = { look, since };
+    return reply;
+  }
+
+  ready(): undefined {
+    return undefined;
+  }
+
+  leave(): Promise<void> | undefined {
+    this.#registry.delete(this.#id);
+    if (this.#granted || this.#looks === 0) return undefined;
+    return this.#context.locks.leave(this.#claim.key, this.#id).catch(() => undefined);
+  }
+
+  onTurn(): void {
+    this.#wake();
+  }
+
+  onHandedOver(token: number, look: number): void {
+    if (this.#answered?.look === look) this.#handedOver = { token, since: this.#answered.since };
+    this.#wake();
+  }
+
+  #takeHandedOver(): Granted | undefined {
+    const handedOver = this.#handedOver;
+    this.#handedOver = undefined;
+    if (!handedOver) return undefined;
+    const { since, token } = handedOver;
+    const ms = Math.min(Math.floor(this.#claim.ttl), HANDED_OVER_MS);
+    if (this.#context.clock.monotonic() - since.monotonic > ms * ENOUGH) return undefined;
+    this.#granted = true;
+    return {
+      granted: true,
+      grant: { ...grantOf(this.#claim, this.#id, token), term: { since, ms } },
+    };
+  }
+}

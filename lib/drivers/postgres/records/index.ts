@@ -1,0 +1,1 @@
+export { PostgresRecords } from './postgres-records.js';

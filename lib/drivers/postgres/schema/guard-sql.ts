@@ -1,0 +1,36 @@
+/** The lease is not held any more, or the transaction sees the time before it. */
+export const NOT_HELD = 'NC001';
+
+/** There is no transaction that could be guarded. */
+export const NO_TRANSACTION = 'NC003';
+
+/**
+ * The check inside a transaction of the application. Its row lock keeps everybody from taking the lock over until that transaction ends.
+ *
+ * It is sent as a statement of its own without values; then a statement outside a transaction begins with one, which is how that is found out.
+ * `idle_in_transaction_session_timeout` is lowered for this transaction, so that a process that is stopped in its middle does not keep
+ * the lock for ever. It needs no right on the table, as it runs with those of its owner.
+ *
+ * @param p_idle ms; 0: the session's own limit stays
+ */
+export function guardSql(s: string): string {
+  return `
+CREATE OR REPLACE FUNCTION ${s}.guard_1(p_name text, p_id text, p_idle integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_token bigint;
+  present interval := current_setting('idle_in_transaction_session_timeout')::interval;
+BEGIN
+  IF transaction_timestamp() = statement_timestamp() THEN
+    RAISE EXCEPTION 'a guard needs an open transaction' USING ERRCODE = '${NO_TRANSACTION}';
+  END IF;
+  SELECT l.token INTO found_token FROM ${s}.lease l WHERE l.name = p_name AND l.holder = p_id FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the lease is not held any more, or this transaction began before it' USING ERRCODE = '${NOT_HELD}';
+  END IF;
+  IF p_idle > 0 AND (present = interval '0' OR present > p_idle * interval '1 ms') THEN
+    PERFORM set_config('idle_in_transaction_session_timeout', p_idle::text, true);
+  END IF;
+  RETURN found_token;
+END $$;`;
+}

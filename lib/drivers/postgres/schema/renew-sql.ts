@@ -1,0 +1,36 @@
+import { COMMIT_SURELY } from './tables-sql.js';
+
+/**
+ * Moves the ends of many leases at once, and says of each in its order: `renewed`, `expired`, `taken-over`, `broken`, or `busy` when
+ * a stranger has locked the row. Such a row is skipped, so that it fails one lease and not all.
+ */
+export function renewSql(s: string): string {
+  return `
+CREATE OR REPLACE FUNCTION ${s}.renew_1(p_names text[], p_ids text[], p_ttl integer) RETURNS text[]
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+DECLARE
+  done text[];
+BEGIN
+  ${COMMIT_SURELY}
+  WITH mine AS (
+    SELECT l.name FROM ${s}.lease l JOIN unnest(p_names, p_ids) AS asked(name, id) ON l.name = asked.name AND l.holder = asked.id
+      WHERE l.expires_at > clock_timestamp() ORDER BY l.name FOR NO KEY UPDATE OF l SKIP LOCKED
+  ), renewed AS (
+    UPDATE ${s}.lease x SET expires_at = clock_timestamp() + p_ttl * interval '1 ms' FROM mine WHERE x.name = mine.name RETURNING x.holder
+  )
+  SELECT array_agg(renewed.holder) INTO done FROM renewed;
+  -- A statement of its own, so that it sees what has become of the others.
+  RETURN ARRAY(
+    SELECT CASE
+      WHEN d.id IS NOT NULL THEN 'renewed'
+      WHEN l.holder IS NULL OR l.holder = '-' THEN 'broken'
+      WHEN l.holder <> asked.id THEN 'taken-over'
+      WHEN l.expires_at <= clock_timestamp() THEN 'expired'
+      ELSE 'busy' END
+    FROM unnest(p_names, p_ids) WITH ORDINALITY AS asked(name, id, place)
+    LEFT JOIN ${s}.lease l ON l.name = asked.name
+    LEFT JOIN unnest(done) AS d(id) ON d.id = asked.id
+    ORDER BY asked.place
+  );
+END $$;`;
+}

@@ -1,0 +1,51 @@
+import { TIMELINE } from './tables-sql.js';
+
+/**
+ * `open_1` is called once for each connection. It says which server this is, and for how long that one grants nothing, ms.
+ *
+ * When a standby was promoted since, leases that the old server granted last may be missing, unless the standby is a synchronous one. They
+ * are over after the longest ttl, and until then nothing is granted. The tokens go on above the clock, which is above those that are missing.
+ *
+ * `purge_1` deletes what nobody has used for a day; of a lock that is guarded nothing.
+ */
+export function serverSql(s: string): string {
+  return `
+CREATE OR REPLACE FUNCTION ${s}.open_1(p_ttl integer, OUT timeline text, OUT refuses integer)
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+DECLARE
+  r ${s}.server;
+BEGIN
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a standby' USING ERRCODE = '25006';
+  END IF;
+  BEGIN
+    timeline := ${TIMELINE};
+  EXCEPTION WHEN OTHERS THEN
+    -- Some managed services do not tell it.
+    timeline := '';
+  END;
+  LOOP
+    SELECT * INTO r FROM ${s}.server FOR UPDATE;
+    EXIT WHEN FOUND;
+    INSERT INTO ${s}.server (timeline, longest_ttl) VALUES (timeline, p_ttl) ON CONFLICT DO NOTHING;
+  END LOOP;
+  IF r.timeline <> timeline THEN
+    r.refuse_until := clock_timestamp() + greatest(r.longest_ttl, p_ttl) * interval '1 ms';
+    PERFORM setval('${s}.token', greatest(nextval('${s}.token'), floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint));
+    UPDATE ${s}.server SET timeline = open_1.timeline, longest_ttl = greatest(longest_ttl, p_ttl), refuse_until = r.refuse_until;
+  ELSIF p_ttl > r.longest_ttl THEN
+    UPDATE ${s}.server SET longest_ttl = p_ttl;
+  END IF;
+  refuses := greatest(0, least(ceil(extract(epoch FROM greatest(r.refuse_until, clock_timestamp()) - clock_timestamp()) * 1000), 2147483647));
+END $$;
+
+CREATE OR REPLACE FUNCTION ${s}.purge_1() RETURNS void
+LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+BEGIN
+  DELETE FROM ${s}.lease WHERE name IN (
+    SELECT l.name FROM ${s}.lease l WHERE l.expires_at < clock_timestamp() - interval '1 day' LIMIT 1000 FOR UPDATE SKIP LOCKED);
+  DELETE FROM ${s}.waiter WHERE alive_until < clock_timestamp() - interval '1 hour';
+  DELETE FROM ${s}.record WHERE expires_at < clock_timestamp();
+  DELETE FROM ${s}.watcher WHERE alive_until < clock_timestamp();
+END $$;`;
+}

@@ -1,0 +1,72 @@
+/**
+ * One row for each lock that was used lately, waiter, record, process that watches records, and one for the server.
+ *
+ * No index is on a column that changes, so that every update stays on its page (HOT); the room for it is what the fill factor leaves.
+ * Tokens are drawn from one sequence, in ranges, so that rows can be deleted without forgetting them. It begins at the clock, in µs,
+ * as the tokens of the other back ends do.
+ */
+export function tablesSql(s: string): string {
+  const storage = 'fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000';
+  return `
+DO $$
+BEGIN
+  IF to_regclass('${s}.token') IS NULL THEN
+    CREATE SEQUENCE ${s}.token INCREMENT BY ${TOKENS_PER_GRANT};
+    PERFORM setval('${s}.token', floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+  END IF;
+END $$;
+
+CREATE TABLE IF NOT EXISTS ${s}.lease (
+  name       text COLLATE "C" PRIMARY KEY,
+  token      bigint NOT NULL DEFAULT 0,
+  holder     text,               -- the grant's id; '-' while nobody may have the lock; null: free
+  member     text,
+  expires_at timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (${storage});
+
+CREATE TABLE IF NOT EXISTS ${s}.waiter (
+  name        text COLLATE "C" NOT NULL,
+  seq         bigint GENERATED ALWAYS AS IDENTITY,
+  id          text NOT NULL,
+  member      text NOT NULL,
+  channel     text,              -- null: it is told nothing, and looks often
+  look        integer NOT NULL,  -- which look of this waiter was the last
+  ttl         integer NOT NULL,
+  alive_until timestamptz NOT NULL,
+  PRIMARY KEY (name, seq)
+) WITH (${storage});
+
+CREATE TABLE IF NOT EXISTS ${s}.record (
+  space      text COLLATE "C" NOT NULL,
+  key        text COLLATE "C" NOT NULL,
+  version    bigint NOT NULL,
+  value      text NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (space, key)
+) WITH (${storage});
+
+CREATE TABLE IF NOT EXISTS ${s}.watcher (
+  space       text COLLATE "C" NOT NULL,
+  channel     text COLLATE "C" NOT NULL,
+  alive_until timestamptz NOT NULL,
+  PRIMARY KEY (space, channel)
+);
+
+CREATE TABLE IF NOT EXISTS ${s}.server (
+  singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  timeline     text NOT NULL,
+  longest_ttl  integer NOT NULL,
+  refuse_until timestamptz NOT NULL DEFAULT '-infinity'
+);`;
+}
+
+/** How many fencing tokens one grant may use: more than the layer above ever asks for at once. */
+export const TOKENS_PER_GRANT = 64;
+
+/** A commit that is acknowledged and then lost by a crash would be a lease that two have. */
+export const COMMIT_SURELY = `IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM set_config('synchronous_commit', 'on', true);
+  END IF;`;
+
+/** The timeline changes when a standby is promoted: what the old server had acknowledged last may be missing. */
+export const TIMELINE = 'substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)';

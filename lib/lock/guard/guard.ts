@@ -1,0 +1,80 @@
+import { quoted } from '../../common/quoted.js';
+import type { Holder, Loss } from '../../drivers/driver.js';
+import { CoordinationSchemaError, InvalidOptionsError } from '../../errors.js';
+import { sqlStateOf } from './sql-state.js';
+import { type GuardedTransaction, runIn } from './transaction.js';
+
+/** What checks one lease inside a transaction. */
+export interface Guard {
+  /** As the driver makes it. */
+  readonly statement: string;
+  /** Names the grant among the holders. */
+  readonly id: string;
+  /** Asks the back end outside of the transaction. @throws BackendUnavailableError */
+  holders(): Promise<readonly Holder[]>;
+}
+
+/** The lease does not protect the transaction. */
+export interface GuardLoss extends Loss {
+  readonly cause: unknown;
+}
+
+/** The row of the lock has changed since the transaction's snapshot, as far as it is not merely a conflict with another transaction. */
+const SERIALIZATION_FAILURE = '40001';
+
+const LEASE_LOST = 'NC001';
+const NO_TRANSACTION = 'NC003';
+
+/** The schema, the table, the function, or a right on them. */
+const NOT_THERE: readonly (string | undefined)[] = ['3F000', '42P01', '42883', '42501'];
+
+/**
+ * Runs the check in the transaction.
+ * @returns how the lease was lost; undefined when it protects the transaction
+ * @throws InvalidOptionsError, CoordinationSchemaError, and what the transaction throws
+ */
+export async function runGuard(
+  name: string,
+  guard: Guard,
+  transaction: GuardedTransaction,
+): Promise<GuardLoss | undefined> {
+  try {
+    await runIn(transaction, guard.statement);
+    return undefined;
+  } catch (error) {
+    const state = sqlStateOf(error);
+    if (state === LEASE_LOST) return lossOf(guard, error);
+    if (state === SERIALIZATION_FAILURE) {
+      const loss = await lossOf(guard, error);
+      // A conflict with another transaction: it is to be tried again, and that is the application's matter.
+      if (loss.reason === 'stale-snapshot') throw error;
+      return loss;
+    }
+    if (state === NO_TRANSACTION)
+      throw new InvalidOptionsError(
+        `Lock ${quoted(name)}: assertIn was given what has no open transaction, and so protects nothing; give it the transaction, not the pool or the data source`,
+        { cause: error },
+      );
+    if (NOT_THERE.includes(state))
+      throw new CoordinationSchemaError(
+        `Lock ${quoted(name)}: assertIn cannot call the guard (${state}): the transaction has to be in the database of the locks, and its role needs USAGE on their schema, see docs/postgres.md, "Rights"`,
+        { cause: error },
+      );
+    throw error;
+  }
+}
+
+/** What has become of the lease, by the back end's word. */
+async function lossOf(guard: Guard, cause: unknown): Promise<GuardLoss> {
+  const holders = await guard.holders().catch(() => undefined);
+  if (holders?.some(({ id }) => id === guard.id))
+    return {
+      reason: 'stale-snapshot',
+      message:
+        'the transaction began before the lease, and may have read what was written since; begin it under the lock',
+      cause,
+    };
+  if (holders?.length === 0)
+    return { reason: 'broken', message: 'the database does not have it any more', cause };
+  return { reason: 'taken-over', message: 'another member has had the lock since', cause };
+}

@@ -1,0 +1,2 @@
+export { type Guard, type GuardLoss, runGuard } from './guard.js';
+export type { GuardedTransaction } from './transaction.js';

@@ -1,0 +1,22 @@
+export const TOOLS = ['pg', 'typeorm', 'drizzle'] as const;
+export const ISOLATIONS = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const;
+
+export interface WriterTerms {
+  readonly url: string;
+  readonly tool: (typeof TOOLS)[number];
+  readonly isolation: (typeof ISOLATIONS)[number];
+  readonly guarded: boolean;
+  /** ms */
+  readonly ttl: number;
+  /** Between the read and the write, ms. */
+  readonly think: number;
+  readonly counters: number;
+  readonly loops: number;
+}
+
+export interface WriterReport {
+  readonly commits: number;
+  readonly refused: number;
+  /** By the name of the error. */
+  readonly errors: Record<string, number>;
+}
