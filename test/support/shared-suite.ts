@@ -65,11 +65,11 @@ export function describeSharedLocks(backend: string, { begin, end }: BackendHarn
 
     it('lets a writer in after the readers that were there, however many come later', async () => {
       const [writer] = await locks();
-      let over = false;
+      const state = { over: false };
       let [inside, begun] = [0, 0];
       const readers = Array.from({ length: 8 }, async (_, index) => {
         const lock = coordinators[index % 2]!.getLock(name, { shared: true });
-        while (!over) {
+        while (!state.over) {
           await lock.using(async () => {
             inside += 1;
             begun += 1;
@@ -84,7 +84,7 @@ export function describeSharedLocks(backend: string, { begin, end }: BackendHarn
       expect(inside).toBe(0);
       // Those that were about to ask when the writer came, once each.
       expect(begun - before).toBeLessThanOrEqual(16);
-      over = true;
+      state.over = true;
       expect(await lease.release()).toBe(true);
       await Promise.all(readers);
     });
@@ -103,7 +103,8 @@ export function describeSharedLocks(backend: string, { begin, end }: BackendHarn
       await reader.using(async () => {
         await expect(writer.acquire(false)).rejects.toThrow(InvalidOptionsError);
         // Of another name, or in another context, it is no upgrade.
-        await using _ = await coordinators[0]!.getLock(`${name}-other`).hold();
+        await using lease = await coordinators[0]!.getLock(`${name}-other`).hold();
+        lease.assertHeld();
       });
       await using lease = await writer.hold({ blocking: 5000 });
       expect(lease.remaining()).toBeGreaterThan(0);

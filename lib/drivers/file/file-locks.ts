@@ -91,7 +91,7 @@ export class FileLocks implements LockStore {
       this.context.calls.attempt('lock', name, path, () => LockFile.take(path, native, admits, isVacant));
     let file = tryOnce();
     // Another process may be making a share at this moment, for which it has the file locked for some µs.
-    for (let tries = 1; !file && shared && tries < MOST_TRIES; tries += 1) file = tryOnce();
+    if (shared) for (let tries = 1; !file && tries < MOST_TRIES; tries += 1) file = tryOnce();
     if (!file) {
       this.context.health.reached();
       return TAKEN;

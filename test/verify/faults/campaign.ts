@@ -119,14 +119,8 @@ interface Run extends Omit<RunReport, 'leases'> {
 
 function startStage(backend: Backend, nodes: number, clocks: ClockShims | undefined): Promise<Stage> {
   const terms = { workers: WORKERS, maxTtl: Math.max(...TTLS), clocks };
-  switch (backend) {
-    case 'redis':
-      return RedisStage.start({ nodes, ...terms });
-    case 'postgres':
-      return PostgresStage.start(terms);
-    case 'file':
-      return FileStage.start();
-  }
+  if (backend === 'redis') return RedisStage.start({ nodes, ...terms });
+  return backend === 'postgres' ? PostgresStage.start(terms) : FileStage.start();
 }
 
 /** The processes of a campaign, from its first run to its last. */

@@ -12,7 +12,7 @@ Logger.overrideLogger(['fatal']);
 
 interface Session {
   readonly tx: GuardedTransaction;
-  query(sql: string): Promise<readonly Record<string, unknown>[]>;
+  readonly query: (sql: string) => Promise<readonly Record<string, unknown>[]>;
 }
 
 /** How a tool runs a transaction of an isolation level. */
@@ -75,10 +75,10 @@ const report: { -readonly [Key in keyof WriterReport]: WriterReport[Key] } = {
   refused: 0,
   errors: {},
 };
-let over = false;
+const state = { over: false };
 
 async function loop(transact: Transact, mine: number): Promise<void> {
-  for (let round = 0; !over; round += 1) {
+  for (let round = 0; !state.over; round += 1) {
     const counter = (mine + round) % terms.counters;
     try {
       await coordinator.using(`counter-${counter}`, { blocking: 2000 }, (lease) =>
@@ -106,7 +106,7 @@ await coordinator.start();
 const transact = await TOOLS[terms.tool]();
 const loops = Array.from({ length: terms.loops }, (_, mine) => loop(transact, mine));
 process.on('message', () => {
-  over = true;
+  state.over = true;
   void Promise.all(loops).then(() => {
     process.send?.(report);
     process.disconnect();
