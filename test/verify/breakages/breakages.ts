@@ -5,6 +5,7 @@ import { FILE_BREAKAGES } from './file-breakages.js';
 import { JOB_BREAKAGES } from './job-breakages.js';
 import { KIND_BREAKAGES } from './kind-breakages.js';
 import { LEASE_BREAKAGES } from './lease-breakages.js';
+import { POSTGRES_BREAKAGES } from './postgres-breakages.js';
 import { REDIS_BREAKAGES } from './redis-breakages.js';
 
 /** Every one of them has to be found: by the suites that are under test here, and only where they cannot, by a test. */
@@ -16,4 +17,5 @@ export const BREAKAGES: readonly Breakage[] = [
   ...JOB_BREAKAGES,
   ...REDIS_BREAKAGES,
   ...FILE_BREAKAGES,
+  ...POSTGRES_BREAKAGES,
 ];

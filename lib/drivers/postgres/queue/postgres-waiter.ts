@@ -6,8 +6,8 @@ import { HANDED_OVER_MS } from '../schema/index.js';
 import type { PostgresLocks } from '../postgres-locks.js';
 
 export interface PostgresQueueContext {
-  readonly acquiring: Acquiring;
-  readonly locks: PostgresLocks;
+  readonly acquiring: Pick<Acquiring, 'attempt'>;
+  readonly locks: Pick<PostgresLocks, 'leave'>;
   readonly clock: Clock;
 }
 
