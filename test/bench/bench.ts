@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PostgresServer } from '../support/postgres-server.js';
 import { settle } from '../support/redis-server.js';
 import { Crew } from './crew/crew.js';
 import { connect, disconnect } from './locks/clients.js';
@@ -27,6 +28,7 @@ export interface BenchSettings {
 export class Bench {
   readonly crew = new Crew();
   readonly #directories: string[] = [];
+  #postgres: PostgresServer | undefined;
 
   constructor(private readonly settings: BenchSettings) {}
 
@@ -63,6 +65,12 @@ export class Bench {
     return { backendUrl: 'memory:', nodes: [], ttl: TTL };
   }
 
+  /** A database of its own, on a server that writes its log to the disk as one in service does. */
+  async postgres(): Promise<Place> {
+    this.#postgres ??= await PostgresServer.start({ config: ['fsync = on'] });
+    return { backendUrl: await this.#postgres.newDatabase(), nodes: [], ttl: TTL };
+  }
+
   /** A directory of its own. */
   async files(): Promise<Place> {
     const directory = await mkdtemp(join(tmpdir(), 'coordination-bench-'));
@@ -72,6 +80,7 @@ export class Bench {
 
   async end(): Promise<void> {
     await this.crew.end();
+    await this.#postgres?.stop();
     for (const directory of this.#directories) await rm(directory, { recursive: true, force: true });
   }
 }

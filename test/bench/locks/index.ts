@@ -4,6 +4,7 @@ import { commands } from './commands.js';
 import { kernel } from './kernel.js';
 import type { LockKind } from './locks.js';
 import { fair, plain } from './ours.js';
+import { advisory, twoSelects } from './postgres.js';
 import { queuedRaw, raw } from './raw.js';
 import { redlock, tunedRedlock } from './redlock.js';
 
@@ -18,6 +19,8 @@ const kinds: readonly LockKind[] = [
   kernel,
   redlock,
   tunedRedlock,
+  twoSelects,
+  advisory,
   plain,
   fair,
   ...peers,

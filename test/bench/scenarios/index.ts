@@ -11,6 +11,8 @@ import { kindsPair } from './kinds-pair.js';
 import { manyKeys } from './keys.js';
 import { killedProcess } from './killed.js';
 import { heldLeases } from './leases.js';
+import { postgresBin } from '../../support/postgres-programs.js';
+import { onPostgres } from './postgres.js';
 import { fileProcesses, redisProcesses } from './processes.js';
 import { redisPair, redisUsing } from './redis-pair.js';
 import { requests } from './request.js';
@@ -63,6 +65,7 @@ export const scenarios: readonly Scenario[] = [
   jobTick(3),
   jobTickOnFiles,
   start,
+  ...(postgresBin() === undefined ? [] : onPostgres),
   growthWithNames,
   growthWithWaiters,
   growthWithNodes,

@@ -4,10 +4,10 @@ import type { Comparison, Scenario } from '../scenario.js';
 import { durationOf } from '../timed.js';
 import { onNodes } from './words.js';
 
-const KEYS = 64;
+export const KEYS = 64;
 
 /** Each handle in a loop of its own, until all together have done so many pairs. */
-async function workOff(handles: readonly Handle[], pairs: number): Promise<void> {
+export async function workOff(handles: readonly Handle[], pairs: number): Promise<void> {
   let left = pairs;
   const loop = async (handle: Handle): Promise<void> => {
     while (left > 0) {

@@ -35,7 +35,7 @@ async function workUnder(handle: Handle): Promise<void> {
 }
 
 /** All at once, each with a handle of its own. */
-async function crowd(locks: Locks): Promise<void> {
+export async function crowd(locks: Locks): Promise<void> {
   const outcomes = await Promise.allSettled(
     Array.from({ length: WAITERS }, () => workUnder(locks.lock('wanted'))),
   );
