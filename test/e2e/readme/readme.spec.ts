@@ -34,7 +34,7 @@ async function start(name: string, provider: string) {
   return { app, host: app.get<unknown>(module[provider]!), coordinator: app.get(CoordinatorService) };
 }
 
-describe('the snippets of README', () => {
+describe('the snippets of README and docs', () => {
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   it('are all named, so that each is run here', () => {
@@ -46,6 +46,18 @@ describe('the snippets of README', () => {
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const paths = join(root, 'test/e2e/readme/tsconfig.json');
     expect(() => execFileSync(process.execPath, [tsc, '-p', paths], { encoding: 'utf8' })).not.toThrow();
+  });
+
+  it('opening: an account is settled under a lock of its own, and the job is known by its name', async () => {
+    const { app, coordinator, ...started } = await start('opening', 'InvoiceService');
+    const host = started.host as { export(): Promise<void>; settle(account: { id: string }): Promise<void> };
+    const locks: string[] = [];
+    coordinator.on('lease.acquired', ({ lock }) => locks.push(lock));
+    await host.settle({ id: '7' });
+    expect(locks).toEqual(['settle-7']);
+    await host.export();
+    expect(await coordinator.inspect.jobs()).toMatchObject([{ name: 'invoice-export' }]);
+    await app.close();
   });
 
   it('quick start: two processes extend one share one after the other', async () => {

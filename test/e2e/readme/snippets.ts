@@ -10,6 +10,12 @@ const PAGES = [
   'docs/elections.md',
   'docs/choosing-a-lock.md',
   'docs/postgres.md',
+  'docs/configuration.md',
+  'docs/request-handlers.md',
+  'docs/locks.md',
+  'docs/waiting.md',
+  'docs/fencing.md',
+  'docs/events.md',
 ].map((page) => join(ROOT, page));
 /** Inside the repository, so that a snippet is compiled as any other file of it. */
 const FOLDER = resolve(fileURLToPath(import.meta.url), '../.snippets');

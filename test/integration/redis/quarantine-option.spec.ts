@@ -75,9 +75,13 @@ describe('quarantine: false', () => {
   });
 
   it('is named in the documentation, with where it is allowed', async () => {
-    const readme = (await readFile('README.md', 'utf8')).replaceAll(/\s+/g, ' ');
-    expect(readme).toMatch(/`redis: \{ quarantine: false \}` \(or `COORDINATION_REDIS_QUARANTINE=false`\)/);
-    expect(readme).toMatch(/`quarantine` \| `COORDINATION_REDIS_QUARANTINE` .*For tests and development/);
+    const page = async (name: string) => (await readFile(`docs/${name}.md`, 'utf8')).replaceAll(/\s+/g, ' ');
+    expect(await page('redis')).toMatch(
+      /`redis: \{ quarantine: false \}` \(or `COORDINATION_REDIS_QUARANTINE=false`\)/,
+    );
+    expect(await page('configuration')).toMatch(
+      /`quarantine` \| `COORDINATION_REDIS_QUARANTINE` .*For tests and development/,
+    );
   });
 
   it('is no option of another back end, and a variable for Redis does not disturb it', async () => {

@@ -72,7 +72,7 @@ describe('a start that fails', () => {
     const { port } = await startRedis({ aclUsers: [user] });
     const error = await failedStart(driverOn(`redis://app:${PASSWORD}@127.0.0.1:${port}`));
     expect(error.message).toContain('NOPERM');
-    expect(error.message).toContain('ACL SETUSER line of README');
+    expect(error.message).toContain('ACL SETUSER line of docs/redis.md');
     expect(error.message.toLowerCase()).toContain(command);
   });
 

@@ -54,7 +54,7 @@ const TABLE = {
     // Within a script each server says it in another way: Redis 6, 7, and 8 as Valkey and Redict do.
     words: /\bNOPERM |executing (the )?script can't|ACL failure in script/,
     advice:
-      'the ACL user may not do what is needed (NOPERM): give it all of the ACL SETUSER line of README, "What it needs from Redis"',
+      'the ACL user may not do what is needed (NOPERM): give it all of the ACL SETUSER line of docs/redis.md',
     quoted: true,
     consequence: 'wait',
   },
