@@ -29,34 +29,40 @@ async function replica(order: KindsOrder): Promise<FixtureProcess> {
   return process;
 }
 
-describe.each(Object.entries(BACKENDS))('several replicas on %s', (_name, begin) => {
-  it('let a writer in after three reader holds at most, though 32 readers never stop', async () => {
-    const [backendUrl, hold] = [await begin(), 400];
-    const order = {
-      backendUrl,
-      ttl: TTL,
-      work: 'read',
-      name: 'index',
-      workers: 8,
-      permits: 0,
-      hold,
-      log: '',
-    } as const;
-    await Promise.all(Array.from({ length: 4 }, () => replica(order)));
-    const coordinator = new CoordinatorService({ backendUrl, ttl: TTL });
-    await coordinator.start();
-    endings.push(() => coordinator.stop());
-    const waits: number[] = [];
-    for (let round = 0; round < 4; round += 1) {
-      const began = performance.now();
-      await using lease = await coordinator.getLock('index').hold({ blocking: 20_000 });
-      waits.push(performance.now() - began);
-      expect(lease.signal.aborted).toBe(false);
-    }
-    expect(Math.max(...waits), `it waited for ${waits.map(Math.round).join(', ')} ms`).toBeLessThan(3 * hold);
-    // A writer that never waits would show nothing.
-    expect(Math.max(...waits)).toBeGreaterThan(hold / 4);
-  });
+describe.each(Object.entries(BACKENDS))('several replicas on %s', (name, begin) => {
+  // Locks in PostgreSQL are not shared.
+  it.skipIf(name === 'PostgreSQL')(
+    'let a writer in after three reader holds at most, though 32 readers never stop',
+    async () => {
+      const [backendUrl, hold] = [await begin(), 400];
+      const order = {
+        backendUrl,
+        ttl: TTL,
+        work: 'read',
+        name: 'index',
+        workers: 8,
+        permits: 0,
+        hold,
+        log: '',
+      } as const;
+      await Promise.all(Array.from({ length: 4 }, () => replica(order)));
+      const coordinator = new CoordinatorService({ backendUrl, ttl: TTL });
+      await coordinator.start();
+      endings.push(() => coordinator.stop());
+      const waits: number[] = [];
+      for (let round = 0; round < 4; round += 1) {
+        const began = performance.now();
+        await using lease = await coordinator.getLock('index').hold({ blocking: 20_000 });
+        waits.push(performance.now() - began);
+        expect(lease.signal.aborted).toBe(false);
+      }
+      expect(Math.max(...waits), `it waited for ${waits.map(Math.round).join(', ')} ms`).toBeLessThan(
+        3 * hold,
+      );
+      // A writer that never waits would show nothing.
+      expect(Math.max(...waits)).toBeGreaterThan(hold / 4);
+    },
+  );
 
   it('never have six of five permits, whichever of them are killed, and soon five again', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'permits-'));

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { postgresBin } from '../../support/postgres-programs.js';
 import { PostgresServer, stopAllPostgres } from '../../support/postgres-server.js';
+import { THOROUGH } from '../../support/thorough.js';
 import { startRedis, stopAllRedis } from '../../support/redis-server.js';
 import { buildSampleApp, DemonstrationProcess, isRunning } from './demonstration-process.js';
 
@@ -94,7 +95,7 @@ describe('the sample application', { timeout: 120_000 }, () => {
     expect(existsSync(demonstration.directory)).toBe(false);
   });
 
-  it('does the same on Redis, told by one variable', async () => {
+  it.runIf(THOROUGH)('does the same on Redis, told by one variable', async () => {
     const redis = await startRedis();
     const demonstration = demonstrate({
       ...SHORT,
@@ -109,27 +110,33 @@ describe('the sample application', { timeout: 120_000 }, () => {
     expectLocksToHaveHelped(demonstration.output);
   });
 
-  it('goes on without a replica that is killed, and keeps all that was acknowledged', async () => {
-    const demonstration = demonstrate({ SAMPLE_SCALE: '0.3', SAMPLE_EXIT: '1' });
-    await demonstration.printed(' operations');
-    process.kill(demonstration.replicas[1]?.pid ?? 0, 'SIGKILL');
-    expect(await demonstration.exitCode, demonstration.output).toBe(0);
-    expect(demonstration.output).toContain('replica-2 ended (SIGKILL); the others go on');
-    expectLocksToHaveHelped(demonstration.output);
-  });
-
-  it('is ended by SIGTERM and SIGHUP in the middle of the load, and says so in its exit code', async () => {
-    const demonstrations = { SIGTERM: demonstrate({}), SIGHUP: demonstrate({}) };
-    for (const [signal, demonstration] of Object.entries(demonstrations)) {
+  it.runIf(THOROUGH)(
+    'goes on without a replica that is killed, and keeps all that was acknowledged',
+    async () => {
+      const demonstration = demonstrate({ SAMPLE_SCALE: '0.3', SAMPLE_EXIT: '1' });
       await demonstration.printed(' operations');
-      demonstration.kill(signal as NodeJS.Signals);
-    }
-    expect(await demonstrations.SIGTERM.exitCode).toBe(128 + 15);
-    expect(await demonstrations.SIGHUP.exitCode).toBe(128 + 1);
-    const replicas = Object.values(demonstrations).flatMap((demonstration) => demonstration.replicas);
-    expect(replicas).toHaveLength(6);
-    expect(replicas.filter(({ pid }) => isRunning(pid))).toEqual([]);
-  });
+      process.kill(demonstration.replicas[1]?.pid ?? 0, 'SIGKILL');
+      expect(await demonstration.exitCode, demonstration.output).toBe(0);
+      expect(demonstration.output).toContain('replica-2 ended (SIGKILL); the others go on');
+      expectLocksToHaveHelped(demonstration.output);
+    },
+  );
+
+  it.runIf(THOROUGH)(
+    'is ended by SIGTERM and SIGHUP in the middle of the load, and says so in its exit code',
+    async () => {
+      const demonstrations = { SIGTERM: demonstrate({}), SIGHUP: demonstrate({}) };
+      for (const [signal, demonstration] of Object.entries(demonstrations)) {
+        await demonstration.printed(' operations');
+        demonstration.kill(signal as NodeJS.Signals);
+      }
+      expect(await demonstrations.SIGTERM.exitCode).toBe(128 + 15);
+      expect(await demonstrations.SIGHUP.exitCode).toBe(128 + 1);
+      const replicas = Object.values(demonstrations).flatMap((demonstration) => demonstration.replicas);
+      expect(replicas).toHaveLength(6);
+      expect(replicas.filter(({ pid }) => isRunning(pid))).toEqual([]);
+    },
+  );
 
   it('leaves no replica behind when it is killed itself', async () => {
     const demonstration = demonstrate({});

@@ -10,10 +10,16 @@ import {
   type SentinelDeployment,
 } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
+import { THOROUGH } from '../../support/thorough.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
 
 const MINIMAL_ACL =
   'reset on >p%40ss:/w0rd ~coordination:* &coordination:* +eval +evalsha +get +set +del +exists';
+
+/** Set-ups that differ from another one in how the driver connects, and in nothing that comes after. */
+const describeThoroughly: typeof describeDriver = (name, harness) => {
+  if (THOROUGH) describeDriver(name, harness);
+};
 
 describe('on real Redis servers,', () => {
   let servers: RedisServer[] = [];
@@ -33,7 +39,7 @@ describe('on real Redis servers,', () => {
     await stopAllRedis();
   };
 
-  for (const count of [1, 3, 5]) {
+  for (const count of THOROUGH ? [1, 3, 5] : [1, 3]) {
     describeDriver(`redis (${count} nodes)`, {
       traits: ['lease', 'queue', 'shared'],
       setUp: async () => {
@@ -48,7 +54,7 @@ describe('on real Redis servers,', () => {
     });
   }
 
-  describeDriver('redis (TLS)', {
+  describeThoroughly('redis (TLS)', {
     traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       servers = await startRedisNodes(3, { tls: true, password: 'sésame' });
@@ -110,7 +116,7 @@ describe('on real Redis servers,', () => {
     tearDown: closeClients,
   });
 
-  describeDriver('redis (ready Sentinel client)', {
+  describeThoroughly('redis (ready Sentinel client)', {
     traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       sentinel = await startSentinel();
@@ -122,7 +128,7 @@ describe('on real Redis servers,', () => {
     tearDown: closeClients,
   });
 
-  describeDriver('redis (ready Cluster client)', {
+  describeThoroughly('redis (ready Cluster client)', {
     traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       cluster = await startCluster();
