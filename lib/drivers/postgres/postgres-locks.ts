@@ -21,11 +21,19 @@ const LOSSES: Readonly<Record<string, Loss>> = {
   broken: { reason: 'broken', message: 'the lock was broken, or its row deleted' },
 };
 
+/** After this many ms a statement that was not answered has run, or never will, unless its server is stopped for longer. */
+const LATE = 2000;
+
+/** As many acquisitions are given back later, when the server can be asked again; what others got ends by its ttl. */
+const MOST_LEFT = 1000;
+
 /** Who holds which lock: rows of the table `lease`. */
 export class PostgresLocks implements LockStore {
   readonly #server: Server;
   readonly #acquiring: Acquiring;
   readonly #clock: Clock;
+  /** Acquisitions for which nobody waits any more, and of which it is not known what they got: the lock's key by their ids. */
+  readonly #left = new Map<string, string>();
 
   constructor(server: Server, acquiring: Acquiring, clock: Clock) {
     this.#server = server;
@@ -41,7 +49,7 @@ export class PostgresLocks implements LockStore {
       return await this.#acquiring.attempt(claim, { id });
     } catch (error) {
       // It may have been granted, or be granted yet.
-      this.abandon(claim.key, id);
+      void this.abandon(claim.key, id);
       throw error;
     }
   }
@@ -59,8 +67,15 @@ export class PostgresLocks implements LockStore {
   async release({ key, id }: Grant, keepFor = 0): Promise<boolean> {
     const { schema, timeline } = this.#server;
     const text = `SELECT ${schema}.release_1($1, $2, $3, $4) AS held`;
-    const { rows } = await this.#server.call('release a lock', text, [key, id, Math.ceil(keepFor), timeline]);
-    return rows[0]?.['held'] === true;
+    try {
+      const values = [key, id, Math.ceil(keepFor), timeline];
+      const { rows } = await this.#server.call('release a lock', text, values);
+      return rows[0]?.['held'] === true;
+    } catch (error) {
+      // One that is to be kept for a while is so by its own ttl, at most.
+      if (keepFor === 0) this.#giveBackLater(key, id);
+      throw error;
+    }
   }
 
   async holders(name: string, key = keyOf(name)): Promise<readonly Holder[]> {
@@ -81,15 +96,32 @@ export class PostgresLocks implements LockStore {
     return this.#holders('', []);
   }
 
-  /** Nobody waits for this acquisition any more: what it got, or gets when its statement runs late, is given back. Best effort. */
-  abandon(key: string, id: string): void {
-    this.leave(key, id).catch(() => undefined);
-  }
-
-  /** Gives a place in the queue up, and the lease that was got at it. @throws BackendUnavailableError */
+  /**
+   * Nobody waits for this acquisition any more: its place in the queue is given up, and so is what it got, or gets when its statement runs
+   * late. Never rejects: what fails is done again when the server can be asked.
+   */
   async leave(key: string, id: string): Promise<void> {
     const { schema, timeline } = this.#server;
-    await this.#server.call('leave a queue', `SELECT ${schema}.leave_1($1, $2, $3)`, [key, id, timeline]);
+    const text = `SELECT ${schema}.leave_1($1, $2, $3)`;
+    await this.#server.call('leave a queue', text, [key, id, timeline]).then(
+      () => this.#left.delete(id),
+      () => this.#giveBackLater(key, id),
+    );
+  }
+
+  /** As {@link leave}, when the last statement was not answered: it may run after the first attempt to undo it. */
+  abandon(key: string, id: string): Promise<void> {
+    this.#clock.setTimer(LATE, () => void this.leave(key, id), 'background');
+    return this.leave(key, id);
+  }
+
+  /** The connection is another one. */
+  giveBackLeft(): void {
+    if (this.#server.up) for (const [id, key] of this.#left) void this.leave(key, id);
+  }
+
+  #giveBackLater(key: string, id: string): void {
+    if (this.#left.size < MOST_LEFT) this.#left.set(id, key);
   }
 
   async #holders(where: string, values: readonly unknown[]): Promise<readonly Holder[]> {

@@ -31,6 +31,7 @@ export class PostgresDriver implements Driver {
     const server = new Server(settings, context, {
       onNotification: (payload) => this.#onNotification(payload),
       onMissed: () => {
+        this.locks.giveBackLeft();
         this.queue.wakeAll();
         this.records.onMissed();
       },

@@ -23,6 +23,7 @@ function bench(ttl = 10_000) {
         left.push(id);
         return Promise.resolve();
       },
+      abandon: () => Promise.reject(new Error('every look was answered')),
     },
   });
   const claim: Claim = {

@@ -84,6 +84,11 @@ export class Server {
     return this.#listening && this.#upkeep.up;
   }
 
+  /** Whether it can be asked at this moment. */
+  get up(): boolean {
+    return this.#work.up || this.#upkeep.up;
+  }
+
   /** Null where it is not told. */
   get timeline(): string | null {
     return this.#timeline;

@@ -7,7 +7,7 @@ import type { PostgresLocks } from '../postgres-locks.js';
 
 export interface PostgresQueueContext {
   readonly acquiring: Pick<Acquiring, 'attempt'>;
-  readonly locks: Pick<PostgresLocks, 'leave'>;
+  readonly locks: Pick<PostgresLocks, 'leave' | 'abandon'>;
   readonly clock: Clock;
 }
 
@@ -65,7 +65,9 @@ export class PostgresWaiter implements QueuedWaiter {
   leave(): Promise<void> | undefined {
     this.#registry.delete(this.#id);
     if (this.#granted || this.#looks === 0) return undefined;
-    return this.#context.locks.leave(this.#claim.key, this.#id).catch(() => undefined);
+    const { locks } = this.#context;
+    const isAnswered = this.#answered?.look === this.#looks;
+    return isAnswered ? locks.leave(this.#claim.key, this.#id) : locks.abandon(this.#claim.key, this.#id);
   }
 
   onTurn(): void {
