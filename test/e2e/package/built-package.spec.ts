@@ -161,7 +161,7 @@ describe.each(KIND_NAMES)('the built package in %s', (kind) => {
     ).toEqual({
       held: 'held',
       module: 'CoordinationModule',
-      number: 11,
+      number: 15,
       misnamed: [],
       parameters: [
         'Object',
@@ -195,6 +195,7 @@ describe('the files of the built package', () => {
       'index.js',
       'memory.driver.js',
       'node-cron/index.js',
+      'postgres.open.js',
       'redis.driver.js',
       'shared.js',
     ]);
