@@ -75,10 +75,17 @@ export function limitReached(
   );
 }
 
+/** A whole number that is the same for the same text, and mostly another one for another. */
+function numberOf(text: string): number {
+  let number = 0;
+  for (const character of text) number = (Math.imul(number, 31) + (character.codePointAt(0) ?? 0)) >>> 0;
+  return number;
+}
+
 /** One try of each permit, one after the other. Members begin at different ones, so that each finds its own free mostly. */
 async function tryEach(manager: LockManager, terms: PermitTerms): Promise<HeldLease | NoPermit> {
   const { permits } = terms;
-  const first = Number.parseInt(manager.incarnation.slice(0, 8), 16);
+  const first = numberOf(manager.memberId);
   let soonest: number | undefined;
   for (let index = 0; index < permits; index += 1) {
     const result = await take(manager, terms, (first + index) % permits, false, terms.signal);
