@@ -5,7 +5,7 @@ import type { Campaign } from './scenario.js';
 import { THOROUGH } from '../../support/thorough.js';
 
 /** Of each campaign; `npm run simulate` runs as many as wanted. */
-const SEEDS = THOROUGH ? 100 : 30;
+const SEEDS = THOROUGH ? 200 : 30;
 
 async function run(campaign: Campaign): Promise<Tally> {
   const tally = new Tally();
