@@ -76,14 +76,13 @@ export class LeaseHolding implements LeaseKeeper {
     this.handOff.revoke({ reason: 'broken', message: 'the lock was broken' });
   }
 
-  /** The transaction may outlive the lease, and the back end lets nobody in before it ends; so it has to be asked for the next one. */
+  /** What checks the lease inside a transaction. A grant that can be checked is never handed on: the database has to know each lease. */
   guard({ grant, ttl }: HeldLease): Guard {
     const { driver } = this.context;
     if (!driver.guard)
       throw new InvalidOptionsError(
         `assertIn: ${driver.description} is no database in which a transaction could be guarded; that needs a postgres: URL. Elsewhere use fencing tokens`,
       );
-    this.handOff.endWithThis();
     return {
       statement: driver.guard(grant, ttl),
       holders: () => driver.locks.holders(grant.name, grant.key),

@@ -119,7 +119,11 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
     'compiles',
     `@Synchronized('x', { minHold: '1s', maxHold: 60_000, lockDelay: '5s', reentrant: true }) async m(): Promise<void> {}`,
   ],
-  ['an option that there is not', 'is refused', `@Synchronized('x', { sharedWith: true }) async m(): Promise<void> {}`],
+  [
+    'an option that there is not',
+    'is refused',
+    `@Synchronized('x', { sharedWith: true }) async m(): Promise<void> {}`,
+  ],
   ['fairness by a word', 'is refused', `@Synchronized('x', { fair: 'yes' }) async m(): Promise<void> {}`],
   ['fencing by a word', 'is refused', `@Synchronized('x', { fencing: 'yes' }) async m(): Promise<void> {}`],
   [

@@ -126,7 +126,11 @@ export class Acquirer {
   #contend(call: AcquireCall, key: string, queue: LocalQueue): Promise<Result> {
     const { name, ttl, fencing, fair, shared, bounds, waitLimit: caller } = call.terms;
     const { prefix, memberId } = this.#settings;
-    const handOff = new GrantHandOff(this.#clock, { ttl, fencing }, !(fair || shared || bounds));
+    const handOff = new GrantHandOff(
+      this.#clock,
+      { ttl, fencing },
+      !(fair || shared || bounds || this.#driver.guard),
+    );
     const claim: Claim = {
       name: prefix + name,
       key,

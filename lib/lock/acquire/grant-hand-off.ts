@@ -106,11 +106,6 @@ export class GrantHandOff {
     this.#handsOn = false;
   }
 
-  /** The lease that it carries is the last one. */
-  endWithThis(): void {
-    this.#left = 0;
-  }
-
   /** The lease has ended, and the grant is still there. */
   handOn(deadline: Deadline): HandedOnGrant {
     this.#lease = undefined;

@@ -22,7 +22,7 @@ export interface LeaseKeeper {
   readonly memberId: string;
   /** The coordinator's part that made it: names of different coordinators do not mix. */
   readonly owner: unknown;
-  /** What checks the lease inside a transaction; the grant is not handed on any more. @throws InvalidOptionsError */
+  /** What checks the lease inside a transaction. @throws InvalidOptionsError */
   guard(lease: HeldLease): Guard;
   /** Asks the driver to free the lock; true if it was still ours. */
   release(lease: HeldLease): Promise<boolean>;

@@ -71,8 +71,9 @@ export class JointLease extends HeldLease {
     return Math.min(...this.#parts.map(({ lease }) => lease.monotonicDeadline));
   }
 
+  /** Whether any of the locks is shared: then the whole is nobody's alone. */
   override get shared(): boolean {
-    return this.#parts.every(({ lease }) => lease.shared);
+    return this.#parts.some(({ lease }) => lease.shared);
   }
 
   override async assertIn(transaction: GuardedTransaction): Promise<void> {

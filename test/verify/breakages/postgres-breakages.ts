@@ -45,7 +45,7 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
   {
     name: 'postgres: handed on under a guard',
     wrong: 'the next waiter of the process gets the lock while the transaction of the lease before is open',
-    edits: [{ file: 'lib/lock/acquire/grant-hand-off.ts', find: '    this.#left = 0;\n', replace: '' }],
+    edits: [{ file: 'lib/lock/acquire/acquirer.ts', find: ' || this.#driver.guard)', replace: ')' }],
     foundBy: spec(GUARD_SPEC, 'is not handed on within the process while its transaction may be open'),
   },
   {

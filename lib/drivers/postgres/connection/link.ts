@@ -47,12 +47,17 @@ export class Link {
   #cause: unknown = new Error('not connected yet');
   #again: Timer | undefined;
   #stopped = false;
+  /** Rejects with the stop. */
+  readonly #stopping: Promise<never>;
+  #refuse: (error: Error) => void = () => undefined;
   /** The clients that have not ended. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(context: LinkContext) {
     this.#context = context;
     this.#backoff = new Backoff({ ...PAUSES, random: context.random });
+    this.#stopping = new Promise((_, reject) => (this.#refuse = reject));
+    this.#stopping.catch(() => undefined);
   }
 
   get up(): boolean {
@@ -74,22 +79,31 @@ export class Link {
 
   /**
    * @param what is done, as an infinitive after "cannot"
+   * @param place before or behind the calls that wait for this connection
    * @throws BackendUnavailableError
    */
-  query(what: string, text: string, values: readonly unknown[] = []): Promise<PgResult> {
+  query(
+    what: string,
+    text: string,
+    values: readonly unknown[] = [],
+    place: 'last' | 'first' = 'last',
+  ): Promise<PgResult> {
     if (!this.#up) return Promise.reject(this.#unavailable(what, this.#cause));
     if (this.#waiting.length >= MOST_WAITING)
       return Promise.reject(
         this.#unavailable(what, new Error(`${MOST_WAITING} statements wait for the connection already`)),
       );
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ what, text, values, resolve, reject });
+      const call = { what, text, values, resolve, reject };
+      if (place === 'first') this.#waiting.unshift(call);
+      else this.#waiting.push(call);
       if (!this.#current) this.#next();
     });
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#refuse(new Error('the coordinator has stopped'));
     this.#again?.cancel();
     this.#down(new Error('the coordinator has stopped'));
     await Promise.all(this.#ending);
@@ -110,8 +124,8 @@ export class Link {
     });
     this.#client = client;
     try {
-      await client.connect();
-      await this.#context.onConnect(client);
+      // A client that is ended while it connects never says so.
+      await Promise.race([client.connect().then(() => this.#context.onConnect(client)), this.#stopping]);
       if (ended !== undefined || this.#stopped) throw ended ?? new Error('the coordinator has stopped');
     } catch (error) {
       if (this.#client === client) this.#client = undefined;

@@ -7,7 +7,7 @@ import type { PgClientClass, PgClients } from './pg-client.js';
 const CONNECT_TIMEOUT = 5000;
 
 /** The bounds of the time that a statement may take, ms, unless pg's own option says otherwise. */
-const [SHORTEST, LONGEST] = [250, 2000];
+const [SHORTEST, LONGEST] = [500, 2000];
 
 export interface PgSource {
   /** Undefined where the pool says it all. */

@@ -3,13 +3,15 @@ import type { Timer } from '../../../common/clock.js';
 import { BackendUnavailableError } from '../../../errors.js';
 import type { DriverContext } from '../../driver.js';
 import { startError, unavailable } from '../errors/index.js';
-import { quotedSchema } from '../schema/index.js';
+import { PURGED_AT_ONCE, quotedSchema } from '../schema/index.js';
 import { Link } from './link.js';
 import type { PgClient, PgClients, PgResult } from './pg-client.js';
 import { ask, openServer, openSession } from './session.js';
 
 /** What nobody has used is looked for so often, ms. */
 const PURGED_EVERY = 3_600_000;
+/** The same, while there is more of it, ms. */
+const PURGED_AGAIN = 2000;
 
 export interface ServerSettings {
   readonly schema: string;
@@ -122,7 +124,7 @@ export class Server {
 
   /** What must not wait behind calls. @throws BackendUnavailableError */
   keepUp(what: string, text: string, values?: readonly unknown[]): Promise<PgResult> {
-    return (this.#upkeep.up ? this.#upkeep : this.#work).query(what, text, values);
+    return (this.#upkeep.up ? this.#upkeep : this.#work).query(what, text, values, 'first');
   }
 
   /** Whether leases of so many ms may be asked for now; undefined: yes. */
@@ -141,7 +143,11 @@ export class Server {
     const text = `SELECT * FROM ${this.schema}.open_1($1)`;
     const result = await this.call('ask which server this is', text, [Math.ceil(ttl)]);
     this.#longestTtl = Math.max(this.#longestTtl, ttl);
-    this.#note(result, began);
+    try {
+      this.#note(result, began);
+    } catch (error) {
+      throw unavailable(this.name, 'go on', error);
+    }
     const left = this.#refusesUntil - this.#context.clock.monotonic();
     if (left > 0) throw this.#refusal(left);
   }
@@ -155,6 +161,14 @@ export class Server {
 
   #note({ rows }: PgResult, began: number): void {
     const { timeline, refuses } = rows[0] ?? {};
+    // A standby was promoted, and this is the server before it.
+    if (
+      typeof timeline === 'string' &&
+      this.#timeline !== null &&
+      timeline !== '' &&
+      timeline < this.#timeline
+    )
+      throw Object.assign(new Error('the server was replaced by another one'), { code: '25006' });
     this.#timeline = typeof timeline === 'string' && timeline !== '' ? timeline : null;
     const until = began + Number(refuses);
     if (Number(refuses) > 0 && until > this.#refusesUntil) {
@@ -197,13 +211,17 @@ export class Server {
     this.#listener.onMissed();
   }
 
-  #purgeLater(): void {
+  #purgeLater(after = PURGED_EVERY): void {
+    if (this.#state === 'stopped') return;
     const { clock, random } = this.#context;
     this.#purge = clock.setTimer(
-      PURGED_EVERY * (0.5 + random()),
+      after * (0.5 + random()),
       () => {
-        this.keepUp('delete what is not used', `SELECT ${this.schema}.purge_1()`).catch(() => undefined);
-        this.#purgeLater();
+        this.call('delete what is not used', `SELECT ${this.schema}.purge_1() AS deleted`).then(
+          ({ rows }) =>
+            this.#purgeLater(rows[0]?.['deleted'] === PURGED_AT_ONCE ? PURGED_AGAIN : PURGED_EVERY),
+          () => this.#purgeLater(),
+        );
       },
       'background',
     );

@@ -25,7 +25,7 @@ export class PostgresWaiter implements QueuedWaiter {
   readonly #wake: () => void;
   readonly #registry: Map<string, PostgresWaiter>;
   readonly #context: PostgresQueueContext;
-  readonly #id = newGrantId();
+  #id = newGrantId();
   #looks = 0;
   /** The last look that was answered, and the moment before it was sent. */
   #answered: { readonly look: number; readonly since: Moment } | undefined;
@@ -45,6 +45,8 @@ export class PostgresWaiter implements QueuedWaiter {
   }
 
   async tryAcquire(): Promise<Granted | Taken> {
+    // What was granted before has been given back by now: an id is never used for two acquisitions.
+    if (this.#granted) this.#beginAnew();
     const handedOver = this.#takeHandedOver();
     if (handedOver) return handedOver;
     const { acquiring, clock } = this.#context;
@@ -52,10 +54,17 @@ export class PostgresWaiter implements QueuedWaiter {
     const since = momentOf(clock);
     // Before it is sent: the turn may come before the answer.
     this.#registry.set(this.#id, this);
-    const reply = await acquiring.attempt(this.#claim, { id: this.#id, look });
-    if (reply.granted) this.#granted = true;
-    else this.#answered = { look, since };
-    return reply;
+    try {
+      const reply = await acquiring.attempt(this.#claim, { id: this.#id, look });
+      if (reply.granted) this.#granted = true;
+      else this.#answered = { look, since };
+      return reply;
+    } catch (error) {
+      // It may run yet, and would take the lock when nobody waits here any more.
+      void this.#context.locks.abandon(this.#claim.key, this.#id);
+      this.#beginAnew();
+      throw error;
+    }
   }
 
   ready(): undefined {
@@ -65,9 +74,7 @@ export class PostgresWaiter implements QueuedWaiter {
   leave(): Promise<void> | undefined {
     this.#registry.delete(this.#id);
     if (this.#granted || this.#looks === 0) return undefined;
-    const { locks } = this.#context;
-    const isAnswered = this.#answered?.look === this.#looks;
-    return isAnswered ? locks.leave(this.#claim.key, this.#id) : locks.abandon(this.#claim.key, this.#id);
+    return this.#context.locks.leave(this.#claim.key, this.#id);
   }
 
   onTurn(): void {
@@ -77,6 +84,15 @@ export class PostgresWaiter implements QueuedWaiter {
   onHandedOver(token: number, look: number): void {
     if (this.#answered?.look === look) this.#handedOver = { token, since: this.#answered.since };
     this.#wake();
+  }
+
+  #beginAnew(): void {
+    this.#registry.delete(this.#id);
+    this.#id = newGrantId();
+    this.#looks = 0;
+    this.#answered = undefined;
+    this.#handedOver = undefined;
+    this.#granted = false;
   }
 
   #takeHandedOver(): Granted | undefined {

@@ -121,7 +121,8 @@ export class RecordWatches {
     const watched = this.#spaces.get(space);
     if (!watched || typeof row !== 'object' || row === null || !('seen' in row)) return;
     const { seen } = row;
-    const changed = watched.seen !== undefined && watched.seen !== seen;
+    // The first look too: what has happened before it is not known.
+    const changed = watched.seen !== seen;
     watched.seen = seen;
     if (changed) this.tell(space);
   }

@@ -1,4 +1,4 @@
-import { COMMIT_SURELY, TIMELINE } from './tables-sql.js';
+import { COMMIT_SURELY, LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
 
 /**
  * One try. It waits for other calls of this package only, and never for a guard.
@@ -19,7 +19,7 @@ export function acquireSql(s: string): string {
 CREATE OR REPLACE FUNCTION ${s}.acquire_1(
   p_name text, p_id text, p_member text, p_ttl integer, p_channel text, p_wait integer, p_look integer, p_timeline text,
   OUT outcome text, OUT first_token bigint, OUT remaining integer
-) LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+) LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.lease;
   head ${s}.waiter;

@@ -1,4 +1,4 @@
-import { COMMIT_SURELY } from './tables-sql.js';
+import { COMMIT_SURELY, LOCK_TIMEOUT } from './tables-sql.js';
 
 /**
  * Writes of records. Processes that watch the space are notified, and nobody else: a NOTIFY serialises the commits of the database.
@@ -10,7 +10,7 @@ export function recordSql(s: string): string {
 CREATE OR REPLACE FUNCTION ${s}.put_record_1(
   p_space text, p_key text, p_version bigint, p_value text, p_ttl double precision,
   OUT version bigint, OUT value text, OUT remaining double precision, OUT at double precision
-) LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+) LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.record;
   changed integer;
@@ -36,7 +36,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION ${s}.remove_record_1(p_space text, p_key text, p_version bigint) RETURNS void
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 BEGIN
   DELETE FROM ${s}.record x WHERE x.space = p_space AND x.key = p_key AND x.version <= p_version;
   IF FOUND THEN

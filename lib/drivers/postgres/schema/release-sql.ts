@@ -1,4 +1,4 @@
-import { COMMIT_SURELY, TIMELINE } from './tables-sql.js';
+import { COMMIT_SURELY, LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
 
 /** How long a lease lasts at most that a release hands over, ms: its waiter may be gone. */
 export const HANDED_OVER_MS = 2000;
@@ -9,12 +9,12 @@ export const HANDED_OVER_MS = 2000;
  * `release_1` hands the lock over to the first waiter, whom it notifies with the token and the number of the waiter's last look; or keeps it from
  * everybody for `p_keep` ms; or frees it. A plain release is committed asynchronously: to lose it costs the rest of a ttl.
  *
- * A server that the holder does not know hands nothing over: another lease may be missing there.
+ * A server that the holder does not know hands nothing over, and neither does one that grants nothing: another lease may be missing there.
  */
 export function releaseSql(s: string): string {
   return `
 CREATE OR REPLACE FUNCTION ${s}.release_1(p_name text, p_id text, p_keep integer, p_timeline text) RETURNS boolean
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.lease;
   head ${s}.waiter;
@@ -33,7 +33,8 @@ BEGIN
   SELECT * INTO head FROM ${s}.waiter w WHERE w.name = p_name AND w.alive_until > t ORDER BY w.seq LIMIT 1;
   IF head.id IS NULL THEN
     PERFORM set_config('synchronous_commit', 'off', true);
-  ELSIF p_timeline IS NULL OR p_timeline = ${TIMELINE} THEN
+  ELSIF (p_timeline IS NULL OR p_timeline = ${TIMELINE})
+    AND NOT EXISTS (SELECT FROM ${s}.server x WHERE x.refuse_until > t) THEN
     ${COMMIT_SURELY}
     PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -53,7 +54,7 @@ END $$;
 
 -- A waiter gives its place up, and what it was granted meanwhile.
 CREATE OR REPLACE FUNCTION ${s}.leave_1(p_name text, p_id text, p_timeline text) RETURNS boolean
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 BEGIN
   PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR NO KEY UPDATE;
   DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.id = p_id;

@@ -1,13 +1,13 @@
-import { COMMIT_SURELY } from './tables-sql.js';
+import { COMMIT_SURELY, LOCK_TIMEOUT } from './tables-sql.js';
 
 /**
  * Moves the ends of many leases at once, and says of each in its order: `renewed`, `expired`, `taken-over`, `broken`, or `busy` when
- * a stranger has locked the row. Such a row is skipped, so that it fails one lease and not all.
+ * a stranger has locked the row. Such a row is skipped at first, and waited for once all others are done, so that it fails one lease and not all.
  */
 export function renewSql(s: string): string {
   return `
 CREATE OR REPLACE FUNCTION ${s}.renew_1(p_names text[], p_ids text[], p_ttl integer) RETURNS text[]
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   done text[];
 BEGIN
@@ -19,6 +19,20 @@ BEGIN
     UPDATE ${s}.lease x SET expires_at = clock_timestamp() + p_ttl * interval '1 ms' FROM mine WHERE x.name = mine.name RETURNING x.holder
   )
   SELECT array_agg(renewed.holder) INTO done FROM renewed;
+  -- Some may be locked by others who try to get the lock, for a moment each.
+  IF coalesce(array_length(done, 1), 0) < array_length(p_ids, 1) THEN
+    BEGIN
+      WITH mine AS (
+        SELECT l.name FROM ${s}.lease l JOIN unnest(p_names, p_ids) AS asked(name, id) ON l.name = asked.name AND l.holder = asked.id
+          WHERE l.expires_at > clock_timestamp() AND l.holder <> ALL (coalesce(done, '{}')) ORDER BY l.name FOR NO KEY UPDATE OF l
+      ), renewed AS (
+        UPDATE ${s}.lease x SET expires_at = clock_timestamp() + p_ttl * interval '1 ms' FROM mine WHERE x.name = mine.name RETURNING x.holder
+      )
+      SELECT coalesce(done, '{}') || coalesce(array_agg(renewed.holder), '{}') INTO done FROM renewed;
+    EXCEPTION WHEN lock_not_available THEN
+      NULL;
+    END;
+  END IF;
   -- A statement of its own, so that it sees what has become of the others.
   RETURN ARRAY(
     SELECT CASE

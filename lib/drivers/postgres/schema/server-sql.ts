@@ -1,4 +1,7 @@
-import { TIMELINE } from './tables-sql.js';
+import { LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
+
+/** How many rows of locks one call deletes. */
+export const PURGED_AT_ONCE = 1000;
 
 /**
  * `open_1` is called once for each connection. It says which server this is, and for how long that one grants nothing, ms.
@@ -6,12 +9,12 @@ import { TIMELINE } from './tables-sql.js';
  * When a standby was promoted since, leases that the old server granted last may be missing, unless the standby is a synchronous one. They
  * are over after the longest ttl, and until then nothing is granted. The tokens go on above the clock, which is above those that are missing.
  *
- * `purge_1` deletes what nobody has used for a day; of a lock that is guarded nothing.
+ * `purge_1` deletes what nobody has used for a day, and of a lock that is guarded nothing; it says how many locks.
  */
 export function serverSql(s: string): string {
   return `
 CREATE OR REPLACE FUNCTION ${s}.open_1(p_ttl integer, OUT timeline text, OUT refuses integer)
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.server;
 BEGIN
@@ -39,13 +42,17 @@ BEGIN
   refuses := greatest(0, least(ceil(extract(epoch FROM greatest(r.refuse_until, clock_timestamp()) - clock_timestamp()) * 1000), 2147483647));
 END $$;
 
-CREATE OR REPLACE FUNCTION ${s}.purge_1() RETURNS void
-LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+CREATE OR REPLACE FUNCTION ${s}.purge_1() RETURNS integer
+LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
+DECLARE
+  deleted integer;
 BEGIN
   DELETE FROM ${s}.lease WHERE name IN (
-    SELECT l.name FROM ${s}.lease l WHERE l.expires_at < clock_timestamp() - interval '1 day' LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    SELECT l.name FROM ${s}.lease l WHERE l.expires_at < clock_timestamp() - interval '1 day' LIMIT ${PURGED_AT_ONCE} FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS deleted = ROW_COUNT;
   DELETE FROM ${s}.waiter WHERE alive_until < clock_timestamp() - interval '1 hour';
   DELETE FROM ${s}.record WHERE expires_at < clock_timestamp();
   DELETE FROM ${s}.watcher WHERE alive_until < clock_timestamp();
+  RETURN deleted;
 END $$;`;
 }

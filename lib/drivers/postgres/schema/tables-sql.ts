@@ -60,6 +60,9 @@ CREATE TABLE IF NOT EXISTS ${s}.server (
 );`;
 }
 
+/** How long a call waits for a row that another session has locked: for less than a client waits for its answer. */
+export const LOCK_TIMEOUT = '300ms';
+
 /** How many fencing tokens one grant may use: more than the layer above ever asks for at once. */
 export const TOKENS_PER_GRANT = 64;
 
