@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import type { PostgresServer } from '../../support/postgres-server.js';
 import { forkFixture } from '../../support/processes.js';
@@ -29,7 +30,7 @@ export async function runGuard(server: PostgresServer, terms: GuardTerms): Promi
   const settings: WriterTerms = { url, ttl: TTL, think: 5, counters: COUNTERS, loops: LOOPS, ...rest };
   const writers = await Promise.all(
     Array.from({ length: WRITERS }, () =>
-      forkFixture(new URL('./writer.fixture.ts', import.meta.url), { args: [JSON.stringify(settings)] }),
+      forkFixture(resolve('test/verify/guard/writer.fixture.ts'), { args: [JSON.stringify(settings)] }),
     ),
   );
   await Promise.all(writers.map((writer) => writer.receive((message) => message === 'ready')));
