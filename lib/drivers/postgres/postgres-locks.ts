@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.js';
+import type { Clock, Timer } from '../../common/clock.js';
 import {
   type Claim,
   type Grant,
@@ -34,6 +34,7 @@ export class PostgresLocks implements LockStore {
   readonly #clock: Clock;
   /** Acquisitions for which nobody waits any more, and of which it is not known what they got: the lock's key by their ids. */
   readonly #left = new Map<string, string>();
+  #again: Timer | undefined;
 
   constructor(server: Server, acquiring: Acquiring, clock: Clock) {
     this.#server = server;
@@ -123,7 +124,14 @@ export class PostgresLocks implements LockStore {
   #giveBackLater(key: string, id: string): void {
     if (this.#left.size < MOST_LEFT) this.#left.set(id, key);
     // The server may have refused that one statement, so that no change of connection tells when to repeat it.
-    this.#clock.setTimer(LATE, () => this.giveBackLeft(), 'background');
+    this.#again ??= this.#clock.setTimer(
+      LATE,
+      () => {
+        this.#again = undefined;
+        this.giveBackLeft();
+      },
+      'background',
+    );
   }
 
   async #holders(where: string, values: readonly unknown[]): Promise<readonly Holder[]> {

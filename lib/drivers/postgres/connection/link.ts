@@ -35,7 +35,7 @@ export interface LinkContext {
 
 /**
  * One connection that is made anew when it is lost. It takes one statement at a time, so that nothing is between a statement and its answer;
- * each is answered or fails within the command time-out. While there is no connection, calls fail at once.
+ * each is answered or fails within the command time-out, counted from when it is sent. While there is no connection, calls fail at once.
  */
 export class Link {
   readonly #context: LinkContext;

@@ -139,12 +139,11 @@ export class Server {
    * @throws BackendUnavailableError
    */
   async lookAgain(ttl = this.#longestTtl): Promise<void> {
-    const began = this.#context.clock.monotonic();
     const text = `SELECT * FROM ${this.schema}.open_1($1)`;
     const result = await this.call('ask which server this is', text, [Math.ceil(ttl)]);
     this.#longestTtl = Math.max(this.#longestTtl, ttl);
     try {
-      this.#note(result, began);
+      this.#note(result);
     } catch (error) {
       throw unavailable(this.name, 'go on', error);
     }
@@ -159,7 +158,7 @@ export class Server {
     );
   }
 
-  #note({ rows }: PgResult, began: number): void {
+  #note({ rows }: PgResult): void {
     const { timeline, refuses } = rows[0] ?? {};
     // A standby was promoted, and this is the server before it.
     if (
@@ -170,17 +169,16 @@ export class Server {
     )
       throw Object.assign(new Error('the server was replaced by another one'), { code: '25006' });
     this.#timeline = typeof timeline === 'string' && timeline !== '' ? timeline : null;
-    const until = began + Number(refuses);
-    if (Number(refuses) > 0 && until > this.#refusesUntil) {
-      this.#refusesUntil = this.#context.clock.monotonic() + Number(refuses);
-      this.#context.warn(this.#refusal(Number(refuses)).message);
-    }
+    const now = this.#context.clock.monotonic();
+    const isNews = this.#refusesUntil <= now && Number(refuses) > 0;
+    this.#refusesUntil = Math.max(this.#refusesUntil, now + Number(refuses));
+    // Once, though both connections are told.
+    if (isNews) this.#context.warn(this.#refusal(Number(refuses)).message);
   }
 
   async #open(client: PgClient): Promise<boolean> {
     const { pooled } = await openSession(client, this.#settings);
-    const began = this.#context.clock.monotonic();
-    this.#note(await openServer(client, this.schema, this.#longestTtl), began);
+    this.#note(await openServer(client, this.schema, this.#longestTtl));
     return pooled;
   }
 
