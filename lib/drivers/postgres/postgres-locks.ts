@@ -124,7 +124,8 @@ export class PostgresLocks implements LockStore {
   #giveBackLater(key: string, id: string): void {
     if (this.#left.size < MOST_LEFT) this.#left.set(id, key);
     // The server may have refused that one statement, so that no change of connection tells when to repeat it.
-    this.#again ??= this.#clock.setTimer(
+    if (this.#again) return;
+    this.#again = this.#clock.setTimer(
       LATE,
       () => {
         this.#again = undefined;
