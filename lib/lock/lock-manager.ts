@@ -23,7 +23,9 @@ import {
   BoundedLease,
   HeldLease,
   holderInThisContext,
+  holdingInThisContext,
   type LeaseBounds,
+  type LeasedContext,
   LeaseReports,
   type LockLog,
   type ReportContext,
@@ -31,6 +33,9 @@ import {
 } from './lease/index.js';
 import { Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
+
+/** A call that has waited so long for the lock of its own caller may wait for ever. */
+const LONG_WAIT_MS = 1000;
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -64,10 +69,12 @@ export class LockManager {
   #pending = 0;
   /** Told when no lease is held, and no call is under way. */
   #onIdle?: () => void;
-  readonly #tellWaiting = (terms: AcquireTerms): void => {
-    const { name, label } = terms;
-    this.#refuseUpgrade(terms);
-    this.#reports.waiting(name, label, holderInThisContext(this, name));
+  readonly #tellWaiting = (call: AcquireCall): void => {
+    const { name, label } = call.terms;
+    this.#refuseUpgrade(call.terms);
+    const own = holdingInThisContext(this, name);
+    if (own) call.expects(this.#schedule.in(LONG_WAIT_MS, () => this.#tellOfOwn(own, name, label)));
+    this.#reports.waiting(name, label);
   };
 
   constructor(
@@ -185,10 +192,11 @@ export class LockManager {
     } catch (error) {
       return this.#fail(call, error);
     }
-    // A call that waited was warned of when it began to.
-    this.#reports.refused(name, label, waitLimit.tryOnce ? holderInThisContext(this, name) : undefined);
+    const holder = holderInThisContext(this, name);
+    if (holder !== undefined) this.#reports.askedForOwn(name, label, holder, !waitLimit.tryOnce);
+    this.#reports.refused(name, label);
     call.leaveHandle();
-    this.#end();
+    this.#end(call);
     return refusal;
   }
 
@@ -201,11 +209,17 @@ export class LockManager {
   #fail(call: AcquireCall, error: unknown): never {
     this.#reports.failed(call.terms.name, call.terms.label, error);
     call.leaveHandle();
-    this.#end();
+    this.#end(call);
     throw error;
   }
 
-  #end(): void {
+  /** Work that nobody awaits has its turn as soon as the work has ended that called it: only a long wait may be one for ever. */
+  #tellOfOwn({ lease, label: holder }: LeasedContext, name: string, label: string): void {
+    if (lease.held) this.#reports.askedForOwn(name, label, holder, true);
+  }
+
+  #end(call?: AcquireCall): void {
+    call?.end();
     this.#pending -= 1;
     this.#checkIdle();
   }
@@ -255,7 +269,7 @@ export class LockManager {
     this.#reports.acquired(lease, label, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
-    this.#end();
+    this.#end(call);
     return lease;
   }
 

@@ -172,6 +172,36 @@ describe('using', () => {
     ]);
   });
 
+  it('warns of such a call after a second, when it may wait for ever', async () => {
+    const { lock, other, clock, warnings } = lockBench();
+    await lock.using(async function outerBody() {
+      const caller = new AbortController();
+      const waiting = other
+        .using({ blocking: true, signal: caller.signal }, function innerBody() {})
+        .catch((error: unknown) => error);
+      await clock.advance(999);
+      expect(warnings).toEqual([]);
+      await clock.advance(1);
+      expect(warnings).toEqual([expect.stringContaining('innerBody waits for a lock that outerBody')]);
+      caller.abort();
+      await waiting;
+    });
+  });
+
+  it('does not warn of a call that nobody awaits, and that runs when its caller has ended', async () => {
+    const { lock, other, clock, warnings } = lockBench();
+    let inner: Promise<string> | undefined;
+    await lock.using(async function outerBody() {
+      inner = other.using({ blocking: 5000 }, function innerBody() {
+        return 'done';
+      });
+      await clock.advance(900);
+    });
+    await clock.advance(5000);
+    expect(await inner).toBe('done');
+    expect(warnings).toEqual([]);
+  });
+
   it('warns once for each pair of functions, however often they meet', async () => {
     const { lock, other, warnings } = lockBench();
     const tried = async (inner: () => void): Promise<void> => {

@@ -3,6 +3,7 @@ import type { HeldLease, LeaseBounds } from '../lease/index.js';
 import type { WaitLimit } from './wait-limit.js';
 import type { LocalQueue } from './local-queue.js';
 import { quoted } from '../../common/quoted.js';
+import type { Appointment } from '../../common/schedule.js';
 
 /** When a client of a replica that shuts down may try again, at another one, ms. */
 const RETRY_ELSEWHERE = 1000;
@@ -49,6 +50,7 @@ export interface LeaseHandle {
 export class AcquireCall {
   #waits = false;
   #insideHandle = false;
+  #alarm?: Appointment;
 
   /**
    * @param handle that it was made with, if it was
@@ -59,7 +61,7 @@ export class AcquireCall {
     readonly terms: AcquireTerms,
     readonly handle: LeaseHandle | undefined,
     readonly since: number,
-    private readonly tellWaiting: (terms: AcquireTerms) => void,
+    private readonly tellWaiting: (call: AcquireCall) => void,
   ) {}
 
   /** The call has the first place in the queue of its handle. */
@@ -77,7 +79,17 @@ export class AcquireCall {
   onWaiting(): void {
     if (this.#waits) return;
     this.#waits = true;
-    this.tellWaiting(this.terms);
+    this.tellWaiting(this);
+  }
+
+  /** What happens unless the call ends before. */
+  expects(alarm: Appointment): void {
+    this.#alarm = alarm;
+  }
+
+  /** The call has got its lease, or was refused. */
+  end(): void {
+    this.#alarm?.cancel();
   }
 }
 

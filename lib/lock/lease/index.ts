@@ -9,6 +9,8 @@ export {
   currentContext,
   currentLease,
   holderInThisContext,
+  holdingInThisContext,
+  type LeasedContext,
   type LeaseContext,
   runAround,
   runBodyUnder,

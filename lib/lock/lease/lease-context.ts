@@ -92,13 +92,14 @@ export function holderInThisContext(owner: unknown, name: string): string | unde
 /** The same, if it shares the lock. */
 export function sharerInThisContext(owner: unknown, name: string): string | undefined {
   const holding = holdingInThisContext(owner, name);
-  return holding?.lease?.shared ? holding.label : undefined;
+  return holding?.lease.shared ? holding.label : undefined;
 }
 
-function holdingInThisContext(owner: unknown, name: string): LeaseContext | undefined {
+/** The lease of this async context that holds the lock, and the function under it. */
+export function holdingInThisContext(owner: unknown, name: string): LeasedContext | undefined {
   for (let context = storage.getStore(); context; context = context.outer) {
-    const { lease } = context;
-    if (lease?.isOn(name) && lease.isOf(owner) && lease.held) return context;
+    const { lease, label } = context;
+    if (lease?.isOn(name) && lease.isOf(owner) && lease.held) return { lease, label };
   }
   return undefined;
 }

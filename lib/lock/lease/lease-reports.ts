@@ -28,6 +28,7 @@ const OUTLIVING = ['minHold', 'lockDelay'] as const;
 /** Pairs of functions that are remembered: an application whose functions have no names would make any number of them. */
 const MOST_PAIRS = 1000;
 
+const REENTRANT_TRY = 'it does not get it before that one ends';
 const REENTRANT_WAIT = 'it waits for ever if that one awaits it, and until that one has ended if nobody does';
 
 /** What ends something that the back end keeps, and that is not renewed. */
@@ -52,9 +53,7 @@ export class LeaseReports {
     logSafely(() => this.context.log.warn(message));
   }
 
-  /** @param holder the function that waits for a lock which it holds itself, if that is so */
-  waiting(lock: string, label: string, holder: string | undefined): void {
-    if (holder !== undefined) this.#warnReentrant(lock, label, 'waits for', holder, REENTRANT_WAIT);
+  waiting(lock: string, label: string): void {
     this.#debug(() =>
       label ? `Lock ${quoted(lock)}: "${label}" waits for it` : `Lock ${quoted(lock)}: a call waits for it`,
     );
@@ -88,13 +87,8 @@ export class LeaseReports {
     );
   }
 
-  /**
-   * The lock was not to be had in the time that the call allowed.
-   * @param holder the function that asked, without waiting, for a lock which it holds itself, if that is so
-   */
-  refused(lock: string, label: string, holder: string | undefined): void {
-    if (holder !== undefined)
-      this.#warnReentrant(lock, label, 'tries', holder, 'it does not get it before that one ends');
+  /** The lock was not to be had in the time that the call allowed. */
+  refused(lock: string, label: string): void {
     this.#debug(
       () => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`,
     );
@@ -128,9 +122,15 @@ export class LeaseReports {
     }
   }
 
-  /** Once for each pair of functions: whether the inner call is awaited by the outer one cannot be seen from here. */
-  #warnReentrant(lock: string, label: string, does: string, holder: string, so: string): void {
+  /**
+   * A call asks for the lock that its own caller holds. Told once for each pair of functions: whether the inner call is awaited by the
+   * outer one cannot be seen from here.
+   * @param holder the function that holds the lock
+   * @param waits false for a call that does not wait
+   */
+  askedForOwn(lock: string, label: string, holder: string, waits: boolean): void {
     const inner = label || 'a call';
+    const [does, so] = waits ? ['waits for', REENTRANT_WAIT] : ['tries', REENTRANT_TRY];
     const pair = `${inner} under ${holder}`;
     if (this.#reentrant.has(pair) || this.#reentrant.size >= MOST_PAIRS) return;
     this.#reentrant.add(pair);
