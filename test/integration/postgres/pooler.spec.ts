@@ -66,6 +66,19 @@ describe.skipIf(postgresBin() === undefined || !hasPgBouncer())('behind a pooler
     expect(warnings[0]).toMatch(/is reached through a pooler.*every 50 to 100 ms.*postgres\.listen/);
   });
 
+  it('the URL to listen at has to lead to the same database', async () => {
+    const another = await server.newDatabase();
+    const coordinator = new CoordinatorService({
+      backendUrl: transactions.urlOf(database),
+      postgres: { listen: another },
+      startTimeout: 0,
+    });
+    await expect(coordinator.start()).rejects.toThrow(
+      /postgres\.listen .* leads to another database than backendUrl/,
+    );
+    await coordinator.stop();
+  });
+
   it('of sessions, waiters are told when the option says that they can be', async () => {
     const [wait, warnings] = await handOff(sessions.urlOf(database), true);
     expect(wait).toBeLessThan(500);

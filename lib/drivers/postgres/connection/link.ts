@@ -14,10 +14,15 @@ const LONGEST_FAREWELL = 500;
 /** As many calls may wait for one connection; more are refused, or the first one would be late for its own lease. */
 const MOST_WAITING = 5000;
 
+/** No call waits longer for the connection, ms: a server that answers slowly would hold its callers for as long as their line is. */
+const LONGEST_IN_LINE = 5000;
+
 interface Call {
   readonly what: string;
   readonly text: string;
   readonly values: readonly unknown[];
+  /** When it came, on the monotonic clock, ms. */
+  readonly since: number;
   readonly resolve: (result: PgResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -35,7 +40,8 @@ export interface LinkContext {
 
 /**
  * One connection that is made anew when it is lost. It takes one statement at a time, so that nothing is between a statement and its answer;
- * each is answered or fails within the command time-out, counted from when it is sent. While there is no connection, calls fail at once.
+ * each is answered or fails within the command time-out, counted from when it is sent, and waits for its turn no longer than
+ * LONGEST_IN_LINE. While there is no connection, calls fail at once.
  */
 export class Link {
   readonly #context: LinkContext;
@@ -94,7 +100,8 @@ export class Link {
         this.#unavailable(what, new Error(`${MOST_WAITING} statements wait for the connection already`)),
       );
     return new Promise((resolve, reject) => {
-      const call = { what, text, values, resolve, reject };
+      const since = this.#context.clock.monotonic();
+      const call = { what, text, values, since, resolve, reject };
       if (place === 'first') this.#waiting.unshift(call);
       else this.#waiting.push(call);
       if (!this.#current) this.#next();
@@ -138,7 +145,7 @@ export class Link {
   }
 
   #next(): void {
-    const call = this.#waiting.shift();
+    const call = this.#nextInTime();
     this.#current = call;
     const client = this.#client;
     if (!call || !client) return;
@@ -155,6 +162,20 @@ export class Link {
         else this.#next();
       },
     );
+  }
+
+  /** The next call that has not waited too long; those before it are refused. */
+  #nextInTime(): Call | undefined {
+    const oldest = this.#context.clock.monotonic() - LONGEST_IN_LINE;
+    let call = this.#waiting.shift();
+    for (; call && call.since < oldest; call = this.#waiting.shift())
+      call.reject(
+        this.#unavailable(
+          call.what,
+          new Error(`the connection was busy with other statements for ${LONGEST_IN_LINE} ms`),
+        ),
+      );
+    return call;
   }
 
   /** What is wrong with the connection ends all calls: nobody knows what became of them. */

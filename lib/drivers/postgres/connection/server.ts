@@ -5,6 +5,7 @@ import type { DriverContext } from '../../driver.js';
 import { startError, unavailable } from '../errors/index.js';
 import { PURGED_AT_ONCE, quotedSchema } from '../schema/index.js';
 import { Link } from './link.js';
+import { checkSameDatabase } from './same-database.js';
 import type { PgClient, PgClients, PgResult } from './pg-client.js';
 import { ask, openServer, openSession } from './session.js';
 
@@ -101,6 +102,7 @@ export class Server {
     try {
       await this.#work.open();
       await this.#upkeep.open();
+      if (this.#settings.listening) await checkSameDatabase(this.#work, this.#upkeep, this.schema);
     } catch (error) {
       await this.stop();
       throw startError(this.name, error);
