@@ -23,12 +23,14 @@ export interface Attempt {
 export class Acquiring {
   readonly #server: Server;
   readonly #random: () => number;
-  readonly #text: string;
+  readonly #texts: Readonly<Record<'acquire' | 'share', string>>;
 
   constructor(server: Server, random: () => number) {
     this.#server = server;
     this.#random = random;
-    this.#text = `SELECT * FROM ${server.schema}.acquire_1($1, $2, $3, $4, $5, $6, $7, $8)`;
+    const text = (name: string): string =>
+      `SELECT * FROM ${server.schema}.${name}_1($1, $2, $3, $4, $5, $6, $7, $8)`;
+    this.#texts = { acquire: text('acquire'), share: text('share') };
   }
 
   /** @throws BackendUnavailableError */
@@ -51,11 +53,12 @@ export class Acquiring {
   }
 
   async #ask(claim: Claim, { id, look }: Attempt): Promise<Readonly<Record<string, unknown>>> {
-    const { key, memberId, ttl } = claim;
+    const { key, memberId, ttl, mode } = claim;
+    const text = mode === 'shared' ? this.#texts.share : this.#texts.acquire;
     const { channel, listening, timeline } = this.#server;
     const place = look === undefined ? 0 : PLACE_KEPT;
     try {
-      const { rows } = await this.#server.call('acquire a lock', this.#text, [
+      const { rows } = await this.#server.call('acquire a lock', text, [
         key,
         id,
         memberId.replaceAll('\0', ''),

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../common/clock.js';
 import {
   type Claim,
+  type Downgrade,
   type Grant,
   type Granted,
   type Holder,
@@ -12,7 +13,8 @@ import {
 } from '../driver.js';
 import type { Acquiring } from './acquiring.js';
 import type { Server } from './connection/index.js';
-import { newGrantId } from './grant-id.js';
+import { unavailable } from './errors/index.js';
+import { isShare, newGrantIdOf, shareOf } from './grant-id.js';
 import { keyOf, nameOf } from './names.js';
 
 const LOSSES: Readonly<Record<string, Loss>> = {
@@ -27,7 +29,15 @@ const LATE = 2000;
 /** As many acquisitions are given back later, when the server can be asked again; what others got ends by its ttl. */
 const MOST_LEFT = 1000;
 
-/** Who holds which lock: rows of the table `lease`. */
+/** How often a downgrade looks whether the transaction under its lease is over, ms. */
+const GUARDED_LOOK_EVERY = 50;
+
+/** The function that ends the lease, or the share, with this id. */
+function releaseOf(id: string): string {
+  return isShare(id) ? 'release_share_1' : 'release_1';
+}
+
+/** Who holds which lock: rows of the tables `lease` and `share`. */
 export class PostgresLocks implements LockStore {
   readonly #server: Server;
   readonly #acquiring: Acquiring;
@@ -45,7 +55,7 @@ export class PostgresLocks implements LockStore {
   readonly keyOf = keyOf;
 
   async acquire(claim: Claim): Promise<Granted | Taken> {
-    const id = newGrantId();
+    const id = newGrantIdOf(claim.mode);
     try {
       return await this.#acquiring.attempt(claim, { id });
     } catch (error) {
@@ -56,10 +66,23 @@ export class PostgresLocks implements LockStore {
   }
 
   async renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
+    const [shares, others] = [
+      grants.filter(({ id }) => isShare(id)),
+      grants.filter(({ id }) => !isShare(id)),
+    ];
+    const [ofShares, ofOthers] = await Promise.all([
+      this.#renewBy('renew_shares_1', shares, ttl),
+      this.#renewBy('renew_1', others, ttl),
+    ]);
+    const [share, other] = [ofShares.values(), ofOthers.values()];
+    return grants.map(({ id }) => (isShare(id) ? share : other).next().value!);
+  }
+
+  async #renewBy(by: string, grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
     if (grants.length === 0) return [];
     const names = grants.map(({ key }) => key);
     const ids = grants.map(({ id }) => id);
-    const text = `SELECT ${this.#server.schema}.renew_1($1, $2, $3) AS outcomes`;
+    const text = `SELECT ${this.#server.schema}.${by}($1, $2, $3) AS outcomes`;
     const { rows } = await this.#server.keepUp('renew leases', text, [names, ids, Math.floor(ttl)]);
     const outcomes = rows[0]?.['outcomes'] as readonly string[];
     return outcomes.map((outcome) => this.#renewal(outcome));
@@ -67,7 +90,7 @@ export class PostgresLocks implements LockStore {
 
   async release({ key, id }: Grant, keepFor = 0): Promise<boolean> {
     const { schema, timeline } = this.#server;
-    const text = `SELECT ${schema}.release_1($1, $2, $3, $4) AS held`;
+    const text = `SELECT ${schema}.${releaseOf(id)}($1, $2, $3, $4) AS held`;
     try {
       const values = [key, id, Math.ceil(keepFor), timeline];
       const { rows } = await this.#server.call('release a lock', text, values);
@@ -79,6 +102,32 @@ export class PostgresLocks implements LockStore {
     }
   }
 
+  downgrade({ name, key, id, tokens }: Grant, ttl: number): Downgrade {
+    const share = shareOf(id);
+    return {
+      grant: tokens ? { name, key, id: share, tokens } : { name, key, id: share },
+      done: this.#downgrade(key, id, share, ttl),
+    };
+  }
+
+  /** As long as a transaction under the lease is open, nobody shares the lock, and it is asked again. */
+  async #downgrade(key: string, id: string, share: string, ttl: number): Promise<boolean> {
+    const text = `SELECT ${this.#server.schema}.downgrade_1($1, $2, $3, $4) AS outcome`;
+    const until = this.#clock.monotonic() + ttl;
+    for (;;) {
+      const { rows } = await this.#server.call('share a lock', text, [key, id, share, Math.floor(ttl)]);
+      const outcome = rows[0]?.['outcome'];
+      if (outcome !== 'guarded') return outcome === 'done';
+      if (this.#clock.monotonic() >= until)
+        throw unavailable(
+          this.#server.name,
+          'share a lock',
+          new Error('a transaction under its lease is still open'),
+        );
+      await this.#after(GUARDED_LOOK_EVERY);
+    }
+  }
+
   async holders(name: string, key = keyOf(name)): Promise<readonly Holder[]> {
     const found = await this.#holders('AND name = $1', [key]);
     return found.map((holder) => ({ ...holder, name }));
@@ -86,10 +135,10 @@ export class PostgresLocks implements LockStore {
 
   /** Nobody has the lock for a while after, as the holder is told by its next renewal only. */
   async revoke({ key, id }: Holder): Promise<boolean> {
-    const text = `SELECT ${this.#server.schema}.release_1($1, $2, $3, NULL) AS held`;
+    const text = `SELECT ${this.#server.schema}.${releaseOf(id)}($1, $2, $3, NULL) AS held`;
     const { rows } = await this.#server.call('break a lock', text, [key, id, TRUSTED_MS]);
     if (rows[0]?.['held'] !== true) return false;
-    await new Promise<void>((resolve) => void this.#clock.setTimer(TRUSTED_MS, resolve));
+    await this.#after(TRUSTED_MS);
     return true;
   }
 
@@ -135,11 +184,18 @@ export class PostgresLocks implements LockStore {
     );
   }
 
+  #after(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.setTimer(ms, resolve));
+  }
+
   async #holders(where: string, values: readonly unknown[]): Promise<readonly Holder[]> {
+    const { schema } = this.#server;
     const { rows } = await this.#server.call(
       'read the holders',
-      `SELECT name, holder, member FROM ${this.#server.schema}.lease
-        WHERE holder IS NOT NULL AND holder <> '-' AND expires_at > clock_timestamp() ${where}`,
+      `SELECT name, holder, member FROM ${schema}.lease
+        WHERE holder IS NOT NULL AND holder NOT IN ('-', '+') AND expires_at > clock_timestamp() ${where}
+        UNION ALL SELECT x.name, x.id, x.member FROM ${schema}.share x JOIN ${schema}.lease l ON l.name = x.name AND l.holder = '+'
+        WHERE x.expires_at > clock_timestamp() AND x.id NOT LIKE '-%' ${where.replace('name', 'x.name')}`,
       values,
     );
     return rows.map(({ name, holder, member }) => ({

@@ -20,7 +20,7 @@ const OF_A_RECORD = '* ';
  * const driver = new PostgresDriver({ clients, schema: 'nest_coordination', migrate: true, listen: undefined, ttl: 10_000 }, context);
  */
 export class PostgresDriver implements Driver {
-  readonly traits: Traits = { lifetime: 'lease', modes: ['exclusive'], renewBatch: RENEWALS };
+  readonly traits: Traits = { lifetime: 'lease', modes: ['exclusive', 'shared'], renewBatch: RENEWALS };
   readonly description: string;
   readonly locks: PostgresLocks;
   readonly queue: PostgresQueue;

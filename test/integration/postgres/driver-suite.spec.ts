@@ -10,7 +10,7 @@ describe.skipIf(postgresBin() === undefined)('on a real PostgreSQL server,', () 
   afterAll(stopAllPostgres);
 
   describeDriver('postgres', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       const server = await PostgresServer.start();
       url = await server.newDatabase();

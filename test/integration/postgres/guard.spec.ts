@@ -220,6 +220,49 @@ describe.skipIf(postgresBin() === undefined)('a lease that is checked inside a t
     await theirs.release();
   });
 
+  it('of a shared lock keeps out who wants to be alone, and no other reader', async () => {
+    const share = await ours.getLock(lock, { shared: true }).hold();
+    await inTransaction('READ COMMITTED', async (tx) => {
+      await share.assertIn(tx);
+      await share.release();
+      expect(await tryOthers()).toBe(false);
+      const reader = others.getLock(lock, { shared: true });
+      // The first share after the last is a takeover as any other.
+      expect(await reader.acquire(false)).toBe(false);
+    });
+    await (await others.getLock(lock, { shared: true }).hold()).release();
+  });
+
+  it('of a share fails when it has ended, though others share the lock still or again', async () => {
+    const quick = new CoordinatorService({ backendUrl: url, ttl: 300, stopTimeout: 0 });
+    await quick.start();
+    const share = await quick.getLock(lock, { shared: true }).hold();
+    const others1 = await others.getLock(lock, { shared: true }).hold();
+    await server.query(
+      `DELETE FROM nest_coordination.share WHERE id LIKE '%+' AND member = '${quick.memberId}'`,
+      url,
+    );
+    await expect(inTransaction('READ COMMITTED', (tx) => share.assertIn(tx))).rejects.toThrow(LeaseLostError);
+    await inTransaction('READ COMMITTED', (tx) => others1.assertIn(tx));
+    await others1.release();
+    await quick.stop();
+  });
+
+  it('lets nobody share the lock before the transaction of the lease alone has ended', async () => {
+    const lease = await ours.getLock(lock).hold();
+    let sharing: Promise<void> | undefined;
+    const reader = others.getLock(lock, { shared: true });
+    await inTransaction('READ COMMITTED', async (tx) => {
+      await lease.assertIn(tx);
+      sharing = lease.downgrade();
+      expect(await reader.acquire(200)).toBe(false);
+    });
+    await sharing;
+    expect(await reader.acquire(false)).toBe(true);
+    await reader.release();
+    await lease.release();
+  });
+
   it('is the current lease of the running code: assertLockedIn', async () => {
     await expect(assertLockedIn(() => Promise.resolve())).rejects.toThrow(NotLockedError);
     await ours.using(lock, () =>

@@ -28,7 +28,7 @@ describe.skipIf(postgresBin() === undefined || !hasPgBouncer())('behind a pooler
   });
 
   describeDriver('postgres (PgBouncer, transactions)', {
-    traits: ['lease', 'queue'],
+    traits: ['lease', 'queue', 'shared'],
     create: (context) => postgresDriverOn(transactions.urlOf(database), context),
   });
 

@@ -2,6 +2,7 @@ import { type Breakage, spec } from './breakage.js';
 
 const SCHEMA = 'lib/drivers/postgres/schema';
 const GUARD_SPEC = 'test/integration/postgres/guard.spec.ts';
+const SUITE = 'test/integration/postgres/driver-suite.spec.ts';
 const ROWS_SPEC = 'test/integration/postgres/rows.spec.ts';
 
 /** Of locks in PostgreSQL, and of what a transaction checks. */
@@ -29,6 +30,62 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
       },
     ],
     foundBy: spec(GUARD_SPEC, 'fails when the lock was taken over after the snapshot'),
+  },
+  {
+    name: 'postgres: shared past a writer that waits',
+    wrong: 'readers that keep coming keep a writer out for ever',
+    edits: [
+      {
+        file: `${SCHEMA}/shared-sql.ts`,
+        find: "IF live AND (r.holder <> '${SHARED}' OR head.id IS NOT NULL) THEN",
+        replace: "IF live AND r.holder <> '${SHARED}' THEN",
+      },
+      {
+        file: `${SCHEMA}/shared-sql.ts`,
+        find: 'ELSIF head.id IS NOT NULL THEN',
+        replace: 'ELSIF false THEN',
+      },
+    ],
+    foundBy: spec(SUITE, 'lets nobody who shares a lock in before one who waits to be alone'),
+  },
+  {
+    name: 'postgres: a share whose end is that of the last reader to come',
+    wrong: 'a writer gets the lock while a reader with a longer ttl still has it',
+    edits: [
+      {
+        file: `${SCHEMA}/shared-sql.ts`,
+        find: "UPDATE ${s}.lease l SET expires_at = greatest(r.expires_at, t + p_ttl * interval '1 ms'), token = first_token WHERE l.name = p_name;",
+        replace:
+          "UPDATE ${s}.lease l SET expires_at = t + p_ttl * interval '1 ms', token = first_token WHERE l.name = p_name;",
+      },
+    ],
+    foundBy: spec(SUITE, 'ends each share at its own ttl, and renews those that are held'),
+  },
+  {
+    name: 'postgres: shared under an open transaction',
+    wrong: 'a downgrade lets readers in beside a transaction that was promised to be alone',
+    edits: [
+      {
+        file: `${SCHEMA}/shared-sql.ts`,
+        find: "IF NOT FOUND THEN RETURN 'guarded'; END IF;",
+        replace: '',
+      },
+    ],
+    foundBy: spec(
+      GUARD_SPEC,
+      'lets nobody share the lock before the transaction of the lease alone has ended',
+    ),
+  },
+  {
+    name: 'postgres: the guard of a share',
+    wrong: 'a share that has ended is still held, as others share the lock',
+    edits: [
+      { file: `${SCHEMA}/guard-sql.ts`, find: "IF FOUND AND p_id LIKE '%+' THEN", replace: 'IF false THEN' },
+    ],
+    foundBy: spec(
+      GUARD_SPEC,
+      'of a share fails when it has ended, though others share the lock still or again',
+    ),
   },
   {
     name: 'postgres: a guard outside a transaction',
@@ -75,7 +132,9 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
   {
     name: 'postgres: grants committed asynchronously',
     wrong: 'a crash forgets a lease that was acknowledged',
-    edits: [{ file: `${SCHEMA}/acquire-sql.ts`, find: '  ${COMMIT_SURELY}\n  LOOP', replace: '  LOOP' }],
+    edits: [
+      { file: `${SCHEMA}/acquire-sql.ts`, find: 'END IF;\n  ${COMMIT_SURELY}`;', replace: 'END IF;`;' },
+    ],
     foundBy: spec(ROWS_SPEC, 'asks for a commit that a crash does not forget'),
   },
   {

@@ -8,6 +8,11 @@ const FUNCTIONS = [
   'release_1(text,text,integer,text)',
   'leave_1(text,text,text)',
   'renew_1(text[],text[],integer)',
+  'share_1(text,text,text,integer,text,integer,integer,text)',
+  'release_share_1(text,text,integer,text)',
+  'renew_shares_1(text[],text[],integer)',
+  'downgrade_1(text,text,text,integer)',
+  'wake_sharers_1(text,timestamp with time zone)',
   'put_record_1(text,text,bigint,text,double precision)',
   'remove_record_1(text,text,bigint)',
   'open_1(integer)',
@@ -18,6 +23,7 @@ const FUNCTIONS = [
 /** What the role needs; the guard needs none of it. */
 export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   lease: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  share: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   waiter: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   record: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   watcher: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],

@@ -1,7 +1,7 @@
 import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
 import type { Claim, Granted, QueuedWaiter, Taken } from '../../driver.js';
 import { type Acquiring, grantOf } from '../acquiring.js';
-import { newGrantId } from '../grant-id.js';
+import { newGrantIdOf } from '../grant-id.js';
 import { HANDED_OVER_MS } from '../schema/index.js';
 import type { PostgresLocks } from '../postgres-locks.js';
 
@@ -25,7 +25,7 @@ export class PostgresWaiter implements QueuedWaiter {
   readonly #wake: () => void;
   readonly #registry: Map<string, PostgresWaiter>;
   readonly #context: PostgresQueueContext;
-  #id = newGrantId();
+  #id: string;
   #looks = 0;
   /** The last look that was answered, and the moment before it was sent. */
   #answered: { readonly look: number; readonly since: Moment } | undefined;
@@ -39,6 +39,7 @@ export class PostgresWaiter implements QueuedWaiter {
     context: PostgresQueueContext,
   ) {
     this.#claim = claim;
+    this.#id = newGrantIdOf(claim.mode);
     this.#wake = wake;
     this.#registry = registry;
     this.#context = context;
@@ -88,7 +89,7 @@ export class PostgresWaiter implements QueuedWaiter {
 
   #beginAnew(): void {
     this.#registry.delete(this.#id);
-    this.#id = newGrantId();
+    this.#id = newGrantIdOf(this.#claim.mode);
     this.#looks = 0;
     this.#answered = undefined;
     this.#handedOver = undefined;

@@ -1,5 +1,31 @@
 import { COMMIT_SURELY, LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
 
+/** What a try begins with: it goes on only where it may. */
+export const PRELUDE = `IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'nestjs-coordination needs transactions that are READ COMMITTED' USING ERRCODE = 'NC002';
+  END IF;
+  IF p_timeline IS NOT NULL AND p_timeline <> ${TIMELINE} THEN
+    outcome := 'moved'; remaining := 0; RETURN;
+  END IF;
+  ${COMMIT_SURELY}`;
+
+/** The lock's row, which is made by the first try, in `r`. */
+export const lockRow = (s: string): string => `LOOP
+    SELECT * INTO r FROM ${s}.lease l WHERE l.name = p_name FOR NO KEY UPDATE;
+    EXIT WHEN FOUND;
+    INSERT INTO ${s}.lease (name) VALUES (p_name) ON CONFLICT DO NOTHING;
+  END LOOP;`;
+
+/** The end of a try that was refused: who waits gets a place in the queue, or keeps it. */
+export const keepPlace = (s: string): string => `IF p_wait > 0 THEN
+    UPDATE ${s}.waiter w SET alive_until = t + p_wait * interval '1 ms', look = p_look, channel = p_channel
+      WHERE w.name = p_name AND w.id = p_id;
+    IF NOT FOUND THEN
+      INSERT INTO ${s}.waiter (name, id, member, channel, look, ttl, alive_until)
+        VALUES (p_name, p_id, p_member, p_channel, p_look, p_ttl, t + p_wait * interval '1 ms');
+    END IF;
+  END IF;`;
+
 /**
  * One try. It waits for other calls of this package only, and never for a guard.
  *
@@ -25,18 +51,8 @@ DECLARE
   head ${s}.waiter;
   t timestamptz;
 BEGIN
-  IF current_setting('transaction_isolation') <> 'read committed' THEN
-    RAISE EXCEPTION 'nestjs-coordination needs transactions that are READ COMMITTED' USING ERRCODE = 'NC002';
-  END IF;
-  IF p_timeline IS NOT NULL AND p_timeline <> ${TIMELINE} THEN
-    outcome := 'moved'; remaining := 0; RETURN;
-  END IF;
-  ${COMMIT_SURELY}
-  LOOP
-    SELECT * INTO r FROM ${s}.lease l WHERE l.name = p_name FOR NO KEY UPDATE;
-    EXIT WHEN FOUND;
-    INSERT INTO ${s}.lease (name) VALUES (p_name) ON CONFLICT DO NOTHING;
-  END LOOP;
+  ${PRELUDE}
+  ${lockRow(s)}
   t := clock_timestamp();
   IF r.holder = p_id THEN
     UPDATE ${s}.lease l SET expires_at = t + p_ttl * interval '1 ms' WHERE l.name = p_name;
@@ -52,6 +68,7 @@ BEGIN
   ELSE
     PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
+      IF r.holder = '+' THEN DELETE FROM ${s}.share x WHERE x.name = p_name; END IF;
       UPDATE ${s}.lease l SET holder = p_id, member = p_member, token = nextval('${s}.token'),
         expires_at = t + p_ttl * interval '1 ms' WHERE l.name = p_name RETURNING l.token INTO first_token;
       IF head.id IS NOT NULL THEN DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.seq <= head.seq; END IF;
@@ -59,13 +76,6 @@ BEGIN
     END IF;
     outcome := 'guarded'; remaining := 0;
   END IF;
-  IF p_wait > 0 THEN
-    UPDATE ${s}.waiter w SET alive_until = t + p_wait * interval '1 ms', look = p_look, channel = p_channel
-      WHERE w.name = p_name AND w.id = p_id;
-    IF NOT FOUND THEN
-      INSERT INTO ${s}.waiter (name, id, member, channel, look, ttl, alive_until)
-        VALUES (p_name, p_id, p_member, p_channel, p_look, p_ttl, t + p_wait * interval '1 ms');
-    END IF;
-  END IF;
+  ${keepPlace(s)}
 END $$;`;
 }

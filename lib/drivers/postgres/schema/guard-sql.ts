@@ -24,7 +24,12 @@ BEGIN
   IF transaction_timestamp() = statement_timestamp() THEN
     RAISE EXCEPTION 'a guard needs an open transaction' USING ERRCODE = '${NO_TRANSACTION}';
   END IF;
-  SELECT l.token INTO found_token FROM ${s}.lease l WHERE l.name = p_name AND l.holder = p_id FOR KEY SHARE;
+  SELECT l.token INTO found_token FROM ${s}.lease l
+    WHERE l.name = p_name AND l.holder = CASE WHEN p_id LIKE '%+' THEN '+' ELSE p_id END FOR KEY SHARE;
+  -- A statement of its own: the row may have changed while this one waited for it.
+  IF FOUND AND p_id LIKE '%+' THEN
+    SELECT x.token INTO found_token FROM ${s}.share x WHERE x.name = p_name AND x.id = p_id;
+  END IF;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the lease is not held any more, or this transaction began before it' USING ERRCODE = '${NOT_HELD}';
   END IF;

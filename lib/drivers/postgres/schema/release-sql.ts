@@ -38,9 +38,15 @@ BEGIN
     ${COMMIT_SURELY}
     PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-      UPDATE ${s}.lease l SET holder = head.id, member = head.member, token = nextval('${s}.token'),
+      UPDATE ${s}.lease l SET holder = CASE WHEN head.id LIKE '%+' THEN '+' ELSE head.id END, member = head.member, token = nextval('${s}.token'),
         expires_at = t + least(head.ttl, ${HANDED_OVER_MS}) * interval '1 ms' WHERE l.name = p_name RETURNING l.token INTO r.token;
       DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.seq <= head.seq;
+      IF head.id LIKE '%+' THEN
+        DELETE FROM ${s}.share x WHERE x.name = p_name;
+        INSERT INTO ${s}.share (name, id, member, token, expires_at)
+          VALUES (p_name, head.id, head.member, r.token, t + least(head.ttl, ${HANDED_OVER_MS}) * interval '1 ms');
+        PERFORM ${s}.wake_sharers_1(p_name, t);
+      END IF;
       IF head.channel IS NOT NULL THEN
         PERFORM pg_notify(head.channel, head.id || ' ' || r.token || ' ' || head.look);
       END IF;
@@ -58,6 +64,9 @@ LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 BEGIN
   PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR NO KEY UPDATE;
   DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.id = p_id;
+  IF p_id LIKE '%+' THEN RETURN ${s}.release_share_1(p_name, p_id, 0, p_timeline); END IF;
+  -- Those behind it may share the lock with those who do already.
+  IF FOUND THEN PERFORM ${s}.wake_sharers_1(p_name, clock_timestamp()); END IF;
   RETURN ${s}.release_1(p_name, p_id, 0, p_timeline);
 END $$;`;
 }

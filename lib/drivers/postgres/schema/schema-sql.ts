@@ -4,6 +4,7 @@ import { recordSql } from './record-sql.js';
 import { releaseSql } from './release-sql.js';
 import { renewSql } from './renew-sql.js';
 import { serverSql } from './server-sql.js';
+import { sharedSql } from './shared-sql.js';
 import { tablesSql } from './tables-sql.js';
 
 /** Where the tables and functions are, unless the option says otherwise. */
@@ -35,6 +36,7 @@ export function postgresSchema(schema: string = DEFAULT_SCHEMA): string {
     `CREATE SCHEMA IF NOT EXISTS ${s};`,
     tablesSql(s),
     acquireSql(s),
+    sharedSql(s),
     releaseSql(s),
     renewSql(s),
     recordSql(s),

@@ -50,6 +50,7 @@ BEGIN
   DELETE FROM ${s}.lease WHERE name IN (
     SELECT l.name FROM ${s}.lease l WHERE l.expires_at < clock_timestamp() - interval '1 day' LIMIT ${PURGED_AT_ONCE} FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS deleted = ROW_COUNT;
+  DELETE FROM ${s}.share x WHERE x.expires_at < clock_timestamp() - interval '1 day';
   DELETE FROM ${s}.waiter WHERE alive_until < clock_timestamp() - interval '1 hour';
   DELETE FROM ${s}.record WHERE expires_at < clock_timestamp();
   DELETE FROM ${s}.watcher WHERE alive_until < clock_timestamp();

@@ -1,5 +1,5 @@
 /**
- * One row for each lock that was used lately, waiter, record, process that watches records, and one for the server.
+ * One row for each lock that was used lately, share of one, waiter, record, process that watches records, and one for the server.
  *
  * No index is on a column that changes, so that every update stays on its page (HOT); the room for it is what the fill factor leaves.
  * Tokens are drawn from one sequence, in ranges, so that rows can be deleted without forgetting them. It begins at the clock, in µs,
@@ -19,9 +19,18 @@ END $$;
 CREATE TABLE IF NOT EXISTS ${s}.lease (
   name       text COLLATE "C" PRIMARY KEY,
   token      bigint NOT NULL DEFAULT 0,
-  holder     text,               -- the grant's id; '-' while nobody may have the lock; null: free
+  holder     text,               -- the grant's id; '-' while nobody may have the lock; '+' while it is shared; null: free
   member     text,
   expires_at timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (${storage});
+
+CREATE TABLE IF NOT EXISTS ${s}.share (
+  name       text COLLATE "C" NOT NULL,
+  id         text COLLATE "C" NOT NULL,
+  member     text,
+  token      bigint NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (name, id)
 ) WITH (${storage});
 
 CREATE TABLE IF NOT EXISTS ${s}.waiter (
