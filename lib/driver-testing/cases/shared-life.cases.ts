@@ -118,6 +118,17 @@ export const sharedLeaseCases = defineCases(
       await a.locks.release(next);
     },
 
+    'keeps the lock for a share when a shorter one, that came later, has ended': async ({ a, b }) => {
+      const lock = freshName();
+      const long = await take(a, sharedRequest(lock, 60_000));
+      const short = await take(b, sharedRequest(lock, 200));
+      await eventually(async () => !(await isOwner(b, short)));
+      assert.equal((await tryAcquire(b, request(lock))).granted, false);
+      assert.equal(await isOwner(a, long), true);
+      assert.equal(await a.locks.release(long), true);
+      await a.locks.release(await take(b, request(lock)));
+    },
+
     'keeps no lock for a share that was released before its ttl': async ({ a, b }) => {
       const lock = freshName();
       const long = await take(a, sharedRequest(lock, 60_000));

@@ -23,6 +23,9 @@ const SECOND = 1000;
 /** Further from the tick before, looking it up anew takes fewer steps. */
 const MOST_STEPS = 16;
 
+/** As many ticks are mostly in a window that was doubled until one is in it. */
+const FEW_STEPS = 2;
+
 /**
  * The ticks of one cron expression, as the package `cron` computes them. Another parser would disagree with it about days on which
  * clocks change, and a tick that disagrees with the caller skips a run.
@@ -52,7 +55,7 @@ export class CronTicks {
 
   /**
    * The latest tick that is not after that time; undefined where there was none. The package only knows the next one: so a window before
-   * the time is doubled until a tick is in it, and halved until that is the latest.
+   * the time is doubled until a tick is in it, and halved until few are.
    */
   upTo(time: number): number | undefined {
     if (this.cronTime.realDate) return dateOf(this.cronTime.source);
@@ -62,10 +65,10 @@ export class CronTicks {
   }
 
   /** From one tick to the next, up to that time; undefined when that takes many steps. */
-  #walk(from: number | undefined, time: number): number | undefined {
+  #walk(from: number | undefined, time: number, most = MOST_STEPS): number | undefined {
     if (from === undefined || from > time) return undefined;
     let tick = from;
-    for (let step = 0; step < MOST_STEPS; step += 1) {
+    for (let step = 0; step < most; step += 1) {
       const next = this.after(tick);
       if (next === undefined || next > time) return tick;
       tick = next;
@@ -79,29 +82,36 @@ export class CronTicks {
    */
   #search(time: number): number | undefined {
     const tick = this.#latest(time);
-    const before = tick === undefined ? undefined : this.#latest(tick - 1);
+    const before = tick === undefined ? undefined : this.#latest(tick - 1, Math.max(SECOND, time - tick));
     return before !== undefined && (this.after(before) ?? time) > time ? before : tick;
   }
 
-  #latest(time: number): number | undefined {
-    let [empty, full] = [0, SECOND];
-    while (!this.#within(full, time)) {
+  #latest(time: number, from = SECOND): number | undefined {
+    let [empty, full] = [0, from];
+    let first = this.#first(full, time);
+    for (; first === undefined; first = this.#first(full, time)) {
       empty = full;
       full *= 2;
       if (full > LARGEST_WINDOW) return undefined;
     }
+    let walked: number | undefined;
     while (full - empty > SECOND) {
+      // Mostly at once: few are there.
+      const tick = first === walked ? undefined : this.#walk(first, time, FEW_STEPS);
+      if (tick !== undefined) return tick;
+      walked = first;
       const middle = Math.ceil((empty + full) / 2);
-      if (this.#within(middle, time)) full = middle;
-      else empty = middle;
+      const later = this.#first(middle, time);
+      if (later === undefined) empty = middle;
+      else [full, first] = [middle, later];
     }
     return this.after(time - full);
   }
 
-  /** Whether there is a tick in so many ms before that time. */
-  #within(window: number, time: number): boolean {
+  /** The first tick in so many ms before that time. */
+  #first(window: number, time: number): number | undefined {
     const next = this.after(time - window);
-    return next !== undefined && next <= time;
+    return next !== undefined && next <= time ? next : undefined;
   }
 }
 

@@ -234,18 +234,16 @@ describe.skipIf(postgresBin() === undefined)('a lease that is checked inside a t
   });
 
   it('of a share fails when it has ended, though others share the lock still or again', async () => {
-    const quick = new CoordinatorService({ backendUrl: url, ttl: 300, stopTimeout: 0 });
-    await quick.start();
-    const share = await quick.getLock(lock, { shared: true }).hold();
-    const others1 = await others.getLock(lock, { shared: true }).hold();
+    const share = await ours.getLock(lock, { shared: true }).hold();
+    const theirs = await others.getLock(lock, { shared: true }).hold();
     await server.query(
-      `DELETE FROM nest_coordination.share WHERE id LIKE '%+' AND member = '${quick.memberId}'`,
+      `DELETE FROM nest_coordination.share WHERE id LIKE '%+' AND member = '${ours.memberId}'`,
       url,
     );
     await expect(inTransaction('READ COMMITTED', (tx) => share.assertIn(tx))).rejects.toThrow(LeaseLostError);
-    await inTransaction('READ COMMITTED', (tx) => others1.assertIn(tx));
-    await others1.release();
-    await quick.stop();
+    await inTransaction('READ COMMITTED', (tx) => theirs.assertIn(tx));
+    await theirs.release();
+    await share.release();
   });
 
   it('lets nobody share the lock before the transaction of the lease alone has ended', async () => {

@@ -59,7 +59,7 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
           "UPDATE ${s}.lease l SET expires_at = t + p_ttl * interval '1 ms', token = first_token WHERE l.name = p_name;",
       },
     ],
-    foundBy: spec(SUITE, 'ends each share at its own ttl, and renews those that are held'),
+    foundBy: spec(SUITE, 'keeps the lock for a share when a shorter one, that came later, has ended'),
   },
   {
     name: 'postgres: shared under an open transaction',
