@@ -101,12 +101,15 @@ describe.skipIf(postgresBin() === undefined)('a failover of PostgreSQL', () => {
     current = standby;
     await promote();
     await eventually(() => states().at(-1) === 'up' && other.states().at(-1) === 'up');
+    const refusals: string[] = [];
     const next = await eventually(async () => {
       const reply = await tryAcquire(other.driver, { ...request(lock), fencing: true }).catch(
-        () => undefined,
+        (error: Error) => void refusals.push(error.message),
       );
       return reply?.granted === true && reply.grant;
     });
+    // However long the failover took.
+    expect(refusals[0]).toMatch(/was a standby until lately/);
     // The holder believes in its lease for a ttl from before it was asked for.
     expect(performance.now() - began).toBeGreaterThan(TTL);
     expect(next.tokens!.first).toBeGreaterThan(lost.tokens!.first);
