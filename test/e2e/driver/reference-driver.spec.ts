@@ -111,8 +111,8 @@ describe.each([
   });
 
   it('keep a lock by renewals for longer than its ttl', async () => {
-    const held = await one.getLock('renewed', { ttl: 400 }).hold();
-    const end = performance.now() + 1000;
+    const held = await one.getLock('renewed', { ttl: 1500 }).hold();
+    const end = performance.now() + 2500;
     await eventually(async () => {
       expect(await two.getLock('renewed').acquire(false)).toBe(false);
       return performance.now() > end;

@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ClockShims, type ShimmedClock } from '../../support/clock-shim.js';
 import { startRedisNodes } from '../../support/redis-server.js';
+import { THOROUGH } from '../../support/thorough.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { cleanUp, scratchDirectory } from '../replicas/backends.js';
 import { judge, type Verdict } from './beliefs.js';
@@ -113,7 +114,7 @@ describe('what three replicas believe while they are stopped, killed, cut off an
     return judge(await linesOf(beliefs));
   }
 
-  it.each([1, 3])(
+  it.each(THOROUGH ? [1, 3] : [3])(
     'is at most one leader at a time, and terms that grow, on %i Redis node(s)',
     async (nodes) => {
       const all = Object.values(DISTURBANCES);

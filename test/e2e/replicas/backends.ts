@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { postgresBin } from '../../support/postgres-programs.js';
 import { PostgresServer, stopAllPostgres } from '../../support/postgres-server.js';
+import { THOROUGH } from '../../support/thorough.js';
 import { type RedisServerOptions, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
 
 /** What replicas can be run on: each start gives a back end of its own. */
@@ -12,6 +13,11 @@ export const BACKENDS: Record<string, (redis?: RedisServerOptions) => Promise<st
   'three Redis nodes': async (redis) => (await startRedisNodes(3, redis)).map((node) => node.url).join(','),
   ...(postgresBin() !== undefined && { PostgreSQL: async () => (await PostgresServer.start()).urlOf() }),
 };
+
+/** The same, without a second one of a kind where tests are to be short. */
+export const ONE_OF_EACH_KIND = Object.fromEntries(
+  Object.entries(BACKENDS).filter(([name]) => THOROUGH || name !== 'one Redis node'),
+);
 
 const directories: string[] = [];
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { startCluster } from '../../support/redis-deployments.js';
 import { forkFixture, type FixtureProcess } from '../../support/processes.js';
-import { BACKENDS, cleanUp, scratchDirectory } from './backends.js';
+import { cleanUp, ONE_OF_EACH_KIND, scratchDirectory } from './backends.js';
 import type { MoveCommand } from './fixtures/mover.fixture.js';
 
 const SHARES = 10;
@@ -12,7 +12,7 @@ const WORKERS = 50;
 const AMOUNT = 100;
 
 const MOVED_ON = {
-  ...BACKENDS,
+  ...ONE_OF_EACH_KIND,
   'a Redis Cluster': async () => (await startCluster()).url,
 };
 

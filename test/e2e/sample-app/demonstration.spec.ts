@@ -51,7 +51,7 @@ describe('the sample application', { timeout: 120_000 }, () => {
 
   afterAll(() => Promise.all([stopAllRedis(), stopAllPostgres()]));
 
-  it.skipIf(postgresBin() === undefined)(
+  it.runIf(THOROUGH && postgresBin() !== undefined)(
     'loses nothing on PostgreSQL, and no charge of a replica that was stopped in its middle',
     async () => {
       const server = await PostgresServer.start();
@@ -86,14 +86,17 @@ describe('the sample application', { timeout: 120_000 }, () => {
     expect(existsSync(demonstration.directory)).toBe(false);
   });
 
-  it('says that no replica is left when the last one is killed while it serves, and tidies up', async () => {
-    const demonstration = demonstrate(SHORTEST);
-    await demonstration.printed('until Ctrl-C');
-    for (const { pid } of demonstration.replicas) process.kill(pid, 'SIGKILL');
-    expect(await demonstration.exitCode, demonstration.output).toBe(1);
-    expect(demonstration.output).toContain('No replica is left');
-    expect(existsSync(demonstration.directory)).toBe(false);
-  });
+  it.runIf(THOROUGH)(
+    'says that no replica is left when the last one is killed while it serves, and tidies up',
+    async () => {
+      const demonstration = demonstrate(SHORTEST);
+      await demonstration.printed('until Ctrl-C');
+      for (const { pid } of demonstration.replicas) process.kill(pid, 'SIGKILL');
+      expect(await demonstration.exitCode, demonstration.output).toBe(1);
+      expect(demonstration.output).toContain('No replica is left');
+      expect(existsSync(demonstration.directory)).toBe(false);
+    },
+  );
 
   it.runIf(THOROUGH)('does the same on Redis, told by one variable', async () => {
     const redis = await startRedis();

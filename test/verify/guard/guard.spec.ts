@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresBin } from '../../support/postgres-programs.js';
 import { PostgresServer } from '../../support/postgres-server.js';
+import { THOROUGH } from '../../support/thorough.js';
 import { runGuard } from './campaign.js';
 import { ISOLATIONS, TOOLS } from './terms.js';
 
@@ -28,13 +29,14 @@ describe.skipIf(postgresBin() === undefined)('transactions of holders that are s
     expect(lost).toBeGreaterThan(0);
   });
 
-  it.each(ISOLATIONS.map((isolation, index) => [TOOLS[index % TOOLS.length]!, isolation] as const))(
-    'lose none with it, by %s in %s',
-    { timeout: 120_000 },
-    async (tool, isolation) => {
-      const report = await runGuard(server, { tool, isolation, guarded: true, seconds: 4 });
-      expect(report.lost).toBe(0);
-      expect(report.commits).toBeGreaterThan(0);
-    },
-  );
+  // Without a guard most are lost in the first of them.
+  it.each(
+    ISOLATIONS.slice(0, THOROUGH ? ISOLATIONS.length : 1).map(
+      (isolation, index) => [TOOLS[index % TOOLS.length]!, isolation] as const,
+    ),
+  )('lose none with it, by %s in %s', { timeout: 120_000 }, async (tool, isolation) => {
+    const report = await runGuard(server, { tool, isolation, guarded: true, seconds: 4 });
+    expect(report.lost).toBe(0);
+    expect(report.commits).toBeGreaterThan(0);
+  });
 });
