@@ -11,7 +11,7 @@ export interface ShareView extends Share {
   readonly size: number;
 }
 
-/** Of everything that changes a share, or needs it to stand still. */
+/** Of everything that changes a share. What only needs it to stand still shares the lock. */
 export const SHARE_LOCK = 'share-<share.id>';
 
 /** Of what moves something from one share to another: both locks, or none. */
@@ -24,7 +24,7 @@ export function pathOf(share: Share): string {
 }
 
 /** For the share and its snapshots: they have one lock. */
-export function permitOnShare(share: Share, lease: Lease): Permit {
+export function permitOnShare(share: Share, lease: Lease, shared = false): Permit {
   const { signal } = lease;
-  return { resource: pathOf(share), token: lease.fencingTokenOf(`share-${share.id}`), signal };
+  return { resource: pathOf(share), token: lease.fencingTokenOf(`share-${share.id}`), shared, signal };
 }

@@ -13,6 +13,11 @@ export class SharesController {
     return this.shares.list();
   }
 
+  @Get(':share')
+  get(@Param('share', SharePipe) share: Share): Promise<ShareView> {
+    return this.shares.get(share);
+  }
+
   @Post()
   create(@Body(createShare) { size }: CreateShare): Promise<ShareView> {
     return this.shares.create(size);

@@ -29,6 +29,13 @@ export class SharesService {
     return Promise.all(ids.map(async (id) => ({ id, size: (await this.volumes.size(pathOf({ id }))) ?? 0 })));
   }
 
+  /** Size and extents as of one moment; others may read at the same time, and take snapshots. */
+  @Synchronized(SHARE_LOCK, { shared: true })
+  async get(share: Share): Promise<ShareView & { readonly extents: number }> {
+    const { size, extents } = await this.#read(share, permitOnShare(share, heldLease(), true));
+    return { ...share, size, extents: extents.length };
+  }
+
   async create(size: number): Promise<ShareView> {
     const share = { id: randomBytes(4).toString('hex') };
     // Nobody can know the id yet, so the lock is free; it is taken for its lease, which guards the writes.

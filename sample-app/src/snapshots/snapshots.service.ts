@@ -3,6 +3,7 @@ import { CoordinatorService, Lock, Synchronized } from 'nestjs-coordination';
 import { pathOf, permitOnShare, type Share, SHARE_LOCK } from '../shares/share.js';
 import type { Permit } from '../storage/permit.js';
 import { Volumes } from '../storage/volumes.js';
+import { Copies } from './copies.js';
 import { pathOfSnapshot, type Snapshot, snapshotsOf, type SnapshotView } from './snapshot.js';
 
 /**
@@ -16,6 +17,7 @@ const SAME_REQUEST = '<fName>-<share.id>-<snap[name]>';
 export class SnapshotsService {
   constructor(
     private readonly volumes: Volumes,
+    private readonly copies: Copies,
     private readonly coordinator: CoordinatorService,
   ) {}
 
@@ -29,22 +31,23 @@ export class SnapshotsService {
     );
   }
 
+  /** Snapshots of one share are taken side by side: a copy needs it to stand still, and changes nothing of it. */
   @Synchronized(SAME_REQUEST, { blocking: false })
   async create(share: Share, snap: Snapshot): Promise<SnapshotView> {
-    return this.#underShareLock(share, async (permit) => {
+    return this.#underShareLock(share, true, async (permit) => {
       const copy = pathOfSnapshot(share, snap);
       const size = await this.#sizeOf(share, permit);
       if ((await this.volumes.size(copy, permit)) !== undefined) {
         throw new ConflictException(`share ${share.id} has a snapshot ${snap.name} already`);
       }
-      await this.volumes.copy(pathOf(share), copy, permit);
+      await this.copies.copy(pathOf(share), copy, permit);
       return { ...snap, size };
     });
   }
 
   @Synchronized(SAME_REQUEST, { blocking: false })
   async revert(share: Share, snap: Snapshot): Promise<SnapshotView> {
-    return this.#underShareLock(share, async (permit) => {
+    return this.#underShareLock(share, false, async (permit) => {
       await this.#sizeOf(share, permit);
       const volume = await this.volumes.read(pathOfSnapshot(share, snap), permit);
       if (!volume) throw notFound(share, snap);
@@ -55,16 +58,16 @@ export class SnapshotsService {
 
   @Synchronized(SAME_REQUEST, { blocking: false })
   async delete(share: Share, snap: Snapshot): Promise<void> {
-    await this.#underShareLock(share, async (permit) => {
+    await this.#underShareLock(share, false, async (permit) => {
       const path = pathOfSnapshot(share, snap);
       if ((await this.volumes.size(path, permit)) === undefined) throw notFound(share, snap);
       await this.volumes.remove(path, permit);
     });
   }
 
-  #underShareLock<T>(share: Share, body: (permit: Permit) => Promise<T>): Promise<T> {
-    const lock = new Lock(SHARE_LOCK, { share }, this.coordinator);
-    return lock.using((lease) => body(permitOnShare(share, lease)));
+  #underShareLock<T>(share: Share, shared: boolean, body: (permit: Permit) => Promise<T>): Promise<T> {
+    const lock = new Lock(SHARE_LOCK, { share }, this.coordinator, { shared });
+    return lock.using((lease) => body(permitOnShare(share, lease, shared)));
   }
 
   /** Under the lock, for the share may have been deleted while this call waited for it. */

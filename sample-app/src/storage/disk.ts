@@ -67,7 +67,7 @@ export class Disk {
 
   #serve<T>(permit: Permit | undefined, request: () => Promise<T>): Promise<T> {
     if (permit?.token === undefined) return request();
-    return this.#floors.serve(permit.resource, permit.token, request);
+    return this.#floors.serve(permit.resource, permit.token, request, permit.shared);
   }
 }
 

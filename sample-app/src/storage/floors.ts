@@ -9,7 +9,10 @@ import { StaleTokenError } from './stale-token.error.js';
 const PAUSE = 1;
 
 /**
- * The largest fencing token that each resource was used with: its floor. Who comes with a smaller one is refused.
+ * The largest fencing token that each resource was used with: its floor. A request with a smaller one is refused.
+ *
+ * Leases that share a lock have tokens of their own, in no order. So there are two floors: one of all leases, below which no lease that
+ * was alone may come, and one of those that were alone, below which none at all may.
  *
  * The floor rises at the first request of a lease, a read as much as a write. If only writes raised it, a holder that
  * read, stalled and lost its lease could still write while the next holder has read but not written yet, and that one
@@ -28,14 +31,14 @@ export class Floors {
    *
    * @throws StaleTokenError when the resource was used with a larger token
    */
-  async serve<T>(resource: string, token: number, request: () => Promise<T>): Promise<T> {
+  async serve<T>(resource: string, token: number, request: () => Promise<T>, shared = false): Promise<T> {
     const path = join(this.directory, resource);
     await mkdir(dirname(path), { recursive: true });
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
     try {
       while (!tryLock(file.fd)) await after(PAUSE);
       try {
-        await raise(file, resource, token);
+        await raise(file, resource, token, shared);
         return await request();
       } finally {
         unlock(file.fd);
@@ -47,9 +50,11 @@ export class Floors {
 }
 
 /** Before the request is carried out: what was seen must not depend on whether it succeeds. */
-async function raise(file: FileHandle, resource: string, token: number): Promise<void> {
-  const floor = Number(await file.readFile('utf8'));
+async function raise(file: FileHandle, resource: string, token: number, shared: boolean): Promise<void> {
+  const [ofAll = 0, ofAlone = 0] = (await file.readFile('utf8')).split(' ').map(Number);
+  const floor = shared ? ofAlone : ofAll;
   if (token < floor) throw new StaleTokenError(resource, token, floor);
-  // It only grows, so the new text covers the old one.
-  if (token > floor) await file.write(String(token), 0);
+  const floors = [Math.max(ofAll, token), shared ? ofAlone : token];
+  // They only grow, so the new text covers the old one.
+  if (floors[0] !== ofAll || floors[1] !== ofAlone) await file.write(floors.join(' '), 0);
 }

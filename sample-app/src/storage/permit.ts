@@ -6,6 +6,8 @@ export interface Permit {
   readonly resource: string;
   /** The lease's fencing token; undefined without fencing, when the storage can refuse nobody. */
   readonly token: number | undefined;
+  /** Whether others may have a lease of the lock at the same time, with tokens of their own. */
+  readonly shared?: boolean;
   /** Aborted when the lease was lost, as far as this process knows. */
   readonly signal: AbortSignal;
 }

@@ -87,6 +87,17 @@ describe('the storage of the share service', () => {
     expect(await disk.read('thing')).toBe('b');
   });
 
+  it('serves leases that share a lock in any order, and refuses who was alone before them, or shared it before that', async () => {
+    const sharing = (token: number): Permit => ({ ...under(token), shared: true });
+    await disk.write('thing', 'a', under(5));
+    for (const token of [8, 7, 9, 7]) expect(await disk.read('thing', sharing(token))).toBe('a');
+    await expect(disk.write('thing', 'late', under(6))).rejects.toBeInstanceOf(StaleTokenError);
+    await disk.write('thing', 'b', under(10));
+    for (const token of [7, 9])
+      await expect(disk.read('thing', sharing(token))).rejects.toBeInstanceOf(StaleTokenError);
+    expect(await disk.read('thing', sharing(11))).toBe('b');
+  });
+
   it('holds tokens up to the largest that there can be', async () => {
     const largest = Number.MAX_SAFE_INTEGER;
     await disk.write('thing', 'a', under(1));
@@ -205,7 +216,7 @@ describe('the share service on its fenced storage', () => {
     await app.get(ExportsFile).add(share, { to: '10.0.0.1', level: 'rw' });
     for (const resource of [`shares/${share.id}`, 'exports', 'usage.log']) {
       const floor = () => readFile(join(directory, 'floors', resource), 'utf8').catch(() => '');
-      await eventually(async () => Number(await floor()) > 0);
+      await eventually(async () => Number.parseInt(await floor(), 10) > 0);
     }
   });
 });

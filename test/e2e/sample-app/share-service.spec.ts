@@ -104,6 +104,27 @@ describe('the share service', () => {
     expect((await send('DELETE', `/shares/${id}`)).status).toBe(204);
   });
 
+  it('takes snapshots of one share side by side, and reads it meanwhile, but changes it in no copy', async () => {
+    const id = await createShare(3);
+    const names = ['one', 'two', 'three', 'four', 'five', 'six'];
+    const taking = names.map((name) => send('POST', `/shares/${id}/snapshots`, { name }));
+    const reading = names.map(() => send('GET', `/shares/${id}`));
+    const extending = send('POST', `/shares/${id}/extend`, { by: 4 });
+    expect((await Promise.all(taking)).map(({ status }) => status)).toEqual(names.map(() => 201));
+    for (const { body } of await Promise.all(reading))
+      expect([
+        { id, size: 3, extents: 3 },
+        { id, size: 7, extents: 7 },
+      ]).toContainEqual(body);
+    expect((await extending).status).toBe(200);
+    const { body } = await send('GET', `/shares/${id}/snapshots`);
+    for (const { name, size } of body as { name: string; size: number }[]) {
+      const extents = await readFile(join(directory, 'snapshots', id, name, 'extents'), 'utf8');
+      expect(extents.split('\n').filter(Boolean)).toHaveLength(size);
+    }
+    expect((await send('GET', '/shares/0')).status).toBeGreaterThanOrEqual(400);
+  });
+
   it('allows and denies access, and forgets the rules of a deleted share', async () => {
     const id = await createShare(1);
     const path = `/shares/${id}/access`;
