@@ -74,7 +74,8 @@ export function statesOf({ leases, calls, faults }: History): Map<string, number
   count('granted while a link was cut', during(CUT));
   count('lease of a foreign client', leases.filter(({ worker }) => worker.startsWith('foreign')).length);
   const last = new Map<string, History['leases'][number]>();
-  for (const lease of [...leases].sort((a, b) => a.granted - b.granted)) {
+  const alone = leases.filter(({ shared, permits }) => !shared && permits === undefined);
+  for (const lease of alone.sort((a, b) => a.granted - b.granted)) {
     const before = last.get(lease.lock);
     last.set(lease.lock, lease);
     if (!before || before.worker === lease.worker) continue;
