@@ -1,6 +1,6 @@
 import { Test } from '@nestjs/testing';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,6 +77,46 @@ describe('the snippets of README and docs', () => {
     } finally {
       await Promise.all(replicas.map((replica) => replica.kill()));
     }
+  });
+
+  it('shares, main: two replicas answer forty extends with forty sizes', async () => {
+    const env = { XDG_STATE_HOME: scratch, NODE_ENV: 'development' };
+    const ports = [await freePort(), await freePort()];
+    const cwd = mkdtempSync(join(scratch, 'shares-'));
+    const replicas = await Promise.all(
+      ports.map((port) => forkFixture(snippets.get('main')!, { cwd, env: { ...env, PORT: String(port) } })),
+    );
+    try {
+      const urls = ports.map((port) => `http://127.0.0.1:${port}/shares/7/extend`);
+      for (const url of urls) await eventually(() => fetch(url).catch(() => undefined));
+      const requests = Array.from({ length: 40 }, (_, n) => fetch(urls[n % 2]!, { method: 'POST' }));
+      const answers = await Promise.all((await Promise.all(requests)).map((answer) => answer.text()));
+      expect(new Set(answers).size).toBe(40);
+      expect(answers).toContain('share 7 has 40 GB\n');
+      expect(readFileSync(join(cwd, 'share-7.txt'), 'utf8')).toBe('40');
+    } finally {
+      await Promise.all(replicas.map((replica) => replica.kill()));
+    }
+  });
+
+  it('shares-test, shares-wrong: the test passes with the lock, and fails without', async () => {
+    const runs = async (file: string): Promise<number | null> => {
+      const cwd = mkdtempSync(join(scratch, 'shares-test-'));
+      const run = await forkFixture(file, { cwd, env: { XDG_STATE_HOME: scratch, NODE_ENV: 'development' } });
+      return (await run.exited).code;
+    };
+    const test = snippets.get('shares-test')!;
+    expect(await runs(test)).toBe(0);
+    const without = test.replace('shares-test', 'shares-test-without');
+    writeFileSync(without, readFileSync(test, 'utf8').replace('./shares.js', './shares-wrong.js'));
+    expect(await runs(without)).toBe(1);
+  });
+
+  it('report: the job runs', async () => {
+    const { app, host, coordinator } = await start('report', 'ReportJob');
+    await (host as { run(): Promise<void> }).run();
+    expect(await coordinator.inspect.jobs()).toMatchObject([{ name: 'report' }]);
+    await app.close();
   });
 
   it('several-names, reentrant, time-bounds, until-request, assert-locked: run as they say', async () => {

@@ -6,6 +6,7 @@ const ROOT = resolve(fileURLToPath(import.meta.url), '../../../..');
 /** The pages whose snippets are run. */
 const PAGES = [
   'README.md',
+  'docs/tutorial.md',
   'docs/jobs.md',
   'docs/elections.md',
   'docs/choosing-a-lock.md',
