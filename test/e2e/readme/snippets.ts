@@ -11,6 +11,7 @@ const PAGES = [
   'docs/elections.md',
   'docs/choosing-a-lock.md',
   'docs/postgres.md',
+  'docs/shared-locks-and-semaphores.md',
   'docs/configuration.md',
   'docs/request-handlers.md',
   'docs/locks.md',
