@@ -67,4 +67,12 @@ describe('the pages of the documentation', () => {
     const linked = new Set(linksOf(INDEX).map((link) => join('docs', link.split('#')[0] ?? '')));
     expect(docs.filter((page) => page !== INDEX && !linked.has(page))).toEqual([]);
   });
+
+  // Mermaid takes the reader's theme, light or dark, where a picture sets no colour; a semicolon ends a statement of it.
+  it.each(pages)('the pictures of %s set no colours, and have no semicolons', (page) => {
+    const pictures = readFileSync(page, 'utf8').match(/^```mermaid$.*?^```$/gms) ?? [];
+    expect(
+      pictures.filter((picture) => /;|%%\{|\b(?:style|classDef|fill|rgb|color)\b/.test(picture)),
+    ).toEqual([]);
+  });
 });

@@ -51,10 +51,11 @@ function release(args: readonly string[] = [], env: Readonly<Record<string, stri
 
 /** What npm would pack: what the manifest names, and these. */
 function list(...more: readonly string[]): void {
-  const { exports } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+  const { exports, bin = {} } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
     readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+    readonly bin?: string | Readonly<Record<string, string>>;
   };
-  const entries = Object.values(exports).flatMap((entry) =>
+  const entries = [...Object.values(exports), bin].flatMap((entry) =>
     typeof entry === 'string' ? [entry] : Object.values(entry),
   );
   const paths = [
@@ -82,9 +83,7 @@ describe('npm run release', () => {
     mkdirSync(repository);
     for (const file of ['build', 'package.json', 'CHANGELOG.md', 'SECURITY.md'])
       cpSync(join(ROOT, file), join(repository, file), { recursive: true });
-    edit('package.json', (text) =>
-      text.replaceAll('example.invalid', 'git.example.org').replace(/"bin": \{[^}]*\},/, ''),
-    );
+    edit('package.json', (text) => text.replaceAll('example.invalid', 'git.example.org'));
     edit('SECURITY.md', (text) => text.replaceAll('example.invalid', 'example.org'));
     git('init', '--quiet', '--initial-branch', 'main');
     git('add', '.');
