@@ -84,7 +84,7 @@ describe('what the pages say of the code', () => {
 
   it('each reason of a loss stands on the page of errors, and each event on that of events', () => {
     const reasons = /export type LeaseLossReason =([^;]+);/.exec(LIB)?.[1]?.match(/'[\w-]+'/g) ?? [];
-    const events = [...new Set(LIB.match(/'(?:lease|backend|job)\.[a-z]+'/g))];
+    const events = [...new Set(LIB.match(/'(?:lease|backend|job|leader)\.[a-z-]+'/g))];
     expect(reasons.length).toBeGreaterThan(5);
     expect(events.length).toBeGreaterThan(5);
     const quoted = (text: string): string => `\`${text.slice(1, -1)}\``;
