@@ -11,7 +11,10 @@ interface ModuleExtras {
   readonly isGlobal?: boolean | undefined;
 }
 
-/** @publicApi */
+/**
+ * The options of `CoordinationModule.forRoot`: those of the coordinator, its name, and who sees it.
+ * @publicApi
+ */
 export interface CoordinationModuleOptions extends CoordinationOptions, ModuleExtras {}
 
 /**
@@ -19,17 +22,26 @@ export interface CoordinationModuleOptions extends CoordinationOptions, ModuleEx
  * @publicApi
  */
 export interface CoordinationOptionsFactory {
+  /** Called once, at boot. */
   createCoordinationOptions(): CoordinationOptions | Promise<CoordinationOptions>;
 }
 
-/** @publicApi */
+/**
+ * The options of `CoordinationModule.forRootAsync`. Exactly one of `useFactory`, `useClass` and `useExisting` makes the options.
+ * @publicApi
+ */
 export interface CoordinationAsyncOptions extends ModuleExtras {
+  /** The modules that provide what `inject` names. */
   readonly imports?: DynamicModule['imports'] | undefined;
+  /** The tokens whose values `useFactory` is called with. */
   readonly inject?: FactoryProvider['inject'] | undefined;
+  /** Makes the options. Called once, at boot. */
   // oxlint-disable-next-line typescript/no-explicit-any -- as Nest types it: the arguments are what `inject` names
   readonly useFactory?:
     FactoryProvider<CoordinationOptions | Promise<CoordinationOptions>>['useFactory'] | undefined;
+  /** A class that the module makes, and asks for the options. */
   readonly useClass?: Type<CoordinationOptionsFactory> | undefined;
+  /** The token of a provider that is asked for the options. */
   readonly useExisting?: Type<CoordinationOptionsFactory> | string | symbol | undefined;
 }
 

@@ -60,6 +60,7 @@ export class CoordinationModule
   readonly #isFirst: boolean;
   #jobs?: JobRunner;
 
+  /** @throws InvalidOptionsError when the application has a second coordinator of this name */
   constructor(
     @Inject(COORDINATION_MODULE_NAME) private readonly name: { readonly value?: string },
     @Inject(OWN_COORDINATOR) private readonly coordinator: CoordinatorService,
@@ -88,6 +89,8 @@ export class CoordinationModule
   }
 
   /**
+   * The module with options that are known when the program is written.
+   *
    * @throws InvalidOptionsError at boot, listing everything that is wrong
    * @example
    * CoordinationModule.forRoot({ backendUrl: 'redis://10.0.0.1:6379', prefix: 'shares:' });
@@ -100,6 +103,8 @@ export class CoordinationModule
   }
 
   /**
+   * The module with options that are made at boot, from the environment or by other providers.
+   *
    * @throws InvalidOptionsError at boot, listing everything that is wrong
    * @example
    * CoordinationModule.forRootAsync(coordinationConfig.asProvider());
@@ -112,7 +117,10 @@ export class CoordinationModule
     return dynamicModule(name, isGlobal, asyncOptionsProviders(options), imports);
   }
 
-  /** Objects made by factories, or given as values, were not injected with their coordinator. */
+  /**
+   * Binds objects that were made by factories, or given as values, to their coordinator, and checks what the decorators ask for.
+   * @throws InvalidOptionsError or LockNameError, naming class and method
+   */
   onModuleInit(): void {
     bindAllHosts(this.modules, this.name.value, this.coordinator);
     const jobs = exploreJobs(this.modules, this.name.value, this.coordinator);
@@ -130,10 +138,12 @@ export class CoordinationModule
     this.#jobs?.start();
   }
 
+  /** Begins no tick of a job from here on. */
   beforeApplicationShutdown(): void {
     this.#jobs?.stop();
   }
 
+  /** Writes the line of calls that were refused since the last one. */
   onApplicationShutdown(): void {
     refusals.flush();
   }

@@ -3,6 +3,10 @@ import { CoordinatorService } from './coordinator.service.js';
 
 /**
  * The injection token of a coordinator: its class, or a symbol for one with a name.
+ *
+ * @example
+ * const reports = app.get<CoordinatorService>(getCoordinatorToken('reports'));
+ *
  * @publicApi
  */
 export function getCoordinatorToken(name?: string): typeof CoordinatorService | symbol {

@@ -279,7 +279,11 @@ export class CoordinatorService
 
   /**
    * Calls `listener` at every such event; one that throws is logged and changes nothing.
-   * @returns how to stop listening
+   *
+   * @returns a function that ends it
+   * @throws InvalidOptionsError for an unknown event, or a listener that is no function
+   * @example
+   * const stop = coordinator.on('lease.lost', ({ lock, error }) => alarm(lock, error.reason));
    */
   on<E extends CoordinatorEventName>(
     event: E,
@@ -288,7 +292,11 @@ export class CoordinatorService
     return this.#events.on(event, listener);
   }
 
-  /** Nest hands the error of a hook to whoever called `listen` or `init`, and logs nothing of it. */
+  /**
+   * Starts the coordinator, and logs why it could not. Nest hands the error of a hook to the caller of `listen` or `init`, and logs
+   * nothing of it.
+   * @throws as {@link CoordinatorService.start}
+   */
   async onModuleInit(): Promise<void> {
     try {
       await this.start();
@@ -312,10 +320,12 @@ export class CoordinatorService
     this.#running.manager.drain.begin(this.#options.stopTimeout);
   }
 
+  /** Stops the coordinator. */
   onApplicationShutdown(): Promise<void> {
     return this.stop();
   }
 
+  /** What logs show: names, no options. */
   toJSON(): object {
     const { agentId, prefix, memberId, started } = this;
     return { agentId, prefix, memberId, started };

@@ -1,82 +1,21 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
+import { HttpStatus } from '@nestjs/common';
+import { CoordinationError, type CoordinationErrorOptions, hide, LOCKED } from './coordination.error.js';
 
-/** 423 of RFC 4918 (WebDAV); HttpStatus has no name for it. */
-const LOCKED = 423;
-
-/** All that a client is told in words. */
-const PUBLIC_MESSAGES: Readonly<Record<number, string>> = {
-  [HttpStatus.CONFLICT]: 'Conflict',
-  [LOCKED]: 'Locked',
-  [HttpStatus.TOO_MANY_REQUESTS]: 'Too Many Requests',
-  [HttpStatus.INTERNAL_SERVER_ERROR]: 'Internal Server Error',
-  [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
-};
+export {
+  CoordinationError,
+  type CoordinationErrorCode,
+  type CoordinationErrorOptions,
+} from './coordination.error.js';
 
 /** When a client may try again after the back end did not answer, ms: nobody knows, so as soon as makes sense. */
 const RETRY_AFTER_OUTAGE = 1000;
 
-/** What an error carries for Nest is not for the log: as it prints, an error is its message, its stack and its cause. */
-function hide(error: object, properties: readonly string[]): void {
-  for (const property of properties) {
-    const descriptor = Object.getOwnPropertyDescriptor(error, property);
-    if (descriptor) Object.defineProperty(error, property, { ...descriptor, enumerable: false });
-  }
-}
-
-/**
- * What a program tells the errors apart by; each class has one.
- * @publicApi
- */
-export type CoordinationErrorCode =
-  | 'LOCK_CREATION_FAILED'
-  | 'LOCKED'
-  | 'LIMIT_REACHED'
-  | 'INVALID_LOCK_NAME'
-  | 'LEASE_LOST'
-  | 'BACKEND_UNAVAILABLE'
-  | 'NOT_LOCKED'
-  | 'ONCE_FAILED'
-  | 'SCHEMA_MISSING'
-  | 'INVALID_OPTIONS';
-
-export interface CoordinationErrorOptions {
-  readonly cause?: unknown;
-  /** After how many ms a client may try again; becomes the Retry-After header. */
-  readonly retryAfter?: number | undefined;
-}
-
-/**
- * The base of every error of this package.
- *
- * It is an `HttpException`: its status and its generic response body are what a client may know; its `message` is
- * for the log and names the lock, the member and what to do.
- *
- * @publicApi
- */
-export class CoordinationError extends HttpException {
-  /** Names the kind of error for programs; in the response body too. */
-  readonly code: CoordinationErrorCode;
-  /** After how many ms a client may try again, where that makes sense. */
-  readonly retryAfter?: number;
-
-  constructor(
-    message: string,
-    status: number,
-    code: CoordinationErrorCode,
-    options: CoordinationErrorOptions = {},
-  ) {
-    super({ statusCode: status, message: PUBLIC_MESSAGES[status], code }, status, { cause: options.cause });
-    this.message = message;
-    this.name = new.target.name;
-    this.code = code;
-    this.retryAfter = options.retryAfter;
-    if (options.cause === undefined) delete this.cause;
-    hide(this, ['response', 'status', 'options', 'errorCode', 'code', 'retryAfter', 'name', 'message']);
-  }
-}
-
 /**
  * A lock was asked of a coordinator that is not started, or that nobody provides (500).
+ *
+ * @example
+ * coordinator.getLock('share-7'); // throws it in a constructor: take locks from onModuleInit on
+ *
  * @publicApi
  */
 export class LockCreationFailedError extends CoordinationError {
@@ -87,6 +26,10 @@ export class LockCreationFailedError extends CoordinationError {
 
 /**
  * Somebody else holds the lock, and the time to wait is over (423 Locked).
+ *
+ * @example
+ * if (error instanceof LockAcquireFailedError) return 'another request is at it; try again';
+ *
  * @publicApi
  */
 export class LockAcquireFailedError extends CoordinationError {
@@ -97,6 +40,10 @@ export class LockAcquireFailedError extends CoordinationError {
 
 /**
  * All permits of a semaphore are taken, and the time to wait is over (429 Too Many Requests).
+ *
+ * @example
+ * if (error instanceof LimitReachedError) return 'three exports are running; try again';
+ *
  * @publicApi
  */
 export class LimitReachedError extends CoordinationError {
@@ -107,6 +54,10 @@ export class LimitReachedError extends CoordinationError {
 
 /**
  * A lock name is malformed, or a value in it is missing (500).
+ *
+ * @example
+ * await shares.extend({ id: undefined }); // rejects with it for '<fName>-<share.id>'
+ *
  * @publicApi
  */
 export class LockNameError extends CoordinationError {
@@ -142,9 +93,14 @@ export type LeaseLossReason =
 
 /**
  * The lease ended while its work was still running, so the work may not have been alone (409 Conflict).
+ *
+ * @example
+ * if (error instanceof LeaseLostError) await this.lookWhatWasDone(error.reason);
+ *
  * @publicApi
  */
 export class LeaseLostError extends CoordinationError {
+  /** Why the lease is over. */
   readonly reason: LeaseLossReason;
 
   constructor(message: string, reason: LeaseLossReason, options?: CoordinationErrorOptions) {
@@ -155,6 +111,10 @@ export class LeaseLostError extends CoordinationError {
 
 /**
  * The back end cannot be reached, or this coordinator is shutting down (503 Service Unavailable).
+ *
+ * @example
+ * if (error instanceof BackendUnavailableError) await setTimeout(error.retryAfter);
+ *
  * @publicApi
  */
 export class BackendUnavailableError extends CoordinationError {
@@ -186,6 +146,10 @@ export class BackendUnavailableError extends CoordinationError {
 
 /**
  * Code that must run under a lock runs without it (500); thrown by `assertLocked`.
+ *
+ * @example
+ * expect(() => storage.write('7')).toThrow(NotLockedError); // it calls assertLocked('share-7')
+ *
  * @publicApi
  */
 export class NotLockedError extends CoordinationError {
@@ -196,6 +160,10 @@ export class NotLockedError extends CoordinationError {
 
 /**
  * What was to be done once over all replicas has failed too often (500); `coordinator.forget(name)` has it tried again.
+ *
+ * @example
+ * if (error instanceof OnceFailedError) await coordinator.forget('seed-v42'); // after the cause was mended
+ *
  * @publicApi
  */
 export class OnceFailedError extends CoordinationError {
@@ -206,6 +174,10 @@ export class OnceFailedError extends CoordinationError {
 
 /**
  * The PostgreSQL database lacks tables, functions or rights that the back end needs (500); the message says what to run.
+ *
+ * @example
+ * if (error instanceof CoordinationSchemaError) console.error(postgresSchema()); // the SQL to run
+ *
  * @publicApi
  */
 export class CoordinationSchemaError extends CoordinationError {
@@ -216,6 +188,10 @@ export class CoordinationSchemaError extends CoordinationError {
 
 /**
  * The options or the use of the package are wrong; the message lists every problem (500).
+ *
+ * @example
+ * CoordinationModule.forRoot({ ttl: -1 }); // the boot rejects with it
+ *
  * @publicApi
  */
 export class InvalidOptionsError extends CoordinationError {

@@ -2,6 +2,7 @@ import { outsideCalls } from './own-context.js';
 
 /** A pending timer of a {@link Clock}. */
 export interface Timer {
+  /** Keeps the timer from firing; does nothing after it has fired. */
   cancel(): void;
 }
 
@@ -9,9 +10,9 @@ export interface Timer {
  * Time, as everything in this package sees it: passed in, so that tests and simulations can drive it.
  */
 export interface Clock {
-  /** Milliseconds since an arbitrary start; never goes back. Stands still while the machine is suspended on some systems. */
+  /** Ms since an arbitrary start; never goes back. Stands still while the machine is suspended on some systems. */
   monotonic(): number;
-  /** Unix time in milliseconds; can step in both directions. */
+  /** Unix time in ms; can step in both directions. */
   wall(): number;
   /**
    * Runs `callback` once, not before `ms` milliseconds have passed, in the async context of no call: one timer may serve
@@ -24,7 +25,9 @@ export interface Clock {
 
 /** What both clocks say at one time, ms. */
 export interface Moment {
+  /** Ms since an arbitrary start. */
   readonly monotonic: number;
+  /** Unix time in ms. */
   readonly wall: number;
 }
 

@@ -50,8 +50,11 @@ export interface CoordinatorEvents {
   'lease.acquired': LeaseEvent & { readonly waited: number; readonly fencingToken?: number };
   /** `held` is how long the lease lasted, ms. */
   'lease.released': LeaseEvent & { readonly held: number };
+  /** A lease ended while its work was running; `error.reason` says why. */
   'lease.lost': LeaseEvent & { readonly error: LeaseLostError };
+  /** The back end can be used, at the start or again. */
   'backend.up': BackendEvent;
+  /** The back end as a whole cannot be used; `error` says why, where that is known. */
   'backend.down': BackendEvent & { readonly error?: Error };
   /** A run begins on this member. `attempt` is 2 when another member's run of this tick was lost before. */
   'job.started': JobEvent & { readonly attempt: number; readonly madeUp: boolean };
@@ -63,6 +66,7 @@ export interface CoordinatorEvents {
     readonly duration: number;
     readonly error?: unknown;
   };
+  /** This member does not run this tick. Every member but one skips every tick. */
   'job.skipped': JobEvent & { readonly reason: JobSkipReason };
   /** No member has run this tick. `madeUp`: it is run now. */
   'job.missed': JobEvent & { readonly madeUp: boolean };
@@ -70,6 +74,10 @@ export interface CoordinatorEvents {
   'job.lost': JobEvent & { readonly runner: string };
 }
 
+/**
+ * The names of the events.
+ * @publicApi
+ */
 export type CoordinatorEventName = keyof CoordinatorEvents;
 
 /** Every name, as `satisfies` sees to. */

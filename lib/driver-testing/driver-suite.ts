@@ -9,13 +9,19 @@ const RUNNER_LIMIT = 2 * CASE_LIMIT + 5000;
  * @publicApi
  */
 export interface SuiteRunner {
+  /** Groups tests. */
   readonly describe: (name: string, define: () => void) => unknown;
+  /** Defines one test, which may take `timeout` ms. */
   readonly it: (name: string, run: () => Promise<void>, timeout?: number) => unknown;
 }
 
 /**
  * What a driver has to do: every driver, and each one that claims a trait. The cases need nothing of a test runner, may run in
  * any order, and leave locks and records behind that nobody else uses.
+ *
+ * @throws Error when the traits have neither `lease` nor `process`, or both
+ * @example
+ * for (const { name, run } of driverSuite({ create: (context) => new MySqlDriver(url, context), traits: ['lease'] })) test(name, run);
  *
  * @publicApi
  */
@@ -31,6 +37,7 @@ export function driverSuite(options: DriverSuiteOptions): readonly DriverCase[] 
 /**
  * Defines one test for each case of {@link driverSuite}.
  *
+ * @throws Error when the traits have neither `lease` nor `process`, or both
  * @example
  * import { describe, it } from 'node:test';
  * describeDriver('mysql', { create: (context) => new MySqlDriver(url, context), traits: ['lease'] }, { describe, it });

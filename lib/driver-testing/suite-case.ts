@@ -8,7 +8,10 @@ import { clockOffBy, recordingContext } from './suite-context.js';
  */
 export type DriverTrait = 'lease' | 'process' | 'queue' | 'watch' | 'shared';
 
-/** @publicApi */
+/**
+ * What the suite has to know of a driver.
+ * @publicApi
+ */
 export interface DriverSuiteOptions {
   /**
    * Makes a new driver on the back end under test; not started. Each one stands for a process of its own, and all of them share
@@ -24,6 +27,7 @@ export interface DriverSuiteOptions {
  * @publicApi
  */
 export interface DriverCase {
+  /** The promise as a sentence. */
   readonly name: string;
   /** `mandatory`: every driver has to keep it. A trait: every driver that claims it. */
   readonly part: 'mandatory' | DriverTrait;

@@ -22,6 +22,7 @@ export interface Driver {
   /** What the logs call it, for example `redis 10.0.0.1:6379 (3 nodes)`. Never holds a secret. */
   readonly description: string;
 
+  /** What it can do, and how its leases end. */
   readonly traits: Traits;
 
   /**
@@ -36,6 +37,7 @@ export interface Driver {
    */
   stop(): Promise<void>;
 
+  /** Takes, renews and frees locks. */
   readonly locks: LockStore;
 
   /**
@@ -44,6 +46,7 @@ export interface Driver {
    */
   readonly queue?: WaitQueue;
 
+  /** Keeps small values with a version. */
   readonly records: RecordStore;
 
   /**
@@ -70,7 +73,7 @@ export interface Traits {
   readonly lifetime: 'lease' | 'process';
   /** What a claim may ask for. A lock that has to be shared is refused by name where `shared` is missing. */
   readonly modes: readonly LockMode[];
-  /** The most leases that one renewal should have: both sides have to be done with them in a millisecond or two. */
+  /** How many leases one renewal should have at most: both sides have to be done with them in a millisecond or two. */
   readonly renewBatch: number;
 }
 
@@ -145,6 +148,7 @@ export interface Claim {
   readonly mode: LockMode;
   /** The member that asks, to be shown to others. */
   readonly memberId: string;
+  /** The call that waits for the reply, where there is one. */
   readonly caller?: Caller;
   /**
    * Called at most once, after the grant, if the driver learns by itself that the lease has been taken away. Never called
@@ -163,7 +167,9 @@ export interface Caller {
 
 /** How a lease was lost: the kind, and the same as a clause for people, after "lost its lease:". */
 export interface Loss {
+  /** The kind of loss. */
   readonly reason: LeaseLossReason;
+  /** A clause for people. */
   readonly message: string;
 }
 
@@ -189,14 +195,17 @@ export interface Grant {
  * over all processes.
  */
 export interface Tokens {
+  /** The lease's own token, a whole number. */
   readonly first: number;
-  /** At most as many as were asked for. A driver that reserves one says 1. */
+  /** How many there are: at most as many as were asked for. A driver that reserves one says 1. */
   readonly count: number;
 }
 
 /** A lease began after `since`, and lasts for `ms` ms. */
 export interface Term {
+  /** Before the request was sent. */
   readonly since: Moment;
+  /** How long the lease lasts without renewal, ms. */
   readonly ms: number;
 }
 
@@ -210,12 +219,15 @@ export interface Downgrade {
 
 /** The lock belongs to this grant. */
 export interface Granted {
+  /** Tells it from {@link Taken}. */
   readonly granted: true;
+  /** What renews and releases the lease. */
   readonly grant: Grant;
 }
 
 /** The lock was not to be had. */
 export interface Taken {
+  /** Tells it from {@link Granted}. */
   readonly granted: false;
   /** Look again after this many ms, even when no wake-up came; undefined when only a wake-up can tell. */
   readonly retryAfter?: number;
@@ -223,6 +235,7 @@ export interface Taken {
   readonly remaining?: number;
 }
 
+/** What became of one lease in a renewal. */
 export type RenewOutcome =
   | { readonly kind: 'renewed' }
   /** The back end says that the grant does not hold the lock any more. */
@@ -234,6 +247,7 @@ export type RenewOutcome =
 export interface Holder {
   /** The lock's name, with the coordinator's prefix; of {@link LockStore.list}, as far as the back end has it. */
   readonly name: string;
+  /** What the back end has the lock under. */
   readonly key: string;
   /** That of its grant. */
   readonly id: string;
@@ -287,9 +301,13 @@ export interface RecordStore {
    */
   put(record: NewRecord, ttl: number): Promise<StoredRecord>;
 
+  /**
+   * Reads one record.
+   * @returns undefined where there is none, or where it has expired
+   */
   get(space: string, key: string): Promise<StoredRecord | undefined>;
 
-  /** Removes a record, unless a newer one is there; does nothing where there is none. */
+  /** Removes a record, unless one with a larger version number is there; does nothing where there is none. */
   remove(space: string, key: string, version: number): Promise<void>;
 
   /** All records of one space that have not expired, in no order. */
@@ -299,6 +317,7 @@ export interface RecordStore {
   watch(space: string, onChange: () => void): Watch;
 }
 
+/** A record as it is written. */
 export interface NewRecord {
   /** What kind of record it is, for example `members`: letters, digits, `-` and `:`. */
   readonly space: string;
@@ -310,6 +329,7 @@ export interface NewRecord {
   readonly value: string;
 }
 
+/** A record as the back end has it. */
 export interface StoredRecord extends NewRecord {
   /** How long it is there without another `put`, ms. */
   readonly remaining: number;
@@ -319,6 +339,7 @@ export interface StoredRecord extends NewRecord {
 
 /** What a driver is given by the coordinator that creates it. */
 export interface DriverContext {
+  /** The driver's only source of time and timers. */
   readonly clock: Clock;
   /** A number in [0, 1), for jitter. */
   readonly random: () => number;
@@ -332,6 +353,7 @@ export interface DriverContext {
 export interface DriverFactoryContext extends DriverContext {
   /** The coordinator's lease time, ms. */
   readonly ttl: number;
+  /** What stands in front of every lock name. */
   readonly prefix: string;
 }
 
@@ -342,7 +364,9 @@ export interface DriverFactoryContext extends DriverContext {
  */
 export type DriverFactory = (context: DriverFactoryContext) => Driver | Promise<Driver>;
 
+/** The back end went away, or came back. */
 export interface BackendChange {
+  /** Whether it can be used. */
   readonly state: 'up' | 'down';
   /** Why it is down. */
   readonly cause?: Error;

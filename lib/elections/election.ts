@@ -5,10 +5,11 @@
 export interface Leader {
   /** The coordinator's `memberId`. Two processes may have one by mistake: it does not tell leaders apart. */
   readonly memberId: string;
+  /** The coordinator's `agentId`. */
   readonly agentId: string;
   /** Names one start of one coordinator, and so tells two processes with one `agentId` apart. */
   readonly incarnation: string;
-  /** Grows with every leader of the election; it is the fencing token of the lock behind it. */
+  /** A number that grows with every leader of the election; it is the fencing token of the lock behind it. */
   readonly term: number;
   /** When the term began by the leader's clock, Unix time in ms. */
   readonly since: number;
@@ -26,7 +27,7 @@ export interface Leader {
 export interface Leadership {
   /** The name of the election. */
   readonly election: string;
-  /** Larger than every term before, on every replica: storage can refuse a leader that comes too late. */
+  /** A number larger than that of every term before, on every replica: storage can refuse a leader that comes too late. */
   readonly term: number;
   /**
    * Aborts with `LeaseLostError` when the term ends, by a resignation too, and no later than the deadline of the lease. Reading
@@ -40,7 +41,10 @@ export interface Leadership {
   resign(): Promise<boolean>;
 }
 
-/** @publicApi */
+/**
+ * The options of one call of {@link Election.campaign}.
+ * @publicApi
+ */
 export interface CampaignOptions {
   /** When it aborts, the call leaves the campaign and rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -58,6 +62,7 @@ export interface CampaignOptions {
  * @publicApi
  */
 export interface Election {
+  /** The name that it was asked for by. */
   readonly name: string;
 
   /** True while this replica leads. Looks at the clock, so it is never true after the deadline of the lease. */

@@ -162,6 +162,7 @@ export class Lock {
     return runAndFinish(await this.#hold(options, label), label, body);
   }
 
+  /** What logs show. */
   toJSON(): object {
     const { name, acquired, lease } = this;
     return { name, acquired, ...(lease && { lease }) };

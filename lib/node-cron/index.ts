@@ -8,7 +8,13 @@ import { Claim, Job, tickOccasion } from '../runs/index.js';
  * @publicApi
  */
 export interface RunCoordinator {
+  /**
+   * Claims a fire.
+   * @param ttlMs how long node-cron thinks the task may take, ms; not used, as a run is renewed for as long as it lasts
+   * @returns whether this replica is to run it
+   */
   shouldRun(key: string, ttlMs: number): Promise<boolean>;
+  /** Called when the task has ended. */
   onComplete(key: string): Promise<void>;
 }
 

@@ -19,11 +19,12 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
  * A tick is started at most once, unless `onCrash: 'rerun'` asks for at least once. The method runs under a lease, which
  * `currentRun()` gives. A replica that does not run a tick gets undefined.
  *
- * @param name the job's name; default: that of the scheduled job, else `<className>.<method>`
- * @throws InvalidOptionsError when the class is loaded, naming class and method
+ * The job's name is `name`; by default that of the scheduled job, else `<className>.<method>`.
  *
  * A call that no scheduler makes (that of an admin endpoint, say) runs under the same lock and has no tick; it rejects with
  * LockAcquireFailedError while the job runs.
+ *
+ * @throws InvalidOptionsError when the class is loaded, naming class and method
  *
  * @example
  * \@Cron('0 3 * * *', { name: 'nightly' })

@@ -10,7 +10,7 @@ export interface Run {
   readonly name: string;
   /** The fire time that this run is for: the same on every replica. For a job with `every`, and for a call by hand, when it began. */
   readonly tick: Date;
-  /** 2 when the run of another replica was lost before, and the job says `onCrash: 'rerun'`; else 1. */
+  /** How often this tick was begun: 2 when the run of another replica was lost before, and the job says `onCrash: 'rerun'`; else 1. */
   readonly attempt: number;
   /** True when the tick had been missed by all replicas, and the job says `missed: 'once'`. */
   readonly madeUp: boolean;

@@ -10,15 +10,23 @@ import { jobsOf } from './jobs.js';
  * @publicApi
  */
 export interface LastRun {
+  /** The job's name. */
   readonly name: string;
+  /** The fire time that it was for. */
   readonly tick: Date;
+  /** By the clock of the replica that ran it. */
   readonly startedAt: Date;
+  /** By the same clock; not there while it runs, and when it was lost. */
   readonly endedAt?: Date;
+  /** The member that ran it. */
   readonly memberId: string;
+  /** How it ended. */
   readonly outcome: 'running' | 'succeeded' | 'failed' | 'lost';
   /** The message, cut after 200 characters. */
   readonly error?: string;
+  /** How often the tick was begun: 2 when another member's run was lost before. */
   readonly attempt: number;
+  /** Whether the tick had been missed, and was run later. */
   readonly madeUp: boolean;
 }
 
@@ -27,12 +35,17 @@ export interface LastRun {
  * @publicApi
  */
 export interface JobInfo {
+  /** The job's name. */
   readonly name: string;
+  /** Its cron expression or interval, where that is known. */
   readonly schedule?: string;
   /** The tick after the last one that ran. */
   readonly next?: Date;
+  /** Whether a replica is at it now. */
   readonly running: boolean;
+  /** The latest run. */
   readonly last?: LastRun;
+  /** When the latest run that succeeded ended. */
   readonly lastSuccess?: Date;
   /** How long ago that was, ms. */
   readonly lastSuccessAge?: number;

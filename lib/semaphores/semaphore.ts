@@ -22,7 +22,10 @@ import { limitReached, type PermitTerms, takePermit } from './take-permit.js';
  */
 export type SemaphoreOptions = Pick<LockOptions, 'ttl' | 'blocking' | 'fair'>;
 
-/** @publicApi */
+/**
+ * The options of one permit: those of the semaphore, and a `signal` that ends the waiting.
+ * @publicApi
+ */
 export type PermitOptions = SemaphoreOptions & Pick<AcquireOptions, 'signal'>;
 
 const OPTIONS = ['ttl', 'blocking', 'fair'];
@@ -41,6 +44,7 @@ type UsingArguments<T> = [(lease: Lease) => T] | [PermitOptions, (lease: Lease) 
  * @publicApi
  */
 export class Semaphore {
+  /** The name that it was asked for by. */
   readonly name: string;
   /** How many callers have one at most. */
   readonly permits: number;
@@ -102,6 +106,7 @@ export class Semaphore {
     return held.filter((each) => !each).length;
   }
 
+  /** What logs show. */
   toJSON(): object {
     const { name, permits } = this;
     return { name, permits };

@@ -3,13 +3,12 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const LINES_OF_A_PAGE = 300;
-/** Pages of figures, which may be longer. */
-const LONG = new Set(['docs/benchmarks.md', 'docs/testing.md']);
+const INDEX = join('docs', 'README.md');
 
 const docs = readdirSync('docs')
   .filter((name) => name.endsWith('.md'))
   .map((name) => join('docs', name));
-const pages = ['README.md', ...docs];
+const pages = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...docs];
 
 /** What a page says, without its blocks of code: what looks like a heading or a link there is none. */
 function proseOf(page: string): string {
@@ -55,7 +54,7 @@ describe('the pages of the documentation', () => {
     expect(statSync('README.md').size).toBeLessThanOrEqual(12_000);
   });
 
-  it.each(docs.filter((page) => !LONG.has(page)))(`%s has at most ${LINES_OF_A_PAGE} lines`, (page) => {
+  it.each(docs)(`%s has at most ${LINES_OF_A_PAGE} lines`, (page) => {
     expect(linesOf(page)).toBeLessThanOrEqual(LINES_OF_A_PAGE);
   });
 
@@ -63,8 +62,17 @@ describe('the pages of the documentation', () => {
     expect(linksOf(page).filter((link) => leadsNowhere(page, link))).toEqual([]);
   });
 
-  it('README leads to every page', () => {
-    const linked = new Set(linksOf('README.md').map((link) => link.split('#')[0]));
-    expect(docs.filter((page) => !linked.has(page))).toEqual([]);
+  it('README leads to the index, and the index to every page', () => {
+    expect(linksOf('README.md')).toContain(INDEX);
+    const linked = new Set(linksOf(INDEX).map((link) => join('docs', link.split('#')[0] ?? '')));
+    expect(docs.filter((page) => page !== INDEX && !linked.has(page))).toEqual([]);
+  });
+
+  // Mermaid takes the reader's theme, light or dark, where a picture sets no colour; a semicolon ends a statement of it.
+  it.each(pages)('the pictures of %s set no colours, and have no semicolons', (page) => {
+    const pictures = readFileSync(page, 'utf8').match(/^```mermaid$.*?^```$/gms) ?? [];
+    expect(
+      pictures.filter((picture) => /;|%%\{|\b(?:style|classDef|fill|rgb|color)\b/.test(picture)),
+    ).toEqual([]);
   });
 });

@@ -3,7 +3,10 @@ import { InvalidOptionsError } from '../../errors.js';
 import { isStandardDecorator, labelOf, methodsOf, standardDecorators } from '../../injection/index.js';
 import { checkElectionName } from '../election-handle.js';
 
-/** @publicApi */
+/**
+ * The options of `@LeaderOnly`, `@OnElected` and `@OnDemoted`.
+ * @publicApi
+ */
 export interface ElectionOptions {
   /** The name of the coordinator, where the application has several. */
   readonly coordinator?: string | undefined;

@@ -40,6 +40,11 @@ export function OnElected(election: string, options: ElectionOptions = {}): Elec
  * leadership has aborted by then. Never called on a replica that did not lead. After a resignation the lock is held until the method
  * has ended. Otherwise as {@link OnElected}.
  *
+ * @throws InvalidOptionsError when the class is loaded, naming class and method; at boot for a class that is made for each request
+ * @example
+ * \@OnDemoted('quota')
+ * async end({ term }: Leadership): Promise<void> {}
+ *
  * @publicApi
  */
 export function OnDemoted(election: string, options: ElectionOptions = {}): ElectionListenerDecorator {

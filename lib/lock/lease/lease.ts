@@ -20,7 +20,7 @@ export interface Lease extends AsyncDisposable {
   /** When the lease ends without renewal, Unix time in ms; Infinity where it ends with the process. */
   readonly deadline: number;
   /**
-   * Larger than the token of every lease of this lock before, on every replica, where the lock is `fencing`; storage
+   * A number larger than the token of every lease of this lock before, on every replica, where the lock is `fencing`; storage
    * that refuses what is below the largest token it has seen cannot be written by a holder that came too late.
    */
   readonly fencingToken: number | undefined;
@@ -37,11 +37,11 @@ export interface Lease extends AsyncDisposable {
    */
   downgrade(): Promise<void>;
   /**
-   * The same of one of the locks, where the lease is on several; `fencingToken` is undefined there.
+   * The token number of one of the locks, where the lease is on several; `fencingToken` is undefined there.
    * @throws InvalidOptionsError for the name of another lock
    */
   fencingTokenOf(name: string): number | undefined;
-  /** Milliseconds until the deadline, 0 when the lease has ended. */
+  /** Ms until the deadline, 0 when the lease has ended. */
   remaining(): number;
   /**
    * Call it right before an effect that must not come late.

@@ -13,7 +13,10 @@ export type SynchronizedResult = Promise<unknown> | Observable<unknown> | AsyncI
  */
 export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) => string | readonly string[];
 
-/** @publicApi */
+/**
+ * The options of `@Synchronized`: those of a lock, and how it goes with the method's call.
+ * @publicApi
+ */
 export interface SynchronizedOptions extends LockOptions {
   /** The name of the coordinator, where the application has several. */
   readonly coordinator?: string | undefined;

@@ -14,8 +14,8 @@ const NO_NAMES: ReadonlyMap<number, string> = new Map();
  * Names a parameter for the lock names of `@Synchronized`, in place of the name that it has in the source.
  * It survives minification, and names a parameter that is destructured.
  *
- * Throws `InvalidOptionsError` for a name that is no identifier, is taken, or is one of the names that every lock
- * name has (`this`, `fName`, `className`), and on parameters of constructors.
+ * @throws InvalidOptionsError when the class is loaded: for a name that is no identifier, is taken, or is one of the names that every lock
+ * name has (`this`, `fName`, `className`), and on parameters of constructors
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /*
  * Makes a chart of each scenario in the figures of `npm run bench -- --json figures.json`, and puts the charts and
- * tables into docs/benchmarks.md. Scenarios that were not measured keep what they have.
+ * tables into docs/benchmarks*.md. Scenarios that were not measured keep what they have.
  *
  *   npm run bench:chart -- figures.json [--docs docs]
  */
@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import type { Report } from '../report.js';
 import { chartOf } from './chart.js';
-import { placesOf, withFigures } from './pages.js';
+import { benchmarkPages, placesOf, withFigures } from './pages.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,11 +26,15 @@ for (const scenario of report.scenarios) {
   await writeFile(join(pictures, `${scenario.id}.svg`), chartOf(scenario));
 }
 
-const path = join(values.docs, 'benchmarks.md');
-const page = await readFile(path, 'utf8');
-const places = placesOf(page);
+const places: string[] = [];
+for (const path of await benchmarkPages(values.docs)) {
+  const page = await readFile(path, 'utf8');
+  places.push(...placesOf(page));
+  const config = await resolveConfig(path);
+  await writeFile(path, await format(withFigures(page, report), { ...config, filepath: path }));
+}
 const homeless = report.scenarios.filter(({ id }) => !places.includes(id)).map(({ id }) => id);
-const config = await resolveConfig(path);
-await writeFile(path, await format(withFigures(page, report), { ...config, filepath: path }));
-process.stdout.write(`${report.scenarios.length} charts in ${pictures}, tables in ${path}\n`);
-if (homeless.length > 0) process.stdout.write(`no place in ${path} for: ${homeless.join(', ')}\n`);
+process.stdout.write(
+  `${report.scenarios.length} charts in ${pictures}, tables in ${values.docs}/benchmarks*.md\n`,
+);
+if (homeless.length > 0) process.stdout.write(`no place in ${values.docs} for: ${homeless.join(', ')}\n`);

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Report, ScenarioReport } from '../report.js';
 import { cellsOf, headOf, renderMachine } from '../table.js';
 
@@ -11,6 +13,12 @@ export function withFigures(page: string, { machine, scenarios }: Report): strin
     if (id === 'machine') return `${begin}\n${renderMachine(machine)}\n${end}`;
     return report ? `${begin}\n${tableOf(report)}\n\n${pictureOf(report)}\n\n${end}` : whole;
   });
+}
+
+/** The pages of benchmarks in a folder of documentation. */
+export async function benchmarkPages(docs: string): Promise<string[]> {
+  const names = await readdir(docs);
+  return names.filter((name) => /^benchmarks.*\.md$/.test(name)).map((name) => join(docs, name));
 }
 
 /** The ids of the scenarios that have a place on the page. */

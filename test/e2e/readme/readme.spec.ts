@@ -1,13 +1,14 @@
 import { Test } from '@nestjs/testing';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Pool } from 'pg';
 import { lastValueFrom } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CoordinationModule, CoordinatorService, Lock } from 'nestjs-coordination';
+import { CoordinationModule, CoordinatorService, LimitReachedError, Lock } from 'nestjs-coordination';
 import { eventually } from '../../support/eventually.js';
 import { postgresBin } from '../../support/postgres-programs.js';
 import { PostgresServer } from '../../support/postgres-server.js';
@@ -79,6 +80,46 @@ describe('the snippets of README and docs', () => {
     }
   });
 
+  it('shares, main: two replicas answer forty extends with forty sizes', async () => {
+    const env = { XDG_STATE_HOME: scratch, NODE_ENV: 'development' };
+    const ports = [await freePort(), await freePort()];
+    const cwd = mkdtempSync(join(scratch, 'shares-'));
+    const replicas = await Promise.all(
+      ports.map((port) => forkFixture(snippets.get('main')!, { cwd, env: { ...env, PORT: String(port) } })),
+    );
+    try {
+      const urls = ports.map((port) => `http://127.0.0.1:${port}/shares/7/extend`);
+      for (const url of urls) await eventually(() => fetch(url).catch(() => undefined));
+      const requests = Array.from({ length: 40 }, (_, n) => fetch(urls[n % 2]!, { method: 'POST' }));
+      const answers = await Promise.all((await Promise.all(requests)).map((answer) => answer.text()));
+      expect(new Set(answers).size).toBe(40);
+      expect(answers).toContain('share 7 has 40 GB\n');
+      expect(readFileSync(join(cwd, 'share-7.txt'), 'utf8')).toBe('40');
+    } finally {
+      await Promise.all(replicas.map((replica) => replica.kill()));
+    }
+  });
+
+  it('shares-test, shares-wrong: the test passes with the lock, and fails without', async () => {
+    const runs = async (file: string): Promise<number | null> => {
+      const cwd = mkdtempSync(join(scratch, 'shares-test-'));
+      const run = await forkFixture(file, { cwd, env: { XDG_STATE_HOME: scratch, NODE_ENV: 'development' } });
+      return (await run.exited).code;
+    };
+    const test = snippets.get('shares-test')!;
+    expect(await runs(test)).toBe(0);
+    const without = test.replace('shares-test', 'shares-test-without');
+    writeFileSync(without, readFileSync(test, 'utf8').replace('./shares.js', './shares-wrong.js'));
+    expect(await runs(without)).toBe(1);
+  });
+
+  it('report: the job runs', async () => {
+    const { app, host, coordinator } = await start('report', 'ReportJob');
+    await (host as { run(): Promise<void> }).run();
+    expect(await coordinator.inspect.jobs()).toMatchObject([{ name: 'report' }]);
+    await app.close();
+  });
+
   it('several-names, reentrant, time-bounds, until-request, assert-locked: run as they say', async () => {
     type Calls = Record<string, (...args: unknown[]) => Promise<unknown>>;
     const run = async (
@@ -111,6 +152,29 @@ describe('the snippets of README and docs', () => {
       expect(await storage['extend']!('7')).toBe('written under share-7');
       await expect(storage['write']!('7')).rejects.toThrow('assertLocked');
     });
+  });
+
+  it('shared-locks, limited: readers, a writer, permits', async () => {
+    interface Index {
+      search(word: string): Promise<boolean>;
+      rebuild(words: readonly string[]): Promise<void>;
+      rebuildAndCount(words: readonly string[]): Promise<number>;
+    }
+    const index = await start('shared-locks', 'IndexService');
+    const words = index.host as Index;
+    await words.rebuild(['lock']);
+    expect(await Promise.all([words.search('lock'), words.search('key')])).toEqual([true, false]);
+    expect(await words.rebuildAndCount(['lock', 'key'])).toBe(2);
+    await index.app.close();
+    const { app, host, coordinator } = await start('limited', 'ExportController');
+    const exports = host as { export(id: string): Promise<string>; summary(): Promise<string> };
+    const permits = await Promise.all([1, 2, 3].map(() => coordinator.getSemaphore('summaries', 3).hold()));
+    await expect(exports.summary()).rejects.toThrow(LimitReachedError);
+    await permits[0]?.release();
+    expect(await exports.summary()).toMatch(/^1 were free, this is permit:\d:summaries$/);
+    for (const permit of permits) await permit.release();
+    expect(await exports.export('acme')).toBe('all of acme');
+    await app.close();
   });
 
   it('from-environment: the variables configure the module', async () => {
@@ -302,23 +366,37 @@ describe('the snippets of README and docs', () => {
     expect(coordination[0]?.module).toBe(CoordinationModule);
   });
 
-  it.skipIf(postgresBin() === undefined)('postgres-guard: the transaction checks its lock', async () => {
-    const server = await PostgresServer.start();
-    const backendUrl = server.urlOf();
-    await server.query('CREATE TABLE share (id integer PRIMARY KEY, size integer)');
-    await server.query('INSERT INTO share VALUES (7, 1)');
-    const source = await new DataSource({ type: 'postgres', url: backendUrl }).initialize();
-    const { ShareService } = (await import(snippets.get('postgres-guard')!)) as Record<string, Class>;
-    const reference = await Test.createTestingModule({
-      imports: [CoordinationModule.forRoot({ backendUrl })],
-      providers: [ShareService!, { provide: DataSource, useValue: source }],
-    }).compile();
-    const app = await reference.createNestApplication().init();
-    const shares = app.get<{ extend(id: number, by: number): Promise<void> }>(ShareService!);
-    await Promise.all([shares.extend(7, 2), shares.extend(7, 3)]);
-    expect(await server.query('SELECT size FROM share')).toEqual([{ size: 6 }]);
-    await app.close();
-    await source.destroy();
-    await server.stop();
-  });
+  it.skipIf(postgresBin() === undefined)(
+    'postgres-guard, postgres-guard-pg: the transaction checks its lock',
+    async () => {
+      const server = await PostgresServer.start();
+      const backendUrl = server.urlOf();
+      await server.query('CREATE TABLE share (id integer PRIMARY KEY, size integer)');
+      await server.query('INSERT INTO share VALUES (7, 1)');
+      const source = await new DataSource({ type: 'postgres', url: backendUrl }).initialize();
+      const pool = new Pool({ connectionString: backendUrl });
+      const tools = [
+        { provide: DataSource, useValue: source },
+        { provide: Pool, useValue: pool },
+      ];
+      for (const [name, size] of [
+        ['postgres-guard', 6],
+        ['postgres-guard-pg', 11],
+      ] as const) {
+        const { ShareService } = (await import(snippets.get(name)!)) as Record<string, Class>;
+        const reference = await Test.createTestingModule({
+          imports: [CoordinationModule.forRoot({ backendUrl })],
+          providers: [ShareService!, ...tools],
+        }).compile();
+        const app = await reference.createNestApplication().init();
+        const shares = app.get<{ extend(id: number, by: number): Promise<void> }>(ShareService!);
+        await Promise.all([shares.extend(7, 2), shares.extend(7, 3)]);
+        expect(await server.query('SELECT size FROM share')).toEqual([{ size }]);
+        await app.close();
+      }
+      await pool.end();
+      await source.destroy();
+      await server.stop();
+    },
+  );
 });

@@ -6,10 +6,12 @@ const ROOT = resolve(fileURLToPath(import.meta.url), '../../../..');
 /** The pages whose snippets are run. */
 const PAGES = [
   'README.md',
+  'docs/tutorial.md',
   'docs/jobs.md',
   'docs/elections.md',
   'docs/choosing-a-lock.md',
   'docs/postgres.md',
+  'docs/shared-locks-and-semaphores.md',
   'docs/configuration.md',
   'docs/request-handlers.md',
   'docs/locks.md',

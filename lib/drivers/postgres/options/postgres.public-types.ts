@@ -3,9 +3,13 @@
  * @publicApi
  */
 export interface ReadyPostgresPool {
+  /** The options that it was made with. */
   readonly options: object;
+  /** The class of its connections. */
   readonly Client?: unknown;
+  /** Lends one of its connections. */
   connect(...args: never[]): unknown;
+  /** Runs one statement on one of its connections. */
   query(...args: never[]): unknown;
 }
 

@@ -1,7 +1,10 @@
 import type { RedisOptions } from 'ioredis';
 import type { Duration } from '../../../common/duration.js';
 
-/** @publicApi */
+/**
+ * A user name or a password: the text, or a function that is asked for it at each connect.
+ * @publicApi
+ */
 export type Credential = string | (() => string | Promise<string>);
 
 /**
@@ -17,7 +20,9 @@ export interface RedisConnectionOptions extends Omit<
   readonly Connector?: unknown;
   /** As `tls`, for the sentinels. */
   readonly sentinelTLS?: object | undefined;
+  /** The ACL user of Redis; goes before the one in the URL. */
   readonly username?: Credential | undefined;
+  /** Goes before the one in the URL. Never shown. */
   readonly password?: Credential | undefined;
 }
 
@@ -26,9 +31,13 @@ export interface RedisConnectionOptions extends Omit<
  * @publicApi
  */
 export interface ReadyRedisClient {
+  /** What the connection is doing: `ready`, `end`, … */
   readonly status: string;
+  /** The options that it was made with. */
   readonly options: object;
+  /** Runs a script by its digest. */
   evalsha(...args: never[]): unknown;
+  /** Makes another client with the same options. */
   duplicate(...args: never[]): unknown;
 }
 
