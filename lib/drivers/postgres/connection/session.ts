@@ -4,13 +4,13 @@ import type { PgClient, PgResult } from './pg-client.js';
 
 /** What the driver calls; one that is missing belongs to a newer version of this package than the schema. */
 const FUNCTIONS = [
-  'acquire_1(text,text,text,integer,text,integer,integer,text)',
-  'release_1(text,text,integer,text)',
+  'acquire_1(text,text,text,bigint,text,integer,integer,text)',
+  'release_1(text,text,bigint,text)',
   'leave_1(text,text,text)',
-  'renew_1(text[],text[],integer)',
+  'renew_1(text[],text[],bigint)',
   'put_record_1(text,text,bigint,text,double precision)',
   'remove_record_1(text,text,bigint)',
-  'open_1(integer)',
+  'open_1(bigint)',
   'purge_1()',
   'guard_1(text,text,integer)',
 ];
