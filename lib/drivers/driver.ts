@@ -72,6 +72,11 @@ export interface Traits {
   readonly modes: readonly LockMode[];
   /** The most leases that one renewal should have: both sides have to be done with them in a millisecond or two. */
   readonly renewBatch: number;
+  /**
+   * There where the back end may forget leases, and then grants nothing for as long as the longest one that it was asked for: nobody
+   * should ask for more ms than that.
+   */
+  readonly longestTtl?: number | undefined;
 }
 
 /** Who holds which lock. */

@@ -105,6 +105,11 @@ export class LockManager {
     return this.settings.memberId;
   }
 
+  /** The port itself, for leases that have no heartbeat. */
+  get driver(): Driver {
+    return this.context.driver;
+  }
+
   /** Where members, runs and leaders stand. Their keys begin with the prefix, as the names of locks do. */
   get records(): RecordStore {
     return this.context.driver.records;

@@ -27,6 +27,9 @@ const RENEWALS = 500;
 /** Fewer where it may take a command for each of them. */
 const RENEWALS_ON_SHARDS = 32;
 
+/** What all locks may have to wait for when a node has restarted, where nobody has said otherwise by `maxTtl`, ms. */
+const LONGEST_TTL = 3_600_000;
+
 /**
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
  *
@@ -111,7 +114,11 @@ export class RedisDriver implements Driver {
     // Whether a node may have forgotten leases that it has to sit out.
     const sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     const renewBatch = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
-    this.traits = { lifetime: 'lease', modes: ['exclusive', 'shared'], renewBatch };
+    const longestTtl =
+      sitsOut && settings.quarantine !== false
+        ? (settings.maxTtl ?? Math.max(settings.ttl, LONGEST_TTL))
+        : undefined;
+    this.traits = { lifetime: 'lease', modes: ['exclusive', 'shared'], renewBatch, longestTtl };
     const ids = new HolderIds();
     this.#completer = new Completer(this.#nodeSet, clock, commandTimeout);
     const voting = new RedlockVoting(this.#nodeSet, ids, this.#completer, clock, random);

@@ -193,6 +193,7 @@ describe('the files of the built package', () => {
       'driver-testing/index.js',
       'file.driver.js',
       'index.js',
+      'locks-store/index.js',
       'memory.driver.js',
       'node-cron/index.js',
       'postgres.open.js',
