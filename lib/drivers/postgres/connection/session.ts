@@ -64,7 +64,7 @@ export async function openSession(client: PgClient, { schema, migrate }: Session
     if (pooled) throw withCode('transactions are not READ COMMITTED', 'NC002');
     await ask(client, `SET default_transaction_isolation TO 'read committed'`);
   }
-  if ((await missingFunctions(client, schema)) > 0) {
+  if ((await missingFunctions(client, schema)).length > 0) {
     if (!migrate) throw schemaMissing(schema);
     await client.query({ text: postgresSchema(schema), query_timeout: LONGEST_CREATION });
   }
@@ -72,13 +72,14 @@ export async function openSession(client: PgClient, { schema, migrate }: Session
   return { pooled };
 }
 
-async function missingFunctions(client: PgClient, schema: string): Promise<number> {
+/** The functions that are not there, or that the role may not see. */
+export async function missingFunctions(client: PgClient, schema: string): Promise<readonly string[]> {
   const { rows } = await ask(
     client,
-    'SELECT count(*)::integer AS missing FROM unnest($1::text[]) AS f(name) WHERE to_regprocedure(f.name) IS NULL',
+    'SELECT f.name FROM unnest($1::text[]) AS f(name) WHERE to_regprocedure(f.name) IS NULL',
     [FUNCTIONS.map((name) => `${quotedSchema(schema)}.${name}`)],
   );
-  return Number(rows[0]?.['missing']);
+  return rows.map(({ name }) => String(name));
 }
 
 function schemaMissing(schema: string): Error {
@@ -88,6 +89,15 @@ function schemaMissing(schema: string): Error {
 }
 
 async function checkRights(client: PgClient, schema: string): Promise<void> {
+  const missing = await missingRights(client, schema);
+  if (missing.length === 0) return;
+  throw new CoordinationSchemaError(
+    `the role lacks rights: ${missing.join(', ')}; run the GRANT lines of docs/postgres.md, "Rights", as the owner of the schema`,
+  );
+}
+
+/** The rights that the role lacks, as a GRANT names them. The tables have to be there. */
+export async function missingRights(client: PgClient, schema: string): Promise<readonly string[]> {
   const wanted = Object.entries(RIGHTS).flatMap(([table, rights]) => rights.map((right) => [table, right]));
   const { rows } = await ask(
     client,
@@ -95,11 +105,7 @@ async function checkRights(client: PgClient, schema: string): Promise<void> {
       UNION ALL SELECT 'token', p FROM unnest(ARRAY['USAGE', 'UPDATE']) AS p WHERE NOT has_sequence_privilege($1 || '.token', p)`,
     [quotedSchema(schema), wanted.map(([table]) => table), wanted.map(([, right]) => right)],
   );
-  if (rows.length === 0) return;
-  const missing = rows.map(({ tab, priv }) => `${String(priv)} on ${schema}.${String(tab)}`).join(', ');
-  throw new CoordinationSchemaError(
-    `the role lacks rights: ${missing}; run the GRANT lines of docs/postgres.md, "Rights", as the owner of the schema`,
-  );
+  return rows.map(({ tab, priv }) => `${String(priv)} on ${schema}.${String(tab)}`);
 }
 
 function withCode(message: string, code: string): Error {
