@@ -3,9 +3,11 @@ import { VERSION } from '../common/version.js';
 import { addBreak } from './commands/break.js';
 import { addLooking } from './commands/look.js';
 import { addGlobalOptions } from './connect.js';
+import { addDoctor } from './doctor/index.js';
 import { EXIT } from './exit-codes.js';
 import { failureOf } from './failure.js';
 import { say } from './output.js';
+import { addSchema } from './schema/index.js';
 
 /** The program with all its commands. */
 function createProgram(): Command {
@@ -19,6 +21,8 @@ function createProgram(): Command {
   addGlobalOptions(program);
   addLooking(program);
   addBreak(program);
+  addDoctor(program);
+  addSchema(program);
   return program;
 }
 

@@ -9,7 +9,7 @@ export function reportOf({ findings, problems, warnings }: Diagnosis): string {
     const here = findings.filter(({ where }) => where === place);
     return [place, ...here.flatMap(linesOf)].join('\n');
   });
-  return `${blocks.join('\n\n')}\n\n${summaryOf(problems, warnings)}\n`;
+  return `${blocks.join('\n\n')}\n\n${summaryOf(problems, warnings)}`;
 }
 
 function linesOf({ level, check, what, means, todo }: Finding): string[] {

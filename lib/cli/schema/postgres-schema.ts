@@ -1,13 +1,11 @@
-import type { Clock } from '../../common/clock.js';
-import { systemClock } from '../../common/clock.js';
+import { type Clock, systemClock } from '../../common/clock.js';
 import type { CoordinationOptions } from '../../coordination.options.js';
 import { missingFunctions, missingRights, type PgClient } from '../../drivers/postgres/connection/index.js';
 import { startError } from '../../drivers/postgres/errors/index.js';
 import type { PostgresBackendOptions } from '../../drivers/postgres/options/index.js';
 import { DEFAULT_SCHEMA, isSchemaName, postgresSchema } from '../../drivers/postgres/schema/index.js';
 import { InvalidOptionsError } from '../../errors.js';
-import { readOptions } from '../doctor/examined.js';
-import { within } from '../doctor/measure.js';
+import { readOptions, within } from '../doctor/index.js';
 import { connectingTo } from '../doctor/postgres/index.js';
 
 /** How long the creation of all that is missing may take, ms: another one may be under way. */
@@ -68,6 +66,16 @@ export function schemaSql(schema: string = DEFAULT_SCHEMA): string {
       `${JSON.stringify(schema)} is no name of a schema: use lower-case letters, digits and "_"`,
     );
   return postgresSchema(schema);
+}
+
+/**
+ * Where the options have the tables.
+ * @throws InvalidOptionsError
+ */
+export function schemaNameIn(options: CoordinationOptions): string | undefined {
+  if (options.backendUrl === undefined) return options.postgres?.schema;
+  const { kind, options: own } = readOptions(options, systemClock);
+  return kind === 'postgres' ? (own as PostgresBackendOptions | undefined)?.schema : options.postgres?.schema;
 }
 
 async function withClient<T>(
