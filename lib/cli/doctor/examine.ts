@@ -3,11 +3,12 @@ import type { CoordinationOptions } from '../../coordination.options.js';
 import { InvalidOptionsError } from '../../errors.js';
 import { type Examined, readOptions } from './examined.js';
 import { type Diagnosis, diagnosisOf, type Finding, Findings } from './finding.js';
+import { examinePostgres } from './postgres/index.js';
 
 /** How each kind of back end is examined; its client is loaded when it is needed. */
 const EXAMINERS: Readonly<Record<string, (examined: Examined) => Promise<readonly Finding[]>>> = {
   redis: async (examined) => (await import('./redis/index.js')).examineRedis(examined),
-  postgres: async (examined) => (await import('./postgres/index.js')).examinePostgres(examined),
+  postgres: examinePostgres,
   file: async (examined) => (await import('./file/index.js')).examineFile(examined),
   memory: async () => {
     const findings = new Findings('memory');
