@@ -21,6 +21,9 @@ export default defineConfig({
   resolve: {
     alias: {
       'nestjs-coordination/config': fileURLToPath(new URL('./lib/config/index.ts', import.meta.url)),
+      'nestjs-coordination/locks-store': fileURLToPath(
+        new URL('./lib/locks-store/index.ts', import.meta.url),
+      ),
       'nestjs-coordination/node-cron': fileURLToPath(new URL('./lib/node-cron/index.ts', import.meta.url)),
       'nestjs-coordination/driver-testing': fileURLToPath(
         new URL('./lib/driver-testing/index.ts', import.meta.url),

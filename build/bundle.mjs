@@ -2,19 +2,22 @@
 // module costs more than running it. A driver stays a module of its own, which is loaded when its URL is used. TypeScript has
 // compiled the decorators and their metadata already; types stay in the files that the entries lead to.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 /** The tests build into a folder of their own. */
 const DIST = resolve(ROOT, process.argv[2] ?? 'dist');
-const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const { exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /** The modules that applications import, as package.json has them. */
 const ENTRIES = Object.values(exports).flatMap(({ default: entry }) =>
   entry ? [join(DIST, relative('dist', entry))] : [],
 );
+
+/** The programs that npm puts beside those of an application. */
+const PROGRAMS = Object.values(bin).map((entry) => join(DIST, relative('dist', entry)));
 
 /** Helpers for CommonJS, of which there is none here; Jest on Nest 11 cannot compile the `import.meta` in it. */
 const RUNTIME = 'rolldown-runtime.js';
@@ -29,39 +32,52 @@ const withSourceMaps = {
   },
 };
 
-const bundle = await rolldown({
-  input: Object.fromEntries(ENTRIES.map((entry) => [relative(DIST, entry).replace(/\.js$/, ''), entry])),
-  external: (id) => !id.startsWith('.') && !isAbsolute(id),
-  platform: 'node',
-  // What is cut out or drawn together no longer stands where the source map says.
-  treeshake: false,
-  plugins: [withSourceMaps],
-  onLog(_level, { message }) {
-    throw new Error(message);
-  },
-});
-const { output } = await bundle.generate({
-  format: 'esm',
-  sourcemap: true,
-  minify: false,
-  entryFileNames: '[name].js',
-  chunkFileNames: '[name].js',
-  codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
-});
-await bundle.close();
-const files = output.flatMap((made) => {
-  const { fileName } = made;
-  if (fileName === RUNTIME) return [];
-  if (made.type === 'asset') return [{ fileName, text: made.source }];
-  // The line stays, as source maps count them.
-  const text = made.code.replace(/^import "(?:\.{1,2}\/)+rolldown-runtime\.js";/, '');
-  if (text.includes(RUNTIME)) throw new Error(`${fileName} needs ${RUNTIME}, which is left out`);
-  // Nest, logs and errors show the names of classes.
-  const [renamed] = /\b(?:class \w+\$\d+|\w+\$\d+ = class)\b/.exec(text) ?? [];
-  if (renamed)
-    throw new Error(`two classes of ${fileName} have one name: ${renamed}; give one of them another`);
-  return [{ fileName, text }];
-});
+/**
+ * Joins what the entries lead to.
+ * @param chunks where the modules go that are no entries
+ * @param groups what is drawn together besides
+ */
+async function joined(entries, chunks, groups) {
+  const bundle = await rolldown({
+    input: Object.fromEntries(entries.map((entry) => [relative(DIST, entry).replace(/\.js$/, ''), entry])),
+    external: (id) => !id.startsWith('.') && !isAbsolute(id),
+    platform: 'node',
+    // What is cut out or drawn together no longer stands where the source map says.
+    treeshake: false,
+    plugins: [withSourceMaps],
+    onLog(_level, { message }) {
+      throw new Error(message);
+    },
+  });
+  const { output } = await bundle.generate({
+    format: 'esm',
+    sourcemap: true,
+    minify: false,
+    entryFileNames: '[name].js',
+    chunkFileNames: `${chunks}[name].js`,
+    codeSplitting: { groups },
+  });
+  await bundle.close();
+  return output.flatMap((made) => {
+    const { fileName } = made;
+    if (basename(fileName) === RUNTIME) return [];
+    if (made.type === 'asset') return [{ fileName, text: made.source }];
+    // The line stays, as source maps count them.
+    const text = made.code.replace(/^(#!.*\n)?import "(?:\.{1,2}\/)+rolldown-runtime\.js";/, '$1');
+    if (text.includes(RUNTIME)) throw new Error(`${fileName} needs ${RUNTIME}, which is left out`);
+    // Nest, logs and errors show the names of classes.
+    const [renamed] = /\b(?:class \w+\$\d+|\w+\$\d+ = class)\b/.exec(text) ?? [];
+    if (renamed)
+      throw new Error(`two classes of ${fileName} have one name: ${renamed}; give one of them another`);
+    return [{ fileName, text }];
+  });
+}
+
+// A program has a copy of its own of all that it uses. What it has in common with one driver would be loaded by every application otherwise.
+const files = [
+  ...(await joined(ENTRIES, '', [{ name: 'shared', minShareCount: 2 }])),
+  ...(await joined(PROGRAMS, 'cli/', [{ name: 'shared', minShareCount: 2 }])),
+];
 
 const types = typesFrom(ENTRIES.map((entry) => entry.replace(/\.js$/, '.d.ts')));
 for (const file of filesIn(DIST)) if (!types.has(file)) rmSync(file);

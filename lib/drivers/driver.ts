@@ -75,6 +75,11 @@ export interface Traits {
   readonly modes: readonly LockMode[];
   /** How many leases one renewal should have at most: both sides have to be done with them in a millisecond or two. */
   readonly renewBatch: number;
+  /**
+   * There where the back end may forget leases, and then grants nothing for as long as the longest one that it was asked for: nobody
+   * should ask for more ms than that.
+   */
+  readonly longestTtl?: number | undefined;
 }
 
 /** Who holds which lock. */
@@ -355,6 +360,10 @@ export interface DriverFactoryContext extends DriverContext {
   readonly ttl: number;
   /** What stands in front of every lock name. */
   readonly prefix: string;
+  /**
+   * True for a tool that looks, and takes no lock: the driver makes nothing that is missing, and tells the back end nothing of itself.
+   */
+  readonly looksOnly?: boolean;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import { Schedule } from '../common/schedule.js';
-import type { Driver, RecordStore } from '../drivers/driver.js';
+import type { Driver, LockStore, Loss, RecordStore } from '../drivers/driver.js';
 import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
@@ -31,11 +31,13 @@ import {
   type ReportContext,
   sharerInThisContext,
 } from './lease/index.js';
-import { Heartbeat } from './renewal/index.js';
+import { type Companion, Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
 
 /** A call that has waited so long for the lock of its own caller may wait for ever. */
 const LONG_WAIT_MS = 1000;
+
+const BROKEN: Loss = { reason: 'broken', message: 'the lock was broken' };
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -69,11 +71,13 @@ export class LockManager {
   #pending = 0;
   /** Told when no lease is held, and no call is under way. */
   #onIdle?: () => void;
+  readonly #waiting = new Set<AcquireCall>();
   readonly #tellWaiting = (call: AcquireCall): void => {
     const { name, label } = call.terms;
     this.#refuseUpgrade(call.terms);
     const own = holdingInThisContext(this, name);
     if (own) call.expects(this.#schedule.in(LONG_WAIT_MS, () => this.#tellOfOwn(own, name, label)));
+    this.#waiting.add(call);
     this.#reports.waiting(name, label);
   };
 
@@ -112,6 +116,11 @@ export class LockManager {
     return this.settings.memberId;
   }
 
+  /** The port itself, for leases that have no heartbeat. */
+  get driver(): Driver {
+    return this.context.driver;
+  }
+
   /** Where members, runs and leaders stand. Their keys begin with the prefix, as the names of locks do. */
   get records(): RecordStore {
     return this.context.driver.records;
@@ -134,13 +143,33 @@ export class LockManager {
     return this.context.log;
   }
 
+  /** Who holds which lock, on all members. */
+  get locks(): LockStore {
+    return this.context.driver.locks;
+  }
+
   /** How many leases are held, and how many calls are on their way to one. */
   get usage(): { readonly held: number; readonly waiting: number } {
     return { held: this.#held.size, waiting: this.#pending };
   }
 
+  /** What is held now: since when, by which lease, and what has asked for it. */
+  get holdings(): readonly LeaseHolding[] {
+    return this.#held.items();
+  }
+
+  /** The calls that wait now, in the order in which they began to. */
+  get waitingCalls(): readonly AcquireCall[] {
+    return [...this.#waiting];
+  }
+
   start(): Promise<void> {
     return this.#heartbeat.start();
+  }
+
+  /** To be told of each heartbeat from the next one on. */
+  accompany(companion: Companion): void {
+    this.#heartbeat.accompany(companion);
   }
 
   /**
@@ -218,8 +247,10 @@ export class LockManager {
     if (lease.held) this.#reports.askedForOwn(name, label, holder, true);
   }
 
+  /** @param call that has ended, unless it was that of a break */
   #end(call?: AcquireCall): void {
     call?.end();
+    if (call?.waits) this.#waiting.delete(call);
     this.#pending -= 1;
     this.#checkIdle();
   }
@@ -231,11 +262,22 @@ export class LockManager {
     this.#pending += 1;
     try {
       const broken = await revokeHolders(this.context.driver.locks, this.settings.prefix + name);
-      if (broken) for (const holding of ours) holding.broken();
+      if (broken) for (const holding of ours) holding.takeAway(BROKEN);
       return broken;
     } finally {
       this.#end();
     }
+  }
+
+  /**
+   * One lease of this member ends before the back end says so.
+   * @param id of its grant
+   * @returns whether it was held here
+   */
+  takeAway(id: string, loss: Loss): boolean {
+    const ours = this.#held.items().filter(({ lease }) => lease.held && lease.grant.id === id);
+    for (const holding of ours) holding.takeAway(loss);
+    return ours.length > 0;
   }
 
   /** Whether any member holds the lock. @throws BackendUnavailableError */
@@ -259,9 +301,9 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label, shared, bounds } = call.terms;
+    const { name, ttl, label, shared, bounds, origin } = call.terms;
     const { handOff, deadline, queue, since } = grant;
-    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
+    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, origin);
     const lease = bounds
       ? this.#bounded(bounds, call.terms, grant, holding)
       : new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);

@@ -27,6 +27,9 @@ const RENEWALS = 500;
 /** Fewer where it may take a command for each of them. */
 const RENEWALS_ON_SHARDS = 32;
 
+/** What all locks may have to wait for when a node has restarted, where nobody has said otherwise by `maxTtl`, ms. */
+const LONGEST_TTL = 3_600_000;
+
 /**
  * Locks on one or more independent Redis nodes, by the Redlock algorithm.
  *
@@ -45,6 +48,7 @@ export class RedisDriver implements Driver {
   readonly #completer: Completer;
   readonly #health: BackendHealth;
   readonly #waiters: WaiterQueue;
+  readonly #looksOnly: boolean;
   readonly #preflightName: string;
   /** Of that name; made at the start. */
   #preflightKey = '';
@@ -55,6 +59,7 @@ export class RedisDriver implements Driver {
     const plans: readonly NodePlan[] = nodePlans(source, settings, context);
     const commandTimeout = plans[0]?.commandTimeout ?? settings.ttl;
     const placeholder = randomUUID();
+    this.#looksOnly = settings.looksOnly === true;
     this.#preflightName = `${settings.prefix ?? ''}coordination-preflight:${placeholder}`;
     const keys = new Memo(lockKeyOf, MOST_KEPT);
     const keyOf: typeof lockKeyOf = settings.keyOf ? checkedKeys(settings.keyOf) : (name) => keys.of(name);
@@ -63,7 +68,8 @@ export class RedisDriver implements Driver {
       settings.nodeList,
     );
     // The application's function may not work any more when a connection is made anew.
-    const preflightKey = (random: string): string => this.#preflightKey.replaceAll(placeholder, random);
+    const preflightKey = (random: string): string | undefined =>
+      this.#looksOnly ? undefined : this.#preflightKey.replaceAll(placeholder, random);
     const nodeFor = (plan: ServerPlan, more: Partial<RedisNodeSettings> = {}): RedisNode =>
       new RedisNode(plan, {
         name: plan.name,
@@ -111,7 +117,11 @@ export class RedisDriver implements Driver {
     // Whether a node may have forgotten leases that it has to sit out.
     const sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     const renewBatch = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
-    this.traits = { lifetime: 'lease', modes: ['exclusive', 'shared'], renewBatch };
+    const longestTtl =
+      sitsOut && settings.quarantine !== false
+        ? (settings.maxTtl ?? Math.max(settings.ttl, LONGEST_TTL))
+        : undefined;
+    this.traits = { lifetime: 'lease', modes: ['exclusive', 'shared'], renewBatch, longestTtl };
     const ids = new HolderIds();
     this.#completer = new Completer(this.#nodeSet, clock, commandTimeout);
     const voting = new RedlockVoting(this.#nodeSet, ids, this.#completer, clock, random);
@@ -135,7 +145,7 @@ export class RedisDriver implements Driver {
   async start(): Promise<void> {
     // Before anything is connected.
     this.#preflightKey = this.locks.keyOf(this.#preflightName);
-    const failures = await this.#nodeSet.start();
+    const failures = await this.#nodeSet.start(!this.#looksOnly);
     if (!this.#nodeSet.usable || this.#nodeSet.otherList) {
       await this.stop();
       throw this.#nodeSet.unavailable('be used', failures);

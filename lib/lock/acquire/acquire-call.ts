@@ -1,3 +1,4 @@
+import type { CallOrigin } from '../../common/call-origin.js';
 import { BackendUnavailableError } from '../../errors.js';
 import type { HeldLease, LeaseBounds } from '../lease/index.js';
 import type { WaitLimit } from './wait-limit.js';
@@ -27,6 +28,8 @@ export interface AcquireTerms {
   readonly bounds?: LeaseBounds | undefined;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;
+  /** What asks for the lock, where that is known. */
+  readonly origin?: CallOrigin | undefined;
 }
 
 /** The call did not get the lock in the time that it allowed. */
@@ -63,6 +66,11 @@ export class AcquireCall {
     readonly since: number,
     private readonly tellWaiting: (call: AcquireCall) => void,
   ) {}
+
+  /** Whether it has had to wait. */
+  get waits(): boolean {
+    return this.#waits;
+  }
 
   /** The call has the first place in the queue of its handle. */
   enteredHandle(): void {

@@ -13,3 +13,4 @@ export { LeaseGrant } from './lease-grant.js';
 export { LocalQueue } from './local-queue.js';
 export { sharesNothing, upgradeRefused } from './shared-mode.js';
 export { WaitLimit } from './wait-limit.js';
+export { wholly } from './whole-grant.js';

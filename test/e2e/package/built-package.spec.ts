@@ -175,6 +175,29 @@ describe.each(KIND_NAMES)('the built package in %s', (kind) => {
   });
 });
 
+/** The command line, which has a copy of its own of what it uses, so that no application loads what it alone needs. */
+const PROGRAM = [
+  'file.driver.js',
+  'file.js',
+  'main.js',
+  'memory.driver.js',
+  'postgres.open.js',
+  'redis.driver.js',
+  'redis.js',
+  'shared.js',
+].map((name) => `cli/${name}`);
+
+describe('the command line of the built package', () => {
+  it.each([
+    ['Redis', () => redisUrl],
+    ['files', () => `file://${scratch}`],
+  ])('examines %s', async (_kind, url) => {
+    const program = join(built.installed, 'dist', 'cli', 'main.js');
+    const { stdout } = await promisify(execFile)(process.execPath, [program, 'doctor', '--url', url()]);
+    expect(stdout).toContain('✓');
+  });
+});
+
 describe('the files of the built package', () => {
   async function filesOf(ending: string): Promise<string[]> {
     const entries = await readdir(join(built.installed, 'dist'), { withFileTypes: true, recursive: true });
@@ -189,10 +212,12 @@ describe('the files of the built package', () => {
   it('are few modules', async () => {
     const files = (await filesOf('.js')).map((file) => relative(join(built.installed, 'dist'), file));
     expect(files.toSorted()).toEqual([
+      ...PROGRAM,
       'config/index.js',
       'driver-testing/index.js',
       'file.driver.js',
       'index.js',
+      'locks-store/index.js',
       'memory.driver.js',
       'node-cron/index.js',
       'postgres.open.js',

@@ -2,4 +2,4 @@ export { Link } from './link.js';
 export type { PgClient, PgClients, PgResult } from './pg-client.js';
 export { pgClients, type PgSource } from './pg-clients.js';
 export { Server, type ServerSettings } from './server.js';
-export { RIGHTS } from './session.js';
+export { missingFunctions, missingRights, RIGHTS } from './session.js';

@@ -4,18 +4,18 @@ import type { PgClient, PgResult } from './pg-client.js';
 
 /** What the driver calls; one that is missing belongs to a newer version of this package than the schema. */
 const FUNCTIONS = [
-  'acquire_1(text,text,text,integer,text,integer,integer,text)',
-  'release_1(text,text,integer,text)',
+  'acquire_1(text,text,text,bigint,text,integer,integer,text)',
+  'release_1(text,text,bigint,text)',
   'leave_1(text,text,text)',
-  'renew_1(text[],text[],integer)',
-  'share_1(text,text,text,integer,text,integer,integer,text)',
-  'release_share_1(text,text,integer,text)',
-  'renew_shares_1(text[],text[],integer)',
-  'downgrade_1(text,text,text,integer)',
+  'renew_1(text[],text[],bigint)',
+  'share_1(text,text,text,bigint,text,integer,integer,text)',
+  'release_share_1(text,text,bigint,text)',
+  'renew_shares_1(text[],text[],bigint)',
+  'downgrade_1(text,text,text,bigint)',
   'wake_sharers_1(text,timestamp with time zone)',
   'put_record_1(text,text,bigint,text,double precision)',
   'remove_record_1(text,text,bigint)',
-  'open_1(integer)',
+  'open_1(bigint)',
   'purge_1()',
   'guard_1(text,text,integer)',
 ];
@@ -70,7 +70,7 @@ export async function openSession(client: PgClient, { schema, migrate }: Session
     if (pooled) throw withCode('transactions are not READ COMMITTED', 'NC002');
     await ask(client, `SET default_transaction_isolation TO 'read committed'`);
   }
-  if ((await missingFunctions(client, schema)) > 0) {
+  if ((await missingFunctions(client, schema)).length > 0) {
     if (!migrate) throw schemaMissing(schema);
     await client.query({ text: postgresSchema(schema), query_timeout: LONGEST_CREATION });
   }
@@ -78,13 +78,14 @@ export async function openSession(client: PgClient, { schema, migrate }: Session
   return { pooled };
 }
 
-async function missingFunctions(client: PgClient, schema: string): Promise<number> {
+/** The functions that are not there, or that the role may not see. */
+export async function missingFunctions(client: PgClient, schema: string): Promise<readonly string[]> {
   const { rows } = await ask(
     client,
-    'SELECT count(*)::integer AS missing FROM unnest($1::text[]) AS f(name) WHERE to_regprocedure(f.name) IS NULL',
+    'SELECT f.name FROM unnest($1::text[]) AS f(name) WHERE to_regprocedure(f.name) IS NULL',
     [FUNCTIONS.map((name) => `${quotedSchema(schema)}.${name}`)],
   );
-  return Number(rows[0]?.['missing']);
+  return rows.map(({ name }) => String(name));
 }
 
 function schemaMissing(schema: string): Error {
@@ -94,6 +95,15 @@ function schemaMissing(schema: string): Error {
 }
 
 async function checkRights(client: PgClient, schema: string): Promise<void> {
+  const missing = await missingRights(client, schema);
+  if (missing.length === 0) return;
+  throw new CoordinationSchemaError(
+    `the role lacks rights: ${missing.join(', ')}; run the GRANT lines of docs/postgres.md, "Rights", as the owner of the schema`,
+  );
+}
+
+/** The rights that the role lacks, as a GRANT names them. The tables have to be there. */
+export async function missingRights(client: PgClient, schema: string): Promise<readonly string[]> {
   const wanted = Object.entries(RIGHTS).flatMap(([table, rights]) => rights.map((right) => [table, right]));
   const { rows } = await ask(
     client,
@@ -101,11 +111,7 @@ async function checkRights(client: PgClient, schema: string): Promise<void> {
       UNION ALL SELECT 'token', p FROM unnest(ARRAY['USAGE', 'UPDATE']) AS p WHERE NOT has_sequence_privilege($1 || '.token', p)`,
     [quotedSchema(schema), wanted.map(([table]) => table), wanted.map(([, right]) => right)],
   );
-  if (rows.length === 0) return;
-  const missing = rows.map(({ tab, priv }) => `${String(priv)} on ${schema}.${String(tab)}`).join(', ');
-  throw new CoordinationSchemaError(
-    `the role lacks rights: ${missing}; run the GRANT lines of docs/postgres.md, "Rights", as the owner of the schema`,
-  );
+  return rows.map(({ tab, priv }) => `${String(priv)} on ${schema}.${String(tab)}`);
 }
 
 function withCode(message: string, code: string): Error {

@@ -43,8 +43,8 @@ export const keepPlace = (s: string): string => `IF p_wait > 0 THEN
 export function acquireSql(s: string): string {
   return `
 CREATE OR REPLACE FUNCTION ${s}.acquire_1(
-  p_name text, p_id text, p_member text, p_ttl integer, p_channel text, p_wait integer, p_look integer, p_timeline text,
-  OUT outcome text, OUT first_token bigint, OUT remaining integer
+  p_name text, p_id text, p_member text, p_ttl bigint, p_channel text, p_wait integer, p_look integer, p_timeline text,
+  OUT outcome text, OUT first_token bigint, OUT remaining bigint
 ) LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.lease;

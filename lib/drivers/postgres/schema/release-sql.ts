@@ -13,7 +13,7 @@ export const HANDED_OVER_MS = 2000;
  */
 export function releaseSql(s: string): string {
   return `
-CREATE OR REPLACE FUNCTION ${s}.release_1(p_name text, p_id text, p_keep integer, p_timeline text) RETURNS boolean
+CREATE OR REPLACE FUNCTION ${s}.release_1(p_name text, p_id text, p_keep bigint, p_timeline text) RETURNS boolean
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.lease;

@@ -6,7 +6,7 @@ import { COMMIT_SURELY, LOCK_TIMEOUT } from './tables-sql.js';
  */
 export function renewSql(s: string): string {
   return `
-CREATE OR REPLACE FUNCTION ${s}.renew_1(p_names text[], p_ids text[], p_ttl integer) RETURNS text[]
+CREATE OR REPLACE FUNCTION ${s}.renew_1(p_names text[], p_ids text[], p_ttl bigint) RETURNS text[]
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   done text[];

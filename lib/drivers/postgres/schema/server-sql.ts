@@ -13,7 +13,7 @@ export const PURGED_AT_ONCE = 1000;
  */
 export function serverSql(s: string): string {
   return `
-CREATE OR REPLACE FUNCTION ${s}.open_1(p_ttl integer, OUT timeline text, OUT refuses integer)
+CREATE OR REPLACE FUNCTION ${s}.open_1(p_ttl bigint, OUT timeline text, OUT refuses integer)
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.server;

@@ -28,8 +28,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION ${s}.share_1(
-  p_name text, p_id text, p_member text, p_ttl integer, p_channel text, p_wait integer, p_look integer, p_timeline text,
-  OUT outcome text, OUT first_token bigint, OUT remaining integer
+  p_name text, p_id text, p_member text, p_ttl bigint, p_channel text, p_wait integer, p_look integer, p_timeline text,
+  OUT outcome text, OUT first_token bigint, OUT remaining bigint
 ) LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.lease;
@@ -85,7 +85,7 @@ BEGIN
 END $$;
 
 -- Ends one share. The last one ends the lock's lease, as the release of a lease alone does. A share of which only the lease alone is known ends that one.
-CREATE OR REPLACE FUNCTION ${s}.release_share_1(p_name text, p_id text, p_keep integer, p_timeline text) RETURNS boolean
+CREATE OR REPLACE FUNCTION ${s}.release_share_1(p_name text, p_id text, p_keep bigint, p_timeline text) RETURNS boolean
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.lease;
@@ -115,7 +115,7 @@ BEGIN
 END $$;
 
 -- Moves the ends of shares, and says of each in its order what renew_1 says of leases alone.
-CREATE OR REPLACE FUNCTION ${s}.renew_shares_1(p_names text[], p_ids text[], p_ttl integer) RETURNS text[]
+CREATE OR REPLACE FUNCTION ${s}.renew_shares_1(p_names text[], p_ids text[], p_ttl bigint) RETURNS text[]
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   outcomes text[] := array_fill('busy'::text, ARRAY[array_length(p_ids, 1)]);
@@ -152,7 +152,7 @@ BEGIN
   RETURN outcomes;
 END $$;
 
-CREATE OR REPLACE FUNCTION ${s}.downgrade_1(p_name text, p_id text, p_share text, p_ttl integer) RETURNS text
+CREATE OR REPLACE FUNCTION ${s}.downgrade_1(p_name text, p_id text, p_share text, p_ttl bigint) RETURNS text
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
   r ${s}.lease;

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS ${s}.waiter (
   member      text NOT NULL,
   channel     text,              -- null: it is told nothing, and looks often
   look        integer NOT NULL,  -- which look of this waiter was the last
-  ttl         integer NOT NULL,
+  ttl         bigint NOT NULL,
   alive_until timestamptz NOT NULL,
   PRIMARY KEY (name, seq)
 ) WITH (${storage});
@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS ${s}.watcher (
 CREATE TABLE IF NOT EXISTS ${s}.server (
   singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   timeline     text NOT NULL,
-  longest_ttl  integer NOT NULL,
+  longest_ttl  bigint NOT NULL,
   refuse_until timestamptz NOT NULL DEFAULT '-infinity'
 );`;
 }

@@ -1,4 +1,4 @@
-export type { RedisClient } from './clients.js';
+export { createClient, type RedisClient } from './clients.js';
 export type { Connection, ConnectionOwner } from './connection.js';
 export type { ClusterPlan, NodePlan, ServerPlan } from './node-plan.js';
 export { nodePlans } from './node-plans.js';

@@ -1,0 +1,1 @@
+export { examineFile } from './examine-file.js';

@@ -1,0 +1,1 @@
+export { examineRedis } from './examine-redis.js';

@@ -1,0 +1,1 @@
+export { addSchema } from './schema.command.js';
