@@ -7,4 +7,6 @@ export interface CallOrigin {
   readonly function?: string | undefined;
   /** What the lock's name is made of, as `<fName>-<share.id>`. */
   readonly template?: string | undefined;
+  /** How many permits there are, of a semaphore. */
+  readonly permits?: number | undefined;
 }

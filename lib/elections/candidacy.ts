@@ -37,7 +37,7 @@ export class Candidacy {
     private readonly context: CandidacyContext,
   ) {
     const { prefix, ttl } = context.manager.settings;
-    this.#lock = lockOf(name);
+    this.#lock = electionLock(name);
     this.#origin = { template: this.#lock };
     this.records = new LeaderRecords(context.manager.records, prefix + name, ttl);
   }
@@ -164,6 +164,6 @@ export class Candidacy {
 }
 
 /** The lock behind an election. */
-export function lockOf(election: string): string {
+export function electionLock(election: string): string {
   return `election:${election}`;
 }

@@ -4,7 +4,7 @@ import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import { Schedule } from '../common/schedule.js';
-import type { Driver, RecordStore } from '../drivers/driver.js';
+import type { Driver, LockStore, Loss, RecordStore } from '../drivers/driver.js';
 import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
@@ -29,8 +29,10 @@ import {
   type ReportContext,
   sharerInThisContext,
 } from './lease/index.js';
-import { Heartbeat } from './renewal/index.js';
+import { type Companion, Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
+
+const BROKEN: Loss = { reason: 'broken', message: 'the lock was broken' };
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -129,6 +131,11 @@ export class LockManager {
     return this.context.log;
   }
 
+  /** Who holds which lock, on all members. */
+  get locks(): LockStore {
+    return this.context.driver.locks;
+  }
+
   /** How many leases are held, and how many calls are on their way to one. */
   get usage(): { readonly held: number; readonly waiting: number } {
     return { held: this.#held.size, waiting: this.#pending };
@@ -146,6 +153,11 @@ export class LockManager {
 
   start(): Promise<void> {
     return this.#heartbeat.start();
+  }
+
+  /** To be told of each heartbeat from the next one on. */
+  accompany(companion: Companion): void {
+    this.#heartbeat.accompany(companion);
   }
 
   /**
@@ -231,11 +243,22 @@ export class LockManager {
     this.#pending += 1;
     try {
       const broken = await revokeHolders(this.context.driver.locks, this.settings.prefix + name);
-      if (broken) for (const holding of ours) holding.broken();
+      if (broken) for (const holding of ours) holding.takeAway(BROKEN);
       return broken;
     } finally {
       this.#end();
     }
+  }
+
+  /**
+   * One lease of this member ends before the back end says so.
+   * @param id of its grant
+   * @returns whether it was held here
+   */
+  takeAway(id: string, loss: Loss): boolean {
+    const ours = this.#held.items().filter(({ lease }) => lease.held && lease.grant.id === id);
+    for (const holding of ours) holding.takeAway(loss);
+    return ours.length > 0;
   }
 
   /** Whether any member holds the lock. @throws BackendUnavailableError */

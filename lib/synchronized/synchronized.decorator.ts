@@ -117,7 +117,7 @@ export function decoratorNamed(
     const template = typeof lockName === 'function' ? undefined : joinedName(lockName);
     const definition: SynchronizedDefinition = {
       label,
-      origin: { function: label, template },
+      origin: { function: label, template, permits },
       options: inMs(options),
       permits,
       returns: options.returns ?? returnKindOf(method, returnType),
