@@ -31,7 +31,7 @@ export const LOCKS: Listing<LockInfo> = {
   none: 'No lock is held or waited for.',
 };
 
-const MEMBERS: Listing<MemberInfo> = {
+export const MEMBERS: Listing<MemberInfo> = {
   read: inspectMembers,
   heads: ['MEMBER', 'HOST', 'PID', 'VERSION', 'STARTED', 'SEEN', 'HELD', 'WAITING', 'LEADS'],
   rows: (members) =>
