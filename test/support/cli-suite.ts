@@ -23,7 +23,8 @@ const STAY = [
 
 /** What the command line tool shows and does, on whichever back end. */
 export function describeCli(backend: string, { begin, end, shares = true }: CliHarness): void {
-  describe(`the tool on ${backend}`, () => {
+  // Each run of the tool is a process, and a busy machine takes seconds to start one.
+  describe(`the tool on ${backend}`, { timeout: 180_000 }, () => {
     let url = '';
     let prefix = '';
     let count = 0;
@@ -32,8 +33,9 @@ export function describeCli(backend: string, { begin, end, shares = true }: CliH
 
     beforeAll(async () => {
       RecordedLog.install();
+      await Tool.prepare();
       url = await begin();
-    });
+    }, 180_000);
     beforeEach(() => {
       prefix = `cli-${(count += 1)}:`;
     });
@@ -91,7 +93,7 @@ export function describeCli(backend: string, { begin, end, shares = true }: CliH
         ['a', ['quota'], false],
         ['b', [], false],
       ]);
-      expect((await run('elections')).stdout).toMatch(/^ELECTION .*\nquota +a +\d+ +\d+(ms|s) +-\n$/);
+      expect((await run('elections')).stdout).toMatch(/^ELECTION .*\nquota +cli-\d+:a +\d+ +\d+(ms|s) +-\n$/);
       expect((await run('jobs')).stdout).toBe('No job has run yet.\n');
     });
 

@@ -21,9 +21,14 @@ export class Tool {
     });
   }
 
+  /** Compiles it. */
+  static prepare(): Promise<string> {
+    return compileFixture(fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url)));
+  }
+
   /** Starts it with nothing of the environment that names a back end. */
   static async start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Tool> {
-    const script = await compileFixture(fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url)));
+    const script = await Tool.prepare();
     const own = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith('COORDINATION_')),
     );
