@@ -41,7 +41,7 @@ export async function run(args: readonly string[]): Promise<number> {
   process.exitCode = EXIT.done;
   try {
     await createProgram().parseAsync([...args], { from: 'user' });
-    return Number(process.exitCode);
+    return process.exitCode;
   } catch (error) {
     const { exitCode, line } = failureOf(error);
     if (line !== undefined) say(`nestjs-coordination: ${line}`);
