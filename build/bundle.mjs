@@ -76,7 +76,11 @@ async function joined(entries, chunks, groups) {
 // A program has a copy of its own of all that it uses. What it has in common with one driver would be loaded by every application otherwise.
 const files = [
   ...(await joined(ENTRIES, '', [{ name: 'shared', minShareCount: 2 }])),
-  ...(await joined(PROGRAMS, 'cli/', [{ name: 'shared', minShareCount: 2 }])),
+  ...(await joined(PROGRAMS, 'cli/', [
+    // A process of its own, which is to be there at once.
+    { name: 'guard', test: /[\\/]cli[\\/]guard\.js$/, priority: 1 },
+    { name: 'shared', minShareCount: 2 },
+  ])),
 ];
 
 const types = typesFrom(ENTRIES.map((entry) => entry.replace(/\.js$/, '.d.ts')));

@@ -179,6 +179,7 @@ describe.each(KIND_NAMES)('the built package in %s', (kind) => {
 const PROGRAM = [
   'file.driver.js',
   'file.js',
+  'guard.js',
   'main.js',
   'memory.driver.js',
   'postgres.open.js',
@@ -221,6 +222,7 @@ describe('the files of the built package', () => {
       'memory.driver.js',
       'node-cron/index.js',
       'postgres.open.js',
+      'program.js',
       'redis.driver.js',
       'shared.js',
     ]);
