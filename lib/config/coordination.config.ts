@@ -15,5 +15,9 @@ import { optionsIn } from '../coordination.environment.js';
  * @publicApi
  */
 export const coordinationConfig = registerAs('coordination', (): CoordinationOptions =>
-  optionsIn(process.env, (message) => logSafely(() => new Logger('CoordinationModule').warn(message))),
+  optionsIn(process.env, warn),
 );
+
+function warn(message: string): void {
+  logSafely(() => new Logger('CoordinationModule').warn(message));
+}

@@ -309,7 +309,8 @@ describe('the files of the built package', () => {
         expect(original).toContain(call[0]);
         looked += 1;
       }
-      expect(looked, file).toBeGreaterThan(0);
+      // It makes nothing: it loads what does.
+      if (!file.endsWith('cli/main.js')) expect(looked, file).toBeGreaterThan(0);
     }
   });
 });
