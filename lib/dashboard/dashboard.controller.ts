@@ -1,0 +1,95 @@
+import { Get, Inject, Post, Query, Req, Res } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { BackendUnavailableError } from '../errors.js';
+import { quoted } from '../common/quoted.js';
+import { Dashboard } from './dashboard.js';
+import {
+  cookieWith,
+  Exchange,
+  forgeryIn,
+  isFromElsewhere,
+  newToken,
+  type PlatformRequest,
+  type PlatformResponse,
+  tokenFrom,
+} from './http/index.js';
+import { pageOf, policyOf } from './page/index.js';
+
+const LONGEST_REASON = 200;
+
+/** The routes of the page; the module gives them their path and the guard. */
+export class DashboardController {
+  constructor(@Inject(Dashboard) private readonly dashboard: Dashboard) {}
+
+  @Get()
+  page(@Req() request: PlatformRequest, @Res() response: PlatformResponse): void {
+    const exchange = new Exchange(request, response);
+    const nonce = randomBytes(16).toString('base64');
+    const token = tokenFrom(exchange.headers) ?? newToken();
+    exchange.send(200, pageOf({ title: this.dashboard.title, nonce, token }), {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': policyOf(nonce),
+      'set-cookie': cookieWith(token, exchange.secure),
+    });
+  }
+
+  /** What the page shows, as JSON. */
+  @Get('data')
+  async data(
+    @Req() request: PlatformRequest,
+    @Res() response: PlatformResponse,
+    @Query('q') search: unknown,
+  ): Promise<void> {
+    const exchange = new Exchange(request, response);
+    if (isFromElsewhere(exchange.headers)) return refuse(exchange);
+    exchange.json(200, await this.dashboard.view(searchOf(search)));
+  }
+
+  /** The same once a second, as server-sent events. */
+  @Get('events')
+  events(
+    @Req() request: PlatformRequest,
+    @Res() response: PlatformResponse,
+    @Query('q') search: unknown,
+  ): void {
+    const exchange = new Exchange(request, response);
+    if (isFromElsewhere(exchange.headers)) return refuse(exchange);
+    if (this.dashboard.show(() => exchange.stream(), searchOf(search))) return;
+    exchange.json(503, { message: 'The application stops.' });
+  }
+
+  @Post('break')
+  async break(
+    @Req() request: PlatformRequest & { readonly body?: unknown },
+    @Res() response: PlatformResponse,
+  ): Promise<void> {
+    const exchange = new Exchange(request, response);
+    const forgery = forgeryIn(exchange.headers);
+    if (forgery !== undefined) return exchange.json(403, { message: forgery });
+    const asked = askedIn(request.body);
+    if (typeof asked === 'string') return exchange.json(400, { message: asked });
+    try {
+      if (await this.dashboard.break(asked.name, asked.reason)) exchange.json(200, { broken: true });
+      else exchange.json(409, { message: `Nobody holds ${quoted(asked.name)} any more.` });
+    } catch (error) {
+      const status = error instanceof BackendUnavailableError ? 503 : 500;
+      exchange.json(status, { message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+}
+
+/** @returns what is wrong with it, in place of a request */
+function askedIn(body: unknown): { readonly name: string; readonly reason: string } | string {
+  const { name, reason } = (body ?? {}) as { readonly name?: unknown; readonly reason?: unknown };
+  if (typeof name !== 'string' || name === '') return 'The body must be JSON and have the name of a lock.';
+  if (typeof reason !== 'string' || reason.trim() === '') return 'A reason is needed.';
+  return { name, reason: reason.trim().slice(0, LONGEST_REASON) };
+}
+
+function refuse(exchange: Exchange): void {
+  exchange.json(403, { message: 'Only the page itself may ask for its data.' });
+}
+
+function searchOf(search: unknown): string {
+  return typeof search === 'string' ? search.trim() : '';
+}

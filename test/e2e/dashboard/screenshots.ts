@@ -1,0 +1,41 @@
+/* Takes pictures of the page: node test/support/run.mjs test/e2e/dashboard/screenshots.ts <folder> */
+import 'reflect-metadata';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { launchChromium } from '../../support/chromium.js';
+import { startDashboardApp } from './fixtures/dashboard-app.js';
+import { madeUpPast } from './fixtures/made-up-past.js';
+import { MadeUpSource, type Scene } from './fixtures/made-up-source.js';
+
+const folder = process.argv[2] ?? 'docs/images';
+const scenes = (process.argv[3]?.split(',') ?? ['busy', 'calm', 'empty', 'down']) as Scene[];
+mkdirSync(folder, { recursive: true });
+const browser = await launchChromium();
+for (const scene of scenes) {
+  const source = new MadeUpSource(scene === 'down' ? 'busy' : scene);
+  const { app, url } = await startDashboardApp({
+    source,
+    title: 'share-service',
+    ...(scene !== 'empty' && { activity: madeUpPast() }),
+  });
+  for (const colorScheme of ['light', 'dark'] as const)
+    for (const width of [1440, 390]) {
+      const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
+      page.on('console', (m) => console.log(m.text()));
+      page.on('pageerror', (e) => console.log(e));
+      await page.goto(url);
+      await page.getByText('live', { exact: true }).waitFor({ timeout: 4000 });
+      if (scene === 'down') {
+        source.scene = 'down';
+        await page
+          .getByText(/does not answer/)
+          .first()
+          .waitFor({ timeout: 4000 });
+      }
+      await page.screenshot({ path: join(folder, `${scene}-${colorScheme}-${width}.png`), fullPage: true });
+      await page.close();
+      if (scene === 'down') source.scene = 'busy';
+    }
+  await app.close();
+}
+await browser.close();
