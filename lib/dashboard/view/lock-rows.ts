@@ -4,7 +4,7 @@ import type { Level, Listed, LockRow, QueueRow } from '../wire.js';
 import type { ViewContext } from './context.js';
 
 /** The page shows no more, however many are held. */
-const [LOCKS, QUEUES, WAITERS] = [50, 10, 3];
+const [LOCKS, QUEUES, WAITERS] = [30, 10, 3];
 
 /** A hold this many times as long as nine of ten is unusual. */
 const UNUSUAL = 4;

@@ -115,10 +115,10 @@ function runsOf(
   return runs;
 }
 
-/** The next one of 2, 4, 10, 20, 40, 100, … */
+/** A number that can be read off half-way, too. */
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 4, 10].find((factor) => factor * power >= value) ?? 10) * power;
+  return ([1, 2, 3, 4, 6, 8, 10].find((factor) => factor * power >= value) ?? 10) * power;
 }
 
 function summary(points: readonly ChartPoint[]): string {

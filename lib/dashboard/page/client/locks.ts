@@ -24,14 +24,7 @@ export function showLocks(locks: Listed<LockRow>, search: string): void {
       setCell(cells[2]!, lock.function === undefined ? dash() : functionName(lock.function));
       showAge(cells[3]!, lock);
       setCell(cells[4]!, lock.endsIn === undefined ? dash() : duration(Math.max(0, lock.endsIn)));
-      const longest =
-        lock.longestWait === undefined ? [] : [make('small', {}, `longest ${duration(lock.longestWait)}`)];
-      setCell(
-        cells[5]!,
-        lock.waiting === 0 ? dash() : grouped(lock.waiting),
-        make('span', { class: 'inline-narrow' }, ' waiting'),
-        ...longest,
-      );
+      setCell(cells[5]!, ...waitingIn(lock));
       setCell(
         cells[6]!,
         lock.token === undefined ? dash() : make('small', { title: String(lock.token) }, tokenOf(lock.token)),
@@ -40,6 +33,16 @@ export function showLocks(locks: Listed<LockRow>, search: string): void {
       return rowOf(row, cells);
     },
   );
+}
+
+function waitingIn({ waiting, longestWait }: LockRow): HTMLElement[] {
+  if (waiting === 0) return [make('span', { class: 'soft wide' }, '–')];
+  const longest = longestWait === undefined ? [] : [make('small', {}, `longest ${duration(longestWait)}`)];
+  return [
+    make('span', {}, grouped(waiting)),
+    make('span', { class: 'inline-narrow' }, ' waiting'),
+    ...longest,
+  ];
 }
 
 function holdersOf({ holders }: LockRow): string {

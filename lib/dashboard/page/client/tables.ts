@@ -51,7 +51,7 @@ export function showQueues(queues: Listed<QueueRow>): void {
       setCell(cells[1]!, grouped(queue.waiting));
       setCell(cells[2]!, duration(queue.longestWait));
       const first = queue.waiters.map(({ agentId, function: name }) =>
-        make('div', {}, agentId, ...(name ? [' ', make('small', {}, functionName(name))] : [])),
+        make('div', {}, agentId, ...(name ? [make('br'), make('small', {}, functionName(name))] : [])),
       );
       setCell(cells[3]!, ...first);
       return rowOf(row, cells);
