@@ -15,7 +15,7 @@ import {
 } from './http/index.js';
 import { pageOf, policyOf } from './page/index.js';
 
-const LONGEST_REASON = 200;
+const [LONGEST_REASON, LONGEST_SEARCH] = [200, 200];
 
 /** The routes of the page; the module gives them their path and the guard. */
 export class DashboardController {
@@ -55,7 +55,7 @@ export class DashboardController {
     const exchange = new Exchange(request, response);
     if (isFromElsewhere(exchange.headers)) return refuse(exchange);
     if (this.dashboard.show(() => exchange.stream(), searchOf(search))) return;
-    exchange.json(503, { message: 'The application stops.' });
+    exchange.answer(503, { message: 'The application stops.' });
   }
 
   @Post('break')
@@ -65,15 +65,15 @@ export class DashboardController {
   ): Promise<void> {
     const exchange = new Exchange(request, response);
     const forgery = forgeryIn(exchange.headers);
-    if (forgery !== undefined) return exchange.json(403, { message: forgery });
+    if (forgery !== undefined) return exchange.answer(403, { message: forgery });
     const asked = askedIn(request.body);
-    if (typeof asked === 'string') return exchange.json(400, { message: asked });
+    if (typeof asked === 'string') return exchange.answer(400, { message: asked });
     try {
-      if (await this.dashboard.break(asked.name, asked.reason)) exchange.json(200, { broken: true });
-      else exchange.json(409, { message: `Nobody holds ${quoted(asked.name)} any more.` });
+      if (await this.dashboard.break(asked.name, asked.reason)) exchange.answer(200, { broken: true });
+      else exchange.answer(409, { message: `Nobody holds ${quoted(asked.name)} any more.` });
     } catch (error) {
       const status = error instanceof BackendUnavailableError ? 503 : 500;
-      exchange.json(status, { message: error instanceof Error ? error.message : String(error) });
+      exchange.answer(status, { message: error instanceof Error ? error.message : String(error) });
     }
   }
 }
@@ -87,9 +87,9 @@ function askedIn(body: unknown): { readonly name: string; readonly reason: strin
 }
 
 function refuse(exchange: Exchange): void {
-  exchange.json(403, { message: 'Only the page itself may ask for its data.' });
+  exchange.answer(403, { message: 'Only the page itself may ask for its data.' });
 }
 
 function searchOf(search: unknown): string {
-  return typeof search === 'string' ? search.trim() : '';
+  return typeof search === 'string' ? search.trim().slice(0, LONGEST_SEARCH) : '';
 }

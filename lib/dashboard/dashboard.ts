@@ -15,6 +15,9 @@ const USUAL_TTL = 10_000;
 export class Dashboard {
   readonly #streams = new Set<EventStream>();
   readonly #poller: Poller;
+  /** By what is searched for: viewers of one poll share what was made of it. */
+  readonly #views = new Map<string, string>();
+  #seen?: Seen;
   #stopped = false;
 
   constructor(
@@ -32,8 +35,8 @@ export class Dashboard {
     return this.#poller.viewers;
   }
 
-  /** The present state. */
-  async view(search: string): Promise<View> {
+  /** The present state, a {@link View} as JSON. */
+  async view(search: string): Promise<string> {
     return this.#viewOf(await this.#poller.latest(), search);
   }
 
@@ -68,7 +71,19 @@ export class Dashboard {
     for (const stream of this.#streams) stream.end();
   }
 
-  #viewOf(seen: Seen, search: string): View {
+  #viewOf(seen: Seen, search: string): string {
+    if (seen !== this.#seen) {
+      this.#seen = seen;
+      this.#views.clear();
+    }
+    const known = this.#views.get(search);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(this.#newView(seen, search));
+    this.#views.set(search, text);
+    return text;
+  }
+
+  #newView(seen: Seen, search: string): View {
     const { agentId, prefix } = this.coordinator;
     const ttl = this.coordinator[LOCK_MANAGER]?.settings.ttl ?? USUAL_TTL;
     return viewOf(seen, { agentId, prefix, ttl, activity: this.activity }, search, systemClock.wall());

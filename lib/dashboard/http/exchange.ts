@@ -37,8 +37,14 @@ export class Exchange {
     return 'encrypted' in socket || headers['x-forwarded-proto'] === 'https';
   }
 
-  json(status: number, body: unknown): void {
-    this.send(status, JSON.stringify(body), { 'content-type': 'application/json; charset=utf-8' });
+  /** What it was asked for, or why not. */
+  answer(status: number, body: object): void {
+    this.json(status, JSON.stringify(body));
+  }
+
+  /** @param body as JSON already */
+  json(status: number, body: string): void {
+    this.send(status, body, { 'content-type': 'application/json; charset=utf-8' });
   }
 
   send(status: number, body: string, headers: OutgoingHttpHeaders): void {
@@ -65,9 +71,10 @@ const BACKLOG = 1_000_000;
 export class EventStream {
   constructor(private readonly response: ServerResponse) {}
 
-  send(data: unknown): void {
+  /** @param data without line breaks */
+  send(data: string): void {
     if (this.response.writableEnded || this.response.writableLength > BACKLOG) return;
-    this.response.write(`data: ${JSON.stringify(data)}\n\n`);
+    this.response.write(`data: ${data}\n\n`);
   }
 
   end(): void {
