@@ -9,12 +9,15 @@ import { rolldown } from 'rolldown';
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 /** The tests build into a folder of their own. */
 const DIST = resolve(ROOT, process.argv[2] ?? 'dist');
-const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const { exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /** The modules that applications import, as package.json has them. */
 const ENTRIES = Object.values(exports).flatMap(({ default: entry }) =>
   entry ? [join(DIST, relative('dist', entry))] : [],
 );
+
+/** The programs that npm puts beside those of an application. */
+const PROGRAMS = Object.values(bin).map((entry) => join(DIST, relative('dist', entry)));
 
 /** Helpers for CommonJS, of which there is none here; Jest on Nest 11 cannot compile the `import.meta` in it. */
 const RUNTIME = 'rolldown-runtime.js';
@@ -30,7 +33,9 @@ const withSourceMaps = {
 };
 
 const bundle = await rolldown({
-  input: Object.fromEntries(ENTRIES.map((entry) => [relative(DIST, entry).replace(/\.js$/, ''), entry])),
+  input: Object.fromEntries(
+    [...ENTRIES, ...PROGRAMS].map((entry) => [relative(DIST, entry).replace(/\.js$/, ''), entry]),
+  ),
   external: (id) => !id.startsWith('.') && !isAbsolute(id),
   platform: 'node',
   // What is cut out or drawn together no longer stands where the source map says.

@@ -20,6 +20,7 @@ import type { BackendChange, Driver } from './drivers/driver.js';
 import { type Engine, startEngine } from './coordinator.engine.js';
 import { BackendUnavailableError } from './errors.js';
 import { type Election, Elections } from './elections/index.js';
+import { type CoordinatorInspection, Inspection, MemberReport } from './inspection/index.js';
 import type { Lease } from './lock/lease/index.js';
 import {
   type AcquireOptions,
@@ -33,16 +34,7 @@ import {
   type UsingArguments,
 } from './lock/index.js';
 import { literalLockName } from './lock/name/index.js';
-import {
-  checkOnce,
-  forgetOnce,
-  inspectJobs,
-  type JobInfo,
-  type LastRun,
-  lastRunOf,
-  Once,
-  type OnceOptions,
-} from './runs/index.js';
+import { checkOnce, forgetOnce, type LastRun, lastRunOf, Once, type OnceOptions } from './runs/index.js';
 import { Semaphore, type SemaphoreOptions } from './semaphores/index.js';
 import { shown } from './common/checks.js';
 import { quoted } from './common/quoted.js';
@@ -51,15 +43,6 @@ import { quoted } from './common/quoted.js';
 export interface CoordinatorRuntime {
   readonly clock?: Clock;
   readonly random?: () => number;
-}
-
-/**
- * What can be looked at through a coordinator.
- * @publicApi
- */
-export interface CoordinatorInspection {
-  /** The jobs under `@RunOnce` that have run on any replica, and those of this one. @throws BackendUnavailableError */
-  jobs(): Promise<readonly JobInfo[]>;
 }
 
 /**
@@ -79,9 +62,7 @@ export class CoordinatorService
   implements LockProvider, OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
 {
   /** What the back end knows, for people and tools. */
-  readonly inspect: CoordinatorInspection = {
-    jobs: async () => inspectJobs(this, lockManagerOf(this, 'inspect.jobs()')),
-  };
+  readonly inspect: CoordinatorInspection = new Inspection(this);
 
   readonly #options: ResolvedOptions;
   readonly #clock: Clock;
@@ -381,6 +362,7 @@ export class CoordinatorService
       { ...settings, memberId: this.memberId },
       { driver, clock: this.#clock, events: this.#events, log: this.#log },
     );
+    manager.accompany(new MemberReport(manager));
     return { driver, manager };
   }
 

@@ -122,6 +122,7 @@ export class LockNameError extends CoordinationError {
  * - `quorum-lost`: its deadline passed while some nodes answered, but fewer than a quorum
  * - `taken-over`: the back end says that somebody else holds the lock
  * - `broken`: the back end does not have the lease any more: it was broken, or its key is gone
+ * - `revoked`: somebody broke it and gave a reason, which is in the message
  * - `max-hold`: it was held for as long as its `maxHold` allows
  * - `stale-snapshot`: it is held, but the transaction in which it was checked began before it, and may have read what is older
  * - `stopped`: the coordinator stopped while the work was still running
@@ -135,6 +136,7 @@ export type LeaseLossReason =
   | 'quorum-lost'
   | 'taken-over'
   | 'broken'
+  | 'revoked'
   | 'max-hold'
   | 'stale-snapshot'
   | 'stopped'

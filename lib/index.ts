@@ -9,7 +9,17 @@ export { COORDINATION_MODULE_OPTIONS } from './coordination.constants.js';
 export { getCoordinatorToken, InjectCoordinator } from './coordination.tokens.js';
 export type { Duration } from './common/duration.js';
 export type { CoordinatorEventName, CoordinatorEvents, JobSkipReason } from './common/coordinator.events.js';
-export { type CoordinatorInspection, CoordinatorService } from './coordinator.service.js';
+export { CoordinatorService } from './coordinator.service.js';
+export type {
+  BreakOptions,
+  CoordinatorInspection,
+  ElectionInfo,
+  HolderInfo,
+  LockInfo,
+  LockKind,
+  MemberInfo,
+  WaiterInfo,
+} from './inspection/index.js';
 export type { CoordinationErrorCode, LeaseLossReason } from './errors.js';
 export {
   BackendUnavailableError,

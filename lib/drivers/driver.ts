@@ -333,6 +333,10 @@ export interface DriverFactoryContext extends DriverContext {
   /** The coordinator's lease time, ms. */
   readonly ttl: number;
   readonly prefix: string;
+  /**
+   * True for a tool that looks, and takes no lock: the driver makes nothing that is missing, and tells the back end nothing of itself.
+   */
+  readonly looksOnly?: boolean;
 }
 
 /**

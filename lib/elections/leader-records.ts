@@ -62,6 +62,16 @@ export class LeaderRecords {
   }
 }
 
+/** Who leads which election. @param prefix of the coordinator */
+export async function leadersIn(records: RecordStore, prefix: string): Promise<ReadonlyMap<string, Leader>> {
+  const leaders = new Map<string, Leader>();
+  for (const record of await records.list(ELECTIONS)) {
+    const leader = record.key.startsWith(prefix) ? leaderIn(record) : undefined;
+    if (leader) leaders.set(record.key.slice(prefix.length), leader);
+  }
+  return leaders;
+}
+
 function leaderIn(record: StoredRecord | undefined): Leader | undefined {
   if (!record) return undefined;
   const { memberId, agentId, incarnation, since } = fieldsOf(record.value);

@@ -1,5 +1,6 @@
 import type { Bag, Slot } from '../common/bag.js';
-import type { Downgrade, Driver } from '../drivers/driver.js';
+import type { CallOrigin } from '../common/call-origin.js';
+import type { Downgrade, Driver, Loss } from '../drivers/driver.js';
 import { InvalidOptionsError, type LeaseLostError } from '../errors.js';
 import {
   type Drain,
@@ -42,13 +43,15 @@ export class LeaseHolding implements LeaseKeeper {
    * @param queue in which the lease has the first place
    * @param since when it began, on the monotonic clock, ms
    * @param handle that carries the lease, where it was taken with one
+   * @param origin what has asked for it, where that is known
    */
   constructor(
     private readonly context: LeaseHoldingContext,
     private readonly queue: LocalQueue,
     private readonly handOff: GrantHandOff,
-    private readonly since: number,
+    readonly since: number,
     private readonly handle: LeaseHandle | undefined,
+    readonly origin: CallOrigin | undefined,
   ) {}
 
   get memberId(): string {
@@ -71,9 +74,9 @@ export class LeaseHolding implements LeaseKeeper {
     this.#renewal = heartbeat.keep(lease, this.since, this.handOff.since);
   }
 
-  /** The lock was broken: whichever of its leases stands on the grant by now is lost. */
-  broken(): void {
-    this.handOff.revoke({ reason: 'broken', message: 'the lock was broken' });
+  /** The lock was taken away: whichever of its leases stands on the grant by now is lost. */
+  takeAway(loss: Loss): void {
+    this.handOff.revoke(loss);
   }
 
   /** What checks the lease inside a transaction. A grant that can be checked is never handed on: the database has to know each lease. */

@@ -4,7 +4,7 @@ import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.events.js';
 import { Schedule } from '../common/schedule.js';
-import type { Driver, RecordStore } from '../drivers/driver.js';
+import type { Driver, LockStore, Loss, RecordStore } from '../drivers/driver.js';
 import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
@@ -29,8 +29,10 @@ import {
   type ReportContext,
   sharerInThisContext,
 } from './lease/index.js';
-import { Heartbeat } from './renewal/index.js';
+import { type Companion, Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
+
+const BROKEN: Loss = { reason: 'broken', message: 'the lock was broken' };
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -64,9 +66,11 @@ export class LockManager {
   #pending = 0;
   /** Told when no lease is held, and no call is under way. */
   #onIdle?: () => void;
-  readonly #tellWaiting = (terms: AcquireTerms): void => {
-    const { name, label } = terms;
-    this.#refuseUpgrade(terms);
+  readonly #waiting = new Set<AcquireCall>();
+  readonly #tellWaiting = (call: AcquireCall): void => {
+    const { name, label } = call.terms;
+    this.#refuseUpgrade(call.terms);
+    this.#waiting.add(call);
     this.#reports.waiting(name, label, holderInThisContext(this, name));
   };
 
@@ -127,13 +131,33 @@ export class LockManager {
     return this.context.log;
   }
 
+  /** Who holds which lock, on all members. */
+  get locks(): LockStore {
+    return this.context.driver.locks;
+  }
+
   /** How many leases are held, and how many calls are on their way to one. */
   get usage(): { readonly held: number; readonly waiting: number } {
     return { held: this.#held.size, waiting: this.#pending };
   }
 
+  /** What is held now: since when, by which lease, and what has asked for it. */
+  get holdings(): readonly LeaseHolding[] {
+    return this.#held.items();
+  }
+
+  /** The calls that wait now, in the order in which they began to. */
+  get waitingCalls(): readonly AcquireCall[] {
+    return [...this.#waiting];
+  }
+
   start(): Promise<void> {
     return this.#heartbeat.start();
+  }
+
+  /** To be told of each heartbeat from the next one on. */
+  accompany(companion: Companion): void {
+    this.#heartbeat.accompany(companion);
   }
 
   /**
@@ -188,7 +212,7 @@ export class LockManager {
     // A call that waited was warned of when it began to.
     this.#reports.refused(name, label, waitLimit.tryOnce ? holderInThisContext(this, name) : undefined);
     call.leaveHandle();
-    this.#end();
+    this.#end(call);
     return refusal;
   }
 
@@ -201,11 +225,13 @@ export class LockManager {
   #fail(call: AcquireCall, error: unknown): never {
     this.#reports.failed(call.terms.name, call.terms.label, error);
     call.leaveHandle();
-    this.#end();
+    this.#end(call);
     throw error;
   }
 
-  #end(): void {
+  /** @param call that has ended, unless it was that of a break */
+  #end(call?: AcquireCall): void {
+    if (call?.waits) this.#waiting.delete(call);
     this.#pending -= 1;
     this.#checkIdle();
   }
@@ -217,11 +243,22 @@ export class LockManager {
     this.#pending += 1;
     try {
       const broken = await revokeHolders(this.context.driver.locks, this.settings.prefix + name);
-      if (broken) for (const holding of ours) holding.broken();
+      if (broken) for (const holding of ours) holding.takeAway(BROKEN);
       return broken;
     } finally {
       this.#end();
     }
+  }
+
+  /**
+   * One lease of this member ends before the back end says so.
+   * @param id of its grant
+   * @returns whether it was held here
+   */
+  takeAway(id: string, loss: Loss): boolean {
+    const ours = this.#held.items().filter(({ lease }) => lease.held && lease.grant.id === id);
+    for (const holding of ours) holding.takeAway(loss);
+    return ours.length > 0;
   }
 
   /** Whether any member holds the lock. @throws BackendUnavailableError */
@@ -245,9 +282,9 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label, shared, bounds } = call.terms;
+    const { name, ttl, label, shared, bounds, origin } = call.terms;
     const { handOff, deadline, queue, since } = grant;
-    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
+    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, origin);
     const lease = bounds
       ? this.#bounded(bounds, call.terms, grant, holding)
       : new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
@@ -255,7 +292,7 @@ export class LockManager {
     this.#reports.acquired(lease, label, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
-    this.#end();
+    this.#end(call);
     return lease;
   }
 

@@ -1,9 +1,8 @@
-import type { LockManager, LockProvider } from '../lock/index.js';
+import type { RecordStore } from '../drivers/driver.js';
 import { systemClock } from '../common/clock.js';
-import { jobLock } from './job.js';
+import { type Job, jobLock } from './job.js';
 import type { SkipCounts } from './job-reports.js';
 import { type PastRun, recordsOf, type RunRecord, type StoredRun } from './run-record.js';
-import { jobsOf } from './jobs.js';
 
 /**
  * How one run of a job went. `running` while its replica is at it; `lost` when that one was killed, or lost its lease.
@@ -44,20 +43,28 @@ export interface JobInfo {
   readonly skips: SkipCounts;
 }
 
+/** What the records are read with. */
+export interface JobReader {
+  readonly records: RecordStore;
+  readonly settings: { readonly prefix: string };
+  /** @param name of a lock, without the prefix */
+  isHeld(name: string): Promise<boolean>;
+}
+
 /** @throws BackendUnavailableError */
-export async function lastRunOf(manager: LockManager, name: string): Promise<LastRun | undefined> {
+export async function lastRunOf(manager: JobReader, name: string): Promise<LastRun | undefined> {
   const stored = await recordsOf(manager).get(name);
   return stored && latestRun(manager, stored);
 }
 
-/** All jobs that have run, or that this member has. @throws BackendUnavailableError */
-export async function inspectJobs(provider: LockProvider, manager: LockManager): Promise<readonly JobInfo[]> {
+/**
+ * All jobs that have run, or that this member has.
+ * @param ours those of this member
+ * @throws BackendUnavailableError
+ */
+export async function inspectJobs(manager: JobReader, ours: readonly Job[]): Promise<readonly JobInfo[]> {
   const records = new Map((await recordsOf(manager).list()).map((stored) => [stored.record.name, stored]));
-  const here = new Map(
-    jobsOf(provider)
-      .all()
-      .map((job) => [job.name, job]),
-  );
+  const here = new Map(ours.map((job) => [job.name, job]));
   const names = [...new Set([...here.keys(), ...records.keys()])].toSorted();
   return Promise.all(
     names.map(async (name) => {
@@ -87,7 +94,7 @@ function infoOf(record: RunRecord, last: LastRun): Omit<JobInfo, 'skips'> {
 }
 
 /** A run that has begun is under way as long as its replica holds the lock of the job. */
-async function latestRun(manager: LockManager, { record }: StoredRun): Promise<LastRun> {
+async function latestRun(manager: JobReader, { record }: StoredRun): Promise<LastRun> {
   const run = runOf(record.name, record);
   if (record.state !== 'started') return run;
   return { ...run, outcome: (await manager.isHeld(jobLock(record.name))) ? 'running' : 'lost' };

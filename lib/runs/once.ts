@@ -137,7 +137,7 @@ export class Once {
     const timer = this.#wait ? this.#reportsWait() : undefined;
     try {
       const acquisition = await this.manager.acquire({
-        name: `once:${this.name}`,
+        name: onceLock(this.name),
         ttl: this.manager.settings.ttl,
         fencing: true,
         fair: false,
@@ -192,6 +192,11 @@ export async function forgetOnce(manager: LockManager, name: string): Promise<bo
   if (!there) return false;
   await manager.records.remove(ONCE, key, LARGEST_VERSION);
   return true;
+}
+
+/** The lock of what is done once. */
+export function onceLock(name: string): string {
+  return `once:${name}`;
 }
 
 function keyOf({ settings }: LockManager, name: string): string {

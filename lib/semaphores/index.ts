@@ -1,3 +1,3 @@
-export { permitProblems } from './permits.js';
+export { permitLock, permitProblems, turnLock } from './permits.js';
 export { Semaphore, type PermitOptions, type SemaphoreOptions } from './semaphore.js';
 export { limitReached, type PermitTerms, takePermit } from './take-permit.js';

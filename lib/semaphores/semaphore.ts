@@ -1,3 +1,4 @@
+import type { CallOrigin } from '../common/call-origin.js';
 import { shown } from '../common/checks.js';
 import { quoted } from '../common/quoted.js';
 import { InvalidOptionsError, LockNameError } from '../errors.js';
@@ -46,6 +47,7 @@ export class Semaphore {
   readonly permits: number;
   readonly #provider: LockProvider;
   readonly #options: InMs<SemaphoreOptions>;
+  readonly #origin: CallOrigin;
 
   /** @internal */
   constructor(name: string, permits: number, provider: LockProvider, options: SemaphoreOptions = {}) {
@@ -58,6 +60,7 @@ export class Semaphore {
     this.permits = permits;
     this.#provider = provider;
     this.#options = inMs(options);
+    this.#origin = { permits };
   }
 
   /**
@@ -113,7 +116,16 @@ export class Semaphore {
     const manager = lockManagerOf(this.#provider, where);
     const { ttl, blocking, fair } = lockTerms(manager.settings, this.#options, inMs(given));
     const { name, permits } = this;
-    const terms: PermitTerms = { name, permits, ttl, blocking, fair, signal: given.signal, label };
+    const terms: PermitTerms = {
+      name,
+      permits,
+      ttl,
+      blocking,
+      fair,
+      signal: given.signal,
+      label,
+      origin: this.#origin,
+    };
     const result = await takePermit(manager, terms);
     if (result instanceof HeldLease) return result;
     throw limitReached(manager, terms, result);

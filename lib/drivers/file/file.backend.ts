@@ -15,7 +15,7 @@ export const fileBackend: BackendKind = {
     const directory = directoryOf(onlyOne(urls).rest);
     return async (context) => {
       const { FileDriver } = await import('./file.driver.js');
-      return new FileDriver(directory, context);
+      return new FileDriver(directory, context, context.looksOnly);
     };
   },
 };

@@ -55,10 +55,12 @@ export class FileDriver implements Driver {
 
   /**
    * @param directory undefined for a directory of this user, `$XDG_STATE_HOME/nestjs-coordination`.
+   * @param looksOnly whether it needs a directory that is there already
    */
   constructor(
     directory: string | undefined,
     private readonly context: DriverContext,
+    private readonly looksOnly = false,
   ) {
     this.#directory = new StateDirectory(directory);
     this.description = `file ${this.#directory.path}`;
@@ -96,6 +98,7 @@ export class FileDriver implements Driver {
 
   async start(): Promise<void> {
     const native = await loadNativeLock();
+    if (this.looksOnly) this.#directory.mustExist();
     await this.#directory.prepare(native, this.context.warn);
     const { instancesFolder, queuesFolder } = this.#directory;
     const instances = new Instances(instancesFolder, native);

@@ -15,7 +15,7 @@ export async function openDriver(
   { pool, schema = DEFAULT_SCHEMA, migrate, listen }: PostgresBackendOptions,
   context: DriverFactoryContext,
 ): Promise<PostgresDriver> {
-  const { ttl } = context;
+  const { ttl, looksOnly = false } = context;
   const clients = await pgClients({ url, pool }, ttl);
   const isUrl = typeof listen === 'string';
   const listening = isUrl
@@ -27,7 +27,7 @@ export async function openDriver(
     clients,
     listening,
     listen: isUrl ? true : listen,
-    migrate: migrate ?? process.env['NODE_ENV'] !== 'production',
+    migrate: !looksOnly && (migrate ?? process.env['NODE_ENV'] !== 'production'),
   };
   return new PostgresDriver(settings, context);
 }

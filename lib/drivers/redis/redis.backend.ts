@@ -58,6 +58,7 @@ function settingsOf(options: RedisBackendOptions, context: DriverFactoryContext)
   return {
     ttl: context.ttl,
     prefix: context.prefix,
+    looksOnly: context.looksOnly,
     redisOptions,
     maxTtl: maxTtl === undefined ? undefined : msOf(maxTtl),
     persistent,

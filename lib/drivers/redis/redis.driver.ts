@@ -45,6 +45,7 @@ export class RedisDriver implements Driver {
   readonly #completer: Completer;
   readonly #health: BackendHealth;
   readonly #waiters: WaiterQueue;
+  readonly #looksOnly: boolean;
   readonly #preflightName: string;
   /** Of that name; made at the start. */
   #preflightKey = '';
@@ -55,6 +56,7 @@ export class RedisDriver implements Driver {
     const plans: readonly NodePlan[] = nodePlans(source, settings, context);
     const commandTimeout = plans[0]?.commandTimeout ?? settings.ttl;
     const placeholder = randomUUID();
+    this.#looksOnly = settings.looksOnly === true;
     this.#preflightName = `${settings.prefix ?? ''}coordination-preflight:${placeholder}`;
     const keys = new Memo(lockKeyOf, MOST_KEPT);
     const keyOf: typeof lockKeyOf = settings.keyOf ? checkedKeys(settings.keyOf) : (name) => keys.of(name);
@@ -63,7 +65,8 @@ export class RedisDriver implements Driver {
       settings.nodeList,
     );
     // The application's function may not work any more when a connection is made anew.
-    const preflightKey = (random: string): string => this.#preflightKey.replaceAll(placeholder, random);
+    const preflightKey = (random: string): string | undefined =>
+      this.#looksOnly ? undefined : this.#preflightKey.replaceAll(placeholder, random);
     const nodeFor = (plan: ServerPlan, more: Partial<RedisNodeSettings> = {}): RedisNode =>
       new RedisNode(plan, {
         name: plan.name,
@@ -135,7 +138,7 @@ export class RedisDriver implements Driver {
   async start(): Promise<void> {
     // Before anything is connected.
     this.#preflightKey = this.locks.keyOf(this.#preflightName);
-    const failures = await this.#nodeSet.start();
+    const failures = await this.#nodeSet.start(!this.#looksOnly);
     if (!this.#nodeSet.usable || this.#nodeSet.otherList) {
       await this.stop();
       throw this.#nodeSet.unavailable('be used', failures);

@@ -3,7 +3,7 @@ import type { Appointment, Schedule } from '../../common/schedule.js';
 import type { Driver, Grant, RenewOutcome } from '../../drivers/driver.js';
 import { Deadline, type HeldLease, usableTime } from '../lease/index.js';
 import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
-import { Presence } from './presence.js';
+import { type Companion, Presence } from './presence.js';
 import { RenewalFailures, shortest } from './renewal-failures.js';
 import { renewEach } from './renew-each.js';
 
@@ -60,13 +60,18 @@ export class Heartbeat {
   ) {
     const limits = { usualTtl: settings.ttl, most: driver.traits.renewBatch };
     this.#failures = new RenewalFailures(settings.warn);
-    this.#presence = new Presence(driver, schedule, settings);
+    this.#presence = new Presence(driver, schedule, { ...settings, startedAt: clock.wall() });
     this.#batches = new RenewalBatches(clock, schedule, limits, (batch) => void this.#renew(batch));
   }
 
   /** Announces the member for the first time, and from then on once per period. */
   start(): Promise<void> {
     return this.#presence.start();
+  }
+
+  /** To be told of each announcement after the next one. */
+  accompany(companion: Companion): void {
+    this.#presence.accompany(companion);
   }
 
   /** Announces nothing any more, and takes the presence back; no lease is left by then. Never rejects. */

@@ -1,6 +1,8 @@
+import { hostname } from 'node:os';
 import { quoted } from '../../common/quoted.js';
 import type { Appointment, Schedule } from '../../common/schedule.js';
 import type { Driver, StoredRecord } from '../../drivers/driver.js';
+import { VERSION } from '../../common/version.js';
 import { BackendUnavailableError } from '../../errors.js';
 
 /** The space of the records that say which members are alive. */
@@ -14,7 +16,17 @@ export interface PresenceSettings {
   readonly ttl: number;
   /** Time between two announcements, ms. */
   readonly period: number;
+  /** Unix time in ms. */
+  readonly startedAt: number;
   readonly warn: (message: string) => void;
+}
+
+/** What goes with the announcements of a member. Neither method rejects. */
+export interface Companion {
+  /** After each announcement but the first, whether it succeeded or not. */
+  onBeat(): Promise<void>;
+  /** The member has left. */
+  onStop(): Promise<void>;
 }
 
 /**
@@ -31,13 +43,22 @@ export class Presence {
   #toldTwin = false;
   #next?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
+  #companion?: Companion;
 
   constructor(
     private readonly driver: Driver,
     private readonly schedule: Schedule,
     private readonly settings: PresenceSettings,
   ) {
-    this.#value = JSON.stringify({ incarnation: settings.incarnation, pid: process.pid });
+    const { incarnation, ttl, startedAt } = settings;
+    const about = {
+      pid: process.pid,
+      host: hostname(),
+      version: VERSION,
+      startedAt: Math.round(startedAt),
+      ttl,
+    };
+    this.#value = JSON.stringify({ incarnation, ...about });
   }
 
   /** Announces the member for the first time, and from then on once per period. */
@@ -51,11 +72,16 @@ export class Presence {
     this.#next = this.schedule.in(this.settings.period, () => this.#beat());
   }
 
+  accompany(companion: Companion): void {
+    this.#companion = companion;
+  }
+
   /** Takes the record back. Never rejects. */
   async stop(): Promise<void> {
     this.#next?.cancel();
     this.#next = undefined;
     await this.#announcing;
+    await this.#companion?.onStop();
     const { memberId, ttl, warn } = this.settings;
     try {
       await this.driver.records.remove(MEMBERS, memberId, this.#version);
@@ -102,7 +128,7 @@ export class Presence {
   }
 
   #beat(): void {
-    this.#announcing = this.#announceAgain();
+    this.#announcing = this.#announceAgain().then(() => this.#companion?.onBeat());
     void this.#announcing.then(() => {
       if (this.#next) this.#next = this.schedule.in(this.settings.period, () => this.#beat());
     });

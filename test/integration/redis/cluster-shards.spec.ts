@@ -155,7 +155,7 @@ describe.each(Object.entries(KINDS))('a Cluster (%s) of which one server', (_kin
       const schedule = new Schedule(systemClock);
       // All records of the members are in one slot: one of the masters, and perhaps the one that is away.
       const { warn } = context;
-      const member = { memberId: 'member', incarnation: 'this one' };
+      const member = { memberId: 'member', incarnation: 'this one', startedAt: 0 };
       await new Presence(driver, schedule, { ...member, ttl: 10_000, period: 5000, warn }).start();
       schedule.clear();
       for (const master of [0, 2])

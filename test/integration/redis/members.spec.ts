@@ -22,6 +22,7 @@ describe('the presence of a member on Redis', () => {
         new Presence(driver, schedule, {
           memberId: 'member',
           incarnation: String(index),
+          startedAt: 0,
           ttl: 5000,
           period: 50,
           warn: contexts[index]!.warn,
@@ -52,6 +53,7 @@ describe('the presence of a member on Redis', () => {
     const presence = new Presence(driver, schedule, {
       memberId: 'member',
       incarnation: 'this one',
+      startedAt: 0,
       ttl: 60_000,
       period: 20,
       warn: context.warn,

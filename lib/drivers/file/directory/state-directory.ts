@@ -13,6 +13,7 @@ import {
   look,
   type NativeLock,
   noHome,
+  nothingThere,
   unusableDirectory,
 } from '../kernel/index.js';
 
@@ -85,6 +86,11 @@ export class StateDirectory {
 
   get instancesFolder(): string {
     return join(this.path, 'instances');
+  }
+
+  /** @throws BackendUnavailableError when there is no such directory */
+  mustExist(): void {
+    if (!statSync(this.path, { throwIfNoEntry: false })) throw nothingThere(this.path);
   }
 
   /** Creates what is missing, and refuses what is not safe to use. */

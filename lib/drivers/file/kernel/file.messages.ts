@@ -21,6 +21,13 @@ export function unusableDirectory(
   );
 }
 
+/** For a tool that looks and makes nothing. */
+export function nothingThere(directory: string): BackendUnavailableError {
+  return new BackendUnavailableError(
+    `there is no directory ${directory}, so no application has coordinated there yet; name another one with ${OPTION}, as in file:///var/lib/app/coordination`,
+  );
+}
+
 /** Of a failure that was not expected, by what the system says of it. */
 export function directoryProblem(cause: unknown): DirectoryProblem {
   const reason = reasonOf(cause);

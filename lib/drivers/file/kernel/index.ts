@@ -6,6 +6,7 @@ export {
   fileGone,
   foreignDirectory,
   noHome,
+  nothingThere,
   notRunning,
   ownerSilent,
   recordBusy,

@@ -29,6 +29,8 @@ export interface RedisDriverSettings {
   readonly quarantine?: boolean;
   /** Names the list of nodes, where replicas reach them under different addresses. */
   readonly nodeList?: string;
+  /** It takes no lock: the nodes are told nothing, and no script is tried out. */
+  readonly looksOnly?: boolean;
   /** For ready clients, which bring no options of their own, ms. */
   readonly commandTimeout?: number;
 }

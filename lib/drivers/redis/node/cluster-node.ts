@@ -21,7 +21,7 @@ export interface ClusterNodeSettings {
   readonly random: () => number;
   readonly warn: (message: string) => void;
   /** A key that no lock has; given a random text. */
-  readonly preflightKey: (random: string) => string;
+  readonly preflightKey: (random: string) => string | undefined;
   /** Makes the node for one server, not started. */
   readonly nodeFor: (plan: ServerPlan, more: Partial<RedisNodeSettings>) => RedisNode;
   /** The server has no slots any more, and has been stopped. */

@@ -32,9 +32,10 @@ export class SlotOwners {
    * A key in one of the server's slots. Undefined where no lock's key gets there, or hardly one: a `lockKey` may put all into one slot.
    * @param makeKey another key for each number
    */
-  keyAt(server: RedisNode, makeKey: (number: number) => string): string | undefined {
+  keyAt(server: RedisNode, makeKey: (number: number) => string | undefined): string | undefined {
     for (let number = 0; number < MOST_KEYS; number += 1) {
       const key = makeKey(number);
+      if (key === undefined) return undefined;
       if (this.at(key) === server) return key;
     }
     return undefined;

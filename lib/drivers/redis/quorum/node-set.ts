@@ -37,14 +37,16 @@ export class NodeSet {
    * Connects to every node: resolves when all have succeeded or failed. A quorum is not enough: the last one to answer may belong
    * to another list of nodes. Only when none does are they told that they belong to ours, so that a wrong list takes no node.
    *
+   * @param tells false: they are told nothing
    * @returns what went wrong, by the number of the node
    */
-  async start(): Promise<Map<number, NodeError>> {
+  async start(tells = true): Promise<Map<number, NodeError>> {
     const failures = new Map<number, NodeError>();
     const starts = await Promise.allSettled(this.nodes.map((node) => node.start()));
     for (const [index, start] of starts.entries())
       if (start.status === 'rejected') failures.set(index, cleanError(start.reason));
-    if (!this.otherList && this.usable) await Promise.all(this.nodes.map((node) => node.beginToSync()));
+    if (tells && !this.otherList && this.usable)
+      await Promise.all(this.nodes.map((node) => node.beginToSync()));
     for (const [index, { otherList }] of this.nodes.entries()) if (otherList) failures.set(index, otherList);
     return failures;
   }

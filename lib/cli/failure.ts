@@ -1,0 +1,26 @@
+import { CommanderError } from 'commander';
+import { printable } from '../common/quoted.js';
+import { BackendUnavailableError, CoordinationError, InvalidOptionsError, LockNameError } from '../errors.js';
+import { EXIT } from './exit-codes.js';
+
+/** What ends a command with one line on stderr. */
+export class CliError extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number = EXIT.usage,
+  ) {
+    super(message);
+  }
+}
+
+/** The exit code for what a command threw, and the line that says it; none where it was said already. */
+export function failureOf(error: unknown): { readonly exitCode: number; readonly line?: string } {
+  // It writes its own line.
+  if (error instanceof CommanderError) return { exitCode: error.exitCode === 0 ? EXIT.done : EXIT.usage };
+  if (error instanceof CliError) return { exitCode: error.exitCode, line: error.message };
+  if (error instanceof InvalidOptionsError || error instanceof LockNameError)
+    return { exitCode: EXIT.usage, line: error.message };
+  if (error instanceof BackendUnavailableError) return { exitCode: EXIT.unavailable, line: error.message };
+  const line = error instanceof Error ? error.message : printable(String(error));
+  return { exitCode: error instanceof CoordinationError ? EXIT.unavailable : EXIT.fault, line };
+}

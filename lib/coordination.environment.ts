@@ -1,0 +1,61 @@
+import { type CoordinationOptions, OPTION_VARIABLES, settingsOf } from './coordination.options.js';
+import { BACKENDS, textOptions } from './drivers/driver.registry.js';
+import { InvalidOptionsError } from './errors.js';
+
+const VARIABLE_PREFIX = 'COORDINATION_';
+
+const BACKEND_VARIABLES = BACKENDS.flatMap(({ options }) =>
+  Object.values(options).flatMap((option) => option?.variable ?? []),
+);
+const KNOWN_VARIABLES: readonly string[] = [...Object.values(OPTION_VARIABLES), ...BACKEND_VARIABLES];
+
+export type Environment = Readonly<Partial<Record<string, string>>>;
+
+/**
+ * The options that an environment has. A variable of that kind that means nothing is warned of.
+ * @throws InvalidOptionsError for a variable of a back end that does not name it
+ */
+export function optionsIn(environment: Environment, warn: (message: string) => void): CoordinationOptions {
+  checkVariables(environment, warn);
+  const text = Object.fromEntries(
+    Object.entries(OPTION_VARIABLES).map(([option, variable]) => [option, environment[variable]]),
+  );
+  const options: CoordinationOptions = { ...settingsOf(text), ...backendOptions(environment) };
+  const { backendUrl } = text;
+  if (!backendUrl) return options;
+  // As a getter it can be read and spread, but inspecting the application does not show the password in it.
+  return Object.defineProperty(options, 'backendUrl', { enumerable: true, get: () => backendUrl });
+}
+
+/** A misspelt variable would leave its option at the default. */
+function checkVariables(environment: Environment, warn: (message: string) => void): void {
+  const unknown = Object.keys(environment).filter(
+    (name) => name.startsWith(VARIABLE_PREFIX) && !KNOWN_VARIABLES.includes(name),
+  );
+  for (const name of unknown) {
+    const renamed = newNameOf(name);
+    // Without its value the locks of another replica may be taken over too early.
+    if (renamed)
+      throw new InvalidOptionsError(`The environment has ${name}, which is called ${renamed}; rename it`);
+  }
+  if (unknown.length === 0) return;
+  warn(
+    `The environment has ${unknown.toSorted().join(', ')}, which ${unknown.length === 1 ? 'is no variable' : 'are no variables'} of nestjs-coordination; known are ${KNOWN_VARIABLES.join(', ')}`,
+  );
+}
+
+/** The variable of a back end that is meant by a name in which the back end is missing. */
+function newNameOf(name: string): string | undefined {
+  const option = name.slice(VARIABLE_PREFIX.length);
+  return BACKENDS.map((kind) => `${VARIABLE_PREFIX}${kind.name.toUpperCase()}_${option}`).find((variable) =>
+    BACKEND_VARIABLES.includes(variable),
+  );
+}
+
+function backendOptions(environment: Environment): CoordinationOptions {
+  const given = BACKENDS.map((kind) => {
+    const options = textOptions(kind, (_name, variable) => environment[variable]);
+    return [kind.name, options] as const;
+  });
+  return Object.fromEntries(given.filter(([, options]) => Object.keys(options).length > 0));
+}

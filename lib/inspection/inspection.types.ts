@@ -1,0 +1,130 @@
+import type { Leader } from '../elections/index.js';
+import type { JobInfo } from '../runs/index.js';
+
+/**
+ * What a lock is there for: a lock of the application, the permits of a semaphore, an election, a job under `@RunOnce`, or something
+ * that is done `once`.
+ * @publicApi
+ */
+export type LockKind = 'lock' | 'semaphore' | 'election' | 'job' | 'once';
+
+/**
+ * A member that holds a lock. What only the member itself knows is there once it has told, which it does with each heartbeat.
+ * @publicApi
+ */
+export interface HolderInfo {
+  readonly memberId?: string;
+  /** `ShareController.createSnapshot`, where a decorator took the lock. */
+  readonly function?: string;
+  /** The format string of the name, `<fName>-<share.id>`, where there is one. */
+  readonly template?: string;
+  /** When the lease began, by the member's clock. */
+  readonly since?: Date;
+  /** When the lease ends unless it is renewed; of leases of this very coordinator. */
+  readonly deadline?: Date;
+  readonly fencingToken?: number;
+}
+
+/**
+ * A call that waits for a lock, as its member told with its last heartbeat.
+ * @publicApi
+ */
+export interface WaiterInfo {
+  readonly memberId: string;
+  readonly function?: string;
+  readonly template?: string;
+  /** When it asked for the lock, by the member's clock. */
+  readonly since: Date;
+}
+
+/**
+ * A lock that is held or waited for.
+ * @publicApi
+ */
+export interface LockInfo {
+  /** Without the prefix, and without what the package puts before the name of an election, a job or a permit. */
+  readonly name: string;
+  readonly kind: LockKind;
+  readonly mode: 'exclusive' | 'shared';
+  /** Those that the back end names; the longest first. */
+  readonly holders: readonly HolderInfo[];
+  /** The longest first. */
+  readonly waiters: readonly WaiterInfo[];
+  /** How many permits a semaphore has, where a member told. */
+  readonly permits?: number;
+}
+
+/**
+ * A coordinator that is started, in whichever process.
+ * @publicApi
+ */
+export interface MemberInfo {
+  readonly memberId: string;
+  readonly agentId: string;
+  /** Names this start of the coordinator. */
+  readonly incarnation: string;
+  readonly pid?: number;
+  readonly host?: string;
+  /** Of this package. */
+  readonly version?: string;
+  readonly startedAt?: Date;
+  /** Its last heartbeat, by the back end's clock. */
+  readonly lastSeen: Date;
+  /** How many leases it held at its last heartbeat. */
+  readonly held: number;
+  /** How many of its calls waited for a lock then. */
+  readonly waiting: number;
+  /** The elections that it leads. */
+  readonly leads: readonly string[];
+  /** Whether it is this very coordinator. */
+  readonly here: boolean;
+}
+
+/**
+ * An election that has a leader or a candidate.
+ * @publicApi
+ */
+export interface ElectionInfo {
+  readonly name: string;
+  readonly leader?: Leader;
+  /** The ids of the members that wait to be elected, as they told with their last heartbeat. */
+  readonly campaigning?: readonly string[];
+}
+
+/** @publicApi */
+export interface BreakOptions {
+  /** Why: goes to the log of the holder, and into its `LeaseLostError`. */
+  readonly reason: string;
+  /** What the name is that of; default: `lock`. Of a semaphore all permits are taken back. */
+  readonly kind?: LockKind | undefined;
+}
+
+/**
+ * What can be looked at through a coordinator, on all replicas with the same back end and prefix.
+ *
+ * @example
+ * for (const { name, holders } of await coordinator.inspect.locks())
+ *   console.log(name, holders.map(({ memberId, function: fn }) => `${memberId} ${fn}`));
+ *
+ * @publicApi
+ */
+export interface CoordinatorInspection {
+  /** The locks that are held or waited for, by their names. @throws BackendUnavailableError */
+  locks(): Promise<readonly LockInfo[]>;
+  /** The members that are alive, by their ids. @throws BackendUnavailableError */
+  members(): Promise<readonly MemberInfo[]>;
+  /** The elections that have a leader or a candidate, by their names. @throws BackendUnavailableError */
+  elections(): Promise<readonly ElectionInfo[]>;
+  /** The jobs under `@RunOnce` that have run on any replica, and those of this one. @throws BackendUnavailableError */
+  jobs(): Promise<readonly JobInfo[]>;
+  /**
+   * Takes a lock away from its holders. Each of them is told first, where it listens: its lease is lost with reason `revoked`, and the
+   * text is in the error and in its log. Resolves when another member can get the lock, after 2 s at most.
+   *
+   * @returns whether it was held
+   * @throws InvalidOptionsError for an empty name or reason; BackendUnavailableError
+   * @example
+   * await coordinator.inspect.break('share-7', { reason: 'its replica hangs since 09:12' });
+   */
+  break(name: string, options: BreakOptions): Promise<boolean>;
+}

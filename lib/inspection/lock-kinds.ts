@@ -1,0 +1,41 @@
+import { electionLock } from '../elections/index.js';
+import { jobLock, onceLock } from '../runs/index.js';
+import { permitLock, turnLock } from '../semaphores/index.js';
+import type { LockKind } from './inspection.types.js';
+
+/** What the name of a lock says of it. */
+export interface NamedLock {
+  readonly kind: LockKind;
+  /** Of the election, the job, the semaphore; of a lock its own name. */
+  readonly name: string;
+  /** Of a semaphore: the lock of a permit, or the one of the caller that waits for the next permit. */
+  readonly part?: 'permit' | 'turn';
+}
+
+/** How names begin, as the rooms make them. */
+const PREFIXES: readonly (readonly [LockKind, string])[] = [
+  ['election', electionLock('')],
+  ['job', jobLock('')],
+  ['once', onceLock('')],
+];
+const TURN = turnLock('');
+const PERMIT = new RegExp(`^${permitLock('', 0).replace('1', String.raw`\d+`)}([^]+)$`);
+
+/** @param lock its name, without the prefix */
+export function namedLock(lock: string): NamedLock {
+  for (const [kind, prefix] of PREFIXES)
+    if (lock.startsWith(prefix) && lock !== prefix) return { kind, name: lock.slice(prefix.length) };
+  if (lock.startsWith(TURN) && lock !== TURN)
+    return { kind: 'semaphore', name: lock.slice(TURN.length), part: 'turn' };
+  const [, name] = PERMIT.exec(lock) ?? [];
+  return name === undefined ? { kind: 'lock', name: lock } : { kind: 'semaphore', name, part: 'permit' };
+}
+
+/** The lock of that kind with that name, without the prefix; undefined for a semaphore, which has several. */
+export function lockNamed(kind: LockKind, name: string): string | undefined {
+  if (kind === 'semaphore') return undefined;
+  const [, prefix = ''] = PREFIXES.find(([each]) => each === kind) ?? [];
+  return prefix + name;
+}
+
+export const LOCK_KINDS: readonly LockKind[] = ['lock', 'semaphore', 'election', 'job', 'once'];

@@ -1,0 +1,93 @@
+import type { RecordStore, StoredRecord, Watch } from '../drivers/driver.js';
+import { outsideCalls } from '../common/own-context.js';
+import { printable } from '../common/quoted.js';
+import type { LockManager } from '../lock/index.js';
+
+/** The space of the records that ask a holder to let go, by the id of its grant. */
+const REVOCATIONS = 'revocations';
+
+/** There is one for each grant, and it never changes. */
+const VERSION = 1;
+
+/** A holder that is alive finds it long before, ms. */
+const LIFE = 10_000;
+
+/** Why a lease is taken away, and by whom. */
+export interface Revocation {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** What becomes of the lease: the text goes into its error, and into the log. */
+export function lossBy({ by, reason }: Revocation): { readonly reason: 'revoked'; readonly message: string } {
+  return { reason: 'revoked', message: `${printable(by)} broke the lock: ${printable(reason)}` };
+}
+
+/** Asks the holder with that grant to let go. */
+export async function askToLetGo(
+  records: RecordStore,
+  id: string,
+  { by, reason }: Revocation,
+): Promise<void> {
+  const value = JSON.stringify({ by, reason });
+  await records.put({ space: REVOCATIONS, key: id, version: VERSION, value }, LIFE);
+}
+
+/** Whether the holder has not answered yet. */
+export async function isAsked(records: RecordStore, id: string): Promise<boolean> {
+  return (await records.get(REVOCATIONS, id)) !== undefined;
+}
+
+/** The question is answered, or asked no more. */
+export function withdraw(records: RecordStore, id: string): Promise<void> {
+  return records.remove(REVOCATIONS, id, VERSION);
+}
+
+export function watchRevocations(records: RecordStore, onChange: () => void): Watch {
+  return records.watch(REVOCATIONS, onChange);
+}
+
+/**
+ * Has this member let go of what another one breaks, and say why, before the back end takes it away. It listens while it holds leases
+ * that have lived through a heartbeat: those are the ones that people break.
+ */
+export class Revocations {
+  #watch?: Watch | undefined;
+
+  constructor(private readonly manager: LockManager) {}
+
+  listen(wanted: boolean): void {
+    if (wanted === (this.#watch !== undefined)) return;
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = undefined;
+    if (!wanted) return;
+    outsideCalls(() => {
+      this.#watch = watchRevocations(this.manager.records, () => void this.#look());
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { records } = this.manager;
+    let asked: readonly StoredRecord[];
+    try {
+      asked = await records.list(REVOCATIONS);
+    } catch {
+      // The one who breaks the lock does not wait for long, and then takes it away by the back end.
+      return;
+    }
+    for (const { key, value } of asked)
+      if (this.manager.takeAway(key, lossBy(revocationIn(value))))
+        // It ends by its ttl otherwise.
+        void withdraw(records, key).catch(() => undefined);
+  }
+}
+
+function revocationIn(value: string): Revocation {
+  try {
+    const { by, reason } = JSON.parse(value) as Partial<Revocation>;
+    return { by: String(by), reason: String(reason) };
+  } catch {
+    // That it was broken is known all the same.
+    return { by: 'somebody', reason: 'no reason that could be read' };
+  }
+}
