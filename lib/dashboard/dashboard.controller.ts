@@ -2,6 +2,7 @@ import { Get, Inject, Post, Query, Req, Res } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { BackendUnavailableError } from '../errors.js';
 import { quoted } from '../common/quoted.js';
+import { LOCK_KINDS, type LockKind } from '../inspection/index.js';
 import { Dashboard } from './dashboard.js';
 import {
   cookieWith,
@@ -69,7 +70,7 @@ export class DashboardController {
     const asked = askedIn(request.body);
     if (typeof asked === 'string') return exchange.answer(400, { message: asked });
     try {
-      if (await this.dashboard.break(asked.name, asked.reason)) exchange.answer(200, { broken: true });
+      if (await this.dashboard.break(asked.name, asked)) exchange.answer(200, { broken: true });
       else exchange.answer(409, { message: `Nobody holds ${quoted(asked.name)} any more.` });
     } catch (error) {
       const status = error instanceof BackendUnavailableError ? 503 : 500;
@@ -78,12 +79,20 @@ export class DashboardController {
   }
 }
 
+interface Asked {
+  readonly name: string;
+  readonly kind: LockKind;
+  readonly reason: string;
+}
+
 /** @returns what is wrong with it, in place of a request */
-function askedIn(body: unknown): { readonly name: string; readonly reason: string } | string {
-  const { name, reason } = (body ?? {}) as { readonly name?: unknown; readonly reason?: unknown };
+function askedIn(body: unknown): Asked | string {
+  const { name, kind, reason } = (body ?? {}) as { readonly [Key in keyof Asked]?: unknown };
   if (typeof name !== 'string' || name === '') return 'The body must be JSON and have the name of a lock.';
   if (typeof reason !== 'string' || reason.trim() === '') return 'A reason is needed.';
-  return { name, reason: reason.trim().slice(0, LONGEST_REASON) };
+  const known = LOCK_KINDS.find((each) => each === (kind ?? 'lock'));
+  if (known === undefined) return `There is no such kind of lock; known are ${LOCK_KINDS.join(', ')}.`;
+  return { name, kind: known, reason: reason.trim().slice(0, LONGEST_REASON) };
 }
 
 function refuse(exchange: Exchange): void {

@@ -44,7 +44,7 @@ export class CoordinationDashboardModule implements OnModuleDestroy {
         {
           provide: DASHBOARD_SOURCE,
           inject: [token],
-          useFactory: ({ inspect }: CoordinatorService) => inspect as unknown as DashboardSource,
+          useFactory: ({ inspect }: CoordinatorService) => inspect,
         },
         { provide: Activity, useFactory: () => new Activity(systemClock) },
         {

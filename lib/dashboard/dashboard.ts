@@ -1,5 +1,6 @@
 import { systemClock } from '../common/clock.js';
 import { LOCK_MANAGER } from '../lock/index.js';
+import type { BreakOptions } from '../inspection/index.js';
 import type { CoordinatorService } from '../coordinator.service.js';
 import type { Activity } from './activity/index.js';
 import type { EventStream } from './http/index.js';
@@ -57,8 +58,8 @@ export class Dashboard {
   }
 
   /** @returns whether it was held. @throws BackendUnavailableError */
-  async break(name: string, reason: string): Promise<boolean> {
-    const broken = await this.source.break(name, { reason });
+  async break(name: string, { reason, kind }: BreakOptions): Promise<boolean> {
+    const broken = await this.source.break(name, { reason, kind });
     if (broken) this.activity.broken(name, reason);
     this.#poller.expire();
     return broken;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../common/clock.js';
-import type { DashboardSource, Facts } from './source.js';
+import { type DashboardSource, type Facts, withoutElections } from './source.js';
 
 /** Between two polls, ms, at least. */
 const PACE = 1000;
@@ -94,7 +94,8 @@ export class Poller {
         this.source.members(),
         this.source.jobs(),
       ]);
-      const facts = { at: this.clock.wall(), locks, members, jobs };
+      // The lock of an election is held as long as somebody leads, and candidates always wait for it.
+      const facts = { at: this.clock.wall(), ...withoutElections(locks, members), jobs };
       this.#seen = { facts };
       this.onFacts(facts);
     } catch (error) {

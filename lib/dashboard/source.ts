@@ -1,54 +1,8 @@
+import type { CoordinatorInspection, LockInfo, MemberInfo } from '../inspection/index.js';
 import type { JobInfo } from '../runs/index.js';
 
-// SHAPES
-export interface LockInfo {
-  readonly name: string;
-  readonly mode: 'exclusive' | 'shared';
-  readonly holders: readonly HolderInfo[];
-  readonly waiters: readonly WaiterInfo[];
-  readonly permits?: number;
-}
-export interface HolderInfo {
-  readonly memberId?: string;
-  readonly function?: string;
-  readonly since?: Date;
-  readonly deadline?: Date;
-  readonly fencingToken?: number;
-  readonly template?: string;
-}
-export interface WaiterInfo {
-  readonly memberId: string;
-  readonly function?: string;
-  readonly since: Date;
-  readonly template?: string;
-}
-export interface MemberInfo {
-  readonly memberId: string;
-  readonly agentId: string;
-  readonly incarnation: string;
-  readonly pid?: number;
-  readonly host?: string;
-  readonly version?: string;
-  readonly startedAt?: Date;
-  readonly lastSeen: Date;
-  readonly held: number;
-  readonly waiting: number;
-  readonly leads: readonly string[];
-  readonly here: boolean;
-}
-// END OF SHAPES
-
 /** Where the page's data come from: what `coordinator.inspect` has, or what a test makes up. */
-export interface DashboardSource {
-  /** @throws BackendUnavailableError */
-  locks(): Promise<readonly LockInfo[]>;
-  /** @throws BackendUnavailableError */
-  members(): Promise<readonly MemberInfo[]>;
-  /** @throws BackendUnavailableError */
-  jobs(): Promise<readonly JobInfo[]>;
-  /** @returns whether it was held. @throws BackendUnavailableError */
-  break(name: string, options: { readonly reason: string }): Promise<boolean>;
-}
+export type DashboardSource = Pick<CoordinatorInspection, 'locks' | 'members' | 'jobs' | 'break'>;
 
 /** What one poll has found. */
 export interface Facts {
@@ -61,3 +15,27 @@ export interface Facts {
 
 /** What the page reads, for tests that make it up. @internal */
 export const DASHBOARD_SOURCE = Symbol.for('nestjs-coordination:dashboard-source');
+
+/** Leaders are shown with their replicas, and candidates are not calls that wait. */
+export function withoutElections(
+  locks: readonly LockInfo[],
+  members: readonly MemberInfo[],
+): Pick<Facts, 'locks' | 'members'> {
+  const elections = locks.filter(({ kind }) => kind === 'election');
+  const leading = countsOf(elections.flatMap(({ holders }) => holders));
+  const campaigning = countsOf(elections.flatMap(({ waiters }) => waiters));
+  return {
+    locks: locks.filter(({ kind }) => kind !== 'election'),
+    members: members.map((member) => ({
+      ...member,
+      held: Math.max(0, member.held - (leading.get(member.memberId) ?? 0)),
+      waiting: Math.max(0, member.waiting - (campaigning.get(member.memberId) ?? 0)),
+    })),
+  };
+}
+
+function countsOf(callers: readonly { readonly memberId?: string }[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { memberId = '' } of callers) counts.set(memberId, (counts.get(memberId) ?? 0) + 1);
+  return counts;
+}

@@ -75,8 +75,10 @@ export interface ChartPoint {
 
 export interface LockRow {
   readonly name: string;
-  /** For an exclusive lock, empty. */
+  /** `lock`, `semaphore`, `job` or `once`. */
   readonly kind: string;
+  /** What is special about it, to be shown. */
+  readonly badge?: string;
   readonly holders: readonly string[];
   readonly function?: string;
   /** How long the oldest holder has had it, ms. */
@@ -85,8 +87,6 @@ export interface LockRow {
   readonly usually?: number;
   /** After how long a lease that is not renewed ends, ms. */
   readonly ttl: number;
-  /** ms; below zero when it is overdue. */
-  readonly endsIn?: number;
   readonly level: Level;
   readonly waiting: number;
   readonly longestWait?: number;

@@ -1,4 +1,5 @@
-import type { Facts, MemberInfo } from '../source.js';
+import type { MemberInfo } from '../../inspection/index.js';
+import type { Facts } from '../source.js';
 import type { EventRow } from '../wire.js';
 
 type News = Omit<EventRow, 'id'>;

@@ -16,7 +16,8 @@ export interface Usual {
 export class UsualHolds {
   readonly #kinds = new Map<string, number[]>();
 
-  add(kind: string, ms: number): void {
+  add(lock: string, ms: number): void {
+    const kind = kindOf(lock);
     const holds = this.#kinds.get(kind) ?? [];
     // Those that were used last stand last.
     this.#kinds.delete(kind);
@@ -27,12 +28,17 @@ export class UsualHolds {
     if (oldest !== undefined) this.#kinds.delete(oldest);
   }
 
-  of(kind: string): Usual | undefined {
-    const holds = this.#kinds.get(kind);
+  of(lock: string): Usual | undefined {
+    const holds = this.#kinds.get(kindOf(lock));
     if (!holds || holds.length < ENOUGH) return undefined;
     const sorted = holds.toSorted((one, other) => one - other);
     const at = (part: number): number =>
       sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
     return { median: at(0.5), most: at(0.9) };
   }
+}
+
+/** Locks whose names differ in ids alone are of one kind: `extend-7` and `extend-12`. */
+function kindOf(lock: string): string {
+  return lock.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+/gi, '#');
 }

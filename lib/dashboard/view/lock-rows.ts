@@ -1,5 +1,4 @@
-import type { UsualHolds } from '../activity/index.js';
-import type { LockInfo } from '../source.js';
+import type { LockInfo } from '../../inspection/index.js';
 import type { Level, Listed, LockRow, QueueRow } from '../wire.js';
 import type { ViewContext } from './context.js';
 
@@ -57,15 +56,14 @@ function lockRow(lock: LockInfo, context: ViewContext): LockRow {
   const { name, holders, waiters } = lock;
   const { at, agentOf, ttl } = context;
   const since = sinceOf(lock);
-  const deadline = earliest(holders.map((holder) => holder.deadline));
   const heldFor = since === undefined ? undefined : Math.max(0, at - since);
   const named = holders.find((holder) => holder.function !== undefined);
-  const usual = usualOf(lock, context.usual);
+  const usual = context.usual.of(name);
   const wait = longestWait(lock, at);
-  const endsIn = deadline === undefined ? undefined : deadline - at;
   return {
     name,
-    kind: kindOf(lock),
+    kind: lock.kind,
+    badge: badgeOf(lock),
     holders: [
       ...new Set(holders.map(({ memberId }) => (memberId === undefined ? 'unknown' : agentOf(memberId)))),
     ],
@@ -73,8 +71,7 @@ function lockRow(lock: LockInfo, context: ViewContext): LockRow {
     heldFor,
     usually: usual?.median,
     ttl,
-    endsIn,
-    level: levelOf(heldFor, usual?.most, wait, endsIn),
+    level: levelOf(heldFor, usual?.most, wait),
     waiting: waiters.length,
     longestWait: wait,
     token: holders.length === 1 ? holders[0]?.fencingToken : undefined,
@@ -97,26 +94,17 @@ function queueRow({ name, waiters }: LockInfo, { at, agentOf }: ViewContext): Qu
   };
 }
 
-function kindOf({ mode, holders, permits }: LockInfo): string {
-  if (permits !== undefined) return `${holders.length} of ${permits} permits`;
-  return mode === 'shared' ? `shared × ${holders.length}` : '';
+function badgeOf({ kind, mode, holders, permits }: LockInfo): string | undefined {
+  if (kind === 'semaphore')
+    return permits === undefined ? `${holders.length} permits` : `${holders.length} of ${permits} permits`;
+  if (kind !== 'lock') return kind;
+  return mode === 'shared' ? `shared × ${holders.length}` : undefined;
 }
 
-/** By the template of its name, which tells the kind of lock; else by its function or its name. */
-function usualOf({ name, holders }: LockInfo, usual: UsualHolds): ReturnType<UsualHolds['of']> {
-  const kinds = [...holders.flatMap((holder) => [holder.template, holder.function]), name];
-  for (const kind of kinds) {
-    const known = kind === undefined ? undefined : usual.of(kind);
-    if (known) return known;
-  }
-  return undefined;
-}
-
-function levelOf(heldFor = 0, most?: number, wait = 0, endsIn = 0): Level {
+function levelOf(heldFor = 0, most?: number, wait = 0): Level {
   const unusual = most === undefined ? heldFor > LONG : heldFor > Math.max(SHORT, UNUSUAL * most);
   if (unusual && wait > STUCK) return 'person';
-  const known = most !== undefined && unusual;
-  return known || endsIn < 0 ? 'watch' : 'plain';
+  return unusual && most !== undefined ? 'watch' : 'plain';
 }
 
 function sinceOf({ holders }: LockInfo): number | undefined {

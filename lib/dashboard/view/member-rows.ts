@@ -1,4 +1,4 @@
-import type { MemberInfo } from '../source.js';
+import type { MemberInfo } from '../../inspection/index.js';
 import type { Listed, MemberRow } from '../wire.js';
 import type { ViewContext } from './context.js';
 

@@ -41,9 +41,8 @@ export class Demonstration {
   /** @returns true when every check of the locked load held, and the replicas served to the end */
   async run(): Promise<boolean> {
     const { amount, serve, stay } = this.options;
-    say(
-      `A share service in three replicas, whose clocks are 2 s apart. Its shares are plain files in ${this.#directory}`,
-    );
+    const clocks = stay ? '' : ', whose clocks are 2 s apart';
+    say(`A share service in three replicas${clocks}. Its shares are plain files in ${this.#directory}`);
     say();
     const fleet = await this.#startLocked();
     if (stay) return this.#stay(fleet);
@@ -138,9 +137,10 @@ export class Demonstration {
 
   async #start(name: string, env: NodeJS.ProcessEnv): Promise<Fleet> {
     status('   starting the replicas');
-    const fleet = new Fleet(join(this.#directory, name), env, (replica, how) =>
-      say(`   ${replica.name} ended (${how}); the others go on`),
-    );
+    const tell = (replica: Replica, how: string): void =>
+      say(`   ${replica.name} ended (${how}); the others go on`);
+    // Ages on the page are by the clocks of the replicas.
+    const fleet = new Fleet(join(this.#directory, name), env, tell, this.options.stay ? [] : undefined);
     this.#fleets.push(fleet);
     const giveUp = (): void => fleet.kill();
     this.ending.addEventListener('abort', giveUp);

@@ -54,7 +54,7 @@ async function messageOf(response: Response): Promise<string> {
 }
 
 const HELD = lock('exports', [holder(1, 5000)]);
-const ASKED = { name: 'exports', reason: 'stuck NFS mount' };
+const ASKED = { name: 'exports', kind: 'lock', reason: 'stuck NFS mount' };
 
 describe.each(['express', 'fastify'] as const)('the dashboard on %s', (platform) => {
   it('shows nothing and breaks nothing when the guard of the application says no', async () => {
@@ -108,6 +108,7 @@ describe.each(['express', 'fastify'] as const)('the dashboard on %s', (platform)
       { name: 'exports' },
       { name: 'exports', reason: ' ' },
       { reason: 'why', name: 7 },
+      { ...ASKED, kind: 'leader' },
     ])
       expect((await breakFromPage(url, body)).status, JSON.stringify(body)).toBe(400);
     source.scene = 'down';

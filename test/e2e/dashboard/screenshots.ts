@@ -21,16 +21,14 @@ for (const scene of scenes) {
   for (const colorScheme of ['light', 'dark'] as const)
     for (const width of [1440, 390]) {
       const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
-      page.on('console', (m) => console.log(m.text()));
-      page.on('pageerror', (e) => console.log(e));
       await page.goto(url);
-      await page.getByText('live', { exact: true }).waitFor({ timeout: 4000 });
+      await page.getByText('live', { exact: true }).waitFor();
       if (scene === 'down') {
         source.scene = 'down';
         await page
           .getByText(/does not answer/)
           .first()
-          .waitFor({ timeout: 4000 });
+          .waitFor();
       }
       await page.screenshot({ path: join(folder, `${scene}-${colorScheme}-${width}.png`), fullPage: true });
       await page.close();

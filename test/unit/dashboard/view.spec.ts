@@ -23,8 +23,9 @@ interface Made {
 function lockOf({ name, heldFor = 100, waits = [], function: caller }: Made): Facts['locks'][number] {
   return {
     name,
+    kind: 'lock',
     mode: 'exclusive',
-    holders: [{ memberId: 'share:one', function: caller, since: before(heldFor), deadline: before(-5000) }],
+    holders: [{ memberId: 'share:one', function: caller, since: before(heldFor) }],
     waiters: waits.map((wait) => ({ memberId: 'share:two', since: before(wait) })),
   };
 }

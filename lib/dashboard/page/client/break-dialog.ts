@@ -5,12 +5,12 @@ const dialog = byId<HTMLDialogElement>('break');
 const reason = byId<HTMLInputElement>('break-reason');
 const typed = byId<HTMLInputElement>('break-typed');
 const submit = byId<HTMLButtonElement>('break-submit');
-let name = '';
+let asked = { name: '', kind: '' };
 
 /** The one thing that the page does: it asks for a reason, and for the name once more. */
-export function askToBreak(lock: string, by: string): void {
-  name = lock;
-  setText(byId('break-name'), lock);
+export function askToBreak(lock: typeof asked, by: string): void {
+  asked = lock;
+  setText(byId('break-name'), lock.name);
   setText(byId('break-holder'), by === '' ? '' : `Held by ${by}.`);
   setText(byId('break-problem'), '');
   reason.value = '';
@@ -31,25 +31,25 @@ export function prepareDialog(): void {
 }
 
 function check(): void {
-  submit.disabled = reason.value.trim() === '' || typed.value !== name;
+  submit.disabled = reason.value.trim() === '' || typed.value !== asked.name;
 }
 
 async function send(): Promise<void> {
   submit.disabled = true;
-  const problem = await breakLock(name, reason.value.trim());
+  const problem = await breakLock(asked, reason.value.trim());
   setText(byId('break-problem'), problem ?? '');
   check();
   if (problem === undefined) dialog.close();
 }
 
 /** @returns what went wrong */
-async function breakLock(lock: string, why: string): Promise<string | undefined> {
+async function breakLock(lock: typeof asked, why: string): Promise<string | undefined> {
   const token = document.querySelector<HTMLMetaElement>('meta[name=csrf-token]')?.content ?? '';
   try {
     const response = await fetch(pathTo('break'), {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-coordination-token': token },
-      body: JSON.stringify({ name: lock, reason: why }),
+      body: JSON.stringify({ ...lock, reason: why }),
     });
     if (response.ok) return undefined;
     const { message } = (await response.json()) as { readonly message?: unknown };

@@ -7,29 +7,28 @@ import { cellsOf, dash, rowOf, showCounts } from './tables.js';
 /** As many names of holders as a cell has room for. */
 const HOLDERS = 3;
 
-const COLUMNS = ['', 'wide', 'wide', 'age', 'wide number', 'number', 'wide number', 'number action'];
+const COLUMNS = ['', 'wide', 'wide', 'age', 'number', 'wide number', 'number action'];
 
 export function showLocks(locks: Listed<LockRow>, search: string): void {
   showCounts('locks', locks, 'No lock is held.', search);
   showRows(
     byId('locks-rows'),
     locks.rows,
-    ({ name }) => name,
+    ({ kind, name }) => `${kind} ${name}`,
     (row, lock) => {
       const cells = cellsOf(row, COLUMNS);
       const by = holdersOf(lock);
-      const kind = lock.kind === '' ? [] : [' ', chip(lock.kind)];
-      setCell(cells[0]!, make('code', {}, lock.name), ...kind, make('small', { class: 'narrow' }, by));
+      const badge = lock.badge === undefined ? [] : [' ', chip(lock.badge)];
+      setCell(cells[0]!, make('code', {}, lock.name), ...badge, make('small', { class: 'narrow' }, by));
       setCell(cells[1]!, by);
       setCell(cells[2]!, lock.function === undefined ? dash() : functionName(lock.function));
       showAge(cells[3]!, lock);
-      setCell(cells[4]!, lock.endsIn === undefined ? dash() : duration(Math.max(0, lock.endsIn)));
-      setCell(cells[5]!, ...waitingIn(lock));
+      setCell(cells[4]!, ...waitingIn(lock));
       setCell(
-        cells[6]!,
+        cells[5]!,
         lock.token === undefined ? dash() : make('small', { title: String(lock.token) }, tokenOf(lock.token)),
       );
-      if (!row) cells[7]!.append(breakButton(lock.name, cells[1]!));
+      if (!row) cells[6]!.append(breakButton(lock, cells[1]!));
       return rowOf(row, cells);
     },
   );
@@ -76,9 +75,9 @@ function tokenOf(token: number): string {
   return digits.length > 7 ? `…${grouped(Number(digits.slice(-6)) + 1e6).slice(2)}` : grouped(token);
 }
 
-function breakButton(name: string, by: HTMLElement): HTMLElement {
+function breakButton({ name, kind }: LockRow, by: HTMLElement): HTMLElement {
   const button = make('button', { type: 'button', 'aria-label': `Break the lock ${name}…` }, 'Break…');
   // Another replica may hold it by then.
-  button.addEventListener('click', () => askToBreak(name, by.textContent ?? ''));
+  button.addEventListener('click', () => askToBreak({ name, kind }, by.textContent ?? ''));
   return button;
 }
