@@ -9,5 +9,5 @@ export interface ViewContext {
   /** In lower case; empty for all. */
   readonly search: string;
   readonly usual: UsualHolds;
-  agentOf(memberId: string): string;
+  readonly agentOf: (memberId: string) => string;
 }

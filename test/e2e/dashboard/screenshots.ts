@@ -11,6 +11,20 @@ const folder = process.argv[2] ?? 'docs/images';
 const scenes = (process.argv[3]?.split(',') ?? ['busy', 'calm', 'empty', 'down']) as Scene[];
 mkdirSync(folder, { recursive: true });
 const browser = await launchChromium();
+// Those of docs/dashboard.md.
+if (folder === 'docs/images') {
+  const source = new MadeUpSource('busy');
+  const { app, url } = await startDashboardApp({ source, title: 'share-service', activity: madeUpPast() });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1200, height: 860 } });
+    await page.goto(url);
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.screenshot({ path: join(folder, `dashboard-${colorScheme}.jpg`), type: 'jpeg', quality: 80 });
+    await page.close();
+  }
+  await app.close();
+  scenes.length = 0;
+}
 for (const scene of scenes) {
   const source = new MadeUpSource(scene === 'down' ? 'busy' : scene);
   const { app, url } = await startDashboardApp({

@@ -78,3 +78,15 @@ describe.skipIf(chromiumPath() === undefined)(
       await page.getByLabel('name, typed').fill('stuck-share');
       await page.getByRole('button', { name: 'Break the lock', exact: true }).click();
       await page.locator('#break').waitFor({ state: 'hidden' });
+      expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
+      expect(String(lease.signal.reason)).toContain('its worker hangs');
+    });
+
+    it('does not hold up the end of the replicas', async () => {
+      await page.getByText('live', { exact: true }).waitFor();
+      demonstration.pressCtrlC();
+      expect(await demonstration.exitCode, demonstration.output).toBe(0);
+      await page.getByText('no connection, trying again').waitFor();
+    });
+  },
+);

@@ -1,4 +1,5 @@
 /** The element of the page with that id; the page has all that its script asks for. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as querySelector has it
 export function byId<E extends HTMLElement = HTMLElement>(id: string): E {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the page has no #${id}`);
