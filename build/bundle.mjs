@@ -51,7 +51,13 @@ const { output } = await bundle.generate({
   minify: false,
   entryFileNames: '[name].js',
   chunkFileNames: '[name].js',
-  codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+  codeSplitting: {
+    groups: [
+      // A process of its own, which is to be there at once.
+      { name: 'cli-guard', test: /[\\/]cli[\\/]guard\.js$/, priority: 1 },
+      { name: 'shared', minShareCount: 2 },
+    ],
+  },
 });
 await bundle.close();
 const files = output.flatMap((made) => {
@@ -59,7 +65,7 @@ const files = output.flatMap((made) => {
   if (fileName === RUNTIME) return [];
   if (made.type === 'asset') return [{ fileName, text: made.source }];
   // The line stays, as source maps count them.
-  const text = made.code.replace(/^import "(?:\.{1,2}\/)+rolldown-runtime\.js";/, '');
+  const text = made.code.replace(/^(#!.*\n)?import "(?:\.{1,2}\/)+rolldown-runtime\.js";/, '$1');
   if (text.includes(RUNTIME)) throw new Error(`${fileName} needs ${RUNTIME}, which is left out`);
   // Nest, logs and errors show the names of classes.
   const [renamed] = /\b(?:class \w+\$\d+|\w+\$\d+ = class)\b/.exec(text) ?? [];

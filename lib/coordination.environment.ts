@@ -9,6 +9,9 @@ const BACKEND_VARIABLES = BACKENDS.flatMap(({ options }) =>
 );
 const KNOWN_VARIABLES: readonly string[] = [...Object.values(OPTION_VARIABLES), ...BACKEND_VARIABLES];
 
+/** What the command line tool tells a command that runs under a lock: no options. */
+const TOLD_TO_COMMANDS = [`${VARIABLE_PREFIX}LOCK`, `${VARIABLE_PREFIX}FENCING_TOKEN`];
+
 export type Environment = Readonly<Partial<Record<string, string>>>;
 
 /**
@@ -30,7 +33,7 @@ export function optionsIn(environment: Environment, warn: (message: string) => v
 /** A misspelt variable would leave its option at the default. */
 function checkVariables(environment: Environment, warn: (message: string) => void): void {
   const unknown = Object.keys(environment).filter(
-    (name) => name.startsWith(VARIABLE_PREFIX) && !KNOWN_VARIABLES.includes(name),
+    (name) => name.startsWith(VARIABLE_PREFIX) && ![...KNOWN_VARIABLES, ...TOLD_TO_COMMANDS].includes(name),
   );
   for (const name of unknown) {
     const renamed = newNameOf(name);

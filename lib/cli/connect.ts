@@ -89,7 +89,7 @@ export function withSource<T>(options: GlobalOptions, work: (source: Source) => 
 
 function readEnvFile(path: string): Environment {
   try {
-    return parseEnv(readFileSync(path, 'utf8')) as Environment;
+    return parseEnv(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new CliError(`cannot read --env-file: ${error instanceof Error ? error.message : String(error)}`);
   }

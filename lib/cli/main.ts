@@ -1,5 +1,10 @@
 #!/usr/bin/env node
-import 'reflect-metadata';
-import { run } from './program.js';
+import { GUARD, runGuard } from './guard.js';
 
-process.exitCode = await run(process.argv.slice(2));
+const [first, ...rest] = process.argv.slice(2);
+if (first === GUARD) await runGuard(rest);
+else {
+  // Later, as a guard needs nothing of it.
+  const { run } = await import('./program.js');
+  process.exitCode = await run(process.argv.slice(2));
+}

@@ -1,7 +1,10 @@
+import 'reflect-metadata';
 import { Command } from 'commander';
 import { VERSION } from '../common/version.js';
 import { addBreak } from './commands/break.js';
 import { addLooking } from './commands/look.js';
+import { addLock } from './commands/lock.js';
+import { addWatch } from './commands/watch.js';
 import { addGlobalOptions } from './connect.js';
 import { EXIT } from './exit-codes.js';
 import { failureOf } from './failure.js';
@@ -19,6 +22,8 @@ function createProgram(): Command {
   addGlobalOptions(program);
   addLooking(program);
   addBreak(program);
+  addLock(program);
+  addWatch(program);
   return program;
 }
 
@@ -36,7 +41,7 @@ export async function run(args: readonly string[]): Promise<number> {
   process.exitCode = EXIT.done;
   try {
     await createProgram().parseAsync([...args], { from: 'user' });
-    return Number(process.exitCode);
+    return process.exitCode;
   } catch (error) {
     const { exitCode, line } = failureOf(error);
     if (line !== undefined) say(`nestjs-coordination: ${line}`);

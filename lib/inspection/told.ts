@@ -109,8 +109,8 @@ function parsed({ value }: StoredRecord): ToldMember | undefined {
     return {
       memberId,
       incarnation,
-      held: Number(held ?? 0),
-      waiting: Number(waiting ?? 0),
+      held: held ?? 0,
+      waiting: waiting ?? 0,
       leases: Array.isArray(leases) ? leases : [],
       waits: Array.isArray(waits) ? waits : [],
     };

@@ -31,13 +31,13 @@ export const LOCKS: Listing<LockInfo> = {
   none: 'No lock is held or waited for.',
 };
 
-const MEMBERS: Listing<MemberInfo> = {
+export const MEMBERS: Listing<MemberInfo> = {
   read: inspectMembers,
   heads: ['MEMBER', 'HOST', 'PID', 'VERSION', 'STARTED', 'SEEN', 'HELD', 'WAITING', 'LEADS'],
   rows: (members) =>
     members.map(
-      ({ agentId, host = '', pid = '', version = '', startedAt, lastSeen, held, waiting, leads }) => [
-        agentId,
+      ({ memberId, host = '', pid = '', version = '', startedAt, lastSeen, held, waiting, leads }) => [
+        memberId,
         host,
         String(pid),
         version,
@@ -57,7 +57,7 @@ const ELECTIONS: Listing<ElectionInfo> = {
   rows: (elections) =>
     elections.map(({ name, leader, campaigning = [] }) => [
       name,
-      leader?.agentId ?? '',
+      leader?.memberId ?? '',
       leader ? String(leader.term) : '',
       leader ? age(new Date(leader.since)) : '',
       campaigning.join(', '),

@@ -189,6 +189,8 @@ describe('the files of the built package', () => {
   it('are few modules', async () => {
     const files = (await filesOf('.js')).map((file) => relative(join(built.installed, 'dist'), file));
     expect(files.toSorted()).toEqual([
+      'cli-guard.js',
+      'cli/main.js',
       'config/index.js',
       'driver-testing/index.js',
       'file.driver.js',
@@ -196,6 +198,7 @@ describe('the files of the built package', () => {
       'memory.driver.js',
       'node-cron/index.js',
       'postgres.open.js',
+      'program.js',
       'redis.driver.js',
       'shared.js',
     ]);

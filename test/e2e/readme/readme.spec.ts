@@ -294,6 +294,24 @@ describe('the snippets of README and docs', () => {
     await app.close();
   });
 
+  it('observing: a lock that is held for long and waited for is found, and freed', async () => {
+    interface Report {
+      stuck(ms: number): Promise<readonly { readonly name: string }[]>;
+      free(name: string, reason: string): Promise<boolean>;
+    }
+    const { app, coordinator, ...started } = await start('observing', 'LockReport');
+    const host = started.host as Report;
+    const lease = await coordinator.getLock('share-7').hold();
+    expect(await host.stuck(-1)).toEqual([]);
+    const waiting = coordinator.getLock('share-7').hold();
+    expect(await host.stuck(-1)).toMatchObject([{ name: 'share-7' }]);
+    expect(await host.stuck(60_000)).toEqual([]);
+    expect(await host.free('share-7', 'it hangs')).toBe(true);
+    expect(lease.signal.reason).toMatchObject({ reason: 'revoked' });
+    await (await waiting).release();
+    await app.close();
+  });
+
   it('postgres-module: takes its options from a URL', async () => {
     const { AppModule } = (await import(snippets.get('postgres-module')!)) as Record<string, Class>;
     const coordination = Reflect.getMetadata('imports', AppModule!) as readonly {

@@ -65,7 +65,7 @@ it.each([
   ['extend', [{ function: 'Shares.extend', template: '<fName>-<id>' }]],
   ['both', Array.from({ length: 2 }, () => ({ function: 'Shares.both', template: 'one-<id> + two' }))],
   ['named', [{ function: 'Shares.named', template: undefined }]],
-  ['export', [{ function: 'Shares.export', template: 'export-<id>' }]],
+  ['export', [{ function: 'Shares.export', template: 'export-<id>', permits: 1 }]],
   ['nightly', [{ function: 'Shares.nightly', template: 'job:nightly' }]],
 ] as const)('what %s holds tells of the method and of its template', async (method, origins) => {
   const { shares, manager } = await start();

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** The one argument by which the tool runs itself as a guard. */
+export const GUARD = '--guard-of-a-locked-command';
+
+/** How often it is looked whether a command has ended, ms. */
+const LOOK_EVERY = 25;
+
+/** What the guard is told, one line each. */
+type Message =
+  /** The command runs, as the leader of this process group. */
+  | { readonly is: 'running'; readonly group: number }
+  /** The lease lasts for so long from now on, ms; null: as long as the tool lives. */
+  | { readonly is: 'held'; readonly ms: number | null }
+  /** The command has ended. */
+  | { readonly is: 'done' };
+
+export interface GuardSettings {
+  /** How long the command gets to end after SIGTERM, ms. */
+  readonly grace: number;
+  /** The same when the tool was killed, and the lock may be another one's already: ms; 0: SIGKILL at once. */
+  readonly graceAfterCrash: number;
+}
+
+/**
+ * A process beside the tool that ends the command when the tool cannot: when it was killed, or does not run for so long that its lease
+ * ends. It leads a session of its own, so that what a terminal sends to the tool does not reach it.
+ */
+export class Guard {
+  readonly #child;
+
+  constructor({ grace, graceAfterCrash }: GuardSettings) {
+    const [, script = ''] = process.argv;
+    this.#child = spawn(process.execPath, [script, GUARD, String(grace), String(graceAfterCrash)], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    // It is gone only when somebody has ended it; the tool goes on without it.
+    this.#child.on('error', () => undefined);
+    this.#child.stdin?.on('error', () => undefined);
+    this.#child.unref();
+  }
+
+  tell(message: Message): void {
+    this.#child.stdin?.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** It is needed no more. */
+  end(): void {
+    this.tell({ is: 'done' });
+    this.#child.stdin?.end();
+  }
+}
+
+/** What the guard does. Resolves when it is needed no more. */
+export async function runGuard([grace, graceAfterCrash]: readonly string[]): Promise<void> {
+  // Until its tool is gone.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
+    process.on(signal, () => undefined);
+  let group: number | undefined;
+  let done = false;
+  let heldUntil = Infinity;
+  let timer: NodeJS.Timeout | undefined;
+  const left = (): number => Math.max(0, heldUntil - performance.now());
+  for await (const line of createInterface({ input: process.stdin })) {
+    const message = JSON.parse(line) as Message;
+    if (message.is === 'running') group = message.group;
+    else if (message.is === 'done') done = true;
+    else {
+      heldUntil = performance.now() + (message.ms ?? Infinity);
+      clearTimeout(timer);
+      if (message.ms !== null)
+        timer = setTimeout(() => void (group && endGroup(group, Number(grace))), left());
+    }
+  }
+  clearTimeout(timer);
+  if (group === undefined || done) return;
+  await endGroup(group, Math.min(Number(graceAfterCrash), left()));
+}
+
+/** Ends all processes of a group: by SIGTERM, and by SIGKILL after so many ms, or at once for 0. */
+export async function endGroup(group: number, grace: number): Promise<void> {
+  const end = performance.now() + grace;
+  if (grace > 0 && !send(group, 'SIGTERM')) return;
+  while (performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    if (!send(group, 0)) return;
+  }
+  send(group, 'SIGKILL');
+}
+
+/** @param signal 0 to look only. @returns false when no process is left in the group */
+export function send(group: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-group, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,12 @@
+import { describe } from 'vitest';
+import { describeCli } from '../../support/cli-suite.js';
+import { postgresBin } from '../../support/postgres-programs.js';
+import { PostgresServer, stopAllPostgres } from '../../support/postgres-server.js';
+
+describe.skipIf(postgresBin() === undefined)('with PostgreSQL,', () => {
+  describeCli('PostgreSQL', {
+    begin: async () => (await PostgresServer.start()).urlOf(),
+    end: stopAllPostgres,
+    shares: false,
+  });
+});
