@@ -25,6 +25,7 @@ export default defineConfig({
         new URL('./lib/locks-store/index.ts', import.meta.url),
       ),
       'nestjs-coordination/node-cron': fileURLToPath(new URL('./lib/node-cron/index.ts', import.meta.url)),
+      'nestjs-coordination/dashboard': fileURLToPath(new URL('./lib/dashboard/index.ts', import.meta.url)),
       'nestjs-coordination/driver-testing': fileURLToPath(
         new URL('./lib/driver-testing/index.ts', import.meta.url),
       ),

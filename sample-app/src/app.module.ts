@@ -3,7 +3,9 @@ import { ConfigModule, type ConfigType } from '@nestjs/config';
 import { ScheduleModule } from '@nestjs/schedule';
 import { CoordinationModule } from 'nestjs-coordination';
 import { coordinationConfig } from 'nestjs-coordination/config';
+import { CoordinationDashboardModule } from 'nestjs-coordination/dashboard';
 import { AccessModule } from './access/access.module.js';
+import { LoopbackGuard } from './common/loopback.guard.js';
 import { LedgerModule } from './ledger/ledger.module.js';
 import { SharesModule } from './shares/shares.module.js';
 import { SnapshotsModule } from './snapshots/snapshots.module.js';
@@ -20,6 +22,7 @@ import { UsageModule } from './usage/usage.module.js';
         fencing: config.fencing ?? true,
       }),
     }),
+    CoordinationDashboardModule.register({ title: 'share-service', guard: LoopbackGuard }),
     ScheduleModule.forRoot(),
     SharesModule,
     SnapshotsModule,

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chromiumPath } from './chromium-path.js';
 import { hasPgBouncer, postgresBin } from './postgres-programs.js';
 
 /** Debian asks this file before it starts a service; 101 means no. */
@@ -29,15 +30,16 @@ function install(packages: readonly string[]): void {
 
 /**
  * The tests run against real servers that they start themselves: makes sure that there are some to start. Redis must be there; tests of
- * PostgreSQL and of its pooler are left out where there is none, and one line says so.
+ * PostgreSQL, of its pooler and of the dashboard's page are left out where there is none, and one line says so.
  */
 export default function setup(): void {
-  const { REDIS_SERVER, POSTGRES_BIN } = process.env;
+  const { REDIS_SERVER, POSTGRES_BIN, CHROMIUM } = process.env;
   const redis = REDIS_SERVER ?? 'redis-server';
   const missing = [
     ...(works(redis) || REDIS_SERVER !== undefined ? [] : ['redis-server']),
     ...(postgresBin() !== undefined || POSTGRES_BIN !== undefined ? [] : ['postgresql']),
     ...(hasPgBouncer() ? [] : ['pgbouncer']),
+    ...(chromiumPath() !== undefined || CHROMIUM !== undefined ? [] : ['chromium']),
   ];
   if (missing.length > 0 && mayInstall()) {
     process.stderr.write(`installing what the tests need with apt-get: ${missing.join(', ')}\n`);
@@ -54,5 +56,9 @@ export default function setup(): void {
   else if (!hasPgBouncer())
     process.stderr.write(
       'there is no PgBouncer: the tests behind a pooler are left out; install it (apt-get install pgbouncer, brew install pgbouncer)\n',
+    );
+  if (chromiumPath() === undefined)
+    process.stderr.write(
+      "there is no Chromium: the tests of the dashboard's page are left out; install one (apt-get install chromium, brew install chromium), or name its path in CHROMIUM\n",
     );
 }

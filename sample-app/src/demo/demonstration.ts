@@ -6,11 +6,13 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { addressOf } from './address.js';
 import type { Finding } from './audit.js';
+import { Client } from './client.js';
 import { Fleet } from './fleet.js';
 import { killRun } from './killed-run.js';
 import type { Amount } from './load.js';
 import type { Replica } from './replica.js';
 import { table } from './report.js';
+import { keepBusy } from './steady-load.js';
 import { type Charges, chargeWhileStopping, clearLedger } from './stopped-writers.js';
 import { say, status } from './terminal.js';
 import { tryOut } from './trial.js';
@@ -21,6 +23,8 @@ export interface DemonstrationOptions {
   readonly backendUrl: string | undefined;
   /** Go on serving after the checks, until the end is asked for. */
   readonly serve: boolean;
+  /** In place of the checks: a load that goes on until the end is asked for. */
+  readonly stay: boolean;
 }
 
 /** The whole show: the load with locks, the load without, the comparison, and replicas to play with. */
@@ -36,12 +40,12 @@ export class Demonstration {
 
   /** @returns true when every check of the locked load held, and the replicas served to the end */
   async run(): Promise<boolean> {
-    const { amount, serve } = this.options;
-    say(
-      `A share service in three replicas, whose clocks are 2 s apart. Its shares are plain files in ${this.#directory}`,
-    );
+    const { amount, serve, stay } = this.options;
+    const clocks = stay ? '' : ', whose clocks are 2 s apart';
+    say(`A share service in three replicas${clocks}. Its shares are plain files in ${this.#directory}`);
     say();
     const fleet = await this.#startLocked();
+    if (stay) return this.#stay(fleet);
     const locked = await tryOut(fleet, amount, this.ending);
     say();
     const unlocked = await this.#withoutLocks();
@@ -81,6 +85,7 @@ export class Demonstration {
       COORDINATION_PREFIX: process.env['COORDINATION_PREFIX'] ?? `${basename(this.#directory)}:`,
     });
     for (const replica of fleet.replicas) introduce(replica);
+    say(`   who holds which lock, on a page of each replica: ${fleet.next().url}/coordination`);
     return fleet;
   }
 
@@ -132,15 +137,30 @@ export class Demonstration {
 
   async #start(name: string, env: NodeJS.ProcessEnv): Promise<Fleet> {
     status('   starting the replicas');
-    const fleet = new Fleet(join(this.#directory, name), env, (replica, how) =>
-      say(`   ${replica.name} ended (${how}); the others go on`),
-    );
+    const tell = (replica: Replica, how: string): void =>
+      say(`   ${replica.name} ended (${how}); the others go on`);
+    // Ages on the page are by the clocks of the replicas.
+    const fleet = new Fleet(join(this.#directory, name), env, tell, this.options.stay ? [] : undefined);
     this.#fleets.push(fleet);
     const giveUp = (): void => fleet.kill();
     this.ending.addEventListener('abort', giveUp);
     await fleet.listening();
     this.ending.removeEventListener('abort', giveUp);
     return fleet;
+  }
+
+  /** @throws an Error when the last replica has died meanwhile */
+  async #stay(fleet: Fleet): Promise<true> {
+    say();
+    say('The load goes on until Ctrl-C; npm start without --stay checks what locks are good for.');
+    try {
+      await keepBusy(new Client(fleet, this.ending), this.ending);
+    } catch (error) {
+      if (!this.ending.aborted) throw error;
+    }
+    say();
+    say('Stopping the replicas');
+    return true;
   }
 
   /** @returns false when the last replica has died meanwhile */

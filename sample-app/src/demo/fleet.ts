@@ -14,11 +14,13 @@ export class Fleet {
   /**
    * @param directory for the data and the logs
    * @param env what the replicas get beside this process's own
+   * @param clocksOff how far the clock of each is off, ms
    */
   constructor(
     readonly directory: string,
     private readonly env: NodeJS.ProcessEnv,
     private readonly onDeath: (replica: Replica, how: string) => void,
+    private readonly clocksOff: readonly number[] = CLOCKS_OFF,
   ) {
     mkdirSync(directory, { recursive: true });
     this.#replicas = Array.from({ length: SIZE }, (_, index) => this.#begin(index));
@@ -70,7 +72,10 @@ export class Fleet {
 
   #begin(index: number): Replica {
     const name = `replica-${index + 1}`;
-    const settings = { env: { ...this.env, SAMPLE_DATA: this.directory }, clockOff: CLOCKS_OFF[index] ?? 0 };
+    const settings = {
+      env: { ...this.env, SAMPLE_DATA: this.directory },
+      clockOff: this.clocksOff[index] ?? 0,
+    };
     return new Replica(name, settings, join(this.directory, `${name}.log`), this.onDeath);
   }
 }

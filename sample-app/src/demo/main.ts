@@ -17,6 +17,7 @@ const demonstration = new Demonstration(
   {
     amount,
     backendUrl: process.env['COORDINATION_BACKEND_URL'] || undefined,
+    stay: process.argv.includes('--stay'),
     serve: process.env['SAMPLE_EXIT'] === undefined,
   },
   ending,

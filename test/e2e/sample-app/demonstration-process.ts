@@ -18,8 +18,8 @@ export class DemonstrationProcess {
   readonly exitCode: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [PROGRAM], {
+  constructor(env: Readonly<Record<string, string>>, args: readonly string[] = []) {
+    this.#child = spawn(process.execPath, [PROGRAM, ...args], {
       cwd: ROOT,
       env: { ...process.env, COORDINATION_BACKEND_URL: '', ...env },
       detached: true,

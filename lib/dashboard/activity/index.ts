@@ -1,0 +1,2 @@
+export { Activity } from './activity.js';
+export type { UsualHolds } from './usual-holds.js';

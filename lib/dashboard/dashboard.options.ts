@@ -1,0 +1,65 @@
+import type { CanActivate, ControllerOptions, DynamicModule, Type } from '@nestjs/common';
+import { shown } from '../common/checks.js';
+import { InvalidOptionsError } from '../errors.js';
+
+/** @publicApi */
+export interface DashboardOptions {
+  /** Where the page is, below the global prefix of the application; default `coordination`. */
+  readonly path?: string | undefined;
+  /**
+   * Who may see the page and break locks: a guard of the application, as a class or an object. `false` lets everybody who reaches the
+   * application do both, and has to be said outright.
+   */
+  readonly guard: Type<CanActivate> | CanActivate | false;
+  /** Whose locks are shown, where the application has several coordinators. */
+  readonly name?: string | undefined;
+  /** The heading of the page; default the coordinator's name, or "Coordination". */
+  readonly title?: string | undefined;
+  /** Of the routes, where the application has versions; default none: the page is at its path whatever version is asked for. */
+  readonly version?: ControllerOptions['version'];
+  /** Modules with what the guard has injected, and with the coordinator where that is not global. */
+  readonly imports?: DynamicModule['imports'] | undefined;
+}
+
+const KNOWN = ['path', 'guard', 'name', 'title', 'version', 'imports'];
+
+/** @throws InvalidOptionsError that lists everything that is wrong */
+export function checkDashboardOptions(options: unknown): asserts options is DashboardOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidOptionsError(
+      `CoordinationDashboardModule.register: its options must be an object, got ${shown(options)}; it needs a guard at least`,
+    );
+  const { path, guard, name, title } = options as Readonly<Record<string, unknown>>;
+  const problems = [
+    ...Object.keys(options)
+      .filter((key) => !KNOWN.includes(key))
+      .map((key) => `unknown option ${shown(key)}, known are ${KNOWN.join(', ')}`),
+    ...guardProblems(guard),
+    ...textProblems({ path, name, title }),
+  ];
+  if (problems.length > 0)
+    throw new InvalidOptionsError(`CoordinationDashboardModule.register: ${problems.join('; ')}`);
+}
+
+function guardProblems(guard: unknown): string[] {
+  if (guard === false) return [];
+  if (guard === undefined)
+    return [
+      'it needs a guard, as the page shows and breaks locks: give a guard of the application, or guard: false to let everybody in who reaches it',
+    ];
+  const isClass = typeof guard === 'function' && typeof guard.prototype?.canActivate === 'function';
+  const isObject =
+    typeof guard === 'object' &&
+    guard !== null &&
+    'canActivate' in guard &&
+    typeof guard.canActivate === 'function';
+  return isClass || isObject
+    ? []
+    : [`guard must be a guard of Nest, with canActivate(), or false, got ${shown(guard)}`];
+}
+
+function textProblems(texts: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(texts)
+    .filter(([, value]) => value !== undefined && (typeof value !== 'string' || value === ''))
+    .map(([name, value]) => `${name} must be a non-empty string, got ${shown(value)}`);
+}

@@ -1,0 +1,2 @@
+export { CoordinationDashboardModule } from './dashboard.module.js';
+export type { DashboardOptions } from './dashboard.options.js';

@@ -1,0 +1,1 @@
+export { pageOf, type PageSettings, policyOf } from './page.js';

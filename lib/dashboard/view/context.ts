@@ -1,0 +1,13 @@
+import type { UsualHolds } from '../activity/index.js';
+
+/** What the rows of a view are made with. */
+export interface ViewContext {
+  /** When the facts were found, Unix time in ms. */
+  readonly at: number;
+  /** Of the answering coordinator, ms. */
+  readonly ttl: number;
+  /** In lower case; empty for all. */
+  readonly search: string;
+  readonly usual: UsualHolds;
+  readonly agentOf: (memberId: string) => string;
+}

@@ -1,0 +1,1 @@
+export { viewOf, type Viewpoint } from './view.js';
