@@ -1,3 +1,4 @@
+import type { CallOrigin } from '../common/call-origin.js';
 import { outsideCalls } from '../common/own-context.js';
 import { quoted } from '../common/quoted.js';
 import { BackendUnavailableError } from '../errors.js';
@@ -27,6 +28,7 @@ export interface CandidacyContext {
 export class Candidacy {
   readonly records: LeaderRecords;
   readonly #lock: string;
+  readonly #origin: CallOrigin;
   #leadership?: HeldLeadership;
   #campaign?: Campaign<HeldLeadership>;
 
@@ -36,6 +38,7 @@ export class Candidacy {
   ) {
     const { prefix, ttl } = context.manager.settings;
     this.#lock = lockOf(name);
+    this.#origin = { template: this.#lock };
     this.records = new LeaderRecords(context.manager.records, prefix + name, ttl);
   }
 
@@ -96,6 +99,7 @@ export class Candidacy {
       fencing: true,
       fair: manager.keepsOrder,
       label: `the campaign for ${quoted(this.name)}`,
+      origin: this.#origin,
       waitLimit: manager.waitLimit(true, signal),
     });
     if (result instanceof HeldLease) return result;

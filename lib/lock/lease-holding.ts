@@ -1,4 +1,5 @@
 import type { Bag, Slot } from '../common/bag.js';
+import type { CallOrigin } from '../common/call-origin.js';
 import type { Downgrade, Driver } from '../drivers/driver.js';
 import { InvalidOptionsError, type LeaseLostError } from '../errors.js';
 import {
@@ -42,13 +43,15 @@ export class LeaseHolding implements LeaseKeeper {
    * @param queue in which the lease has the first place
    * @param since when it began, on the monotonic clock, ms
    * @param handle that carries the lease, where it was taken with one
+   * @param origin what has asked for it, where that is known
    */
   constructor(
     private readonly context: LeaseHoldingContext,
     private readonly queue: LocalQueue,
     private readonly handOff: GrantHandOff,
-    private readonly since: number,
+    readonly since: number,
     private readonly handle: LeaseHandle | undefined,
+    readonly origin: CallOrigin | undefined,
   ) {}
 
   get memberId(): string {

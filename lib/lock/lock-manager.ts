@@ -64,9 +64,11 @@ export class LockManager {
   #pending = 0;
   /** Told when no lease is held, and no call is under way. */
   #onIdle?: () => void;
-  readonly #tellWaiting = (terms: AcquireTerms): void => {
-    const { name, label } = terms;
-    this.#refuseUpgrade(terms);
+  readonly #waiting = new Set<AcquireCall>();
+  readonly #tellWaiting = (call: AcquireCall): void => {
+    const { name, label } = call.terms;
+    this.#refuseUpgrade(call.terms);
+    this.#waiting.add(call);
     this.#reports.waiting(name, label, holderInThisContext(this, name));
   };
 
@@ -132,6 +134,16 @@ export class LockManager {
     return { held: this.#held.size, waiting: this.#pending };
   }
 
+  /** What is held now: since when, by which lease, and what has asked for it. */
+  get holdings(): readonly LeaseHolding[] {
+    return this.#held.items();
+  }
+
+  /** The calls that wait now, in the order in which they began to. */
+  get waitingCalls(): readonly AcquireCall[] {
+    return [...this.#waiting];
+  }
+
   start(): Promise<void> {
     return this.#heartbeat.start();
   }
@@ -188,7 +200,7 @@ export class LockManager {
     // A call that waited was warned of when it began to.
     this.#reports.refused(name, label, waitLimit.tryOnce ? holderInThisContext(this, name) : undefined);
     call.leaveHandle();
-    this.#end();
+    this.#end(call);
     return refusal;
   }
 
@@ -201,11 +213,13 @@ export class LockManager {
   #fail(call: AcquireCall, error: unknown): never {
     this.#reports.failed(call.terms.name, call.terms.label, error);
     call.leaveHandle();
-    this.#end();
+    this.#end(call);
     throw error;
   }
 
-  #end(): void {
+  /** @param call that has ended, unless it was that of a break */
+  #end(call?: AcquireCall): void {
+    if (call?.waits) this.#waiting.delete(call);
     this.#pending -= 1;
     this.#checkIdle();
   }
@@ -245,9 +259,9 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label, shared, bounds } = call.terms;
+    const { name, ttl, label, shared, bounds, origin } = call.terms;
     const { handOff, deadline, queue, since } = grant;
-    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle);
+    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, origin);
     const lease = bounds
       ? this.#bounded(bounds, call.terms, grant, holding)
       : new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
@@ -255,7 +269,7 @@ export class LockManager {
     this.#reports.acquired(lease, label, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
-    this.#end();
+    this.#end(call);
     return lease;
   }
 

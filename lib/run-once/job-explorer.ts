@@ -46,7 +46,8 @@ export function exploreJobs(
   for (const job of hosted) checkSchedule(job);
   checkNames(hosted);
   if (process.env.NODE_ENV === 'production') warnOfDerivedNames(hosted);
-  for (const { host, definition } of hosted) jobsOf(provider).of(jobSettings(definition, host));
+  for (const { host, definition } of hosted)
+    jobsOf(provider).of(jobSettings(definition, host), definition.label);
   return hosted;
 }
 

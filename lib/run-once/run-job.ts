@@ -23,7 +23,7 @@ export async function runJob(
   // First of all: who calls is known in this turn alone.
   const asked = occasionOf(definition, host);
   const provider = jobProvider(definition, host);
-  const job = jobsOf(provider).of(jobSettings(definition, Object(host) as object));
+  const job = jobsOf(provider).of(jobSettings(definition, Object(host) as object), definition.label);
   const occasion = await asked;
   if (!occasion) return runByHand(definition, host, job, body);
   return runClaimed(job, definition, occasion, body);

@@ -1,3 +1,4 @@
+import type { CallOrigin } from '../common/call-origin.js';
 import type { JobSkipReason } from '../common/coordinator.events.js';
 import { BackendUnavailableError } from '../errors.js';
 import { type LockManager, type LockProvider, startedManagerOf } from '../lock/index.js';
@@ -46,15 +47,19 @@ type Verdict = 'due' | 'done' | 'under way';
  */
 export class Job {
   readonly reports: JobReports;
+  readonly #origin: CallOrigin;
   /** Every tick up to this one needs no run. Known without asking the back end. */
   #doneUntil = -Infinity;
   /** What the one call of this member that waits for the end of a run will run then. */
   #waiting?: Occasion;
 
+  /** @param method that it runs, where that is known */
   constructor(
     readonly settings: JobSettings,
     private readonly provider: LockProvider,
+    method?: string,
   ) {
+    this.#origin = { function: method, template: jobLock(settings.name) };
     this.reports = new JobReports(settings.name);
   }
 
@@ -92,6 +97,7 @@ export class Job {
       fair: false,
       waitLimit: manager.waitLimit(blocking),
       label: `job ${this.name}`,
+      origin: this.#origin,
     });
     return acquisition instanceof HeldLease ? acquisition : undefined;
   }

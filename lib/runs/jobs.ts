@@ -9,11 +9,14 @@ export class Jobs {
 
   constructor(private readonly provider: LockProvider) {}
 
-  /** @throws InvalidOptionsError when the job has other settings already */
-  of(settings: JobSettings): Job {
+  /**
+   * @param method that it runs, as `ReportService.nightly`, where that is known
+   * @throws InvalidOptionsError when the job has other settings already
+   */
+  of(settings: JobSettings, method?: string): Job {
     const there = this.#jobs.get(settings.name);
     if (!there) {
-      const job = new Job(settings, this.provider);
+      const job = new Job(settings, this.provider, method);
       this.#jobs.set(settings.name, job);
       return job;
     }

@@ -1,4 +1,5 @@
 import { onAbort } from '../common/abort-listeners.js';
+import type { CallOrigin } from '../common/call-origin.js';
 import { Cancellation } from '../common/cancellation.js';
 import { quoted } from '../common/quoted.js';
 import { LimitReachedError } from '../errors.js';
@@ -20,6 +21,8 @@ export interface PermitTerms {
   readonly signal?: AbortSignal | Cancellation | undefined;
   /** The function that will run under the permit, for the log; empty when there is none. */
   readonly label: string;
+  /** What asks for it, where that is known. */
+  readonly origin?: CallOrigin | undefined;
 }
 
 /** No permit was free in the time that the call allowed. */
@@ -50,6 +53,7 @@ export async function takePermit(manager: LockManager, terms: PermitTerms): Prom
     fencing: false,
     fair: terms.fair,
     label: terms.label,
+    origin: terms.origin,
     waitLimit: manager.waitLimit(left(), terms.signal),
   });
   if (!(turn instanceof HeldLease)) return free;
@@ -97,7 +101,7 @@ async function tryEach(manager: LockManager, terms: PermitTerms): Promise<HeldLe
 
 function take(
   manager: LockManager,
-  { name, ttl, label }: PermitTerms,
+  { name, ttl, label, origin }: PermitTerms,
   slot: number,
   blocking: boolean | number,
   signal: PermitTerms['signal'],
@@ -109,6 +113,7 @@ function take(
     fencing: false,
     fair: false,
     label,
+    origin,
     waitLimit,
   });
 }

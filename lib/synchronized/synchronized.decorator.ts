@@ -3,7 +3,7 @@ import { InvalidOptionsError } from '../errors.js';
 import type { Cancellation } from '../common/cancellation.js';
 import { type HeldLease, runAndFinish } from '../lock/lease/index.js';
 import { inMs } from '../lock/index.js';
-import type { LockNames } from '../lock/name/index.js';
+import { joinedName, type LockNames } from '../lock/name/index.js';
 import {
   laterPartOf,
   lockedIterable,
@@ -113,8 +113,11 @@ export function decoratorNamed(
     const method = methodOf(target, descriptor, where);
     check(where);
     const returnType: unknown = Reflect.getMetadata('design:returntype', target, propertyKey);
+    const label = labelOf(target, propertyKey);
+    const template = typeof lockName === 'function' ? undefined : joinedName(lockName);
     const definition: SynchronizedDefinition = {
-      label: labelOf(target, propertyKey),
+      label,
+      origin: { function: label, template },
       options: inMs(options),
       permits,
       returns: options.returns ?? returnKindOf(method, returnType),

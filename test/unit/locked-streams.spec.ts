@@ -12,6 +12,7 @@ describe.each(['throw', 'warn'] as const)(
   (onLost) => {
     const definition: SynchronizedDefinition = {
       label: 'label',
+      origin: {},
       options: { onLost },
       returns: 'observable',
       constant: false,

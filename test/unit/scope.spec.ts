@@ -21,6 +21,7 @@ class Response extends EventEmitter {
 
 const definition: SynchronizedDefinition = {
   label: 'Shares.extend',
+  origin: {},
   options: {},
   returns: 'promise',
   constant: false,

@@ -1,3 +1,4 @@
+import type { CallOrigin } from '../../common/call-origin.js';
 import { BackendUnavailableError } from '../../errors.js';
 import type { HeldLease, LeaseBounds } from '../lease/index.js';
 import type { WaitLimit } from './wait-limit.js';
@@ -26,6 +27,8 @@ export interface AcquireTerms {
   readonly bounds?: LeaseBounds | undefined;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;
+  /** What asks for the lock, where that is known. */
+  readonly origin?: CallOrigin | undefined;
 }
 
 /** The call did not get the lock in the time that it allowed. */
@@ -59,8 +62,13 @@ export class AcquireCall {
     readonly terms: AcquireTerms,
     readonly handle: LeaseHandle | undefined,
     readonly since: number,
-    private readonly tellWaiting: (terms: AcquireTerms) => void,
+    private readonly tellWaiting: (call: AcquireCall) => void,
   ) {}
+
+  /** Whether it has had to wait. */
+  get waits(): boolean {
+    return this.#waits;
+  }
 
   /** The call has the first place in the queue of its handle. */
   enteredHandle(): void {
@@ -77,7 +85,7 @@ export class AcquireCall {
   onWaiting(): void {
     if (this.#waits) return;
     this.#waits = true;
-    this.tellWaiting(this.terms);
+    this.tellWaiting(this);
   }
 }
 

@@ -1,4 +1,5 @@
 import { isObservable, Observable } from 'rxjs';
+import type { CallOrigin } from '../../common/call-origin.js';
 import { type InMs, type LockProvider, theRunningProviderNamed } from '../../lock/index.js';
 import type { LockNames } from '../../lock/name/index.js';
 import { boundProvider } from '../../injection/index.js';
@@ -14,6 +15,8 @@ export interface SynchronizedDefinition {
   /** `ShareService.extend`, for logs and messages. */
   readonly label: string;
   readonly options: InMs<SynchronizedOptions>;
+  /** The same for every call. */
+  readonly origin: CallOrigin;
   readonly returns: ReturnKind;
   /** The method has taken the HTTP response by `@Res()` or `@Next()`, so that Nest does not answer for it. */
   readonly takesResponse: boolean;

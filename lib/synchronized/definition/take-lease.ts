@@ -21,7 +21,7 @@ export function takeLease(
   cancellation?: Cancellation,
   settled?: (lease: HeldLease | undefined) => void,
 ): Promise<HeldLease | undefined> {
-  const { label, options, permits } = definition;
+  const { label, options, origin, permits } = definition;
   try {
     const name = joinedName(names);
     const manager = lockManagerOf(provider, () => `${label}: lock ${quoted(name)}`);
@@ -34,8 +34,22 @@ export function takeLease(
     const blocking = never ? false : terms.blocking;
     const waitLimit = manager.waitLimit(blocking, cancellation);
     const permit =
-      permits === undefined ? undefined : { name, permits, ttl, fair, blocking, signal: cancellation, label };
-    const asked = { name, names: several, ttl, fencing, fair, shared, reentrant, bounds, label, waitLimit };
+      permits === undefined
+        ? undefined
+        : { name, permits, ttl, fair, blocking, signal: cancellation, label, origin };
+    const asked = {
+      name,
+      names: several,
+      ttl,
+      fencing,
+      fair,
+      shared,
+      reentrant,
+      bounds,
+      label,
+      origin,
+      waitLimit,
+    };
     const hold = options.until === undefined ? undefined : RequestHold.current();
     const lock = (): Promise<AcquireResult> =>
       hold ? hold.enter(manager, asked, options.onLost !== 'warn') : take(manager, asked);
