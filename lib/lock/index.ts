@@ -1,4 +1,4 @@
-export type { AcquireResult, AcquireTerms } from './acquire/index.js';
+export { type AcquireResult, type AcquireTerms, refusalReason } from './acquire/index.js';
 export { LockManager } from './lock-manager.js';
 /** @internal */
 export { LOCK_MANAGER } from './lock-registry.js';

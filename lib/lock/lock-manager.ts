@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Bag } from '../common/bag.js';
 import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
-import type { CoordinatorEmitter } from '../common/coordinator.events.js';
+import type { CoordinatorEmitter } from '../common/coordinator.emitter.js';
 import { Schedule } from '../common/schedule.js';
 import type { Driver, RecordStore } from '../drivers/driver.js';
 import { hasHolder, isHolder, revokeHolders } from './holders.js';
@@ -15,6 +15,7 @@ import {
   LeaseGrant,
   type LeaseHandle,
   type NotAcquired,
+  refusalReason,
   throwIfCancelled,
   upgradeRefused,
   WaitLimit,
@@ -66,10 +67,9 @@ export class LockManager {
   #onIdle?: () => void;
   readonly #waiting = new Set<AcquireCall>();
   readonly #tellWaiting = (call: AcquireCall): void => {
-    const { name, label } = call.terms;
     this.#refuseUpgrade(call.terms);
     this.#waiting.add(call);
-    this.#reports.waiting(name, label, holderInThisContext(this, name));
+    this.#reports.waiting(call.terms, holderInThisContext(this, call.terms.name));
   };
 
   constructor(
@@ -176,7 +176,8 @@ export class LockManager {
    */
   acquire(terms: AcquireTerms, handle?: LeaseHandle): Promise<AcquireResult> {
     if (terms.waitLimit.cancelled) return this.#turnAway(terms);
-    const call = new AcquireCall(terms, handle, this.context.clock.monotonic(), this.#tellWaiting);
+    const since = terms.since ?? this.context.clock.monotonic();
+    const call = new AcquireCall(terms, handle, since, this.#tellWaiting);
     this.#pending += 1;
     return this.#acquirer.acquire(call).then(
       (result) => (result instanceof LeaseGrant ? this.#take(call, result) : this.#refuse(call, result)),
@@ -185,12 +186,13 @@ export class LockManager {
   }
 
   async #turnAway(terms: AcquireTerms): Promise<AcquireResult> {
-    throwIfCancelled(terms, this.memberId);
-    return {};
+    const call = new AcquireCall(terms, undefined, this.context.clock.monotonic(), this.#tellWaiting);
+    this.#pending += 1;
+    return this.#refuse(call, {});
   }
 
   #refuse(call: AcquireCall, refusal: NotAcquired): NotAcquired {
-    const { name, label, waitLimit } = call.terms;
+    const { name, waitLimit } = call.terms;
     try {
       throwIfCancelled(call.terms, this.memberId);
       this.#refuseUpgrade(call.terms);
@@ -198,10 +200,16 @@ export class LockManager {
       return this.#fail(call, error);
     }
     // A call that waited was warned of when it began to.
-    this.#reports.refused(name, label, waitLimit.tryOnce ? holderInThisContext(this, name) : undefined);
+    const holder = waitLimit.tryOnce ? holderInThisContext(this, name) : undefined;
+    this.#reports.refused(call.terms, holder, call.since);
     call.leaveHandle();
     this.#end(call);
     return refusal;
+  }
+
+  /** @param since when the call came, on the monotonic clock, ms */
+  tellRefused(terms: AcquireTerms, since: number): void {
+    this.#reports.refused(terms, undefined, since);
   }
 
   /** A free lock is not asked about: only a call that has to wait can wait for its own caller. */
@@ -211,7 +219,7 @@ export class LockManager {
   }
 
   #fail(call: AcquireCall, error: unknown): never {
-    this.#reports.failed(call.terms.name, call.terms.label, error);
+    this.#reports.failed(call.terms, error, refusalReason(call.terms.waitLimit, error), call.since);
     call.leaveHandle();
     this.#end(call);
     throw error;
@@ -259,14 +267,14 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label, shared, bounds, origin } = call.terms;
+    const { name, ttl, shared, bounds } = call.terms;
     const { handOff, deadline, queue, since } = grant;
-    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, origin);
+    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, call.terms);
     const lease = bounds
       ? this.#bounded(bounds, call.terms, grant, holding)
       : new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
     holding.begin(lease);
-    this.#reports.acquired(lease, label, call.since);
+    this.#reports.acquired(lease, call.terms, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
     this.#end(call);
