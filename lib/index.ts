@@ -48,6 +48,7 @@ export type {
   DriverContext,
   DriverFactory,
   DriverFactoryContext,
+  DriverHealth,
   Grant,
   Granted,
   Holder,

@@ -6,6 +6,7 @@ export {
   lockManagerOf,
   type LockProvider,
   registerRunning,
+  runningCoordinators,
   startedManagerOf,
   theRunningProviderNamed,
 } from './lock-registry.js';

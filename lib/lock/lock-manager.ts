@@ -4,7 +4,7 @@ import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.emitter.js';
 import { Schedule } from '../common/schedule.js';
-import type { Driver, RecordStore } from '../drivers/driver.js';
+import type { Driver, DriverHealth, RecordStore } from '../drivers/driver.js';
 import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
@@ -110,6 +110,11 @@ export class LockManager {
   /** Where members, runs and leaders stand. Their keys begin with the prefix, as the names of locks do. */
   get records(): RecordStore {
     return this.context.driver.records;
+  }
+
+  /** What the driver knows of its nodes, where it knows of any. */
+  get driverHealth(): DriverHealth | undefined {
+    return this.context.driver.health?.();
   }
 
   /** Whether a lock can be `fair`. */
