@@ -117,6 +117,16 @@ export class LockManager {
     return this.context.driver.health?.();
   }
 
+  /** How long ago the last heartbeat was sent that the back end has confirmed, ms. */
+  get heartbeatAge(): number {
+    return this.#heartbeat.presence.age;
+  }
+
+  /** Resolves when the back end has answered a question. @throws BackendUnavailableError in bounded time */
+  askBackend(): Promise<void> {
+    return this.#heartbeat.presence.look();
+  }
+
   /** Whether a lock can be `fair`. */
   get keepsOrder(): boolean {
     return this.context.driver.queue !== undefined;

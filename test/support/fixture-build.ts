@@ -10,6 +10,7 @@ const OUTPUT = join(ROOT, 'node_modules', '.cache', 'test-fixtures');
 const OWN = {
   'nestjs-coordination/config': 'config/index.ts',
   'nestjs-coordination/driver-testing': 'driver-testing/index.ts',
+  'nestjs-coordination/health': 'health/index.ts',
   'nestjs-coordination/node-cron': 'node-cron/index.ts',
   'nestjs-coordination/telemetry': 'telemetry/index.ts',
   'nestjs-coordination': 'index.ts',

@@ -55,7 +55,7 @@ export class RedisDriver implements Driver {
     const states = nodes.map(({ name, well, reason }) => ({
       name,
       up: well,
-      ...(!well && { reason: String(reason) }),
+      ...(!well && { reason }),
     }));
     return { nodes: states, quorum };
   }

@@ -192,6 +192,7 @@ describe('the files of the built package', () => {
       'config/index.js',
       'driver-testing/index.js',
       'file.driver.js',
+      'health/index.js',
       'index.js',
       'memory.driver.js',
       'node-cron/index.js',
