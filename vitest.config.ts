@@ -26,6 +26,8 @@ export default defineConfig({
       ),
       'nestjs-coordination/node-cron': fileURLToPath(new URL('./lib/node-cron/index.ts', import.meta.url)),
       'nestjs-coordination/dashboard': fileURLToPath(new URL('./lib/dashboard/index.ts', import.meta.url)),
+      'nestjs-coordination/health': fileURLToPath(new URL('./lib/health/index.ts', import.meta.url)),
+      'nestjs-coordination/telemetry': fileURLToPath(new URL('./lib/telemetry/index.ts', import.meta.url)),
       'nestjs-coordination/driver-testing': fileURLToPath(
         new URL('./lib/driver-testing/index.ts', import.meta.url),
       ),

@@ -9,11 +9,8 @@ import { type Clock, systemClock } from './common/clock.js';
 import { outsideCalls } from './common/own-context.js';
 import { retry } from './common/retry.js';
 import { type CoordinationOptions, type ResolvedOptions, resolveOptions } from './coordination.options.js';
-import {
-  CoordinatorEmitter,
-  type CoordinatorEventName,
-  type CoordinatorEvents,
-} from './common/coordinator.events.js';
+import { CoordinatorEmitter } from './common/coordinator.emitter.js';
+import type { CoordinatorEventName, CoordinatorEvents } from './common/coordinator.events.js';
 import { CoordinatorLog } from './coordinator.log.js';
 import { OutageLog } from './coordinator.outage-log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
@@ -69,7 +66,7 @@ export class CoordinatorService
   readonly #random: () => number;
   readonly #log: CoordinatorLog;
   readonly #outages: OutageLog;
-  readonly #events = new CoordinatorEmitter((message, error) => this.#log.error(message, error));
+  readonly #events: CoordinatorEmitter;
   readonly #elections: Elections;
   readonly #name?: string;
   #running?: Engine & { readonly unregister: () => void };
@@ -91,6 +88,7 @@ export class CoordinatorService
     this.#options = resolveOptions(options);
     this.#log = new CoordinatorLog(this.#options.agentId, this.#options.prefix);
     this.#name = name;
+    this.#events = new CoordinatorEmitter((message, error) => this.#log.error(message, error), name);
     this.#clock = runtime.clock ?? systemClock;
     this.#outages = new OutageLog(this.#log, this.#clock);
     this.#random = runtime.random ?? Math.random;

@@ -8,7 +8,13 @@ export type { CoordinationOptions } from './coordination.options.js';
 export { COORDINATION_MODULE_OPTIONS } from './coordination.constants.js';
 export { getCoordinatorToken, InjectCoordinator } from './coordination.tokens.js';
 export type { Duration } from './common/duration.js';
-export type { CoordinatorEventName, CoordinatorEvents, JobSkipReason } from './common/coordinator.events.js';
+export type {
+  CoordinationMessage,
+  CoordinatorEventName,
+  CoordinatorEvents,
+  JobSkipReason,
+  RefusalReason,
+} from './common/coordinator.events.js';
 export { CoordinatorService } from './coordinator.service.js';
 export type {
   BreakOptions,
@@ -52,6 +58,7 @@ export type {
   DriverContext,
   DriverFactory,
   DriverFactoryContext,
+  DriverHealth,
   Grant,
   Granted,
   Holder,

@@ -1,10 +1,14 @@
-import { InvalidOptionsError, type LeaseLostError } from '../errors.js';
-import { shown } from './checks.js';
-import { type OwnContext, ownContext } from './own-context.js';
+import type { LeaseLossReason, LeaseLostError } from '../errors.js';
 
-interface LeaseEvent {
+export interface LeaseEvent {
   /** The lock's name, without the prefix. */
   readonly lock: string;
+  /** What the name was made of, as `<fName>-<share.id>`, where a decorator took the lock. */
+  readonly template?: string;
+  /** The decorated method, as `ShareController.createSnapshot`. */
+  readonly function?: string;
+  /** There for a lock of this package's own, which a call for a permit takes on its way: the call itself is told of too. */
+  readonly part?: true;
   readonly memberId: string;
   /** Unix time in ms. */
   readonly at: number;
@@ -19,6 +23,8 @@ interface BackendEvent {
 interface JobEvent {
   /** The job's name. */
   readonly job: string;
+  /** The method that it runs, as `ReportService.nightly`, where that is known. */
+  readonly function?: string;
   /** The fire time that the run is for. */
   readonly tick: Date;
   /** The member that tells. */
@@ -39,6 +45,28 @@ interface JobEvent {
  */
 export type JobSkipReason = 'done' | 'locked' | 'backend' | 'stopping' | 'clock';
 
+interface LeaderEvent {
+  /** The election's name. */
+  readonly election: string;
+  readonly term: number;
+  /** The member whose term begins or ends: this one. */
+  readonly memberId: string;
+  /** Unix time in ms. */
+  readonly at: number;
+}
+
+/**
+ * Why a call did not get a lock:
+ * - `taken`: another holder had it for as long as the call could wait
+ * - `cancelled`: the signal of the call aborted, or its client left
+ * - `stopping`: this replica shuts down
+ * - `backend`: the back end could not be asked
+ * - `error`: the call asked for what cannot be, or the driver failed
+ *
+ * @publicApi
+ */
+export type RefusalReason = 'taken' | 'cancelled' | 'stopping' | 'backend' | 'error';
+
 /**
  * What `CoordinatorService.on` can be asked for, and what the listener is given.
  * @publicApi
@@ -48,10 +76,26 @@ export interface CoordinatorEvents {
   'lease.waiting': LeaseEvent;
   /** `waited` is how long the call took to get the lock, ms; `fencingToken` is there when it was asked for. */
   'lease.acquired': LeaseEvent & { readonly waited: number; readonly fencingToken?: number };
+  /** A call did not get the lock, after `waited` ms; `error` is what it rejects with, where that is not that the lock is taken. */
+  'lease.refused': LeaseEvent & {
+    readonly waited: number;
+    readonly reason: RefusalReason;
+    readonly error?: unknown;
+  };
+  /** The back end has confirmed the lease again; `deadline` is until when, Unix time in ms. */
+  'lease.renewed': LeaseEvent & { readonly deadline: number };
+  /** The lock goes from this lease to the next call of this process, without the back end. */
+  'lease.handed-on': LeaseEvent;
   /** `held` is how long the lease lasted, ms. */
   'lease.released': LeaseEvent & { readonly held: number };
-  /** A lease ended while its work was running; `error.reason` says why. */
-  'lease.lost': LeaseEvent & { readonly error: LeaseLostError };
+  /** The holder gave the lease back after `held` ms, and the back end did not confirm it: the lock is free after the lease's ttl. */
+  'lease.unconfirmed': LeaseEvent & { readonly held: number; readonly error: unknown };
+  /** A lease ended while its work was running, after `held` ms; `reason` is that of the error. */
+  'lease.lost': LeaseEvent & {
+    readonly held: number;
+    readonly reason: LeaseLossReason;
+    readonly error: LeaseLostError;
+  };
   /** The back end can be used, at the start or again. */
   'backend.up': BackendEvent;
   /** The back end as a whole cannot be used; `error` says why, where that is known. */
@@ -72,6 +116,10 @@ export interface CoordinatorEvents {
   'job.missed': JobEvent & { readonly madeUp: boolean };
   /** A run of `runner` ended without an outcome: it crashed, or lost its lease. */
   'job.lost': JobEvent & { readonly runner: string };
+  /** This member leads from now on. */
+  'leader.elected': LeaderEvent;
+  /** This member leads no more: it `resigned`, or its lease was lost. */
+  'leader.demoted': LeaderEvent & { readonly reason: 'resigned' | LeaseLossReason };
 }
 
 /**
@@ -81,10 +129,14 @@ export interface CoordinatorEvents {
 export type CoordinatorEventName = keyof CoordinatorEvents;
 
 /** Every name, as `satisfies` sees to. */
-const NAMES = Object.keys({
+export const EVENT_NAMES = Object.keys({
   'lease.waiting': true,
   'lease.acquired': true,
+  'lease.refused': true,
+  'lease.renewed': true,
+  'lease.handed-on': true,
   'lease.released': true,
+  'lease.unconfirmed': true,
   'lease.lost': true,
   'backend.up': true,
   'backend.down': true,
@@ -93,67 +145,19 @@ const NAMES = Object.keys({
   'job.skipped': true,
   'job.missed': true,
   'job.lost': true,
-} satisfies Record<CoordinatorEventName, true>);
+  'leader.elected': true,
+  'leader.demoted': true,
+} satisfies Record<CoordinatorEventName, true>) as CoordinatorEventName[];
 
-/** @throws InvalidOptionsError */
-function checkListener(name: unknown, listener: unknown): void {
-  if (typeof name !== 'string' || !NAMES.includes(name)) {
-    throw new InvalidOptionsError(`on: unknown event ${shown(name)}, known are ${NAMES.join(', ')}`);
-  }
-  if (typeof listener === 'function') return;
-  throw new InvalidOptionsError(`on: the listener for "${name}" must be a function, got ${shown(listener)}`);
-}
-
-/** An object of its own for each call of `on`: the same function may listen twice. */
-interface Subscription {
-  readonly listener: (event: never) => unknown;
-  /** Where it was subscribed. */
-  readonly context: OwnContext;
-}
-
-/** Typed events. A listener that throws, or rejects, is reported and changes nothing for anybody else. */
-export class CoordinatorEmitter {
-  readonly #listeners = new Map<CoordinatorEventName, Set<Subscription>>();
-
-  constructor(private readonly report: (message: string, error: unknown) => void) {}
-
-  on<E extends CoordinatorEventName>(name: E, listener: (event: CoordinatorEvents[E]) => void): () => void {
-    checkListener(name, listener);
-    let listeners = this.#listeners.get(name);
-    if (!listeners) this.#listeners.set(name, (listeners = new Set()));
-    const subscription: Subscription = { listener, context: ownContext() };
-    listeners.add(subscription);
-    return () => {
-      listeners.delete(subscription);
-    };
-  }
-
-  /** What a call does, told in its async context. `event` is made only when somebody listens. */
-  emit<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E]): void {
-    const listeners = this.#listeners.get(name);
-    if (!listeners || listeners.size === 0) return;
-    const payload = event();
-    for (const { listener } of [...listeners]) this.#tell(name, listener, payload);
-  }
-
-  /** What happens by itself, or because of somebody else's call: each listener is told in its own async context. */
-  announce<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E]): void {
-    const listeners = this.#listeners.get(name);
-    if (!listeners || listeners.size === 0) return;
-    const payload = event();
-    for (const { listener, context } of [...listeners]) context(() => this.#tell(name, listener, payload));
-  }
-
-  #tell(name: CoordinatorEventName, listener: Subscription['listener'], payload: unknown): void {
-    try {
-      const result: unknown = listener(payload as never);
-      if (result instanceof Promise) result.catch((error: unknown) => this.#fail(name, error));
-    } catch (error) {
-      this.#fail(name, error);
-    }
-  }
-
-  #fail(name: CoordinatorEventName, error: unknown): void {
-    this.report(`A listener for "${name}" failed`, error);
-  }
-}
+/**
+ * What the channel `nestjs-coordination:lease-acquired` publishes for the event `lease.acquired`, and so on.
+ * @publicApi
+ */
+export type CoordinationMessage<E extends CoordinatorEventName> = CoordinatorEvents[E] & {
+  /** The event, as the channel calls it: `lease-acquired`. */
+  readonly type: string;
+  /** The name of the coordinator, where it has one. */
+  readonly coordinator?: string;
+  /** Of the events of one lease the same object. */
+  readonly lease?: object;
+};

@@ -28,6 +28,11 @@ export class Schedule {
 
   constructor(private readonly clock: Clock) {}
 
+  /** By the monotonic clock, ms. */
+  get now(): number {
+    return this.clock.monotonic();
+  }
+
   /** Runs `run` once the monotonic clock has reached `at` ms; nothing happens for `Infinity`. */
   at(at: number, run: () => void): Appointment {
     const entry: Entry = { at, run, cancelled: at === Infinity };

@@ -56,6 +56,21 @@ export interface Driver {
    * @param idle after how many ms without a statement the database may end the transaction: its process may be stopped
    */
   guard?(grant: Grant, idle: number): string;
+
+  /** What the driver knows of the nodes of its back end at this moment, without asking them; left out where it knows of none. */
+  health?(): DriverHealth;
+}
+
+/** The nodes of a back end. It can be used while `quorum` of them are up. */
+export interface DriverHealth {
+  readonly nodes: readonly {
+    /** Without a secret. */
+    readonly name: string;
+    readonly up: boolean;
+    /** Why it is not up. */
+    readonly reason?: string;
+  }[];
+  readonly quorum: number;
 }
 
 /**

@@ -98,8 +98,8 @@ export class Elections implements ElectionHost {
       patience: stopTimeout,
       info: (message) => outsideCalls(() => log.info(message)),
       warn: (message) => outsideCalls(() => log.warn(message)),
-      onElected: (leadership) => this.#tellElected(leadership),
-      onDemoted: (leadership) => this.#tellDemoted(leadership),
+      onElected: (leadership) => this.#tellElected(manager, leadership),
+      onDemoted: (leadership) => this.#tellDemoted(manager, leadership),
     });
     for (const name of this.#standing) this.#stand(this.#session, name);
   }
@@ -133,11 +133,14 @@ export class Elections implements ElectionHost {
     outsideCalls(() => void standForElection(session, name, { random: this.context.random, onFailure }));
   }
 
-  #tellElected(leadership: HeldLeadership): void {
+  #tellElected(manager: LockManager, leadership: HeldLeadership): void {
+    manager.events.announce('leader.elected', () => aboutTerm(manager, leadership));
     this.#call(leadership, this.#listeners.get(leadership.election) ?? [], 'elected');
   }
 
-  #tellDemoted(leadership: HeldLeadership): void {
+  #tellDemoted(manager: LockManager, leadership: HeldLeadership): void {
+    const reason = leadership.lost?.reason ?? 'resigned';
+    manager.events.announce('leader.demoted', () => ({ ...aboutTerm(manager, leadership), reason }));
     this.#call(leadership, this.#listeners.get(leadership.election) ?? [], 'demoted');
   }
 
@@ -164,4 +167,8 @@ export class Elections implements ElectionHost {
       );
     }
   }
+}
+
+function aboutTerm({ memberId, clock }: LockManager, { election, term }: HeldLeadership) {
+  return { election, term, memberId, at: clock.wall() };
 }

@@ -1,4 +1,4 @@
-export type { AcquireResult, AcquireTerms } from './acquire/index.js';
+export { type AcquireResult, type AcquireTerms, refusalReason } from './acquire/index.js';
 export { LockManager } from './lock-manager.js';
 /** @internal */
 export { LOCK_MANAGER } from './lock-registry.js';
@@ -6,6 +6,7 @@ export {
   lockManagerOf,
   type LockProvider,
   registerRunning,
+  runningCoordinators,
   startedManagerOf,
   theRunningProviderNamed,
 } from './lock-registry.js';

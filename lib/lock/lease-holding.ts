@@ -10,7 +10,7 @@ import {
   sharesNothing,
 } from './acquire/index.js';
 import type { Guard } from './guard/index.js';
-import type { HeldLease, LeaseEnd, LeaseKeeper, LeaseReports } from './lease/index.js';
+import type { Asked, HeldLease, LeaseEnd, LeaseKeeper, LeaseReports } from './lease/index.js';
 import type { Heartbeat, Renewal } from './renewal/index.js';
 
 const HANDED_ON = Promise.resolve(true);
@@ -43,7 +43,7 @@ export class LeaseHolding implements LeaseKeeper {
    * @param queue in which the lease has the first place
    * @param since when it began, on the monotonic clock, ms
    * @param handle that carries the lease, where it was taken with one
-   * @param origin what has asked for it, where that is known
+   * @param asked by the call that has taken it
    */
   constructor(
     private readonly context: LeaseHoldingContext,
@@ -51,7 +51,7 @@ export class LeaseHolding implements LeaseKeeper {
     private readonly handOff: GrantHandOff,
     readonly since: number,
     private readonly handle: LeaseHandle | undefined,
-    readonly origin: CallOrigin | undefined,
+    private readonly asked: Asked,
   ) {}
 
   get memberId(): string {
@@ -60,6 +60,11 @@ export class LeaseHolding implements LeaseKeeper {
 
   get owner(): unknown {
     return this.context.owner;
+  }
+
+  /** What has asked for it, where that is known. */
+  get origin(): CallOrigin | undefined {
+    return this.asked.origin;
   }
 
   get lease(): HeldLease {
@@ -104,6 +109,7 @@ export class LeaseHolding implements LeaseKeeper {
     if (lease.state !== 'releasing' || drain.over || !this.handOff.mayHandOn(term))
       return driver.locks.release(lease.grant);
     this.queue.handOn(this.handOff.handOn(term));
+    this.context.reports.handedOn(lease, this.asked);
     return HANDED_ON;
   }
 
@@ -115,18 +121,22 @@ export class LeaseHolding implements LeaseKeeper {
     return downgrade;
   }
 
+  onRenewed(lease: HeldLease): void {
+    this.context.reports.renewed(lease, this.asked);
+  }
+
   onLeft(): void {
     if (this.#renewal) this.context.heartbeat.drop(this.#renewal);
     this.#renewal = undefined;
   }
 
   onLost(lease: HeldLease, error: LeaseLostError): void {
-    this.context.reports.lost(lease, error);
+    this.context.reports.lost(lease, this.asked, error, this.since);
     this.#end(error.reason === 'max-hold' ? this.#freeUnder(lease) : undefined);
   }
 
   onReleased(lease: HeldLease, end: LeaseEnd): void {
-    this.context.reports.ended(lease, end, this.#slot && this.since);
+    this.context.reports.ended(lease, this.asked, end, this.#slot && this.since);
     this.#end();
     this.handle?.onGivenBack();
   }

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Bag } from '../common/bag.js';
 import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
-import type { CoordinatorEmitter } from '../common/coordinator.events.js';
+import type { CoordinatorEmitter } from '../common/coordinator.emitter.js';
 import { Schedule } from '../common/schedule.js';
-import type { Driver, LockStore, Loss, RecordStore } from '../drivers/driver.js';
+import type { Driver, DriverHealth, LockStore, Loss, RecordStore } from '../drivers/driver.js';
 import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
   AcquireCall,
@@ -15,6 +15,7 @@ import {
   LeaseGrant,
   type LeaseHandle,
   type NotAcquired,
+  refusalReason,
   throwIfCancelled,
   upgradeRefused,
   WaitLimit,
@@ -78,7 +79,7 @@ export class LockManager {
     const own = holdingInThisContext(this, name);
     if (own) call.expects(this.#schedule.in(LONG_WAIT_MS, () => this.#tellOfOwn(own, name, label)));
     this.#waiting.add(call);
-    this.#reports.waiting(name, label);
+    this.#reports.waiting(call.terms);
   };
 
   constructor(
@@ -124,6 +125,21 @@ export class LockManager {
   /** Where members, runs and leaders stand. Their keys begin with the prefix, as the names of locks do. */
   get records(): RecordStore {
     return this.context.driver.records;
+  }
+
+  /** What the driver knows of its nodes, where it knows of any. */
+  get driverHealth(): DriverHealth | undefined {
+    return this.context.driver.health?.();
+  }
+
+  /** How long ago the last heartbeat was sent that the back end has confirmed, ms. */
+  get heartbeatAge(): number {
+    return this.#heartbeat.presence.age;
+  }
+
+  /** Resolves when the back end has answered a question. @throws BackendUnavailableError in bounded time */
+  askBackend(): Promise<void> {
+    return this.#heartbeat.presence.look();
   }
 
   /** Whether a lock can be `fair`. */
@@ -200,7 +216,8 @@ export class LockManager {
    */
   acquire(terms: AcquireTerms, handle?: LeaseHandle): Promise<AcquireResult> {
     if (terms.waitLimit.cancelled) return this.#turnAway(terms);
-    const call = new AcquireCall(terms, handle, this.context.clock.monotonic(), this.#tellWaiting);
+    const since = terms.since ?? this.context.clock.monotonic();
+    const call = new AcquireCall(terms, handle, since, this.#tellWaiting);
     this.#pending += 1;
     return this.#acquirer.acquire(call).then(
       (result) => (result instanceof LeaseGrant ? this.#take(call, result) : this.#refuse(call, result)),
@@ -209,8 +226,9 @@ export class LockManager {
   }
 
   async #turnAway(terms: AcquireTerms): Promise<AcquireResult> {
-    throwIfCancelled(terms, this.memberId);
-    return {};
+    const call = new AcquireCall(terms, undefined, this.context.clock.monotonic(), this.#tellWaiting);
+    this.#pending += 1;
+    return this.#refuse(call, {});
   }
 
   #refuse(call: AcquireCall, refusal: NotAcquired): NotAcquired {
@@ -223,10 +241,15 @@ export class LockManager {
     }
     const holder = holderInThisContext(this, name);
     if (holder !== undefined) this.#reports.askedForOwn(name, label, holder, !waitLimit.tryOnce);
-    this.#reports.refused(name, label);
+    this.#reports.refused(call.terms, call.since);
     call.leaveHandle();
     this.#end(call);
     return refusal;
+  }
+
+  /** @param since when the call came, on the monotonic clock, ms */
+  tellRefused(terms: AcquireTerms, since: number): void {
+    this.#reports.refused(terms, since);
   }
 
   /** A free lock is not asked about: only a call that has to wait can wait for its own caller. */
@@ -236,7 +259,7 @@ export class LockManager {
   }
 
   #fail(call: AcquireCall, error: unknown): never {
-    this.#reports.failed(call.terms.name, call.terms.label, error);
+    this.#reports.failed(call.terms, error, refusalReason(call.terms.waitLimit, error), call.since);
     call.leaveHandle();
     this.#end(call);
     throw error;
@@ -301,14 +324,14 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
-    const { name, ttl, label, shared, bounds, origin } = call.terms;
+    const { name, ttl, shared, bounds } = call.terms;
     const { handOff, deadline, queue, since } = grant;
-    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, origin);
+    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, call.terms);
     const lease = bounds
       ? this.#bounded(bounds, call.terms, grant, holding)
       : new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
     holding.begin(lease);
-    this.#reports.acquired(lease, label, call.since);
+    this.#reports.acquired(lease, call.terms, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
     this.#end(call);

@@ -1,3 +1,4 @@
+import type { DriverHealth } from '../drivers/driver.js';
 import { LockCreationFailedError } from '../errors.js';
 import type { LockManager } from './lock-manager.js';
 
@@ -54,6 +55,17 @@ export function registerRunning(provider: LockProvider, name?: string): () => vo
   return () => {
     running.delete(provider);
   };
+}
+
+/** A coordinator that is started in this process. */
+export interface RunningCoordinator {
+  readonly name?: string | undefined;
+  /** What its driver knows of its nodes, where it knows of any. */
+  readonly health: DriverHealth | undefined;
+}
+
+export function runningCoordinators(): RunningCoordinator[] {
+  return [...running].map(([provider, name]) => ({ name, health: provider[LOCK_MANAGER]?.driverHealth }));
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { CallOrigin } from '../common/call-origin.js';
 import type { JobSkipReason } from '../common/coordinator.events.js';
 import { quoted } from '../common/quoted.js';
 import type { LockManager } from '../lock/index.js';
@@ -12,7 +13,11 @@ export class JobReports {
   /** The reasons that were warned of, and have not passed since. */
   readonly #warned = new Set<JobSkipReason>();
 
-  constructor(private readonly name: string) {}
+  /** @param called the method, where that is known */
+  constructor(
+    private readonly name: string,
+    private readonly called: Pick<CallOrigin, 'function'> = {},
+  ) {}
 
   get skips(): SkipCounts {
     return Object.fromEntries(this.#skips);
@@ -102,6 +107,7 @@ export class JobReports {
   #event(manager: LockManager, tick: number) {
     return {
       job: this.name,
+      ...this.called,
       tick: new Date(tick),
       memberId: manager.memberId,
       at: manager.clock.wall(),

@@ -1,4 +1,4 @@
-import type { CallOrigin } from '../common/call-origin.js';
+import { type CallOrigin, makeKnown } from '../common/call-origin.js';
 import type { JobSkipReason } from '../common/coordinator.events.js';
 import { BackendUnavailableError } from '../errors.js';
 import { type LockManager, type LockProvider, startedManagerOf } from '../lock/index.js';
@@ -59,8 +59,11 @@ export class Job {
     private readonly provider: LockProvider,
     method?: string,
   ) {
-    this.#origin = { function: method, template: jobLock(settings.name) };
-    this.reports = new JobReports(settings.name);
+    const called = method === undefined ? {} : { function: method };
+    this.#origin = { ...called, template: jobLock(settings.name) };
+    makeKnown({ kind: 'job', name: settings.name });
+    makeKnown({ kind: 'lock', name: this.#origin.template, function: method });
+    this.reports = new JobReports(settings.name, called);
   }
 
   get name(): string {

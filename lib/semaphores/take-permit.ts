@@ -4,7 +4,8 @@ import { Cancellation } from '../common/cancellation.js';
 import { quoted } from '../common/quoted.js';
 import { LimitReachedError } from '../errors.js';
 import { HeldLease } from '../lock/lease/index.js';
-import type { LockManager } from '../lock/index.js';
+import { type LockManager, refusalReason } from '../lock/index.js';
+import { PermitReport } from './permit-report.js';
 import { permitLock, turnLock } from './permits.js';
 
 /** The shortest time after which a client is told to try again, ms. */
@@ -41,11 +42,31 @@ export interface NoPermit {
  * @throws the signal's reason when it aborts; BackendUnavailableError
  */
 export async function takePermit(manager: LockManager, terms: PermitTerms): Promise<HeldLease | NoPermit> {
+  const since = manager.clock.monotonic();
+  const report = new PermitReport(manager, terms, since);
+  try {
+    const result = await takeSince(manager, terms, since, () => report.waiting());
+    if (!(result instanceof HeldLease)) report.refused('taken');
+    return result;
+  } catch (error) {
+    report.refused(refusalReason(manager.waitLimit(false, terms.signal), error), error);
+    throw error;
+  }
+}
+
+/** @param waits told once, before it waits */
+async function takeSince(
+  manager: LockManager,
+  terms: PermitTerms,
+  since: number,
+  waits: () => void,
+): Promise<HeldLease | NoPermit> {
   const { clock } = manager;
   const { blocking } = terms;
-  const until = blocking === true ? Infinity : clock.monotonic() + Number(blocking);
-  const free = await tryEach(manager, terms);
+  const until = blocking === true ? Infinity : since + Number(blocking);
+  const free = await tryEach(manager, terms, since);
   if (free instanceof HeldLease || blocking === false || blocking === 0) return free;
+  waits();
   const left = (): boolean | number => (until === Infinity ? true : Math.max(0, until - clock.monotonic()));
   const turn = await manager.acquire({
     name: turnLock(terms.name),
@@ -54,11 +75,12 @@ export async function takePermit(manager: LockManager, terms: PermitTerms): Prom
     fair: terms.fair,
     label: terms.label,
     origin: terms.origin,
+    part: 'step',
     waitLimit: manager.waitLimit(left(), terms.signal),
   });
   if (!(turn instanceof HeldLease)) return free;
   try {
-    return await waitForFirst(manager, terms, left());
+    return await waitForFirst(manager, terms, since, left());
   } finally {
     // It never rejects, and the caller need not wait for it.
     void turn.finish();
@@ -87,12 +109,16 @@ function numberOf(text: string): number {
 }
 
 /** One try of each permit, one after the other. Members begin at different ones, so that each finds its own free mostly. */
-async function tryEach(manager: LockManager, terms: PermitTerms): Promise<HeldLease | NoPermit> {
+async function tryEach(
+  manager: LockManager,
+  terms: PermitTerms,
+  since: number,
+): Promise<HeldLease | NoPermit> {
   const { permits } = terms;
   const first = numberOf(manager.memberId);
   let soonest: number | undefined;
   for (let index = 0; index < permits; index += 1) {
-    const result = await take(manager, terms, (first + index) % permits, false, terms.signal);
+    const result = await take(manager, terms, (first + index) % permits, since, false, terms.signal);
     if (result instanceof HeldLease) return result;
     if (result.remaining !== undefined) soonest = Math.min(soonest ?? Infinity, result.remaining);
   }
@@ -103,6 +129,7 @@ function take(
   manager: LockManager,
   { name, ttl, label, origin }: PermitTerms,
   slot: number,
+  since: number,
   blocking: boolean | number,
   signal: PermitTerms['signal'],
 ): Promise<HeldLease | NoPermit> {
@@ -114,6 +141,8 @@ function take(
     fair: false,
     label,
     origin,
+    part: 'try',
+    since,
     waitLimit,
   });
 }
@@ -122,6 +151,7 @@ function take(
 function waitForFirst(
   manager: LockManager,
   terms: PermitTerms,
+  since: number,
   blocking: boolean | number,
 ): Promise<HeldLease | NoPermit> {
   const { signal, permits } = terms;
@@ -156,7 +186,7 @@ function waitForFirst(
       ended();
     };
     for (let slot = 0; slot < permits; slot += 1)
-      take(manager, terms, slot, blocking, race).then(judge, (error: unknown) => {
+      take(manager, terms, slot, since, blocking, race).then(judge, (error: unknown) => {
         failure ??= { error };
         ended();
       });

@@ -1,5 +1,6 @@
 import { isObservable, type Observable } from 'rxjs';
 import { InvalidOptionsError } from '../errors.js';
+import { makeKnown } from '../common/call-origin.js';
 import type { Cancellation } from '../common/cancellation.js';
 import { type HeldLease, runAndFinish } from '../lock/lease/index.js';
 import { inMs } from '../lock/index.js';
@@ -129,6 +130,7 @@ export function decoratorNamed(
     const wrapper = wrap(method, definition);
     copyFace(method, wrapper);
     defineSynchronized(wrapper, definition);
+    makeKnown({ kind: 'lock', name: template, function: label });
     if (descriptor) descriptor.value = wrapper;
     injectCoordinator(target, options.coordinator);
   };

@@ -11,7 +11,9 @@ const OWN = {
   'nestjs-coordination/config': 'config/index.ts',
   'nestjs-coordination/driver-testing': 'driver-testing/index.ts',
   'nestjs-coordination/locks-store': 'locks-store/index.ts',
+  'nestjs-coordination/health': 'health/index.ts',
   'nestjs-coordination/node-cron': 'node-cron/index.ts',
+  'nestjs-coordination/telemetry': 'telemetry/index.ts',
   'nestjs-coordination': 'index.ts',
 };
 /** What the compiler itself puts in; everything else without a path is a package. */

@@ -1,8 +1,5 @@
-import {
-  CoordinatorEmitter,
-  type CoordinatorEventName,
-  type CoordinatorEvents,
-} from '../../lib/common/coordinator.events.js';
+import { CoordinatorEmitter } from '../../lib/common/coordinator.emitter.js';
+import type { CoordinatorEventName, CoordinatorEvents } from '../../lib/common/coordinator.events.js';
 import { HeldLease } from '../../lib/lock/lease/held-lease.js';
 import { LockManager, type LockManagerSettings } from '../../lib/lock/lock-manager.js';
 import { LOCK_MANAGER, type LockProvider } from '../../lib/lock/lock-registry.js';

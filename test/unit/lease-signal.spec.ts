@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/common/clock.js';
-import { CoordinatorEmitter } from '../../lib/common/coordinator.events.js';
+import { CoordinatorEmitter } from '../../lib/common/coordinator.emitter.js';
 import { LeaseLostError } from '../../lib/errors.js';
 import { Deadline } from '../../lib/lock/lease/deadline.js';
 import { HeldLease, type LeaseKeeper } from '../../lib/lock/lease/held-lease.js';

@@ -1,4 +1,4 @@
-import type { Driver, DriverContext, Grant, Traits } from '../driver.js';
+import type { Driver, DriverContext, DriverHealth, Grant, Traits } from '../driver.js';
 import { Acquiring } from './acquiring.js';
 import { Server, type ServerSettings } from './connection/index.js';
 import { guardStatement } from './guard.js';
@@ -51,6 +51,11 @@ export class PostgresDriver implements Driver {
   async stop(): Promise<void> {
     this.records.stop();
     await this.#server.stop();
+  }
+
+  health(): DriverHealth {
+    const { name, up } = this.#server;
+    return { nodes: [{ name, up }], quorum: 1 };
   }
 
   guard(grant: Grant, idle: number): string {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Memo } from '../../common/memo.js';
-import type { Driver, DriverContext, Traits } from '../driver.js';
+import type { Driver, DriverContext, DriverHealth, Traits } from '../driver.js';
 import { BackendHealth, Completer, NodeSet, RedlockVoting } from './quorum/index.js';
 import {
   ClusterNode,
@@ -53,6 +53,16 @@ export class RedisDriver implements Driver {
   /** Of that name; made at the start. */
   #preflightKey = '';
   #stopping: Promise<void> | undefined;
+
+  health(): DriverHealth {
+    const { nodes, quorum } = this.#nodeSet;
+    const states = nodes.map(({ name, well, reason }) => ({
+      name,
+      up: well,
+      ...(!well && { reason }),
+    }));
+    return { nodes: states, quorum };
+  }
 
   constructor(source: RedisSource, settings: RedisDriverSettings, context: DriverContext) {
     const { clock, random, warn } = context;

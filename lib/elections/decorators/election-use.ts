@@ -1,6 +1,8 @@
 import { shown } from '../../common/checks.js';
 import { InvalidOptionsError } from '../../errors.js';
 import { isStandardDecorator, labelOf, methodsOf, standardDecorators } from '../../injection/index.js';
+import { makeKnown } from '../../common/call-origin.js';
+import { electionLock } from '../candidacy.js';
 import { checkElectionName } from '../election-handle.js';
 
 /**
@@ -78,6 +80,8 @@ function coordinatorIn(options: ElectionOptions, where: string): string | undefi
 }
 
 export function addUse(method: object, use: ElectionUse): void {
+  makeKnown({ kind: 'election', name: use.election });
+  makeKnown({ kind: 'lock', name: electionLock(use.election) });
   // Never into the same list: other functions may have a copy of the reference.
   Reflect.defineMetadata(USES, [...usesOf(method), use], method);
 }

@@ -1,6 +1,6 @@
-import type { CallOrigin } from '../../common/call-origin.js';
+import type { RefusalReason } from '../../common/coordinator.events.js';
 import { BackendUnavailableError } from '../../errors.js';
-import type { HeldLease, LeaseBounds } from '../lease/index.js';
+import type { Asked, HeldLease, LeaseBounds } from '../lease/index.js';
 import type { WaitLimit } from './wait-limit.js';
 import type { LocalQueue } from './local-queue.js';
 import { quoted } from '../../common/quoted.js';
@@ -9,7 +9,7 @@ import type { Appointment } from '../../common/schedule.js';
 /** When a client of a replica that shuts down may try again, at another one, ms. */
 const RETRY_ELSEWHERE = 1000;
 
-export interface AcquireTerms {
+export interface AcquireTerms extends Asked {
   /** The lock's name, without the prefix; of several, what they are called together. */
   readonly name: string;
   /** Several locks; undefined for one. */
@@ -28,8 +28,8 @@ export interface AcquireTerms {
   readonly bounds?: LeaseBounds | undefined;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;
-  /** What asks for the lock, where that is known. */
-  readonly origin?: CallOrigin | undefined;
+  /** When the call began, on the monotonic clock, ms, where this is one try of several; default: now. */
+  readonly since?: number | undefined;
 }
 
 /** The call did not get the lock in the time that it allowed. */
@@ -99,6 +99,12 @@ export class AcquireCall {
   end(): void {
     this.#alarm?.cancel();
   }
+}
+
+/** Why a call failed that did not find the lock taken. */
+export function refusalReason({ cancelled }: WaitLimit, error: unknown): RefusalReason {
+  if (cancelled) return cancelled === 'aborted' ? 'cancelled' : 'stopping';
+  return error instanceof BackendUnavailableError ? 'backend' : 'error';
 }
 
 /** @throws the reason of the caller's signal when it has aborted, BackendUnavailableError when the coordinator shuts down */

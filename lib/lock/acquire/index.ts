@@ -4,6 +4,7 @@ export {
   type AcquireTerms,
   type LeaseHandle,
   type NotAcquired,
+  refusalReason,
   throwIfCancelled,
 } from './acquire-call.js';
 export { Acquirer } from './acquirer.js';

@@ -28,6 +28,8 @@ export interface LeaseKeeper {
   release(lease: HeldLease): Promise<boolean>;
   /** Asks the driver to let others share the lock. @throws InvalidOptionsError where it cannot */
   downgrade(lease: HeldLease): Downgrade;
+  /** The back end has confirmed it again. */
+  onRenewed?(lease: HeldLease): void;
   /** The lease has left `held`: it must not be renewed any more. */
   onLeft(lease: HeldLease): void;
   /** The lease was lost. */
@@ -204,6 +206,7 @@ export class HeldLease implements Lease {
     if (!this.held) return;
     this.#deadline = deadline;
     this.#renewals = NO_RENEWAL_YET;
+    this.keeper.onRenewed?.(this);
   }
 
   /** The lease is over though its holder has not released it. */

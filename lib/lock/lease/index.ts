@@ -18,6 +18,6 @@ export {
   sharerInThisContext,
 } from './lease-context.js';
 export { type LeaseBounds, validityOf } from './lease-bounds.js';
-export { LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
+export { type Asked, LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
 export type { Lease } from './lease.js';
 export { begun, notAcquired, runAndFinish } from './run-under-lease.js';

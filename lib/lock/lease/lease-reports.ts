@@ -1,7 +1,9 @@
 import type { Clock } from '../../common/clock.js';
 import { logSafely, reportLogFailure } from '../../common/log-safely.js';
 import { outsideCalls } from '../../common/own-context.js';
-import type { CoordinatorEmitter } from '../../common/coordinator.events.js';
+import type { CallOrigin } from '../../common/call-origin.js';
+import type { CoordinatorEmitter } from '../../common/coordinator.emitter.js';
+import type { LeaseEvent, RefusalReason } from '../../common/coordinator.events.js';
 import type { Driver } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
 import type { HeldLease, LeaseEnd } from './held-lease.js';
@@ -20,6 +22,20 @@ export interface ReportContext {
   readonly events: CoordinatorEmitter;
   readonly log: LockLog;
   readonly driver: Pick<Driver, 'traits' | 'description'>;
+}
+
+/** What is told of a call that asks for a lock. */
+export interface Asked {
+  /** The lock's name, without the prefix. */
+  readonly name: string;
+  /** The function that will run under the lease; empty when there is none. */
+  readonly label: string;
+  readonly origin?: CallOrigin | undefined;
+  /**
+   * Whether it is a part of a call that asks for several locks, and tells itself when it waits and when it is refused. `try`: the lease
+   * that it gets is the one which the call wants. `step`: that lease is of no interest either.
+   */
+  readonly part?: 'try' | 'step' | undefined;
 }
 
 /** A crash of the holder ends these where the lifetime is `process`. */
@@ -53,24 +69,30 @@ export class LeaseReports {
     logSafely(() => this.context.log.warn(message));
   }
 
-  waiting(lock: string, label: string): void {
+  waiting(asked: Asked): void {
+    const { name: lock, label } = asked;
     this.#debug(() =>
       label ? `Lock ${quoted(lock)}: "${label}" waits for it` : `Lock ${quoted(lock)}: a call waits for it`,
     );
-    this.context.events.emit('lease.waiting', () => this.#about(lock));
+    this.context.events.emit('lease.waiting', () => this.#about(asked, asked.part !== undefined));
   }
 
   /** @param since when the call came, on the monotonic clock, ms */
-  acquired({ name: lock, fencingToken }: HeldLease, label: string, since: number): void {
+  acquired(lease: HeldLease, asked: Asked, since: number): void {
     const { clock, events } = this.context;
+    const { name: lock, label } = asked;
     this.#debug(() =>
       label ? `Lock ${quoted(lock)} acquired by "${label}"` : `Lock ${quoted(lock)} acquired`,
     );
-    events.emit('lease.acquired', () => ({
-      ...this.#about(lock),
-      waited: clock.monotonic() - since,
-      ...(fencingToken !== undefined && { fencingToken }),
-    }));
+    const acquired = () => {
+      const { fencingToken } = lease;
+      return {
+        ...this.#about(asked),
+        waited: clock.monotonic() - since,
+        ...(fencingToken !== undefined && { fencingToken }),
+      };
+    };
+    events.emit('lease.acquired', acquired, lease);
   }
 
   /** Told once where a bound promises less than elsewhere. */
@@ -87,38 +109,76 @@ export class LeaseReports {
     );
   }
 
-  /** The lock was not to be had in the time that the call allowed. */
-  refused(lock: string, label: string): void {
+  /**
+   * The lock was not to be had in the time that the call allowed.
+   * @param since when the call came, on the monotonic clock, ms
+   */
+  refused(asked: Asked, since: number): void {
+    const { name: lock, label } = asked;
     this.#debug(
       () => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`,
     );
+    this.#tellRefused(asked, since, 'taken');
   }
 
-  /** The back end could not be asked, the coordinator takes no more calls, or the caller gave up. */
-  failed(lock: string, label: string, error: unknown): void {
+  /**
+   * The back end could not be asked, the coordinator takes no more calls, or the caller gave up.
+   * @param since when the call came, on the monotonic clock, ms
+   */
+  failed(asked: Asked, error: unknown, reason: RefusalReason, since: number): void {
+    const { name: lock, label } = asked;
     const why = (): string => (error instanceof Error ? error.message : String(error));
     this.#debug(() => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
+    this.#tellRefused(asked, since, reason, error);
+  }
+
+  #tellRefused(asked: Asked, since: number, reason: RefusalReason, error?: unknown): void {
+    const { clock, events } = this.context;
+    if (asked.part) return;
+    events.emit('lease.refused', () => ({
+      ...this.#about(asked),
+      waited: clock.monotonic() - since,
+      reason,
+      ...(error !== undefined && { error }),
+    }));
+  }
+
+  renewed(lease: HeldLease, asked: Asked): void {
+    const { events } = this.context;
+    if (!events.wants('lease.renewed')) return;
+    events.announce('lease.renewed', () => ({ ...this.#about(asked), deadline: lease.deadline }), lease);
+  }
+
+  handedOn(lease: HeldLease, asked: Asked): void {
+    this.context.events.emit('lease.handed-on', () => this.#about(asked), lease);
   }
 
   /** Noticed by a timer, or by a call that has nothing to do with it: it is told in the context of neither. */
-  lost(lease: HeldLease, error: LeaseLostError): void {
+  lost(lease: HeldLease, asked: Asked, error: LeaseLostError, since: number): void {
+    const { clock, events } = this.context;
     outsideCalls(() => this.warn(error.message));
-    this.context.events.announce('lease.lost', () => ({ ...this.#about(lease.name), error }));
+    const lost = () => {
+      const held = clock.monotonic() - since;
+      return { ...this.#about(asked), held, reason: error.reason, error };
+    };
+    events.announce('lease.lost', lost, lease);
   }
 
   /** @param since when the lease began, on the monotonic clock, ms; undefined for one that was lost */
-  ended(lease: HeldLease, end: LeaseEnd, since: number | undefined): void {
+  ended(lease: HeldLease, asked: Asked, end: LeaseEnd, since: number | undefined): void {
     const { clock, events } = this.context;
+    const about = () => {
+      const now = clock.monotonic();
+      return { ...this.#about(asked), held: now - (since ?? now) };
+    };
     if (end.kind === 'released') {
       this.#debug(() => `Lock ${quoted(lease.name)} released`);
-      events.emit('lease.released', () => {
-        const now = clock.monotonic();
-        return { ...this.#about(lease.name), held: now - (since ?? now) };
-      });
+      events.emit('lease.released', about, lease);
     } else if (end.kind === 'unconfirmed') {
       this.warn(
         `Lock ${quoted(lease.name)}: the release was not confirmed, it ends ${endOf(this.context.driver, lease.validity)}: ${String(end.error)}`,
       );
+      events.emit('lease.unconfirmed', () => ({ ...about(), error: end.error }), lease);
     }
   }
 
@@ -147,7 +207,15 @@ export class LeaseReports {
     }
   }
 
-  #about(lock: string): { lock: string; memberId: string; at: number } {
-    return { lock, memberId: this.memberId, at: this.context.clock.wall() };
+  #about({ name: lock, origin, part }: Asked, isPart = part === 'step'): LeaseEvent {
+    const about = { lock, memberId: this.memberId, at: this.context.clock.wall() };
+    if (!origin && !isPart) return about;
+    const { function: method, template } = origin ?? {};
+    return {
+      ...about,
+      ...(method !== undefined && { function: method }),
+      ...(template !== undefined && { template }),
+      ...(isPart && { part: true as const }),
+    };
   }
 }

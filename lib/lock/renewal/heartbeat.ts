@@ -64,6 +64,10 @@ export class Heartbeat {
     this.#batches = new RenewalBatches(clock, schedule, limits, (batch) => void this.#renew(batch));
   }
 
+  get presence(): Pick<Presence, 'age' | 'look'> {
+    return this.#presence;
+  }
+
   /** Announces the member for the first time, and from then on once per period. */
   start(): Promise<void> {
     return this.#presence.start();

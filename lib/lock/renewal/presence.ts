@@ -41,6 +41,8 @@ export class Presence {
   /** Whether the record was ours at an earlier announcement. */
   #announced = false;
   #toldTwin = false;
+  /** When the last announcement was sent that was confirmed, on the monotonic clock, ms. */
+  #confirmed = -Infinity;
   #next?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
   #companion?: Companion;
@@ -76,6 +78,16 @@ export class Presence {
     this.#companion = companion;
   }
 
+  /** How long ago the last announcement was that the back end has confirmed, ms. */
+  get age(): number {
+    return this.schedule.now - this.#confirmed;
+  }
+
+  /** Asks the back end for the record. @throws BackendUnavailableError */
+  async look(): Promise<void> {
+    await this.driver.records.get(MEMBERS, this.settings.memberId);
+  }
+
   /** Takes the record back. Never rejects. */
   async stop(): Promise<void> {
     this.#next?.cancel();
@@ -103,10 +115,13 @@ export class Presence {
     this.#announced = (await this.#put()).value === this.#value;
   }
 
-  #put(): Promise<StoredRecord> {
+  async #put(): Promise<StoredRecord> {
+    const sent = this.schedule.now;
     const { memberId, ttl } = this.settings;
     const record = { space: MEMBERS, key: memberId, version: this.#version, value: this.#value };
-    return this.driver.records.put(record, ttl);
+    const stored = await this.driver.records.put(record, ttl);
+    this.#confirmed = sent;
+    return stored;
   }
 
   #warnOfTwin(): void {

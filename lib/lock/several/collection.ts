@@ -30,6 +30,7 @@ export class Collection {
   /** When the first of those that are held was taken, on the monotonic clock, ms. */
   #since = 0;
   #givingBack: Promise<unknown> | undefined;
+  readonly #began: number;
 
   /**
    * @param wanted in the order in which every call takes them
@@ -39,7 +40,9 @@ export class Collection {
     private readonly manager: LockManager,
     private readonly wanted: readonly WantedLock[],
     private readonly terms: AcquireTerms,
-  ) {}
+  ) {
+    this.#began = manager.clock.monotonic();
+  }
 
   /** @throws what the acquisition of one lock throws; nothing is held then, nor when one was not to be had */
   async run(): Promise<readonly JointPart[] | NotAcquired> {
@@ -62,10 +65,16 @@ export class Collection {
       if (await this.#tryAll(this.wanted.slice(0, index))) continue;
       await this.#giveBackAll();
       // A call that waits no longer has had its last chance.
-      if (this.terms.waitLimit.end) return this.#refuse(lock, {});
+      if (this.terms.waitLimit.end) return this.#refuseAtLast(lock);
       return 'again';
     }
     return this.wanted.map((lock) => ({ names: lock.names, lease: this.#held.get(lock)! }));
+  }
+
+  /** What was tried without waiting has told nothing of that. */
+  #refuseAtLast(lock: WantedLock): Promise<NotAcquired> {
+    this.manager.tellRefused({ ...this.terms, name: lock.names[0] as string }, this.#began);
+    return this.#refuse(lock, {});
   }
 
   async #refuse(lock: WantedLock, result: NotAcquired): Promise<NotAcquired> {
@@ -95,7 +104,11 @@ export class Collection {
     for (const lock of locks) {
       if (this.#held.get(lock)?.held) continue;
       await this.#giveBack(lock);
-      const once = { ...this.terms, waitLimit: this.manager.waitLimit(false, waitLimit.signal) };
+      const once: AcquireTerms = {
+        ...this.terms,
+        part: 'try',
+        waitLimit: this.manager.waitLimit(false, waitLimit.signal),
+      };
       if (!this.#keep(lock, await this.#acquire(lock, once))) return false;
     }
     return true;

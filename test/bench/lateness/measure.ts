@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { systemClock } from '../../../lib/common/clock.js';
-import { CoordinatorEmitter } from '../../../lib/common/coordinator.events.js';
+import { CoordinatorEmitter } from '../../../lib/common/coordinator.emitter.js';
 import { HeldLease } from '../../../lib/lock/lease/held-lease.js';
 import { LockManager } from '../../../lib/lock/lock-manager.js';
 import { ScriptedDriver } from '../../support/scripted-driver.js';

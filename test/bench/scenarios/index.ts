@@ -20,6 +20,7 @@ import { reentry, severalNames } from './several-names.js';
 import { start } from './start.js';
 import { stoppedNode } from './stopped-node.js';
 import { synchronizedCall } from './synchronized-call.js';
+import { telemetry } from './telemetry.js';
 import { localWaiters, redisWaiters } from './waiters.js';
 
 /** How long a loop pauses after a lease where it does, ms. */
@@ -59,6 +60,7 @@ export const scenarios: readonly Scenario[] = [
   fileProcesses(2),
   fileProcesses(8),
   synchronizedCall,
+  telemetry,
   requests('express'),
   requests('fastify'),
   jobTick(1),

@@ -123,7 +123,13 @@ describe('the events of a coordinator', () => {
       { ...about, name: 'lease.acquired', waited: expect.any(Number) },
       { ...about, name: 'lease.released', held: expect.any(Number) },
       { ...about, name: 'lease.acquired', waited: expect.any(Number) },
-      { ...about, name: 'lease.lost', error: expect.any(LeaseLostError) },
+      {
+        ...about,
+        name: 'lease.lost',
+        held: expect.any(Number),
+        reason: 'broken',
+        error: expect.any(LeaseLostError),
+      },
     ]);
     for (const event of events) {
       expect(event).toMatchObject({ at: expect.toSatisfy((at: number) => at >= before && at <= Date.now()) });

@@ -217,6 +217,7 @@ describe('the files of the built package', () => {
       'config/index.js',
       'driver-testing/index.js',
       'file.driver.js',
+      'health/index.js',
       'index.js',
       'locks-store/index.js',
       'memory.driver.js',
@@ -225,6 +226,7 @@ describe('the files of the built package', () => {
       'program.js',
       'redis.driver.js',
       'shared.js',
+      'telemetry/index.js',
     ]);
   });
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../lib/common/clock.js';
-import { CoordinatorEmitter } from '../../../lib/common/coordinator.events.js';
+import { CoordinatorEmitter } from '../../../lib/common/coordinator.emitter.js';
 import type { DriverContext } from '../../../lib/drivers/driver.js';
 import type { NodePlan } from '../../../lib/drivers/redis/connection/node-plan.js';
 import { OwnConnection } from '../../../lib/drivers/redis/connection/own-connection.js';

@@ -1,0 +1,1 @@
+export { CoordinationHealthIndicator, type CoordinationHealthOptions } from './health.indicator.js';
