@@ -121,7 +121,7 @@ describe.skipIf(chromiumPath() === undefined)('the page', () => {
     await page.keyboard.type('7');
     await page.keyboard.press('Enter');
     await rowOf('extend-7').waitFor({ state: 'detached' });
-    expect(source.broken).toEqual([{ name: 'extend-7', reason: 'stuck NFS mount' }]);
+    expect(source.broken).toEqual([{ name: 'extend-7', kind: 'lock', reason: 'stuck NFS mount' }]);
     await page.locator('#events').getByText('from this page: stuck NFS mount').first().waitFor();
     expect(await page.locator('#break').isVisible()).toBe(false);
   });
