@@ -109,7 +109,8 @@ it('a call is among those that wait for as long as it does', async () => {
 it('a call that gave up waiting is among those that wait no more', async () => {
   const { manager } = await start();
   const coordinator = app.get(CoordinatorService);
-  await coordinator.getLock('taken').hold();
+  await using held = await coordinator.getLock('taken').hold();
+  expect(held.name).toBe('taken');
   await expect(coordinator.getLock('taken').hold({ blocking: 20 })).rejects.toThrow('taken');
   const controller = new AbortController();
   const aborted = coordinator.getLock('taken').hold({ signal: controller.signal });
