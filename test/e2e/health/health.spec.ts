@@ -53,7 +53,8 @@ describe('the health of a coordinator', () => {
       heartbeatAge: expect.any(Number),
       lostLastMinute: 0,
     });
-    await coordinator.getLock('a').hold();
+    await using held = await coordinator.getLock('a').hold();
+    expect(held.name).toBe('a');
     await coordinator.getLock('a').break();
     expect(await ask()).toMatchObject({ status: 'up', lostLastMinute: 1 });
     options.now = { maxLost: 0 };

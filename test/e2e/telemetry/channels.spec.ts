@@ -77,7 +77,8 @@ describe('the channels', () => {
   });
 
   it('tell that a caller gave up, and that a coordinator stops', async () => {
-    await coordinator.getLock('a').hold();
+    await using held = await coordinator.getLock('a').hold();
+    expect(held.name).toBe('a');
     const left = new Error('the client left');
     await expect(coordinator.getLock('a').hold({ signal: AbortSignal.abort(left) })).rejects.toThrow(left);
     expect(messages.at(-1)).toMatchObject({ type: 'lease-refused', reason: 'cancelled', error: left });
@@ -136,7 +137,8 @@ describe('the channels', () => {
   });
 
   it('tell of several locks that were not to be had once', async () => {
-    await coordinator.getLock('b').hold();
+    await using held = await coordinator.getLock('b').hold();
+    expect(held.name).toBe('b');
     const several = coordinator.getLock(['a', 'b']);
     expect(await several.acquire({ blocking: 20 })).toBe(false);
     const refused = messages.filter(({ type }) => type === 'lease-refused');
