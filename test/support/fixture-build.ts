@@ -11,6 +11,7 @@ const OWN = {
   'nestjs-coordination/config': 'config/index.ts',
   'nestjs-coordination/driver-testing': 'driver-testing/index.ts',
   'nestjs-coordination/node-cron': 'node-cron/index.ts',
+  'nestjs-coordination/testing': 'testing/index.ts',
   'nestjs-coordination': 'index.ts',
 };
 /** What the compiler itself puts in; everything else without a path is a package. */

@@ -14,12 +14,13 @@ export class MemoryDriver implements Driver {
   readonly queue: MemoryLocks;
   readonly records: MemoryRecords;
 
+  /** @param space its name, or one that no URL names */
   constructor(
-    space: string,
+    space: string | MemorySpace,
     private readonly context: Pick<DriverContext, 'clock' | 'onBackendChange'>,
   ) {
-    this.description = space ? `memory ${space}` : 'memory';
-    const shared = MemorySpace.named(space);
+    this.description = typeof space === 'string' && space ? `memory ${space}` : 'memory';
+    const shared = typeof space === 'string' ? MemorySpace.named(space) : space;
     this.locks = this.queue = new MemoryLocks(shared, context.clock);
     this.records = new MemoryRecords(shared.records, context.clock);
   }

@@ -198,6 +198,7 @@ describe('the files of the built package', () => {
       'postgres.open.js',
       'redis.driver.js',
       'shared.js',
+      'testing/index.js',
     ]);
   });
 
