@@ -25,10 +25,7 @@ export const memoryBackend: BackendKind = {
 export function unnamedSpace(): (context: DriverContext) => Promise<Driver> {
   let space: MemorySpace | undefined;
   return async (context) => {
-    const [{ MemoryDriver }, { MemorySpace }] = await Promise.all([
-      import('./memory.driver.js'),
-      import('./memory-space.js'),
-    ]);
+    const { MemoryDriver, MemorySpace } = await import('./memory.driver.js');
     space ??= new MemorySpace();
     return new MemoryDriver(space, context);
   };

@@ -3,6 +3,8 @@ import { MemoryLocks } from './memory-locks.js';
 import { MemoryRecords } from './memory-records.js';
 import { MemorySpace } from './memory-space.js';
 
+export { MemorySpace } from './memory-space.js';
+
 /**
  * Locks within this process only, for unit tests. Coordinators with the same URL share one space, so that
  * several of them contend as replicas do. A lease ends with the process.

@@ -16,6 +16,7 @@ const PAGES = [
   'docs/waiting.md',
   'docs/fencing.md',
   'docs/events.md',
+  'docs/unit-tests.md',
 ].map((page) => join(ROOT, page));
 /** Inside the repository, so that a snippet is compiled as any other file of it. */
 const FOLDER = resolve(fileURLToPath(import.meta.url), '../.snippets');

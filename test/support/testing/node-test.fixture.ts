@@ -32,7 +32,7 @@ before(async () => {
 });
 after(() => module.close());
 
-it('a call is refused while another replica holds the lock', async () => {
+void it('a call is refused while another replica holds the lock', async () => {
   const held = await kit.hold('share-7');
   const refused = assert.rejects(module.get(Shares).extend('7'), LockAcquireFailedError);
   await kit.advance('5s');
@@ -41,7 +41,7 @@ it('a call is refused while another replica holds the lock', async () => {
   assert.equal(await module.get(Shares).extend('7'), '7');
 });
 
-it('a job runs under its lock, and takes that of what it calls', async () => {
+void it('a job runs under its lock, and takes that of what it calls', async () => {
   const taken = await kit.locksTaken(() => kit.runTick('nightly'));
   assert.deepEqual(
     taken.map(({ name }) => name),
@@ -50,6 +50,6 @@ it('a job runs under its lock, and takes that of what it calls', async () => {
 });
 
 // Left open on purpose: the process ends all the same, once the application is closed.
-it('a lock that a test leaves held', async () => {
+void it('a lock that a test leaves held', async () => {
   (await kit.hold('share-8')).assertHeld();
 });
