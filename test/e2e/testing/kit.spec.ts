@@ -9,6 +9,7 @@ import {
   currentLease,
   InvalidOptionsError,
   LeaseLostError,
+  Lock,
   LockAcquireFailedError,
   Synchronized,
 } from 'nestjs-coordination';
@@ -192,6 +193,12 @@ it('replicas share the locks, and a name is one replica', async () => {
   expect(await kit.replica('b')).toBe(other);
   expect(other.memberId).toBe('app:b');
   await other.using('share-7', () => expect(shares.extend('7')).rejects.toThrow(LockAcquireFailedError));
+});
+
+it('new Lock(name) finds the coordinator of the application beside other replicas', async () => {
+  const { kit } = await start();
+  await kit.replica('b');
+  expect(await new Lock('share-7').using(() => kit.held)).toEqual(['share-7']);
 });
 
 it('each testing module has locks of its own', async () => {
