@@ -31,6 +31,7 @@ export default defineConfig({
       'nestjs-coordination/driver-testing': fileURLToPath(
         new URL('./lib/driver-testing/index.ts', import.meta.url),
       ),
+      'nestjs-coordination/testing': fileURLToPath(new URL('./lib/testing/index.ts', import.meta.url)),
       'nestjs-coordination': fileURLToPath(new URL('./lib/index.ts', import.meta.url)),
     },
   },

@@ -25,7 +25,7 @@ import type { CoordinationOptions } from './coordination.options.js';
 import { warnOfCopies } from './common/copies.js';
 import { CoordinationContext } from './coordination.context.js';
 import { getCoordinatorToken } from './coordination.tokens.js';
-import { CoordinatorService } from './coordinator.service.js';
+import { type CoordinatorRuntime, CoordinatorService, RUNTIME } from './coordinator.service.js';
 import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './coordination.boot.js';
 import { exploreJobs, JobRunner } from './run-once/index.js';
@@ -179,8 +179,11 @@ function dynamicModule(
       {
         provide: token,
         inject: [COORDINATION_MODULE_OPTIONS],
-        useFactory: (options: HiddenOptions | CoordinationOptions) =>
-          new CoordinatorService(HiddenOptions.of(options).reveal(), name),
+        useFactory: (options: HiddenOptions | CoordinationOptions) => {
+          const given: CoordinationOptions & { readonly [RUNTIME]?: CoordinatorRuntime } =
+            HiddenOptions.of(options).reveal();
+          return new CoordinatorService(given, name, given[RUNTIME] ?? {});
+        },
       },
       { provide: OWN_COORDINATOR, useExisting: token },
       CoordinationContext,

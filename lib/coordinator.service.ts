@@ -40,7 +40,14 @@ import { quoted } from './common/quoted.js';
 export interface CoordinatorRuntime {
   readonly clock?: Clock;
   readonly random?: () => number;
+  /** false: another replica of the same process, which `new Lock(name)` does not find. */
+  readonly listed?: boolean;
+  /** Told of the coordinator when it is made. */
+  readonly onMade?: (coordinator: CoordinatorService, name: string | undefined) => void;
 }
+
+/** Where the options of a test have the {@link CoordinatorRuntime}. @internal */
+export const RUNTIME = Symbol('runtime');
 
 /**
  * One member's connection to the back end: gives locks, and renews what is held while it is started.
@@ -69,6 +76,7 @@ export class CoordinatorService
   readonly #events: CoordinatorEmitter;
   readonly #elections: Elections;
   readonly #name?: string;
+  readonly #listed: boolean;
   #running?: Engine & { readonly unregister: () => void };
   #goal: 'started' | 'stopped' = 'stopped';
   /** Starts and stops run one after the other; this is the last of them. */
@@ -92,8 +100,10 @@ export class CoordinatorService
     this.#clock = runtime.clock ?? systemClock;
     this.#outages = new OutageLog(this.#log, this.#clock);
     this.#random = runtime.random ?? Math.random;
+    this.#listed = runtime.listed ?? true;
     const { candidate, stopTimeout } = this.#options;
     this.#elections = new Elections(this, { candidate, stopTimeout, random: this.#random, log: this.#log });
+    runtime.onMade?.(this, name);
   }
 
   /** Names this replica. */
@@ -325,7 +335,8 @@ export class CoordinatorService
   async #start(signal: AbortSignal): Promise<void> {
     const { driver, manager } = await this.#connect(signal);
     this.#drainUntil = undefined;
-    this.#running = { driver, manager, unregister: registerRunning(this, this.#name) };
+    const unregister = this.#listed ? registerRunning(this, this.#name) : (): void => undefined;
+    this.#running = { driver, manager, unregister };
     this.#log.started(driver);
     this.#elections.begin(manager);
   }

@@ -1,5 +1,5 @@
 import { logSafely } from '../common/log-safely.js';
-import { systemClock, type Timer } from '../common/clock.js';
+import { type Clock, systemClock, type Timer } from '../common/clock.js';
 import { quoted } from '../common/quoted.js';
 import { type LockManager, type LockProvider, startedManagerOf } from '../lock/index.js';
 import { scheduleOn } from './definition.js';
@@ -59,9 +59,9 @@ export class JobRunner {
     if (this.#stopped) return;
     const fire = (): void => {
       this.#arm(hosted, period, period);
-      this.#call(hosted, everyOccasion(period, systemClock.wall()));
+      this.#call(hosted, everyOccasion(period, this.#clock.wall()));
     };
-    this.#timers.set(hosted, systemClock.setTimer(ms, fire, 'background'));
+    this.#timers.set(hosted, this.#clock.setTimer(ms, fire, 'background'));
   }
 
   /** Looks at what happened while this replica, and perhaps every other one, was not there. */
@@ -118,6 +118,11 @@ export class JobRunner {
         `Job ${quoted(name)}: what happened before this start could not be looked at, so a missed tick is not made up: ${text}`,
       );
     });
+  }
+
+  /** That of the coordinator: a test may drive it. */
+  get #clock(): Clock {
+    return startedManagerOf(this.provider)?.clock ?? systemClock;
   }
 
   #parts({ name }: HostedJob): { readonly manager?: LockManager; readonly job?: Job } {

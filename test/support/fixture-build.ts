@@ -14,6 +14,7 @@ const OWN = {
   'nestjs-coordination/health': 'health/index.ts',
   'nestjs-coordination/node-cron': 'node-cron/index.ts',
   'nestjs-coordination/telemetry': 'telemetry/index.ts',
+  'nestjs-coordination/testing': 'testing/index.ts',
   'nestjs-coordination': 'index.ts',
 };
 /** What the compiler itself puts in; everything else without a path is a package. */

@@ -1,1 +1,1 @@
-export { memoryBackend } from './memory.backend.js';
+export { memoryBackend, unnamedSpace } from './memory.backend.js';

@@ -1,5 +1,7 @@
 import type { BackendKind } from '../backend-kind.js';
 import { onlyOne } from '../backend-url.js';
+import type { Driver, DriverContext } from '../driver.js';
+import type { MemorySpace } from './memory-space.js';
 
 /** `memory:` and `memory:space`. */
 export const memoryBackend: BackendKind = {
@@ -18,6 +20,16 @@ export const memoryBackend: BackendKind = {
     };
   },
 };
+
+/** Makes drivers that share a space of their own. It ends with them, as no URL leads to it. */
+export function unnamedSpace(): (context: DriverContext) => Promise<Driver> {
+  let space: MemorySpace | undefined;
+  return async (context) => {
+    const { MemoryDriver, MemorySpace } = await import('./memory.driver.js');
+    space ??= new MemorySpace();
+    return new MemoryDriver(space, context);
+  };
+}
 
 export function spaceOf(rest: string): string {
   const space = rest.replace(/^\/\//, '');

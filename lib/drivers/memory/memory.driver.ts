@@ -3,6 +3,8 @@ import { MemoryLocks } from './memory-locks.js';
 import { MemoryRecords } from './memory-records.js';
 import { MemorySpace } from './memory-space.js';
 
+export { MemorySpace } from './memory-space.js';
+
 /**
  * Locks within this process only, for unit tests. Coordinators with the same URL share one space, so that
  * several of them contend as replicas do. A lease ends with the process.
@@ -14,12 +16,13 @@ export class MemoryDriver implements Driver {
   readonly queue: MemoryLocks;
   readonly records: MemoryRecords;
 
+  /** @param space its name, or one that no URL names */
   constructor(
-    space: string,
+    space: string | MemorySpace,
     private readonly context: Pick<DriverContext, 'clock' | 'onBackendChange'>,
   ) {
-    this.description = space ? `memory ${space}` : 'memory';
-    const shared = MemorySpace.named(space);
+    this.description = typeof space === 'string' && space ? `memory ${space}` : 'memory';
+    const shared = typeof space === 'string' ? MemorySpace.named(space) : space;
     this.locks = this.queue = new MemoryLocks(shared, context.clock);
     this.records = new MemoryRecords(shared.records, context.clock);
   }

@@ -228,6 +228,7 @@ describe('the files of the built package', () => {
       'redis.driver.js',
       'shared.js',
       'telemetry/index.js',
+      'testing/index.js',
     ]);
   });
 

@@ -9,6 +9,11 @@ import { lastValueFrom } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CoordinationModule, CoordinatorService, LimitReachedError, Lock } from 'nestjs-coordination';
+import {
+  CoordinationTestingModule,
+  type CoordinationTestingModuleOptions,
+  CoordinationTestKit,
+} from 'nestjs-coordination/testing';
 import { eventually } from '../../support/eventually.js';
 import { postgresBin } from '../../support/postgres-programs.js';
 import { PostgresServer } from '../../support/postgres-server.js';
@@ -417,4 +422,43 @@ describe('the snippets of README and docs', () => {
       await server.stop();
     },
   );
+});
+
+type TestSnippet = Record<string, Class> & { test(...args: unknown[]): Promise<unknown> };
+
+async function loadTest(name: string): Promise<TestSnippet> {
+  return (await import(snippets.get(name)!)) as TestSnippet;
+}
+
+/** Runs the test of a snippet on a testing module with one of its providers. */
+async function runTest(name: string, provider?: string, options?: CoordinationTestingModuleOptions) {
+  const snippet = await loadTest(name);
+  const host = provider === undefined ? CoordinatorService : snippet[provider]!;
+  const module = await Test.createTestingModule({
+    imports: [CoordinationTestingModule.forRoot(options)],
+    providers: provider === undefined ? [] : [snippet[provider]!],
+  }).compile();
+  await module.init();
+  try {
+    await snippet.test(module.get(CoordinationTestKit), module.get(host));
+  } finally {
+    await module.close();
+  }
+}
+
+describe('the tests of docs/unit-tests.md', () => {
+  it('the first test of the page passes', async () => {
+    await (await loadTest('testing-first')).test();
+  });
+
+  it('an application that names Redis starts without it', async () => {
+    expect(await (await loadTest('testing-override')).test()).toBe(true);
+  });
+
+  it('a lease is lost as the page says', () => runTest('testing-lose', 'Copies'));
+
+  it('time passes as the page says', () =>
+    runTest('testing-time', undefined, { clock: 'driven', ttl: '10s' }));
+
+  it('a job runs as the page says', () => runTest('testing-jobs', 'Reports'));
 });

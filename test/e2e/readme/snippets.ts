@@ -19,6 +19,7 @@ const PAGES = [
   'docs/fencing.md',
   'docs/events.md',
   'docs/observing.md',
+  'docs/unit-tests.md',
 ].map((page) => join(ROOT, page));
 /** Inside the repository, so that a snippet is compiled as any other file of it. */
 const FOLDER = resolve(fileURLToPath(import.meta.url), '../.snippets');

@@ -1,0 +1,65 @@
+import type { LockMode } from '../drivers/driver.js';
+import type { CoordinatorService } from '../coordinator.service.js';
+
+/**
+ * A lock that a call took.
+ * @publicApi
+ */
+export interface TakenLock {
+  /** Without the prefix. */
+  readonly name: string;
+  readonly mode: LockMode;
+  /** There where it was asked for. */
+  readonly fencingToken?: number;
+  /** How long the call took to get it, ms. */
+  readonly waited: number;
+  /** Whether it has been given back by now; false also for a lease that was lost. */
+  readonly released: boolean;
+}
+
+interface Entry extends TakenLock {
+  readonly memberId: string;
+  released: boolean;
+  over: boolean;
+}
+
+/** What the coordinators of the application took, in the order in which they got it. */
+export class Journal {
+  readonly #entries: Entry[] = [];
+
+  /** @param modeOf how the lock of that name is held now */
+  constructor(private readonly modeOf: (name: string) => LockMode) {}
+
+  /** As long as the coordinator is there. */
+  follow(coordinator: CoordinatorService): void {
+    coordinator.on('lease.acquired', ({ lock: name, memberId, waited, fencingToken }) => {
+      const token = fencingToken === undefined ? {} : { fencingToken };
+      const mode = this.modeOf(name);
+      this.#entries.push({ name, mode, ...token, waited, memberId, released: false, over: false });
+    });
+    coordinator.on('lease.released', ({ lock, memberId }) => this.#end(lock, memberId, true));
+    coordinator.on('lease.lost', ({ lock, memberId }) => this.#end(lock, memberId, false));
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  /** Those from that one on, as they are now. */
+  from(start: number): readonly TakenLock[] {
+    return this.#entries.slice(start).map(({ memberId, over, ...taken }) => taken);
+  }
+
+  /** The names that are held now, in the order in which they were taken. */
+  get held(): readonly string[] {
+    return this.#entries.filter(({ over }) => !over).map(({ name }) => name);
+  }
+
+  /** Of several leases that share a lock, the first one: they differ in nothing that is told. */
+  #end(name: string, memberId: string, released: boolean): void {
+    const entry = this.#entries.find(
+      (each) => each.name === name && each.memberId === memberId && !each.over,
+    );
+    if (entry) Object.assign(entry, { released, over: true });
+  }
+}
