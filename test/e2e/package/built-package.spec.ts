@@ -183,6 +183,7 @@ const PROGRAM = [
   'main.js',
   'memory.driver.js',
   'postgres.open.js',
+  'program.js',
   'redis.driver.js',
   'redis.js',
   'shared.js',
@@ -224,7 +225,6 @@ describe('the files of the built package', () => {
       'memory.driver.js',
       'node-cron/index.js',
       'postgres.open.js',
-      'program.js',
       'redis.driver.js',
       'shared.js',
       'telemetry/index.js',
@@ -299,9 +299,12 @@ describe('the files of the built package', () => {
     const made = /(?<!["'`*/].*)\bnew [A-Z]\w+/;
     let looked = 0;
     for (const file of await filesOf('.js')) {
+      const code = await readFile(file, 'utf8');
+      // One that only passes on what others have needs none.
+      if (code.split('\n').every((line) => /^(?:import|export) \{|^$/.test(line))) continue;
       const map = new SourceMap(JSON.parse(await readFile(`${file}.map`, 'utf8')) as SourceMapPayload);
       const { sources, sourcesContent } = map.payload;
-      const lines = (await readFile(file, 'utf8')).split('\n');
+      const lines = code.split('\n');
       for (const [index, line] of lines.entries()) {
         const call = made.exec(line);
         if (!call) continue;
