@@ -115,6 +115,8 @@ export function decoratorNamed(
     check(where);
     const returnType: unknown = Reflect.getMetadata('design:returntype', target, propertyKey);
     const label = labelOf(target, propertyKey);
+    // First, as it checks the name.
+    const naming = namingOf(lockName, target, propertyKey);
     const template = typeof lockName === 'function' ? undefined : joinedName(lockName);
     const definition: SynchronizedDefinition = {
       label,
@@ -123,7 +125,7 @@ export function decoratorNamed(
       permits,
       returns: options.returns ?? returnKindOf(method, returnType),
       takesResponse: takesResponse(target, propertyKey),
-      ...namingOf(lockName, target, propertyKey),
+      ...naming,
     };
     checkBeforeInterceptors(definition, where);
     if (options.until !== undefined) wantRequestHolds();

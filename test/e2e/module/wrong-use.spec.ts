@@ -153,7 +153,7 @@ describe('locks, used wrongly, say in one line what to do', () => {
 
   it('when an event is unknown, or its listener no function', () => {
     expect(() => coordinator.on(untyped('lease.aquired'), () => undefined)).toThrow(
-      /^on: unknown event 'lease\.aquired', known are lease\.waiting, [^\n]*backend\.down, [^\n]*job\.lost$/,
+      /^on: unknown event 'lease\.aquired', known are lease\.waiting, [^\n]*backend\.down, [^\n]*job\.lost, [^\n]*leader\.demoted$/,
     );
     expect(() => coordinator.on('lease.lost', untyped(undefined))).toThrow(
       /^on: the listener for "lease\.lost" must be a function, got undefined$/,
