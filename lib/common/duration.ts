@@ -1,4 +1,9 @@
-import ms from 'ms';
+import * as msModule from 'ms';
+
+/** Jest compiles this file to CommonJS; without `esModuleInterop` the module is the function itself there. */
+const ms = ((msModule as { readonly default?: unknown }).default ?? msModule) as (
+  text: string,
+) => number | undefined;
 
 /**
  * A number of ms, or text such as `'30s'`, `'5m'` or `'1.5h'`, in the format of the package `ms`.
@@ -11,9 +16,8 @@ export function msOf(duration: Duration): number {
   if (typeof duration === 'number') return duration;
   // The package throws for empty text, and for what plain JavaScript may give instead.
   if (typeof duration !== 'string' || duration === '') return Number.NaN;
-  // Undefined for text that it cannot read, whatever its type says.
-  const parsed: number | undefined = ms(duration as ms.StringValue);
-  return parsed ?? Number.NaN;
+  // Undefined for text that it cannot read.
+  return ms(duration) ?? Number.NaN;
 }
 
 /** How long to wait, with a duration in ms. */

@@ -21,6 +21,10 @@ import { DASHBOARD_SOURCE, type DashboardSource } from './source.js';
  * One page that shows who holds which lock, who waits, whether jobs run and whether all replicas live, and that can break a lock. It is
  * served by the application, behind a guard of the application.
  *
+ * @example
+ * \@Module({ imports: [CoordinationModule.forRoot(), CoordinationDashboardModule.register({ guard: AdminGuard })] })
+ * export class AppModule {}
+ *
  * @publicApi
  */
 @Module({})
@@ -28,6 +32,8 @@ export class CoordinationDashboardModule implements OnModuleDestroy {
   constructor(@Inject(Dashboard) private readonly dashboard: Dashboard) {}
 
   /**
+   * The module with the page, to be imported once for each coordinator.
+   *
    * @throws InvalidOptionsError without a guard, unless `guard: false` says that none is meant
    * @example
    * CoordinationDashboardModule.register({ path: 'ops/coordination', guard: AdminGuard, imports: [AuthModule] });

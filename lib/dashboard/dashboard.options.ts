@@ -2,7 +2,10 @@ import type { CanActivate, ControllerOptions, DynamicModule, Type } from '@nestj
 import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 
-/** @publicApi */
+/**
+ * Where the page is, and who may see it.
+ * @publicApi
+ */
 export interface DashboardOptions {
   /** Where the page is, below the global prefix of the application; default `coordination`. */
   readonly path?: string | undefined;

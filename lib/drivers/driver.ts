@@ -63,6 +63,7 @@ export interface Driver {
 
 /** The nodes of a back end. It can be used while `quorum` of them are up. */
 export interface DriverHealth {
+  /** One for each server that has a vote. */
   readonly nodes: readonly {
     /** Without a secret. */
     readonly name: string;
@@ -70,6 +71,7 @@ export interface DriverHealth {
     /** Why it is not up. */
     readonly reason?: string;
   }[];
+  /** How many nodes have to answer. */
   readonly quorum: number;
 }
 

@@ -7,11 +7,14 @@ import { type LockManager, startedManagerOf } from '../lock/index.js';
 import { ask } from './ask.js';
 import { Losses } from './losses.js';
 
-/** @publicApi */
+/**
+ * What is asked, and when the answer is `degraded`.
+ * @publicApi
+ */
 export interface CoordinationHealthOptions {
   /** How long the back end has to answer: ms, or text such as '2s'; default: 1000. */
   readonly timeout?: Duration;
-  /** More leases than this lost in the last minute are `degraded`; default: no limit. */
+  /** More leases than this number lost in the last minute are `degraded`; default: no limit. */
   readonly maxLost?: number;
   /** Default: the coordinator without a name. */
   readonly coordinator?: CoordinatorService;
@@ -41,6 +44,7 @@ type Details = Record<string, unknown>;
 export class CoordinationHealthIndicator implements OnApplicationShutdown {
   readonly #losses = new Map<CoordinatorService, Losses>();
 
+  /** Made by Nest. @throws what Nest throws where `TerminusModule` is not imported */
   constructor(
     @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
     @Optional() @Inject(CoordinatorService) private readonly coordinator?: CoordinatorService,
@@ -80,6 +84,7 @@ export class CoordinationHealthIndicator implements OnApplicationShutdown {
     return typeof session.degraded === 'function' ? session.degraded(why) : upThough(session.up(why));
   }
 
+  /** Listens to the coordinators no more. */
   onApplicationShutdown(): void {
     for (const losses of this.#losses.values()) losses.end();
     this.#losses.clear();

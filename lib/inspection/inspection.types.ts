@@ -13,6 +13,7 @@ export type LockKind = 'lock' | 'semaphore' | 'election' | 'job' | 'once';
  * @publicApi
  */
 export interface HolderInfo {
+  /** The coordinator that holds it, where the back end stores that. */
   readonly memberId?: string;
   /** `ShareController.createSnapshot`, where a decorator took the lock. */
   readonly function?: string;
@@ -22,6 +23,7 @@ export interface HolderInfo {
   readonly since?: Date;
   /** When the lease ends unless it is renewed; of leases of this very coordinator. */
   readonly deadline?: Date;
+  /** A whole number, there where the lease has one. */
   readonly fencingToken?: number;
 }
 
@@ -30,8 +32,11 @@ export interface HolderInfo {
  * @publicApi
  */
 export interface WaiterInfo {
+  /** The coordinator whose call it is. */
   readonly memberId: string;
+  /** `ShareController.createSnapshot`, where a decorator takes the lock. */
   readonly function?: string;
+  /** The format string of the name, `<fName>-<share.id>`, where there is one. */
   readonly template?: string;
   /** When it asked for the lock, by the member's clock. */
   readonly since: Date;
@@ -44,7 +49,9 @@ export interface WaiterInfo {
 export interface LockInfo {
   /** Without the prefix, and without what the package puts before the name of an election, a job or a permit. */
   readonly name: string;
+  /** What it is there for. */
   readonly kind: LockKind;
+  /** Whether its holders share it. */
   readonly mode: 'exclusive' | 'shared';
   /** Those that the back end names; the longest first. */
   readonly holders: readonly HolderInfo[];
@@ -59,14 +66,19 @@ export interface LockInfo {
  * @publicApi
  */
 export interface MemberInfo {
+  /** The prefix and the agent id. */
   readonly memberId: string;
+  /** Names the replica. */
   readonly agentId: string;
   /** Names this start of the coordinator. */
   readonly incarnation: string;
+  /** The number of its process. */
   readonly pid?: number;
+  /** The name of its machine. */
   readonly host?: string;
   /** Of this package. */
   readonly version?: string;
+  /** By its own clock. */
   readonly startedAt?: Date;
   /** Its last heartbeat, by the back end's clock. */
   readonly lastSeen: Date;
@@ -85,13 +97,18 @@ export interface MemberInfo {
  * @publicApi
  */
 export interface ElectionInfo {
+  /** As it was given to `getElection`, or to a decorator. */
   readonly name: string;
+  /** Undefined while nobody leads. */
   readonly leader?: Leader;
   /** The ids of the members that wait to be elected, as they told with their last heartbeat. */
   readonly campaigning?: readonly string[];
 }
 
-/** @publicApi */
+/**
+ * How a lock is broken.
+ * @publicApi
+ */
 export interface BreakOptions {
   /** Why: goes to the log of the holder, and into its `LeaseLostError`. */
   readonly reason: string;

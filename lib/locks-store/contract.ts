@@ -10,8 +10,11 @@ export type LockAcquireResult =
  * @publicApi
  */
 export interface SharedLockStore {
+  /** One try. @param ttl ms @returns whether the owner has the lock, and its token */
   acquire(key: string, owner: string, ttl: number): Promise<LockAcquireResult>;
+  /** Makes a lease last longer. @param ttl ms from now @returns whether the owner still has the lock */
   renew(key: string, owner: string, ttl: number): Promise<boolean>;
+  /** Gives the lock back. @returns whether the owner still had it */
   release(key: string, owner: string): Promise<boolean>;
 }
 
@@ -20,5 +23,6 @@ export interface SharedLockStore {
  * @publicApi
  */
 export interface LockStoreRegistry {
+  /** Called once, by the constructor of the store. */
   registerSource(store: SharedLockStore): void;
 }

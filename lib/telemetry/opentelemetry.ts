@@ -14,7 +14,10 @@ import { Recorder } from './recorder.js';
 import { sharedUse } from './shared.js';
 import { recordSpans } from './spans.js';
 
-/** @publicApi */
+/**
+ * What OpenTelemetry is told of.
+ * @publicApi
+ */
 export interface InstrumentOptions extends MetricsOptions {
   /** Default: true. */
   readonly metrics?: boolean;

@@ -19,11 +19,16 @@ type PromClient = typeof import('prom-client');
  * @publicApi
  */
 export interface PrometheusRegistry {
+  /** The metric of that name, if it is registered. */
   getSingleMetric(name: string): unknown;
+  /** Removes the metric of that name. */
   removeSingleMetric(name: string): void;
 }
 
-/** @publicApi */
+/**
+ * Which names may be labels.
+ * @publicApi
+ */
 export interface MetricsOptions {
   /**
    * Names of locks and elections that no decorator takes and that may be labels, because there are few of them. Those of all others are

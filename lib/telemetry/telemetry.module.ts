@@ -5,7 +5,10 @@ import { type MetricsOptions, type PrometheusRegistry, registerMetrics } from '.
 
 const STOPS = Symbol('nestjs-coordination:telemetry');
 
-/** @publicApi */
+/**
+ * Who is told.
+ * @publicApi
+ */
 export interface CoordinationTelemetryOptions extends MetricsOptions {
   /** Metrics for prom-client (an optional peer): true for its global registry, or a registry. */
   readonly prometheus?: boolean | PrometheusRegistry;
@@ -26,7 +29,11 @@ export interface CoordinationTelemetryOptions extends MetricsOptions {
 export class CoordinationTelemetryModule implements OnApplicationShutdown {
   constructor(@Inject(STOPS) private readonly stops: readonly (() => void)[]) {}
 
-  /** @throws InvalidOptionsError when it would tell nobody; at boot, what is thrown for a peer that is not installed */
+  /**
+   * The module, to be imported once.
+   *
+   * @throws InvalidOptionsError when it would tell nobody; at boot, what is thrown for a peer that is not installed
+   */
   static forRoot(options: CoordinationTelemetryOptions): DynamicModule {
     const { prometheus, opentelemetry, names = [] } = options;
     if (!prometheus && !opentelemetry)
@@ -48,6 +55,7 @@ export class CoordinationTelemetryModule implements OnApplicationShutdown {
     return { module: CoordinationTelemetryModule, providers: [{ provide: STOPS, useFactory }] };
   }
 
+  /** Tells of nothing any more. */
   onApplicationShutdown(): void {
     for (const stop of this.stops) stop();
   }

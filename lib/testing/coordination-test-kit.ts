@@ -52,7 +52,10 @@ export class CoordinationTestKit implements OnModuleDestroy, OnApplicationShutdo
   readonly #coordinators: { readonly coordinator: CoordinatorService; readonly name?: string }[] = [];
   #modules?: ModulesContainer;
 
-  /** @param modules those of the application, which has the jobs */
+  /**
+   * @param modules those of the application, which has the jobs
+   * @throws InvalidOptionsError
+   */
   constructor(options: CoordinationTestingOptions = {}, modules?: ModulesContainer) {
     const { clock = 'system', ...settings } = options;
     if (clock !== 'system' && clock !== 'driven')

@@ -33,6 +33,8 @@ class TestKitModule {}
 @Module({})
 export class CoordinationTestingModule {
   /**
+   * The module, in place of `CoordinationModule`.
+   *
    * @param options those of the coordinator, and `clock: 'driven'` for a clock that the test moves
    * @throws InvalidOptionsError at boot, listing everything that is wrong
    * @example

@@ -8,8 +8,9 @@ import type { CoordinatorService } from '../coordinator.service.js';
 export interface TakenLock {
   /** Without the prefix. */
   readonly name: string;
+  /** Whether others could have it at the same time. */
   readonly mode: LockMode;
-  /** There where it was asked for. */
+  /** A whole number, there where it was asked for. */
   readonly fencingToken?: number;
   /** How long the call took to get it, ms. */
   readonly waited: number;
