@@ -10,7 +10,7 @@ import { clockOffBy } from '../../support/wrong-clock.js';
 
 const SECRET = 'correct-horse-battery';
 const GRANTS = `GRANT USAGE ON SCHEMA nest_coordination TO app;
-  GRANT SELECT, INSERT, UPDATE, DELETE ON nest_coordination.lease, nest_coordination.waiter, nest_coordination.record, nest_coordination.watcher TO app;
+  GRANT SELECT, INSERT, UPDATE, DELETE ON nest_coordination.lease, nest_coordination.share, nest_coordination.waiter, nest_coordination.record, nest_coordination.watcher TO app;
   GRANT SELECT, INSERT, UPDATE ON nest_coordination.server TO app;
   GRANT USAGE, UPDATE ON SEQUENCE nest_coordination.token TO app;`;
 
