@@ -50,7 +50,7 @@ beforeAll(async () => {
     file,
   );
   figures = JSON.parse(await readFile(file, 'utf8')) as Report;
-}, 240_000);
+}, 600_000);
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
