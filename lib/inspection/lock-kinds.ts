@@ -21,12 +21,21 @@ const PREFIXES: readonly (readonly [LockKind, string])[] = [
 const TURN = turnLock('');
 const PERMIT = new RegExp(`^${permitLock('', 0).replace('1', String.raw`\d+`)}([^]+)$`);
 
+/** Whether it is the lock of a caller whose turn it is to wait for a permit. */
+export function isTurn(lock: string): boolean {
+  return lock.startsWith(TURN) && lock !== TURN;
+}
+
+/** Whether it is the lock of a permit. */
+export function isPermit(lock: string): boolean {
+  return PERMIT.test(lock);
+}
+
 /** @param lock its name, without the prefix */
 export function namedLock(lock: string): NamedLock {
   for (const [kind, prefix] of PREFIXES)
     if (lock.startsWith(prefix) && lock !== prefix) return { kind, name: lock.slice(prefix.length) };
-  if (lock.startsWith(TURN) && lock !== TURN)
-    return { kind: 'semaphore', name: lock.slice(TURN.length), part: 'turn' };
+  if (isTurn(lock)) return { kind: 'semaphore', name: lock.slice(TURN.length), part: 'turn' };
   const [, name] = PERMIT.exec(lock) ?? [];
   return name === undefined ? { kind: 'lock', name: lock } : { kind: 'semaphore', name, part: 'permit' };
 }

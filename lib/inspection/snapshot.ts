@@ -1,6 +1,7 @@
 import type { LockManager } from '../lock/index.js';
-import { namedLock } from './lock-kinds.js';
-import type { ToldCall, ToldLease, ToldMember } from './told.js';
+import type { CallOrigin } from '../common/call-origin.js';
+import { isPermit, isTurn } from './lock-kinds.js';
+import type { ToldLease, ToldMember } from './told.js';
 
 /** As many leases, and as many calls that wait, are told one by one: the oldest. */
 export const MOST_TOLD = 200;
@@ -17,34 +18,34 @@ export class Snapshots {
     this.#wallAtZero = clock.wall() - clock.monotonic();
   }
 
-  /** @param most how many of each are told one by one */
+  /**
+   * Only of what is told an entry is made: a member may have ten thousand leases, and this runs with every heartbeat.
+   * @param most how many of each are told one by one
+   */
   take(most = MOST_TOLD): ToldMember {
-    const { holdings, waitingCalls } = this.manager;
-    const leases: ToldLease[] = [];
-    const waits: ToldCall[] = [];
-    for (const { lease, since, origin } of holdings) {
-      // The caller that has the turn waits for a permit.
-      const isTurn = namedLock(lease.name).part === 'turn';
-      if (isTurn) waits.push({ name: lease.name, since: this.#wall(since), ...origin });
-      else leases.push({ ...leaseOf(lease, this.#wall(since)), ...origin });
-    }
-    for (const { terms, since } of waitingCalls) {
-      // It waits for each of the permits, and is told with the turn.
-      if (namedLock(terms.name).part === 'permit') continue;
-      waits.push({
-        name: terms.name,
-        since: this.#wall(since),
-        ...terms.origin,
-      });
-    }
-    const { memberId, incarnation } = this.manager;
+    const { holdings, waitingCalls, memberId, incarnation } = this.manager;
+    // The caller that has the turn waits for a permit. It waits for each of them, and is told with the turn.
+    const leases = holdings.filter(({ lease }) => !isTurn(lease.name));
+    const turns = leases.length < holdings.length ? holdings.filter(({ lease }) => isTurn(lease.name)) : [];
+    const calls = waitingCalls.filter(({ terms }) => !isPermit(terms.name));
+    const waits: Wait[] = [
+      ...turns.map(({ lease, since, origin }) => ({ name: lease.name, since, origin })),
+      ...calls.map(({ terms, since }) => ({ name: terms.name, since, origin: terms.origin })),
+    ];
     return {
       memberId,
       incarnation,
       held: leases.length,
       waiting: waits.length,
-      leases: oldest(leases, most),
-      waits: oldest(waits, most),
+      leases: oldest(leases, most).map(({ lease, since, origin }) => ({
+        ...leaseOf(lease, this.#wall(since)),
+        ...origin,
+      })),
+      waits: oldest(waits, most).map(({ name, since, origin }) => ({
+        name,
+        since: this.#wall(since),
+        ...origin,
+      })),
     };
   }
 
@@ -67,6 +68,29 @@ function leaseOf({ name, grant, shared, fencingToken, deadline }: Lease, since: 
   };
 }
 
-function oldest<T extends ToldCall>(calls: readonly T[], most: number): readonly T[] {
-  return calls.toSorted((a, b) => a.since - b.since).slice(0, most);
+interface Wait {
+  readonly name: string;
+  /** On the monotonic clock, ms. */
+  readonly since: number;
+  readonly origin: CallOrigin | undefined;
+}
+
+interface Begun {
+  /** On the monotonic clock, ms. */
+  readonly since: number;
+}
+
+const bySince = (one: Begun, other: Begun): number => one.since - other.since;
+
+/** In one look at each, as they stand nearly in order: a later one seldom displaces one of those found. */
+function oldest<T extends Begun>(all: readonly T[], most: number): readonly T[] {
+  const found = all.slice(0, most).sort(bySince);
+  for (const item of all.slice(most)) {
+    const last = found.at(-1);
+    if (!last || item.since >= last.since) continue;
+    found.pop();
+    const place = found.findIndex((each) => each.since > item.since);
+    found.splice(place === -1 ? found.length : place, 0, item);
+  }
+  return found;
 }

@@ -23,7 +23,7 @@ export interface PresenceSettings {
 
 /** What goes with the announcements of a member. Neither method rejects. */
 export interface Companion {
-  /** After each announcement but the first, whether it succeeded or not. */
+  /** After each announcement but the first, whether it succeeded or not; not while the last one is at it. Ends in bounded time. */
   onBeat(): Promise<void>;
   /** The member has left. */
   onStop(): Promise<void>;
@@ -46,6 +46,8 @@ export class Presence {
   #next?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
   #companion?: Companion;
+  /** What the companion does at a heartbeat, while it is at it. */
+  #accompanied?: Promise<void> | undefined;
 
   constructor(
     private readonly driver: Driver,
@@ -93,7 +95,8 @@ export class Presence {
     this.#next?.cancel();
     this.#next = undefined;
     await this.#announcing;
-    await this.#companion?.onStop();
+    await this.#accompanied;
+    await this.#tellCompanion((companion) => companion.onStop());
     const { memberId, ttl, warn } = this.settings;
     try {
       await this.driver.records.remove(MEMBERS, memberId, this.#version);
@@ -133,6 +136,16 @@ export class Presence {
     );
   }
 
+  /** Whatever becomes of it: the heartbeat neither waits for it nor ends with it. */
+  async #tellCompanion(tell: (companion: Companion) => Promise<void>): Promise<void> {
+    try {
+      if (this.#companion) await tell(this.#companion);
+    } catch (error) {
+      const { memberId, warn } = this.settings;
+      warn(`What member ${memberId} holds is not told to others: ${String(error)}`);
+    }
+  }
+
   async #announceAgain(): Promise<void> {
     try {
       await this.#announce();
@@ -143,8 +156,11 @@ export class Presence {
   }
 
   #beat(): void {
-    this.#announcing = this.#announceAgain().then(() => this.#companion?.onBeat());
+    this.#announcing = this.#announceAgain();
     void this.#announcing.then(() => {
+      this.#accompanied ??= this.#tellCompanion((companion) => companion.onBeat()).finally(() => {
+        this.#accompanied = undefined;
+      });
       if (this.#next) this.#next = this.schedule.in(this.settings.period, () => this.#beat());
     });
   }
