@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { afterEach, expect, it } from 'vitest';
 import { CoordinationModule, CoordinatorService, Limited, RunOnce, Synchronized } from 'nestjs-coordination';
 import { LOCK_MANAGER } from '../../../lib/lock/lock-registry.js';
 import { boot } from '../../support/boot.js';
+import { eventually } from '../../support/eventually.js';
 
 const gate: { open: () => void; opened: Promise<void> } = {
   open: () => undefined,
@@ -56,11 +56,6 @@ afterEach(async () => {
   await app.close();
 });
 
-/** Until the manager says so; the calls below wait for nothing else. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(1);
-}
-
 it.each([
   ['extend', [{ function: 'Shares.extend', template: '<fName>-<id>' }]],
   ['both', Array.from({ length: 2 }, () => ({ function: 'Shares.both', template: 'one-<id> + two' }))],
@@ -70,7 +65,7 @@ it.each([
 ] as const)('what %s holds tells of the method and of its template', async (method, origins) => {
   const { shares, manager } = await start();
   const call = shares[method](7);
-  await until(() => manager.holdings.length === origins.length);
+  await eventually(() => manager.holdings.length === origins.length);
   expect(manager.holdings.map(({ origin }) => origin)).toEqual(origins);
   expect(manager.holdings.every(({ since }) => since <= manager.clock.monotonic())).toBe(true);
   gate.open();
@@ -81,7 +76,7 @@ it.each([
 it('all calls of a method have one origin', async () => {
   const { shares, manager } = await start();
   const calls = [shares.extend(1), shares.extend(2)];
-  await until(() => manager.holdings.length === 2);
+  await eventually(() => manager.holdings.length === 2);
   const [one, two] = manager.holdings;
   expect(one?.origin).toBe(two?.origin);
   gate.open();
@@ -91,10 +86,10 @@ it('all calls of a method have one origin', async () => {
 it('a call is among those that wait for as long as it does', async () => {
   const { shares, manager } = await start();
   const first = shares.extend(1);
-  await until(() => manager.holdings.length === 1);
+  await eventually(() => manager.holdings.length === 1);
   expect(manager.waitingCalls).toEqual([]);
   const second = shares.extend(1);
-  await until(() => manager.waitingCalls.length === 1);
+  await eventually(() => manager.waitingCalls.length === 1);
   const [waiting] = manager.waitingCalls;
   expect(waiting?.terms).toMatchObject({
     name: 'extend-1',
@@ -113,7 +108,7 @@ it('a call that gave up waiting is among those that wait no more', async () => {
   await expect(coordinator.getLock('taken').hold({ blocking: 20 })).rejects.toThrow('taken');
   const controller = new AbortController();
   const aborted = coordinator.getLock('taken').hold({ signal: controller.signal });
-  await until(() => manager.waitingCalls.length === 1);
+  await eventually(() => manager.waitingCalls.length === 1);
   controller.abort(new Error('the caller left'));
   await expect(aborted).rejects.toThrow('the caller left');
   expect(manager.waitingCalls).toEqual([]);
