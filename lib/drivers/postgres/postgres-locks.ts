@@ -14,8 +14,10 @@ import {
 import type { Acquiring } from './acquiring.js';
 import type { Server } from './connection/index.js';
 import { unavailable } from './errors/index.js';
-import { isShare, newGrantIdOf, shareOf } from './grant-id.js';
+import { isShare, shareOf } from '../share-id.js';
+import { newGrantIdOf } from './grant-id.js';
 import { keyOf, nameOf } from './names.js';
+import { SHARED } from './schema/index.js';
 
 const LOSSES: Readonly<Record<string, Loss>> = {
   expired: { reason: 'expired', message: 'its time had run out before the renewal came' },
@@ -193,8 +195,8 @@ export class PostgresLocks implements LockStore {
     const { rows } = await this.#server.call(
       'read the holders',
       `SELECT name, holder, member FROM ${schema}.lease
-        WHERE holder IS NOT NULL AND holder NOT IN ('-', '+') AND expires_at > clock_timestamp() ${where}
-        UNION ALL SELECT x.name, x.id, x.member FROM ${schema}.share x JOIN ${schema}.lease l ON l.name = x.name AND l.holder = '+'
+        WHERE holder IS NOT NULL AND holder NOT IN ('-', '${SHARED}') AND expires_at > clock_timestamp() ${where}
+        UNION ALL SELECT x.name, x.id, x.member FROM ${schema}.share x JOIN ${schema}.lease l ON l.name = x.name AND l.holder = '${SHARED}'
         WHERE x.expires_at > clock_timestamp() AND x.id NOT LIKE '-%' ${where.replace('name', 'x.name')}`,
       values,
     );

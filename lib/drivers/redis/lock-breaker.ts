@@ -1,10 +1,11 @@
+import { isShare } from '../share-id.js';
 import type { Clock } from '../../common/clock.js';
 import { quoted } from '../../common/quoted.js';
 import type { Holder } from '../driver.js';
 import { DRIFT, PRECISION, type RedisNode, type VotingNode } from './node/index.js';
 import type { NodeSet } from './quorum/index.js';
 import { holdersAt } from './lock-holders.js';
-import { BREAK, END_SHARE, isShare, sharersOf, wholeNumber } from './scripts/index.js';
+import { BREAK, END_SHARE, sharersOf, wholeNumber } from './scripts/index.js';
 
 /** How often it is looked where the lease is: the lease may be completed at another node at that very moment. */
 const MOST_LOOKS = 3;

@@ -1,9 +1,10 @@
+import { isShare } from '../share-id.js';
 import { quoted } from '../../common/quoted.js';
 import type { Holder } from '../driver.js';
 import type { RedisClient } from './connection/index.js';
 import type { RedisNode } from './node/index.js';
 import type { NodeSet } from './quorum/index.js';
-import { BROKEN, HOLDERS, isShare, listOf, OUR_LOCKS, sharersOf, textOf } from './scripts/index.js';
+import { BROKEN, HOLDERS, listOf, OUR_LOCKS, sharersOf, textOf } from './scripts/index.js';
 
 /** How many keys of a node one command looks at; the node does nothing else meanwhile. */
 const AT_ONCE = 500;

@@ -1,3 +1,4 @@
+import { isShare, shareOf } from '../share-id.js';
 import type { Clock } from '../../common/clock.js';
 import { quoted } from '../../common/quoted.js';
 import { InvalidOptionsError } from '../../errors.js';
@@ -24,7 +25,7 @@ import {
   type RedlockVoting,
   RenewalRound,
 } from './quorum/index.js';
-import { END_SHARE, isShare, KEEP, shareOf, sharersOf, wholeNumber } from './scripts/index.js';
+import { END_SHARE, KEEP, sharersOf, wholeNumber } from './scripts/index.js';
 
 export interface RedisLocksContext {
   readonly nodeSet: NodeSet;

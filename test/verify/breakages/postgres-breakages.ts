@@ -80,7 +80,11 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
     name: 'postgres: the guard of a share',
     wrong: 'a share that has ended is still held, as others share the lock',
     edits: [
-      { file: `${SCHEMA}/guard-sql.ts`, find: "IF FOUND AND p_id LIKE '%+' THEN", replace: 'IF false THEN' },
+      {
+        file: `${SCHEMA}/guard-sql.ts`,
+        find: "IF FOUND AND p_id LIKE '%${SHARED}' THEN",
+        replace: 'IF false THEN',
+      },
     ],
     foundBy: spec(
       GUARD_SPEC,

@@ -1,4 +1,4 @@
-import { COMMIT_SURELY, LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
+import { COMMIT_SURELY, LOCK_TIMEOUT, SHARED, TIMELINE } from './tables-sql.js';
 
 /** What a try begins with: it goes on only where it may. */
 export const PRELUDE = `IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -68,7 +68,7 @@ BEGIN
   ELSE
     PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-      IF r.holder = '+' THEN DELETE FROM ${s}.share x WHERE x.name = p_name; END IF;
+      IF r.holder = '${SHARED}' THEN DELETE FROM ${s}.share x WHERE x.name = p_name; END IF;
       UPDATE ${s}.lease l SET holder = p_id, member = p_member, token = nextval('${s}.token'),
         expires_at = t + p_ttl * interval '1 ms' WHERE l.name = p_name RETURNING l.token INTO first_token;
       IF head.id IS NOT NULL THEN DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.seq <= head.seq; END IF;

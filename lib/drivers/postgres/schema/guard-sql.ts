@@ -1,3 +1,5 @@
+import { SHARED } from './tables-sql.js';
+
 /** The lease is not held any more, or the transaction sees the time before it. */
 export const NOT_HELD = 'NC001';
 
@@ -25,9 +27,9 @@ BEGIN
     RAISE EXCEPTION 'a guard needs an open transaction' USING ERRCODE = '${NO_TRANSACTION}';
   END IF;
   SELECT l.token INTO found_token FROM ${s}.lease l
-    WHERE l.name = p_name AND l.holder = CASE WHEN p_id LIKE '%+' THEN '+' ELSE p_id END FOR KEY SHARE;
+    WHERE l.name = p_name AND l.holder = CASE WHEN p_id LIKE '%${SHARED}' THEN '${SHARED}' ELSE p_id END FOR KEY SHARE;
   -- A statement of its own: the row may have changed while this one waited for it.
-  IF FOUND AND p_id LIKE '%+' THEN
+  IF FOUND AND p_id LIKE '%${SHARED}' THEN
     SELECT x.token INTO found_token FROM ${s}.share x WHERE x.name = p_name AND x.id = p_id;
   END IF;
   IF NOT FOUND THEN

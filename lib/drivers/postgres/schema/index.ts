@@ -2,4 +2,4 @@ export { NO_TRANSACTION, NOT_HELD } from './guard-sql.js';
 export { HANDED_OVER_MS } from './release-sql.js';
 export { DEFAULT_SCHEMA, isSchemaName, postgresSchema, quotedSchema } from './schema-sql.js';
 export { PURGED_AT_ONCE } from './server-sql.js';
-export { TOKENS_PER_GRANT } from './tables-sql.js';
+export { SHARED, TOKENS_PER_GRANT } from './tables-sql.js';

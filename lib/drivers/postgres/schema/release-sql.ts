@@ -1,4 +1,4 @@
-import { COMMIT_SURELY, LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
+import { COMMIT_SURELY, LOCK_TIMEOUT, SHARED, TIMELINE } from './tables-sql.js';
 
 /** How long a lease lasts at most that a release hands over, ms: its waiter may be gone. */
 export const HANDED_OVER_MS = 2000;
@@ -38,10 +38,10 @@ BEGIN
     ${COMMIT_SURELY}
     PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-      UPDATE ${s}.lease l SET holder = CASE WHEN head.id LIKE '%+' THEN '+' ELSE head.id END, member = head.member, token = nextval('${s}.token'),
+      UPDATE ${s}.lease l SET holder = CASE WHEN head.id LIKE '%${SHARED}' THEN '${SHARED}' ELSE head.id END, member = head.member, token = nextval('${s}.token'),
         expires_at = t + least(head.ttl, ${HANDED_OVER_MS}) * interval '1 ms' WHERE l.name = p_name RETURNING l.token INTO r.token;
       DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.seq <= head.seq;
-      IF head.id LIKE '%+' THEN
+      IF head.id LIKE '%${SHARED}' THEN
         DELETE FROM ${s}.share x WHERE x.name = p_name;
         INSERT INTO ${s}.share (name, id, member, token, expires_at)
           VALUES (p_name, head.id, head.member, r.token, t + least(head.ttl, ${HANDED_OVER_MS}) * interval '1 ms');
@@ -64,7 +64,7 @@ LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 BEGIN
   PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR NO KEY UPDATE;
   DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.id = p_id;
-  IF p_id LIKE '%+' THEN RETURN ${s}.release_share_1(p_name, p_id, 0, p_timeline); END IF;
+  IF p_id LIKE '%${SHARED}' THEN RETURN ${s}.release_share_1(p_name, p_id, 0, p_timeline); END IF;
   -- Those behind it may share the lock with those who do already.
   IF FOUND THEN PERFORM ${s}.wake_sharers_1(p_name, clock_timestamp()); END IF;
   RETURN ${s}.release_1(p_name, p_id, 0, p_timeline);

@@ -1,8 +1,5 @@
 import { keepPlace, lockRow, PRELUDE } from './acquire-sql.js';
-import { COMMIT_SURELY, LOCK_TIMEOUT } from './tables-sql.js';
-
-/** The holder of a lock that is shared. No id is like it. */
-export const SHARED = '+';
+import { COMMIT_SURELY, LOCK_TIMEOUT, SHARED } from './tables-sql.js';
 
 /**
  * Locks that are shared. The row of such a lock has SHARED for its holder and ends when the last share does, so a call that wants the lock alone

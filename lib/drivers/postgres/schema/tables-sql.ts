@@ -1,3 +1,5 @@
+import { SHARED_MARK } from '../../share-id.js';
+
 /**
  * One row for each lock that was used lately, share of one, waiter, record, process that watches records, and one for the server.
  *
@@ -19,7 +21,7 @@ END $$;
 CREATE TABLE IF NOT EXISTS ${s}.lease (
   name       text COLLATE "C" PRIMARY KEY,
   token      bigint NOT NULL DEFAULT 0,
-  holder     text,               -- the grant's id; '-' while nobody may have the lock; '+' while it is shared; null: free
+  holder     text,               -- the grant's id; '-' while nobody may have the lock; '${SHARED}' while it is shared; null: free
   member     text,
   expires_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (${storage});
@@ -82,3 +84,6 @@ export const COMMIT_SURELY = `IF current_setting('synchronous_commit') = 'off' T
 
 /** The timeline changes when a standby is promoted: what the old server had acknowledged last may be missing. */
 export const TIMELINE = 'substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)';
+
+/** The holder of a lock that is shared: no id, but what the ids of all shares end with. */
+export const SHARED = SHARED_MARK;

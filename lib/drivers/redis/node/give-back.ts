@@ -1,4 +1,5 @@
-import { isShare, LEAVE, oneOf, queueOf, RELEASE, RELEASE_SHARE, ScriptKeys } from '../scripts/index.js';
+import { isShare } from '../../share-id.js';
+import { LEAVE, oneOf, queueOf, RELEASE, RELEASE_SHARE, ScriptKeys } from '../scripts/index.js';
 import { Rank } from './exchange.js';
 import type { RedisNode } from './redis-node.js';
 

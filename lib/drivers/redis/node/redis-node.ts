@@ -1,8 +1,8 @@
+import { isShare } from '../../share-id.js';
 import { Memo } from '../../../common/memo.js';
 import type { ServerPlan } from '../connection/index.js';
 import type { NodeError } from '../errors/index.js';
 import {
-  isShare,
   LEAVE,
   LockKeys,
   MOST_KEPT,

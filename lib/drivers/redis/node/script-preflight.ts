@@ -1,3 +1,4 @@
+import { shareOf } from '../../share-id.js';
 import type { RedisClient } from '../connection/index.js';
 import {
   ACQUIRE,
@@ -22,7 +23,6 @@ import {
   RENEW_SHARES,
   type Script,
   SHARE,
-  shareOf,
   sharersOf,
   TURN_CHANNEL,
   waitersOf,

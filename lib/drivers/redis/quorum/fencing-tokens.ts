@@ -1,8 +1,9 @@
+import { isShare } from '../../share-id.js';
 import type { Clock } from '../../../common/clock.js';
 import { BackendUnavailableError } from '../../../errors.js';
 import type { Votes } from './votes.js';
 import type { NodeSet } from './node-set.js';
-import { CONFIRM, CONFIRM_SHARE, counterOf, isShare, sharersOf, wholeNumber } from '../scripts/index.js';
+import { CONFIRM, CONFIRM_SHARE, counterOf, sharersOf, wholeNumber } from '../scripts/index.js';
 import { quoted } from '../../../common/quoted.js';
 
 /**

@@ -1,3 +1,4 @@
+import { isShare } from '../../share-id.js';
 import type { Answer, Votes } from './votes.js';
 import type { RedisClient } from '../connection/index.js';
 import {
@@ -5,7 +6,6 @@ import {
   BY_NAME,
   COUNT,
   counterOf,
-  isShare,
   oneOf,
   positiveNumber,
   RELEASE,

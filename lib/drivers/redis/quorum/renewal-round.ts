@@ -1,3 +1,4 @@
+import { isShare } from '../../share-id.js';
 import type { Moment } from '../../../common/clock.js';
 import type { Loss, RenewOutcome } from '../../driver.js';
 import type { Completer } from './completer.js';
@@ -5,7 +6,6 @@ import type { NodeSet } from './node-set.js';
 import {
   BY_NAME,
   hashTagOf,
-  isShare,
   listOf,
   oneOf,
   positiveNumber,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { SHARED_MARK } from './shared-ids.js';
+import { SHARED_MARK } from '../../share-id.js';
 
 /**
  * Names one driver among all that use a node, in letters and digits: what is waited for by one process is kept alive by it, and

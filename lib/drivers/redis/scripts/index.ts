@@ -52,6 +52,6 @@ export {
 export { JOIN, LEAVE, QUEUE_TTL, REFRESH, SHORT_GRANT } from './queue-scripts.js';
 export { BREAK, BROKEN, KEEP, RELEASE } from './release-scripts.js';
 export { COMPLETE, RENEW } from './renew-scripts.js';
-export { isShare, SHARED, shareOf } from './shared-ids.js';
+export { SHARED } from './shared-key.js';
 export { CONFIRM_SHARE, END_SHARE, HOLDERS, RELEASE_SHARE, RENEW_SHARES, SHARE } from './shared-scripts.js';
 export { LOOK, SYNC } from './sync-scripts.js';

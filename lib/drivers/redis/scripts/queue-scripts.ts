@@ -1,6 +1,7 @@
 import { TURN_CHANNEL } from './keys.js';
 import { Script } from './script.js';
-import { SHARED, SHARED_MARK } from './shared-ids.js';
+import { SHARED_MARK } from '../../share-id.js';
+import { SHARED } from './shared-key.js';
 
 /**
  * How long a waiter has the lock that was granted to it before it has to ask for the whole ttl, ms. That is long enough for the

@@ -2,7 +2,8 @@ import { TRUSTED_MS } from '../../driver.js';
 import { FENCING_COUNTER_TTL, nextToken } from './fencing-scripts.js';
 import { grantNext, grantSharers, keepWaiting } from './queue-scripts.js';
 import { BROKEN } from './release-scripts.js';
-import { SHARED, SHARED_MARK } from './shared-ids.js';
+import { SHARED_MARK } from '../../share-id.js';
+import { SHARED } from './shared-key.js';
 import { Script } from './script.js';
 
 /*

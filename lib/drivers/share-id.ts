@@ -1,7 +1,4 @@
-/** The value of a key whose lock is shared. No id is like it. */
-export const SHARED = 'shared';
-
-/** How the id of a share ends, so that a script knows which waiters share a lock. No other id has it. */
+/** How the id of a share ends, so that scripts and functions of a back end know it from that of a lease alone. No other id has it. */
 export const SHARED_MARK = '+';
 
 export function isShare(id: string): boolean {
