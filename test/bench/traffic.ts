@@ -1,4 +1,6 @@
+import { EventEmitter, once } from 'node:events';
 import type { Redis } from 'ioredis';
+import { monitorRedis } from '../support/redis-monitor.js';
 import { connect, disconnect } from './locks/clients.js';
 
 /** For each name of a command the share of its calls that clients sent; the others came out of scripts. */
@@ -24,35 +26,39 @@ const OWN = ['info', 'monitor', END];
  * tells where each comes from, during a trial that is not timed.
  */
 export class Traffic {
-  private constructor(private readonly clients: readonly Redis[]) {}
+  private constructor(
+    private readonly nodes: readonly string[],
+    private readonly clients: readonly Redis[],
+  ) {}
 
   static async on(nodes: readonly string[]): Promise<Traffic> {
-    return new Traffic(await connect(nodes));
+    return new Traffic(nodes, await connect(nodes));
   }
 
   async learn(trial: () => Promise<unknown>): Promise<Origins> {
     const seen = new Map<string, { all: number; sent: number }>();
-    const monitors = await Promise.all(this.clients.map((client) => client.monitor()));
-    const ends = monitors.map(
-      (monitor) =>
-        new Promise<void>((resolve) => {
-          monitor.on('monitor', (_time: string, [command = '']: string[], source: string) => {
-            const name = command.toLowerCase();
-            if (name === END) return resolve();
-            const counts = seen.get(name) ?? { all: 0, sent: 0 };
-            counts.all += 1;
-            if (source !== 'lua') counts.sent += 1;
-            seen.set(name, counts);
-          });
-        }),
+    const monitors = await Promise.all(
+      this.nodes.map(async (url) => {
+        const end = new EventEmitter();
+        const ended = once(end, END);
+        const monitor = await monitorRedis(url, ({ args: [command = ''], source }) => {
+          const name = command.toLowerCase();
+          if (name === END) return void end.emit(END);
+          const counts = seen.get(name) ?? { all: 0, sent: 0 };
+          counts.all += 1;
+          if (source !== 'lua') counts.sent += 1;
+          seen.set(name, counts);
+        });
+        return { monitor, ended };
+      }),
     );
     try {
       await trial();
       // Then all lines before it have come, too.
       await Promise.all(this.clients.map((client) => client.call(END, END)));
-      await Promise.all(ends);
+      await Promise.all(monitors.map(({ ended }) => ended));
     } finally {
-      disconnect(monitors);
+      for (const { monitor } of monitors) monitor.close();
     }
     return new Map([...seen].map(([name, { all, sent }]) => [name, sent / all]));
   }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BackendUnavailableError, CoordinatorService } from 'nestjs-coordination';
 import { RELEASE, RENEW } from '../../../lib/drivers/redis/scripts/index.js';
 import { eventually } from '../../support/eventually.js';
+import { monitorRedis } from '../../support/redis-monitor.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { RedisServer, stopAllRedis } from '../../support/redis-server.js';
 
@@ -16,17 +17,16 @@ afterAll(stopAllRedis);
 
 /** Every command that the server runs, also from within scripts, in its order. To be called while it is idle. */
 async function listenTo(server: RedisServer) {
-  const commands: string[][] = [];
+  const commands: (readonly string[])[] = [];
   const client = server.client();
   await client.ping();
-  const monitor = await client.monitor();
-  monitor.on('monitor', (_time: string, args: string[]) => commands.push(args));
+  const { close } = await monitorRedis(server.url, ({ args }) => commands.push(args));
   /** Waits for all that was done before. */
   const catchUp = async (text: string): Promise<void> => {
     await client.echo(text);
     await eventually(() => commands.some((args) => args[1] === text));
   };
-  return { commands, catchUp, close: () => monitor.disconnect() };
+  return { commands, catchUp, close };
 }
 
 describe('after its release', () => {

@@ -32,6 +32,17 @@ describe('the judge of bounds', () => {
     expect(next(190)).toMatchObject([{ message: 'lease b came before the minHold of a was over' }]);
   });
 
+  it('takes no lease for the next that was granted before, and told late: its token is smaller', () => {
+    const first = lease('a', 0, 50, { bounds: { ...NONE, minHold: 200 }, token: 5, ending: released(50) });
+    const next = (token: number) => lease('b', 60, 60, { token });
+    expect(judgeBounds({ leases: [first, next(4)] })).toEqual([]);
+    expect(judgeBounds({ leases: [first, next(6)] })).toHaveLength(1);
+    const third = lease('c', 70, 80, { token: 6 });
+    expect(judgeBounds({ leases: [first, next(4), third] })).toMatchObject([
+      { message: 'lease c came before the minHold of a was over' },
+    ]);
+  });
+
   it('finds a next holder within lockDelay of a lease that was not given back, and only of such a one', () => {
     const next = (at: number, ending?: LeaseStory['ending'], broken?: number) =>
       judgeBounds({

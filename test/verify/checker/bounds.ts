@@ -15,9 +15,14 @@ export function judgeBounds({ leases }: Pick<History, 'leases'>): Violation[] {
     const inOrder = [...ofLock].sort((a, b) => a.granted - b.granted);
     return inOrder.flatMap((lease, index) => [
       ...heldTooLong(lease),
-      ...takenTooSoon(lease, inOrder[index + 1]),
+      ...takenTooSoon(lease, inOrder.slice(index + 1).find(cameAfter(lease))),
     ]);
   });
+}
+
+/** Not a lease of before, of which a process that was stopped heard only when this one was granted: its token tells. */
+function cameAfter({ token: before = -Infinity }: LeaseStory): (next: LeaseStory) => boolean {
+  return ({ token = Infinity }) => token > before;
 }
 
 function heldTooLong({ lease, lock, granted, belief, bounds }: LeaseStory): Violation[] {
