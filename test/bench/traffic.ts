@@ -37,17 +37,20 @@ export class Traffic {
 
   async learn(trial: () => Promise<unknown>): Promise<Origins> {
     const seen = new Map<string, { all: number; sent: number }>();
+    const count = (name: string, source: string): void => {
+      const counts = seen.get(name) ?? { all: 0, sent: 0 };
+      counts.all += 1;
+      if (source !== 'lua') counts.sent += 1;
+      seen.set(name, counts);
+    };
     const monitors = await Promise.all(
       this.nodes.map(async (url) => {
-        const end = new EventEmitter();
-        const ended = once(end, END);
+        const lines = new EventEmitter();
+        const ended = once(lines, END);
         const monitor = await monitorRedis(url, ({ args: [command = ''], source }) => {
           const name = command.toLowerCase();
-          if (name === END) return void end.emit(END);
-          const counts = seen.get(name) ?? { all: 0, sent: 0 };
-          counts.all += 1;
-          if (source !== 'lua') counts.sent += 1;
-          seen.set(name, counts);
+          if (name === END) lines.emit(END);
+          else count(name, source);
         });
         return { monitor, ended };
       }),
