@@ -9,7 +9,7 @@ import { FakeClock } from '../support/fake-clock.js';
 function waiting() {
   const clock = new FakeClock();
   const context = { clock, random: () => 0, onBackendChange: () => undefined, warn: () => undefined };
-  const queue = new WaiterQueue(new NodeSet([]), new HolderIds(), 100, context);
+  const queue = new WaiterQueue(new NodeSet([], clock), new HolderIds(), 100, context);
   const told = { granted: () => undefined, waited: () => undefined, lost: () => undefined };
   const waiter: QueueEntry = {
     id: queue.newId(),

@@ -123,7 +123,7 @@ export class RedisDriver implements Driver {
       warn(
         'redis.quarantine is false and NODE_ENV is "production": after a restart of a Redis node two holders of a lock are possible; leave it out',
       );
-    this.#nodeSet = new NodeSet(nodes);
+    this.#nodeSet = new NodeSet(nodes, clock);
     // Whether a node may have forgotten leases that it has to sit out.
     const sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     const renewBatch = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;

@@ -85,15 +85,14 @@ export class Mover {
     }
     if (!(result instanceof HeldLease))
       return all((attempt) => journal.add({ type: 'refused', at: member.now, attempt }));
-    // Each lock is kept from when it was taken itself, and the first of them was taken in this time.
-    const minHold = Math.max(0, bounds.minHold - (member.now - asked));
-    await this.#use(result, names, attempts, { ...bounds, minHold });
+    await this.#use(result, names, attempts, asked, bounds);
   }
 
   async #use(
     lease: HeldLease,
     names: readonly string[],
     attempts: readonly string[],
+    asked: number,
     bounds: LeaseBounds,
   ): Promise<void> {
     const { member, random } = this;
@@ -103,8 +102,11 @@ export class Mover {
     const leases = names.map((name, index) => {
       const each = journal.name('part');
       const token = lease.fencingTokenOf(name);
-      const more = { ttl: this.#ttl, token, bounds };
-      journal.add({ type: 'granted', at: member.now, attempt: attempts[index] ?? '', lease: each, ...more });
+      // The process may have been stopped since then. Each lock is kept from when it was taken itself: after it was asked for.
+      const at = member.now;
+      const minHold = Math.max(0, bounds.minHold - (at - asked));
+      const more = { ttl: this.#ttl, token, bounds: { ...bounds, minHold } };
+      journal.add({ type: 'granted', at, attempt: attempts[index] ?? '', lease: each, ...more });
       return each;
     });
     const end = member.now + random.skewed(1, 4 * this.#ttl);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../../common/clock.js';
+import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
 import { NodeError } from '../errors/index.js';
 import {
   listOf,
@@ -23,6 +23,9 @@ const SCOPES = 'coordination:nodes';
 
 /** How much of the time is counted for which a list is known to be recorded: clocks of bounded rate. */
 const CERTAIN = 0.98;
+
+/** Before any time. */
+export const NEVER: Moment = { monotonic: -Infinity, wall: -Infinity };
 
 export interface NodeEpochSettings {
   readonly clock: Clock;
@@ -82,8 +85,8 @@ export class NodeEpoch {
   /** When the node was born, on our monotonic clock, ms, and how old it was when that was read, at least. */
   #bornAt = Infinity;
   #age = 0;
-  /** Until when the node cannot belong to another list, on our monotonic clock, ms. */
-  listIsSureUntil = -Infinity;
+  /** Until when the node cannot belong to another list. Over on either clock, it is over: a machine that sleeps may stop one. */
+  listIsSureUntil: Moment = NEVER;
 
   constructor(settings: NodeEpochSettings) {
     this.#settings = settings;
@@ -136,7 +139,7 @@ export class NodeEpoch {
    */
   async sync(run: RunScript): Promise<number> {
     const { clock, ownTtl, quarantine, onWait } = this.#settings;
-    const sentAt = clock.monotonic();
+    const { monotonic, wall } = momentOf(clock);
     const reply = this.#check(
       await run('evalsha', SYNC.sha, this.#keys, this.#args('', '')).catch((error: unknown) => {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
@@ -149,7 +152,8 @@ export class NodeEpoch {
     this.#age = now / 1000 - read.born;
     const at = clock.monotonic();
     this.#bornAt = at - this.#age;
-    this.listIsSureUntil = sentAt + CERTAIN * read.longest;
+    const certain = CERTAIN * read.longest;
+    this.listIsSureUntil = { monotonic: monotonic + certain, wall: wall + certain };
     const longest = Math.max(read.toSitOut, ownTtl);
     const wait = quarantine ? longest - this.#age : 0;
     const before = this.#read;

@@ -1,15 +1,18 @@
+import type { Clock, Moment } from '../../../common/clock.js';
 import { BackendUnavailableError } from '../../../errors.js';
 import { cleanError, explain, type NodeError } from '../errors/index.js';
-import type { RedisNode, VotingNode } from '../node/index.js';
+import { NEVER, type RedisNode, type VotingNode } from '../node/index.js';
 
 /** All nodes, and what a majority of them is. */
 export class NodeSet {
   readonly nodes: readonly VotingNode[];
   readonly quorum: number;
-  #sureUntil = -Infinity;
+  readonly #clock: Clock;
+  #sureUntil = NEVER;
 
-  constructor(nodes: readonly VotingNode[]) {
+  constructor(nodes: readonly VotingNode[], clock: Clock) {
     this.nodes = nodes;
+    this.#clock = clock;
     this.quorum = Math.floor(nodes.length / 2) + 1;
   }
 
@@ -58,26 +61,31 @@ export class NodeSet {
   }
 
   /**
-   * Whether no node can belong to another list of nodes at that time, on the monotonic clock, ms. A node belongs to a list for two
+   * Whether no node could belong to another list of nodes at that time, on the monotonic clock, ms. A node belongs to a list for two
    * longest ttls after a client with that list was there. A lease that was asked for within one of them is over before the node is given
    * away. So quorums of two lists with a common node are never both good, also when that node is not in either of them, as long as
-   * it can be reached.
+   * it can be reached. That the machine has slept since then, only the wall clock may know.
    */
   isSure(at: number): boolean {
-    if (at < this.#sureUntil) return true;
+    const wall = this.#clock.wall();
+    if (isBefore(at, wall, this.#sureUntil)) return true;
     const listed = this.nodes.filter(({ record }) => record);
     const up = listed.filter((node) => node.up);
     const single = this.nodes.length === 1;
     // All went down since the lock was granted.
     if (!single && listed.length > 0 && up.length === 0) return false;
-    this.#sureUntil = Math.min(...(single ? [] : up.map(({ record }) => record?.listIsSureUntil ?? 0)));
-    return at < this.#sureUntil;
+    const sure = single ? [] : up.map(({ record }) => record?.listIsSureUntil ?? NEVER);
+    this.#sureUntil = {
+      monotonic: Math.min(...sure.map(({ monotonic }) => monotonic)),
+      wall: Math.min(...sure.map((until) => until.wall)),
+    };
+    return isBefore(at, wall, this.#sureUntil);
   }
 
   /** @throws BackendUnavailableError when a node belongs to another list of nodes, which all are asked */
   async checkList(what: string): Promise<void> {
     await this.sync();
-    this.#sureUntil = -Infinity;
+    this.#sureUntil = NEVER;
     if (!this.otherList) return;
     const failures = this.nodes.flatMap(({ otherList }, index) =>
       otherList ? [[index, otherList] as const] : [],
@@ -153,4 +161,8 @@ export class NodeSet {
     const end = ends[excess - 1];
     return end === Infinity ? undefined : end;
   }
+}
+
+function isBefore(monotonic: number, wall: number, until: Moment): boolean {
+  return monotonic < until.monotonic && wall < until.wall;
 }
