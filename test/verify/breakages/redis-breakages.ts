@@ -368,11 +368,23 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/drivers/redis/quorum/node-set.ts',
-        find: 'if (at < this.#sureUntil) return true;',
+        find: 'if (isBefore(at, wall, this.#sureUntil)) return true;',
         replace: 'if (at >= 0) return true;',
       },
     ],
     foundBy: spec('test/integration/redis/node-list-changes.spec.ts', 'is merely slow'),
+  },
+  {
+    name: 'list of nodes sure by the monotonic clock alone',
+    wrong: 'a machine that wakes up takes a lock beside the list that has its node by now',
+    edits: [
+      {
+        file: 'lib/drivers/redis/quorum/node-set.ts',
+        find: 'return monotonic < until.monotonic && wall < until.wall;',
+        replace: 'return monotonic < until.monotonic && wall < Infinity;',
+      },
+    ],
+    foundBy: spec('test/unit/node-set.spec.ts', 'after a sleep of the machine'),
   },
   {
     name: 'list of nodes not compared',
