@@ -4,7 +4,7 @@ import type { PostgresServer } from '../../support/postgres-server.js';
 import { forkFixture } from '../../support/processes.js';
 import type { WriterReport, WriterTerms } from './terms.js';
 
-export interface GuardTerms extends Pick<WriterTerms, 'tool' | 'isolation' | 'guarded'> {
+export interface GuardTerms extends Pick<WriterTerms, 'tool' | 'isolation' | 'guarded' | 'prisma'> {
   readonly seconds: number;
 }
 

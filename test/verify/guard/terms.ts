@@ -1,4 +1,5 @@
-export const TOOLS = ['pg', 'typeorm', 'drizzle'] as const;
+/** `prisma` has to be installed first, which takes minutes. */
+export const TOOLS = ['pg', 'typeorm', 'drizzle', 'prisma'] as const;
 export const ISOLATIONS = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const;
 
 export interface WriterTerms {
@@ -12,6 +13,8 @@ export interface WriterTerms {
   readonly think: number;
   readonly counters: number;
   readonly loops: number;
+  /** Where a client of Prisma is. */
+  readonly prisma?: string | undefined;
 }
 
 export interface WriterReport {

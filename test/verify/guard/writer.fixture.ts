@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { Pool } from 'pg';
@@ -14,6 +16,23 @@ interface Session {
   readonly tx: GuardedTransaction;
   readonly query: (sql: string) => Promise<readonly Record<string, unknown>[]>;
 }
+
+interface PrismaTransaction {
+  $queryRawUnsafe: (sql: string) => Promise<readonly Record<string, unknown>[]>;
+}
+
+/** The part of a generated client that is used here. */
+interface PrismaModule {
+  PrismaClient: new (options: object) => {
+    $transaction: (body: (tx: PrismaTransaction) => Promise<void>, options: object) => Promise<void>;
+  };
+}
+
+const ISOLATION_OF_PRISMA: Record<WriterTerms['isolation'], string> = {
+  'READ COMMITTED': 'ReadCommitted',
+  'REPEATABLE READ': 'RepeatableRead',
+  SERIALIZABLE: 'Serializable',
+};
 
 /** How a tool runs a transaction of an isolation level. */
 type Transact = (
@@ -65,6 +84,20 @@ const TOOLS: Record<WriterTerms['tool'], () => Promise<Transact>> = {
     return (isolation, body) =>
       db.transaction((tx) => body({ tx, query: async (sql) => (await tx.execute(sql)).rows }), {
         isolationLevel: isolation.toLowerCase() as 'read committed',
+      });
+  },
+
+  prisma: async () => {
+    const load = createRequire(join(terms.prisma ?? '', 'package.json'));
+    const { PrismaClient } = load('@prisma/client') as PrismaModule;
+    const { PrismaPg } = load('@prisma/adapter-pg') as { PrismaPg: new (config: object) => object };
+    const adapter = new PrismaPg({ connectionString: terms.url, max: terms.loops });
+    const client = new PrismaClient({ adapter });
+    return (isolation, body) =>
+      client.$transaction((tx) => body({ tx, query: (sql) => tx.$queryRawUnsafe(sql) }), {
+        isolationLevel: ISOLATION_OF_PRISMA[isolation],
+        maxWait: 2000,
+        timeout: 60_000,
       });
   },
 };
