@@ -12,6 +12,9 @@ import { runGuard } from './campaign.js';
 import { prismaFolder } from './prisma.js';
 import { ISOLATIONS, TOOLS } from './terms.js';
 
+/** Enough to see that updates are lost where nothing guards them, s. */
+const CONTROL = 10;
+
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
@@ -20,6 +23,7 @@ const { values } = parseArgs({
   },
 });
 
+const seconds = Number(values.seconds);
 const prisma = values.tool.includes('prisma') ? await prismaFolder() : undefined;
 const server = await PostgresServer.start();
 let lost = 0;
