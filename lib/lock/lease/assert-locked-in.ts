@@ -1,11 +1,13 @@
 import type { GuardedTransaction } from '../guard/index.js';
 import { assertLocked } from './assert-locked.js';
+import { currentLeases } from './lease-context.js';
+import type { Lease } from './lease.js';
 
 /**
  * As `assertLocked`, and checks the lease inside a transaction, on PostgreSQL: see {@link Lease.assertIn}.
  *
- * @throws NotLockedError when the running code is under no lock, or its lease was lost
- * @throws LeaseLostError when the database says that it was lost; let it through, as the transaction has to be rolled back
+ * @throws NotLockedError when the running code is under no lock
+ * @throws LeaseLostError when its lease was lost, as this replica or the database says; let it through, as the transaction has to be rolled back
  * @example
  * \@Synchronized('<share.id>')
  * async extend(share: Share, size: number) {
@@ -18,5 +20,7 @@ import { assertLocked } from './assert-locked.js';
  * @publicApi
  */
 export async function assertLockedIn(transaction: GuardedTransaction): Promise<void> {
-  await assertLocked().assertIn(transaction);
+  // A lease that was lost says so itself: the transaction came late, and its caller may try again.
+  const lease: Lease = currentLeases()[0] ?? assertLocked();
+  await lease.assertIn(transaction);
 }

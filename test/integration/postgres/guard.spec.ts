@@ -271,6 +271,15 @@ describe.skipIf(postgresBin() === undefined)('a lease that is checked inside a t
     );
   });
 
+  it('says of a current lease that was lost that it was, and not that a lock was forgotten', async () => {
+    const work = ours.using(lock, async (lease) => {
+      await others.getLock(lock).break();
+      await eventually(() => lease.signal.aborted);
+      await inTransaction('READ COMMITTED', (tx) => assertLockedIn(tx));
+    });
+    await expect(work).rejects.toThrow(LeaseLostError);
+  });
+
   it('is refused on a back end that has no transactions', async () => {
     const memory = new CoordinatorService({ backendUrl: 'memory:', stopTimeout: 0 });
     await memory.start();
