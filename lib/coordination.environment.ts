@@ -30,6 +30,31 @@ export function optionsIn(environment: Environment, warn: (message: string) => v
   return Object.defineProperty(options, 'backendUrl', { enumerable: true, get: () => backendUrl });
 }
 
+/**
+ * Warns of the variables that are set for options which `forRoot` was not given: it reads no environment, so they mean nothing.
+ * @param warn told once of all
+ */
+export function warnOfUnread(
+  environment: Environment,
+  options: CoordinationOptions,
+  warn: (message: string) => void,
+): void {
+  const given = options as Readonly<Record<string, unknown>>;
+  const unread = Object.entries(OPTION_VARIABLES)
+    .filter(([option]) => given[option] === undefined)
+    .map(([, variable]) => variable as string);
+  for (const kind of BACKENDS) {
+    const own = given[kind.name] as Readonly<Record<string, unknown>> | undefined;
+    for (const [option, known] of Object.entries(kind.options))
+      if (known && own?.[option] === undefined) unread.push(known.variable);
+  }
+  const set = unread.filter((variable) => environment[variable]);
+  if (set.length === 0) return;
+  warn(
+    `The environment has ${set.join(', ')}, which CoordinationModule.forRoot() does not read; import CoordinationModule.forRootAsync(coordinationConfig.asProvider()), or give forRoot() the option`,
+  );
+}
+
 /** A misspelt variable would leave its option at the default. */
 function checkVariables(environment: Environment, warn: (message: string) => void): void {
   const unknown = Object.keys(environment).filter(

@@ -2,6 +2,7 @@ import {
   type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
+  Logger,
   Module,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
@@ -23,6 +24,8 @@ import {
 } from './coordination.constants.js';
 import type { CoordinationOptions } from './coordination.options.js';
 import { warnOfCopies } from './common/copies.js';
+import { logSafely } from './common/log-safely.js';
+import { warnOfUnread } from './coordination.environment.js';
 import { CoordinationContext } from './coordination.context.js';
 import { getCoordinatorToken } from './coordination.tokens.js';
 import { type CoordinatorRuntime, CoordinatorService, RUNTIME } from './coordinator.service.js';
@@ -99,7 +102,14 @@ export class CoordinationModule
     checkIsObject(options, 'CoordinationModule.forRoot');
     const { name, isGlobal, ...coordination } = options;
     const hidden = new HiddenOptions(coordination);
-    return dynamicModule(name, isGlobal, [{ provide: COORDINATION_MODULE_OPTIONS, useValue: hidden }]);
+    const useFactory = (): HiddenOptions => {
+      // At boot, when ConfigModule has read its files.
+      warnOfUnread(process.env, coordination, (message) =>
+        logSafely(() => new Logger('CoordinationModule').warn(message)),
+      );
+      return hidden;
+    };
+    return dynamicModule(name, isGlobal, [{ provide: COORDINATION_MODULE_OPTIONS, useFactory }]);
   }
 
   /**

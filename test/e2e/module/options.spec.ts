@@ -342,4 +342,24 @@ describe('the environment', () => {
     expect(app.get(CoordinatorService).agentId).toBe('given');
     await app.close();
   });
+
+  it('warns of variables that forRoot does not read, unless it is given the option', async () => {
+    vi.stubEnv('COORDINATION_AGENT_ID', 'web-1');
+    vi.stubEnv('COORDINATION_TTL', '5s');
+    vi.stubEnv('COORDINATION_REDIS_QUARANTINE', 'false');
+    vi.stubEnv('COORDINATION_REDIS_MAX_TTL', '1h');
+    const options = { backendUrl: 'memory:', ttl: 5000, redis: { maxTtl: 3_600_000 } };
+    const app = await boot([CoordinationModule.forRoot(options)]);
+    await app.close();
+    const unread = app.recorded.of('warn').filter((text) => text.includes('does not read'));
+    expect(unread).toEqual([
+      expect.stringMatching(
+        /^The environment has COORDINATION_AGENT_ID, COORDINATION_REDIS_QUARANTINE, which .*forRootAsync/,
+      ),
+    ]);
+    vi.stubEnv('COORDINATION_BACKEND_URL', 'memory:');
+    const other = await boot([CoordinationModule.forRootAsync(coordinationConfig.asProvider())]);
+    await other.close();
+    expect(other.recorded.all).not.toContain('does not read');
+  });
 });
