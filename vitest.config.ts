@@ -9,8 +9,8 @@ const MOCKING = ['test/integration/file/{directory,failing-calls,long-lines}.spe
 const tests: ViteUserConfig['test'] = {
   pool: 'forks',
   setupFiles: ['reflect-metadata'],
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
   // vitest's own second is too short for a machine that is busy with other tests.
   expect: { poll: { timeout: 30_000 } },
 };

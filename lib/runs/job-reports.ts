@@ -2,6 +2,7 @@ import type { CallOrigin } from '../common/call-origin.js';
 import type { JobSkipReason } from '../common/coordinator.events.js';
 import { quoted } from '../common/quoted.js';
 import type { LockManager } from '../lock/index.js';
+import type { Occasion } from './occasion.js';
 import { errorText, type PastRun, type RunRecord } from './run-record.js';
 
 /** Why runs were skipped here, and how often. */
@@ -73,11 +74,18 @@ export class JobReports {
     manager.events.emit('job.missed', () => ({ ...this.#event(manager, tick), madeUp }));
   }
 
-  /** Found by who has the lock now: nobody else is at it any more. */
-  foundLost(manager: LockManager, { tick, memberId, attempt }: PastRun, reruns: boolean): void {
+  /**
+   * Found by who has the lock now: nobody else is at it any more.
+   * @param asked what was to run when it was found
+   */
+  foundLost(manager: LockManager, past: PastRun, reruns: boolean, asked: Occasion): void {
+    const { tick, memberId, attempt } = past;
+    const others = ticksLost(past, asked)
+      ? '; ticks since then were skipped too, as the lock of a replica that is killed stays taken until its ttl: give a job that fires more often a shorter ttl'
+      : '';
     const then = reruns ? 'it is run once more here' : "its tick is spent (onCrash: 'skip')";
     manager.log.warn(
-      `Job ${quoted(this.name)}: the run for ${shownTick(tick)} on member ${memberId} (attempt ${attempt}) ended without an outcome: the replica was killed, or lost its lease; ${then}`,
+      `Job ${quoted(this.name)}: the run for ${shownTick(tick)} on member ${memberId} (attempt ${attempt}) ended without an outcome: the replica was killed, or lost its lease; ${then}${others}`,
     );
     this.#lost(manager, tick, memberId);
   }
@@ -123,4 +131,9 @@ function noteOf({ attempt, madeUp }: PastRun): string {
 
 function shownTick(tick: number): string {
   return new Date(tick).toISOString();
+}
+
+/** Whether ticks have passed between that run and the one that is to begin, by the distance to the next one. */
+function ticksLost({ tick: before }: PastRun, { tick, next }: Occasion): boolean {
+  return next !== undefined && tick - before > 1.5 * (next - tick);
 }

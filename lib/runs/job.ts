@@ -176,7 +176,7 @@ export class Job {
     const crashed = stored?.record.state === 'started' ? stored : undefined;
     const repeats = crashed !== undefined && this.#mayRepeat(crashed);
     if (verdict === 'done' && !repeats) return this.#skip(manager, asked, 'done');
-    if (crashed) this.reports.foundLost(manager, crashed.record, repeats);
+    if (crashed) this.reports.foundLost(manager, crashed.record, repeats, asked);
     const occasion = repeats ? repeatedOccasion(crashed) : asked;
     if (stored && this.#isFromTheFuture(stored, occasion))
       this.reports.overwritten(manager, stored.record.tick);

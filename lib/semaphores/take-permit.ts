@@ -80,7 +80,9 @@ async function takeSince(
   });
   if (!(turn instanceof HeldLease)) return free;
   try {
-    return await waitForFirst(manager, terms, since, left());
+    const first = await waitForFirst(manager, terms, since, left());
+    // A call that waited in a queue has not been told how long the holders' leases last.
+    return first instanceof HeldLease || first.remaining !== undefined ? first : free;
   } finally {
     // It never rejects, and the caller need not wait for it.
     void turn.finish();
@@ -116,13 +118,17 @@ async function tryEach(
 ): Promise<HeldLease | NoPermit> {
   const { permits } = terms;
   const first = numberOf(manager.memberId);
-  let soonest: number | undefined;
+  let none: NoPermit = {};
   for (let index = 0; index < permits; index += 1) {
     const result = await take(manager, terms, (first + index) % permits, since, false, terms.signal);
     if (result instanceof HeldLease) return result;
-    if (result.remaining !== undefined) soonest = Math.min(soonest ?? Infinity, result.remaining);
+    none = soonest(none, result);
   }
-  return { remaining: soonest };
+  return none;
+}
+
+function soonest(one: NoPermit, other: NoPermit): NoPermit {
+  return (other.remaining ?? Infinity) < (one.remaining ?? Infinity) ? other : one;
 }
 
 function take(
@@ -174,7 +180,7 @@ function waitForFirst(
       else resolve(none);
     };
     const judge = (result: HeldLease | NoPermit): void => {
-      if (!(result instanceof HeldLease)) none = result;
+      if (!(result instanceof HeldLease)) none = soonest(none, result);
       else if (won || signal?.aborted) {
         if (!won) failure ??= { error: signal?.reason };
         void result.finish();

@@ -109,6 +109,15 @@ export function describeCli(backend: string, { begin, end, shares = true }: CliH
       expect([again.code, again.stdout]).toEqual([1, 'Nobody holds lock "stuck".\n']);
     });
 
+    it('says which kind is held under a name that no lock has', async () => {
+      const a = await member('a');
+      await using _permit = await a.getSemaphore('export', 2).hold();
+      await eventually(async () => (await a.inspect.locks()).length === 1);
+      const { stdout, code } = await run('break', 'export', '--reason', 'replaced by hand');
+      const hint = 'A semaphore of that name is held: add --kind semaphore.';
+      expect([code, stdout]).toEqual([1, `Nobody holds lock "export". ${hint}\n`]);
+    });
+
     it('runs a command under the lock, with its exit code', async () => {
       const inner = `process.stdout.write(process.env.COORDINATION_LOCK + ' ' + Number(process.env.COORDINATION_FENCING_TOKEN > 0)); process.exit(7)`;
       const { code, stdout, stderr } = await run('lock', 'nightly', '--', process.execPath, '-e', inner);

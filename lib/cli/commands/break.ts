@@ -1,5 +1,12 @@
 import { type Command, Option } from 'commander';
-import { breakLock, checkBreak, LOCK_KINDS, type LockKind } from '../../inspection/index.js';
+import {
+  breakLock,
+  checkBreak,
+  inspectLocks,
+  LOCK_KINDS,
+  type LockKind,
+  type Source,
+} from '../../inspection/index.js';
 import { quoted } from '../../common/quoted.js';
 import { type GlobalOptions, withSource } from '../connect.js';
 import { EXIT } from '../exit-codes.js';
@@ -16,9 +23,23 @@ export function addBreak(program: Command): void {
     .action(async (name: string, { reason, kind }: { reason: string; kind: LockKind }, command: Command) => {
       checkBreak(name, { reason, kind });
       const options = command.optsWithGlobals<GlobalOptions>();
-      const broken = await withSource(options, (source) => breakLock(source, name, { reason, kind }));
+      const { broken, others } = await withSource(options, async (source) => {
+        const done = await breakLock(source, name, { reason, kind });
+        return { broken: done, others: done ? [] : await kindsHeld(source, name) };
+      });
       if (options.json) printJson({ name, kind, broken });
-      else print(broken ? `Broke ${kind} ${quoted(name)}.` : `Nobody holds ${kind} ${quoted(name)}.`);
+      else print(broken ? `Broke ${kind} ${quoted(name)}.` : nobodyHolds(name, kind, others));
       if (!broken) process.exitCode = EXIT.nothing;
     });
+}
+
+/** What is held under that name, as a lock and a semaphore may have the same. */
+async function kindsHeld(source: Source, name: string): Promise<LockKind[]> {
+  const locks = await inspectLocks(source);
+  return locks.filter((each) => each.name === name && each.holders.length > 0).map(({ kind }) => kind);
+}
+
+function nobodyHolds(name: string, kind: LockKind, others: readonly LockKind[]): string {
+  const hints = others.map((each) => ` A ${each} of that name is held: add --kind ${each}.`);
+  return `Nobody holds ${kind} ${quoted(name)}.${hints.join('')}`;
 }

@@ -13,7 +13,7 @@ interface Belief {
   readonly until: number;
 }
 
-/** @param killedAt when the process ended, as it then believed nothing any more */
+/** @param killedAt when the process was to end, as it then believed nothing any more */
 function beliefsOf(output: string, killedAt: number): Belief[] {
   const beliefs: Belief[] = [];
   let ended = true;
@@ -56,8 +56,9 @@ describe('replicas that hold locks as @nestjs/locks does, and are killed and sto
     const url = await begin();
     const beliefs: Belief[] = [];
     const kill = async (replica: FixtureProcess): Promise<void> => {
-      await replica.kill();
+      // On files the lock is free the moment it ends, which is told later.
       const killedAt = Date.now();
+      await replica.kill();
       await replica.closed;
       beliefs.push(...beliefsOf(replica.output, killedAt));
     };

@@ -132,6 +132,15 @@ describe("a run whose replica is killed, with onCrash: 'skip'", () => {
     const { record } = (await a.latest())!;
     expect(record.history).toMatchObject([{ memberId: 'app:a', state: 'lost', attempt: 1 }]);
     expect(log.of('warn').join('\n')).toContain('on member app:a (attempt 1) ended without an outcome');
+    expect(log.of('warn').join('\n')).not.toContain('ticks since then');
+  });
+
+  it('keeps its lock until its ttl: the line says that ticks in between were skipped', async () => {
+    const [a, b] = [await replica('a'), await replica('b')];
+    await crash(claimed(await a.job.claim(now())));
+    await clock.advance(3 * PERIOD);
+    await claimed(await b.job.claim(now())).end('succeeded');
+    expect(log.of('warn').join('\n')).toContain('; ticks since then were skipped too');
   });
 });
 

@@ -35,7 +35,7 @@ for (const tool of TOOLS.filter((each) => values.tool.includes(each)))
         isolation,
         guarded,
         prisma,
-        seconds: Number(values.seconds),
+        seconds: guarded ? seconds : Math.min(seconds, CONTROL),
       });
       const errors = Object.entries(report.errors).map(([name, count]) => `${name} ${count}`);
       console.log(

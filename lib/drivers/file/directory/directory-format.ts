@@ -68,6 +68,7 @@ function compare(directory: string, path: string, text: string): void {
       reason:
         `its locks are kept by ${String(found.locks)}, format ${String(found.version)}, ` +
         `and this process keeps them by ${EXPECTED.locks}, format ${EXPECTED.version}, so that they would not exclude each other`,
+      advice: 'stop every process that uses it and remove it, if it is of an older version of this package',
     });
   }
 }
