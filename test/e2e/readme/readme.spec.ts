@@ -1,3 +1,4 @@
+import type { CanActivate, INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,8 @@ import { lastValueFrom } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CoordinationModule, CoordinatorService, LimitReachedError, Lock } from 'nestjs-coordination';
+import { CoordinationDashboardModule } from 'nestjs-coordination/dashboard';
+import { CoordinationTelemetryModule } from 'nestjs-coordination/telemetry';
 import {
   CoordinationTestingModule,
   type CoordinationTestingModuleOptions,
@@ -38,6 +41,13 @@ async function start(name: string, provider: string) {
   }).compile();
   const app = await reference.createNestApplication().init();
   return { app, host: app.get<unknown>(module[provider]!), coordinator: app.get(CoordinatorService) };
+}
+
+async function serve(metadata: ModuleMetadata): Promise<INestApplication> {
+  const reference = await Test.createTestingModule(metadata).compile();
+  const app = reference.createNestApplication();
+  await app.listen(0, '127.0.0.1');
+  return app;
 }
 
 describe('the snippets of README and docs', () => {
@@ -381,6 +391,51 @@ describe('the snippets of README and docs', () => {
     await app.close();
   });
 
+  it('telemetry: the controller serves the scrape', async () => {
+    const { MetricsController } = (await import(snippets.get('telemetry')!)) as Record<string, Class>;
+    const app = await serve({
+      imports: [
+        CoordinationModule.forRoot({ backendUrl: 'memory:readme-telemetry' }),
+        CoordinationTelemetryModule.forRoot({ prometheus: true }),
+      ],
+      controllers: [MetricsController!],
+    });
+    const scrape = await fetch(`${await app.getUrl()}/metrics`);
+    expect(scrape.headers.get('content-type')).toContain('text/plain');
+    expect(await scrape.text()).toContain('coordination_backend_up{coordinator="default"} 1');
+    await app.close();
+  });
+
+  it('health: the route says that the coordinator is up', async () => {
+    const { HealthModule } = (await import(snippets.get('health')!)) as Record<string, Class>;
+    const coordination = CoordinationModule.forRoot({ backendUrl: 'memory:readme-health' });
+    const app = await serve({ imports: [coordination, HealthModule!] });
+    const answer = await fetch(`${await app.getUrl()}/health`);
+    expect(await answer.json()).toMatchObject({ status: 'ok', details: { coordination: { status: 'up' } } });
+    await app.close();
+  });
+
+  it('dashboard: the page is there for the cookie alone', async () => {
+    const { AdminGuard } = (await import(snippets.get('dashboard')!)) as Record<string, Type<CanActivate>>;
+    const app = await serve({
+      imports: [
+        CoordinationModule.forRoot({ backendUrl: 'memory:readme-dashboard' }),
+        CoordinationDashboardModule.register({
+          path: 'ops/coordination',
+          guard: AdminGuard!,
+        }),
+      ],
+    });
+    const page = `${await app.getUrl()}/ops/coordination`;
+    const statusFor = async (cookie: string) => (await fetch(page, { headers: { cookie } })).status;
+    expect(await statusFor('admin=undefined')).toBe(403);
+    process.env['ADMIN_TOKEN'] = 'secret';
+    expect(await statusFor('admin=other')).toBe(403);
+    expect(await statusFor('theme=dark; admin=secret')).toBe(200);
+    delete process.env['ADMIN_TOKEN'];
+    await app.close();
+  });
+
   it('postgres-module: takes its options from a URL', async () => {
     const { AppModule } = (await import(snippets.get('postgres-module')!)) as Record<string, Class>;
     const coordination = Reflect.getMetadata('imports', AppModule!) as readonly {
@@ -414,7 +469,9 @@ describe('the snippets of README and docs', () => {
         const app = await reference.createNestApplication().init();
         const shares = app.get<{ extend(id: number, by: number): Promise<void> }>(ShareService!);
         await Promise.all([shares.extend(7, 2), shares.extend(7, 3)]);
+        if (name === 'postgres-guard-pg') await endsConnectionIn(server, () => shares.extend(7, 9));
         expect(await server.query('SELECT size FROM share')).toEqual([{ size }]);
+        await shares.extend(7, 0);
         await app.close();
       }
       await pool.end();
@@ -423,6 +480,20 @@ describe('the snippets of README and docs', () => {
     },
   );
 });
+
+/** The server ends the connection of the call in the middle of its transaction: it rejects with what the server says, and no more. */
+async function endsConnectionIn(server: PostgresServer, call: () => Promise<void>): Promise<void> {
+  const other = await server.client();
+  await other.query('BEGIN');
+  await other.query('UPDATE share SET size = size');
+  const failed = expect(call()).rejects.toMatchObject({ code: '57P01' });
+  const waiting = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE share%'";
+  await eventually(async () => (await server.query(`SELECT pid ${waiting}`)).length === 1);
+  await server.query(`SELECT pg_terminate_backend(pid) ${waiting}`);
+  await failed;
+  await other.query('ROLLBACK');
+  await other.end();
+}
 
 type TestSnippet = Record<string, Class> & { test(...args: unknown[]): Promise<unknown> };
 
@@ -447,8 +518,9 @@ async function runTest(name: string, provider?: string, options?: CoordinationTe
 }
 
 describe('the tests of docs/unit-tests.md', () => {
-  it('the first test of the page passes', async () => {
-    await (await loadTest('testing-first')).test();
+  it('the first test of the page passes as a file of its own', async () => {
+    const run = await forkFixture(snippets.get('testing-first')!);
+    expect((await run.exited).code).toBe(0);
   });
 
   it('an application that names Redis starts without it', async () => {
@@ -456,6 +528,8 @@ describe('the tests of docs/unit-tests.md', () => {
   });
 
   it('a lease is lost as the page says', () => runTest('testing-lose', 'Copies'));
+
+  it('permits are taken as another replica', () => runTest('testing-permits', 'Exports'));
 
   it('time passes as the page says', () =>
     runTest('testing-time', undefined, { clock: 'driven', ttl: '10s' }));

@@ -19,6 +19,9 @@ const PAGES = [
   'docs/fencing.md',
   'docs/events.md',
   'docs/observing.md',
+  'docs/telemetry.md',
+  'docs/health.md',
+  'docs/dashboard.md',
   'docs/unit-tests.md',
 ].map((page) => join(ROOT, page));
 /** Inside the repository, so that a snippet is compiled as any other file of it. */
