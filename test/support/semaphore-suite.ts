@@ -51,6 +51,21 @@ export function describeSemaphores(backend: string, { begin, end }: BackendHarne
       for (const permit of permits) expect(await permit.release()).toBe(true);
     }
 
+    it('tells how long a refused call should wait, also one that has waited', async () => {
+      const [a, b] = await semaphores(2);
+      const permits = [await a.hold(), await a.hold()];
+      const retryAfter = async (blocking: number | false): Promise<number> => {
+        const refused: unknown = await b.hold({ blocking }).catch((error: unknown) => error);
+        expect(refused).toBeInstanceOf(LimitReachedError);
+        return (refused as LimitReachedError).retryAfter ?? 0;
+      };
+      // On files nobody knows when a lease ends.
+      const known = (await retryAfter(false)) > 1000;
+      const waited = await Promise.all([retryAfter(200), retryAfter(300), retryAfter(400)]);
+      for (const ms of waited) expect(ms > 1000).toBe(known);
+      await giveBack(permits);
+    });
+
     it('gives so many permits over all replicas, each a lease of its own, and refuses the next one', async () => {
       const [a, b] = await semaphores(3);
       expect(await a.available()).toBe(3);
