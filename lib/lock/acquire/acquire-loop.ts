@@ -194,6 +194,8 @@ export class AcquireLoop {
       queue.noteOutage({ since: earlier ?? clock.monotonic(), error: outcome });
     } else {
       queue.noteOutage(undefined);
+      const remaining = outcome instanceof LeaseGrant ? undefined : outcome.remaining;
+      queue.noteTaken(remaining === undefined ? 0 : clock.monotonic() + remaining);
       this.#outages?.reset();
     }
   }

@@ -100,7 +100,7 @@ export class Acquirer {
       );
     }
     if (queue.outage && !call.terms.waitLimit.cancelled) throw queue.outage.error;
-    return {};
+    return { remaining: queue.remainingAt(this.#clock.monotonic()) };
   }
 
   /** Resolves to true when it was this call's turn, and to false when it did not wait so long. */

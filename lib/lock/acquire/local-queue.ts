@@ -21,6 +21,7 @@ export class LocalQueue {
   #waiters?: Set<LocalWaiter>;
   #outage?: Outage | undefined;
   #handedOn?: HandedOnGrant | undefined;
+  #takenUntil = 0;
 
   /** @param key of the lock, where the queue is that of a lock */
   constructor(readonly key = '') {}
@@ -36,6 +37,19 @@ export class LocalQueue {
   /** @param outage undefined when the back end has answered */
   noteOutage(outage: Outage | undefined): void {
     this.#outage = outage;
+  }
+
+  /**
+   * How long the lease of the present holder lasts, ms, as far as the call inside was told: for those that are refused behind it.
+   * @param now on the monotonic clock, ms
+   */
+  remainingAt(now: number): number | undefined {
+    return this.#takenUntil > now ? this.#takenUntil - now : undefined;
+  }
+
+  /** @param until on the monotonic clock, ms; 0 when that is not known */
+  noteTaken(until: number): void {
+    this.#takenUntil = until;
   }
 
   /** The call inside goes out, and leaves a grant for the next waiter. */
