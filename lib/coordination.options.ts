@@ -9,16 +9,9 @@ import {
 } from './common/checks.js';
 import { blockingOf, type Duration, msOf } from './common/duration.js';
 import { booleanFrom, durationFrom } from './common/option-text.js';
-import {
-  type BackendChoice,
-  type BackendOptions,
-  BACKENDS,
-  chooseBackend,
-  claimsOf,
-  givenTo,
-  needsNoUrl,
-} from './drivers/driver.registry.js';
-import type { Driver, DriverFactory } from './drivers/driver.js';
+import { chosenBackend, URL_VARIABLE } from './coordination.backend.js';
+import { type BackendOptions, BACKENDS } from './drivers/driver.registry.js';
+import type { DriverFactory } from './drivers/driver.js';
 import { InvalidOptionsError } from './errors.js';
 import { usableTime } from './lock/lease/index.js';
 
@@ -56,7 +49,7 @@ export interface CoordinationOptions extends BackendOptions {
 
 /** The environment variable of each option; those of a back end have their own. */
 export const OPTION_VARIABLES = {
-  backendUrl: 'COORDINATION_BACKEND_URL',
+  backendUrl: URL_VARIABLE,
   agentId: 'COORDINATION_AGENT_ID',
   prefix: 'COORDINATION_PREFIX',
   ttl: 'COORDINATION_TTL',
@@ -78,7 +71,6 @@ const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), 'driver', ...BACKEND_NA
 const MODULE_OPTIONS = ['name', 'isGlobal'];
 
 const DEFAULTS = {
-  backendUrl: 'file:',
   prefix: '',
   ttl: 10_000,
   blocking: true,
@@ -116,8 +108,8 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
     .filter((key) => !KNOWN_OPTIONS.includes(key))
     .map((key) => unknownOption(key));
 
-  const backend = options.driver === undefined ? backendOf(options, problems) : undefined;
-  const settings: Settings = { ...settingsOf(backend?.query ?? {}), ...definedOf(options) };
+  const backend = chosenBackend(options, QUERY_KEYS, problems);
+  const settings: Settings = { ...settingsOf(backend.query), ...definedOf(options) };
   const ttl = settings.ttl ?? DEFAULTS.ttl;
   const filled = {
     agentId: settings.agentId ?? randomUUID(),
@@ -131,8 +123,8 @@ export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
     candidate: settings.candidate ?? DEFAULTS.candidate,
   };
   problems.push(...problemsOf(filled, settings.heartbeat !== undefined));
-  problems.push(...backendProblems(options, backend, msOf(ttl)));
-  const createDriver = backend ? openBackend(backend, problems) : givenDriver(options, problems);
+  problems.push(...backend.problemsOf(msOf(ttl)));
+  const createDriver = backend.open();
   if (problems.length > 0 || !createDriver) {
     throw new InvalidOptionsError(
       `The options of CoordinationModule are wrong: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
@@ -158,66 +150,6 @@ function unknownOption(key: string): string {
       ? `it belongs to one back end: ${backend.name}: { ${key}: … }; `
       : '';
   return `unknown option ${shown(key)}, ${place}${known}, and for the module ${MODULE_OPTIONS.join(', ')}`;
-}
-
-function backendOf(options: CoordinationOptions, problems: string[]): BackendChoice | undefined {
-  const url = options.backendUrl ?? (needsNoUrl(options) ? undefined : defaultUrl(problems));
-  return attempt(() => chooseBackend(url, options, QUERY_KEYS), problems);
-}
-
-function openBackend(backend: BackendChoice, problems: string[]): DriverFactory | undefined {
-  return attempt(backend.open, problems);
-}
-
-/** The driver that is given as an option, and must be the only thing that says where the locks live. */
-function givenDriver(options: CoordinationOptions, problems: string[]): DriverFactory | undefined {
-  const { driver, backendUrl } = options;
-  if (driver === undefined) return undefined;
-  const others = [...(backendUrl === undefined ? [] : [named('backendUrl')]), ...claimsOf(options)];
-  for (const other of others)
-    problems.push(`driver and ${other} are both given, and each says where the locks live; leave one out`);
-  if (typeof driver !== 'function') {
-    problems.push(`driver must be a function that makes a driver, got ${shown(driver)}`);
-    return undefined;
-  }
-  return async (context) => checkDriver(await driver(context));
-}
-
-/** @throws InvalidOptionsError for what a coordinator could not start */
-function checkDriver(driver: Driver): Driver {
-  const given: Partial<Record<keyof Driver, unknown>> = driver ?? {};
-  const works = typeof given.start === 'function' && typeof given.stop === 'function';
-  if (works && given.traits && given.locks && given.records) return driver;
-  throw new InvalidOptionsError(
-    `The option driver of CoordinationModule must make an object with start(), stop(), traits, locks and records, got ${shown(driver)}`,
-  );
-}
-
-function attempt<T>(read: () => T, problems: string[]): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    problems.push(`${named('backendUrl')}: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
-  }
-}
-
-/** Options of every back end are checked: an application may leave those of Redis beside the `memory:` of its tests. */
-function backendProblems(options: BackendOptions, backend: BackendChoice | undefined, ttl: number): string[] {
-  return BACKENDS.flatMap((kind) => {
-    const problems = kind.problemsOf(givenTo(kind, options), ttl);
-    if (problems.length > 0 || kind !== backend?.kind) return problems;
-    return kind.problemsOf(backend.options, ttl);
-  });
-}
-
-function defaultUrl(problems: string[]): string {
-  if (process.env['NODE_ENV'] === 'production') {
-    problems.push(
-      `${named('backendUrl')} has to be given when NODE_ENV is "production": the default coordinates the processes of one machine only; "file:" says that this is meant`,
-    );
-  }
-  return DEFAULTS.backendUrl;
 }
 
 function problemsOf(filled: FilledOptions, heartbeatGiven: boolean): string[] {

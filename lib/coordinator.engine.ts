@@ -1,5 +1,13 @@
-import type { Driver } from './drivers/driver.js';
-import type { LockManager } from './lock/index.js';
+import type { Clock } from './common/clock.js';
+import type { CoordinatorEmitter } from './common/coordinator.emitter.js';
+import { outsideCalls } from './common/own-context.js';
+import { retry } from './common/retry.js';
+import type { ResolvedOptions } from './coordination.options.js';
+import type { CoordinatorLog } from './coordinator.log.js';
+import type { BackendChange, Driver } from './drivers/driver.js';
+import { BackendUnavailableError } from './errors.js';
+import { MemberReport } from './inspection/index.js';
+import { LockManager } from './lock/index.js';
 
 /** What runs from a start of a coordinator to its next stop. */
 export interface Engine {
@@ -7,13 +15,72 @@ export interface Engine {
   readonly manager: LockManager;
 }
 
+export interface EngineContext {
+  readonly options: ResolvedOptions;
+  readonly memberId: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: CoordinatorLog;
+  readonly events: CoordinatorEmitter;
+  readonly onBackendChange: (driver: Driver, change: BackendChange) => void;
+}
+
 /**
- * Connects to the back end and announces the member; on failure nothing of it is left.
+ * Connects to the back end, for up to `startTimeout` ms where it is down, and announces the member.
+ *
+ * @param signal cuts that short
+ * @throws what the driver throws; BackendUnavailableError when it was cut short
+ */
+export async function connectEngine(context: EngineContext, signal: AbortSignal): Promise<Engine> {
+  const { clock, log, options, memberId } = context;
+  const { startTimeout } = options;
+  try {
+    return await retry(
+      async () => {
+        // A driver is started once, so each try makes a new one.
+        const engine = await createEngine(context);
+        await startEngine(engine, signal);
+        return engine;
+      },
+      {
+        clock,
+        timeout: startTimeout,
+        signal,
+        onRetry: (error) => log.startsLater(startTimeout, error),
+      },
+    );
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new BackendUnavailableError(
+      `The coordinator of member ${memberId} was stopped before it had started; call start() again`,
+      { cause: error },
+    );
+  }
+}
+
+async function createEngine(context: EngineContext): Promise<Engine> {
+  const { clock, random, log, events, memberId, onBackendChange } = context;
+  const { createDriver, ...settings } = context.options;
+  const driver = await createDriver({
+    clock,
+    random,
+    ttl: settings.ttl,
+    prefix: settings.prefix,
+    onBackendChange: (change) => onBackendChange(driver, change),
+    warn: (message) => outsideCalls(() => log.warn(message)),
+  });
+  const manager = new LockManager({ ...settings, memberId }, { driver, clock, events, log });
+  manager.accompany(new MemberReport(manager));
+  return { driver, manager };
+}
+
+/**
+ * On failure nothing of it is left.
  *
  * @param signal cuts the connecting short. Past that nothing is cut: what the member has announced has to be withdrawn.
  * @throws what the driver throws
  */
-export async function startEngine({ driver, manager }: Engine, signal: AbortSignal): Promise<void> {
+async function startEngine({ driver, manager }: Engine, signal: AbortSignal): Promise<void> {
   const cut = (): void => void driver.stop();
   signal.addEventListener('abort', cut);
   try {

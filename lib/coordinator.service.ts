@@ -6,24 +6,19 @@ import {
 } from '@nestjs/common';
 import { inspect, type InspectOptions } from 'node:util';
 import { type Clock, systemClock } from './common/clock.js';
-import { outsideCalls } from './common/own-context.js';
-import { retry } from './common/retry.js';
-import { type CoordinationOptions, type ResolvedOptions, resolveOptions } from './coordination.options.js';
+import { type CoordinationOptions, resolveOptions } from './coordination.options.js';
 import { CoordinatorEmitter } from './common/coordinator.emitter.js';
 import type { CoordinatorEventName, CoordinatorEvents } from './common/coordinator.events.js';
+import { Lifecycle } from './coordinator.lifecycle.js';
 import { CoordinatorLog } from './coordinator.log.js';
-import { OutageLog } from './coordinator.outage-log.js';
-import type { BackendChange, Driver } from './drivers/driver.js';
-import { type Engine, startEngine } from './coordinator.engine.js';
-import { BackendUnavailableError } from './errors.js';
 import { type Election, Elections } from './elections/index.js';
-import { type CoordinatorInspection, Inspection, MemberReport } from './inspection/index.js';
+import { type CoordinatorInspection, Inspection } from './inspection/index.js';
 import type { Lease } from './lock/lease/index.js';
 import {
   type AcquireOptions,
   Lock,
   LOCK_MANAGER,
-  LockManager,
+  type LockManager,
   lockManagerOf,
   type LockOptions,
   type LockProvider,
@@ -68,22 +63,12 @@ export class CoordinatorService
   /** What the back end knows, for people and tools. */
   readonly inspect: CoordinatorInspection = new Inspection(this);
 
-  readonly #options: ResolvedOptions;
-  readonly #clock: Clock;
-  readonly #random: () => number;
+  readonly #agentId: string;
+  readonly #prefix: string;
   readonly #log: CoordinatorLog;
-  readonly #outages: OutageLog;
   readonly #events: CoordinatorEmitter;
   readonly #elections: Elections;
-  readonly #name?: string;
-  readonly #listed: boolean;
-  #running?: Engine & { readonly unregister: () => void };
-  #goal: 'started' | 'stopped' = 'stopped';
-  /** Starts and stops run one after the other; this is the last of them. */
-  #transition: Promise<void> = Promise.resolve();
-  /** Cuts the last start short, if it is not done. */
-  #starting = new AbortController();
-  #drainUntil?: number;
+  readonly #lifecycle: Lifecycle;
 
   /**
    * @param name the coordinator's name, where an application has several
@@ -93,27 +78,35 @@ export class CoordinatorService
   /** @internal */
   constructor(options: CoordinationOptions, name: string | undefined, runtime: CoordinatorRuntime);
   constructor(options: CoordinationOptions = {}, name?: string, runtime: CoordinatorRuntime = {}) {
-    this.#options = resolveOptions(options);
-    this.#log = new CoordinatorLog(this.#options.agentId, this.#options.prefix);
-    this.#name = name;
+    const resolved = resolveOptions(options);
+    const { agentId, prefix, candidate, stopTimeout } = resolved;
+    const { clock = systemClock, random = Math.random, listed = true } = runtime;
+    this.#agentId = agentId;
+    this.#prefix = prefix;
+    this.#log = new CoordinatorLog(agentId, prefix);
     this.#events = new CoordinatorEmitter((message, error) => this.#log.error(message, error), name);
-    this.#clock = runtime.clock ?? systemClock;
-    this.#outages = new OutageLog(this.#log, this.#clock);
-    this.#random = runtime.random ?? Math.random;
-    this.#listed = runtime.listed ?? true;
-    const { candidate, stopTimeout } = this.#options;
-    this.#elections = new Elections(this, { candidate, stopTimeout, random: this.#random, log: this.#log });
+    this.#elections = new Elections(this, { candidate, stopTimeout, random, log: this.#log });
+    this.#lifecycle = new Lifecycle({
+      options: resolved,
+      memberId: this.memberId,
+      clock,
+      random,
+      log: this.#log,
+      events: this.#events,
+      elections: this.#elections,
+      onStarted: () => (listed ? registerRunning(this, name) : () => undefined),
+    });
     runtime.onMade?.(this, name);
   }
 
   /** Names this replica. */
   get agentId(): string {
-    return this.#options.agentId;
+    return this.#agentId;
   }
 
   /** In front of the member id and of every lock name. */
   get prefix(): string {
-    return this.#options.prefix;
+    return this.#prefix;
   }
 
   /** `prefix` + `agentId`. */
@@ -123,12 +116,12 @@ export class CoordinatorService
 
   /** True between a successful `start` and `stop`. */
   get started(): boolean {
-    return this.#running !== undefined;
+    return this.#lifecycle.manager !== undefined;
   }
 
   /** @internal */
   get [LOCK_MANAGER](): LockManager | undefined {
-    return this.#running?.manager;
+    return this.#lifecycle.manager;
   }
 
   /**
@@ -139,16 +132,7 @@ export class CoordinatorService
    * was called meanwhile; `started` is then false, and it can be called again
    */
   start(): Promise<void> {
-    if (this.#goal === 'started') return this.#transition;
-    this.#goal = 'started';
-    const { signal } = (this.#starting = new AbortController());
-    const transition = this.#after(() => this.#start(signal));
-    this.#transition = transition;
-    transition.catch(() => {
-      // Unless somebody has asked for something else since.
-      if (this.#transition === transition) this.#goal = 'stopped';
-    });
-    return transition;
+    return this.#lifecycle.start();
   }
 
   /**
@@ -158,13 +142,7 @@ export class CoordinatorService
    * Bounded also when the back end is down.
    */
   stop(): Promise<void> {
-    if (this.#goal === 'stopped') return this.#transition.catch(() => undefined);
-    this.#goal = 'stopped';
-    this.#starting.abort();
-    // At once: who stops it must not find it leading.
-    this.beforeApplicationShutdown();
-    this.#transition = this.#after(() => this.#stop());
-    return this.#transition;
+    return this.#lifecycle.stop();
   }
 
   /**
@@ -297,16 +275,7 @@ export class CoordinatorService
 
   /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining; and this replica leads no more. */
   beforeApplicationShutdown(): void {
-    if (!this.#running || this.#drainUntil !== undefined) return;
-    this.#drainUntil = this.#clock.monotonic() + this.#options.stopTimeout;
-    const { held, waiting } = this.#running.manager.usage;
-    const ofElections = this.#elections.usage;
-    this.#elections.leave();
-    this.#log.stopping(
-      { held: held - ofElections.held, waiting: waiting - ofElections.waiting },
-      this.#options.stopTimeout,
-    );
-    this.#running.manager.drain.begin(this.#options.stopTimeout);
+    this.#lifecycle.drain();
   }
 
   /** Stops the coordinator. */
@@ -322,88 +291,5 @@ export class CoordinatorService
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
     return `CoordinatorService ${inspect(this.toJSON(), options)}`;
-  }
-
-  #after(step: () => Promise<void>): Promise<void> {
-    // A start or stop that a call asks for serves all others too.
-    const next = outsideCalls(() => this.#transition.then(step, step));
-    // Whoever called gets the rejection; the chain itself must not count as unhandled.
-    next.catch(() => undefined);
-    return next;
-  }
-
-  async #start(signal: AbortSignal): Promise<void> {
-    const { driver, manager } = await this.#connect(signal);
-    this.#drainUntil = undefined;
-    const unregister = this.#listed ? registerRunning(this, this.#name) : (): void => undefined;
-    this.#running = { driver, manager, unregister };
-    this.#log.started(driver);
-    this.#elections.begin(manager);
-  }
-
-  async #connect(signal: AbortSignal): Promise<Engine> {
-    const { startTimeout } = this.#options;
-    try {
-      return await retry(
-        async () => {
-          // A driver is started once, so each try makes a new one.
-          const engine = await this.#createEngine();
-          await startEngine(engine, signal);
-          return engine;
-        },
-        {
-          clock: this.#clock,
-          timeout: startTimeout,
-          signal,
-          onRetry: (error) => this.#log.startsLater(startTimeout, error),
-        },
-      );
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      throw new BackendUnavailableError(
-        `The coordinator of member ${this.memberId} was stopped before it had started; call start() again`,
-        { cause: error },
-      );
-    }
-  }
-
-  async #createEngine(): Promise<Engine> {
-    const { createDriver, ...settings } = this.#options;
-    const driver = await createDriver({
-      clock: this.#clock,
-      random: this.#random,
-      ttl: settings.ttl,
-      prefix: settings.prefix,
-      onBackendChange: (change) => this.#onBackendChange(driver, change),
-      warn: (message) => outsideCalls(() => this.#log.warn(message)),
-    });
-    const manager = new LockManager(
-      { ...settings, memberId: this.memberId },
-      { driver, clock: this.#clock, events: this.#events, log: this.#log },
-    );
-    manager.accompany(new MemberReport(manager));
-    return { driver, manager };
-  }
-
-  async #stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    // It was still being started when it was told to stop.
-    this.beforeApplicationShutdown();
-    const timeLeft = (this.#drainUntil ?? 0) - this.#clock.monotonic();
-    await running.manager.stop(Math.max(0, timeLeft));
-    await this.#elections.left();
-    this.#running = undefined;
-    this.#outages.end(running.driver);
-    running.unregister();
-    await running.driver.stop();
-    this.#log.stopped();
-  }
-
-  #onBackendChange(driver: Driver, change: BackendChange): void {
-    const event = { memberId: this.memberId, at: this.#clock.wall() };
-    if (this.#running) outsideCalls(() => this.#outages.tell(driver, change));
-    if (change.state === 'up') this.#events.announce('backend.up', () => event);
-    else this.#events.announce('backend.down', () => ({ ...event, error: change.cause }));
   }
 }

@@ -2,6 +2,7 @@ import { shown } from '../common/checks.js';
 import type { Clock } from '../common/clock.js';
 import type { Holder } from '../drivers/driver.js';
 import { InvalidOptionsError } from '../errors.js';
+import { breakHolders } from '../lock/index.js';
 import type { BreakOptions } from './inspection.types.js';
 import { LOCK_KINDS, lockNamed, namedLock } from './lock-kinds.js';
 import { askToLetGo, isAsked, type Revocation, watchRevocations, withdraw } from './revocations.js';
@@ -12,9 +13,6 @@ const PATIENCE = 1000;
 
 /** How often it is looked whether it has, ms, where no message comes. */
 const LOOK_AGAIN = 100;
-
-/** How often a break looks for the holders when the lock changes hands at that very moment. */
-const MOST_LOOKS = 3;
 
 /** @throws InvalidOptionsError */
 export function checkBreak(name: unknown, options: Partial<BreakOptions> | undefined): void {
@@ -40,14 +38,11 @@ export async function breakLock(
   { reason, kind = 'lock' }: BreakOptions,
 ): Promise<boolean> {
   const revocation = { by: source.memberId, reason };
-  for (let look = 1; look <= MOST_LOOKS; look += 1) {
-    const holders = await holdersOf(source, kind, name);
-    if (holders.length === 0) return look > 1;
-    const broken = await Promise.all(holders.map((holder) => breakOne(source, holder, revocation)));
-    if (broken.includes(true)) return true;
-  }
-  // No holder keeps it for longer than a look takes.
-  return true;
+  const outcome = await breakHolders(
+    () => holdersOf(source, kind, name),
+    (holder) => breakOne(source, holder, revocation),
+  );
+  return outcome !== 'free';
 }
 
 async function holdersOf(

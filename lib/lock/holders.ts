@@ -2,25 +2,6 @@ import { quoted } from '../common/quoted.js';
 import type { Grant, LockStore } from '../drivers/driver.js';
 import { BackendUnavailableError } from '../errors.js';
 
-/** How often a break looks for the holders when the lock changes hands at that very moment. */
-const MOST_LOOKS = 3;
-
-/**
- * Takes the lock away from its holder.
- * @param name with the coordinator's prefix
- * @returns whether it was held
- */
-export async function revokeHolders(locks: LockStore, name: string): Promise<boolean> {
-  for (let look = 1; look <= MOST_LOOKS; look += 1) {
-    const holders = await locks.holders(name);
-    if (holders.length === 0) return false;
-    const revoked = await Promise.all(holders.map((holder) => locks.revoke(holder)));
-    if (revoked.includes(true)) return true;
-  }
-  // No holder keeps it for longer than a look takes.
-  return true;
-}
-
 /**
  * Whether anybody holds the lock.
  * @param name with the coordinator's prefix

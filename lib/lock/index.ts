@@ -1,4 +1,5 @@
 export { type AcquireResult, type AcquireTerms, refusalReason } from './acquire/index.js';
+export { breakHolders } from './break.js';
 export { LockManager } from './lock-manager.js';
 /** @internal */
 export { LOCK_MANAGER } from './lock-registry.js';

@@ -5,9 +5,8 @@ import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.emitter.js';
 import { Schedule } from '../common/schedule.js';
 import type { Driver, DriverHealth, LockStore, Loss, RecordStore } from '../drivers/driver.js';
-import { hasHolder, isHolder, revokeHolders } from './holders.js';
 import {
-  AcquireCall,
+  type AcquireCall,
   Acquirer,
   type AcquireResult,
   type AcquireTerms,
@@ -15,30 +14,22 @@ import {
   LeaseGrant,
   type LeaseHandle,
   type NotAcquired,
-  refusalReason,
-  throwIfCancelled,
-  upgradeRefused,
   WaitLimit,
 } from './acquire/index.js';
+import { breakLock, takeAway } from './break.js';
+import { Calls } from './calls.js';
+import { hasHolder, isHolder } from './holders.js';
+import { Idle } from './idle.js';
 import {
   BoundedLease,
   HeldLease,
-  holderInThisContext,
-  holdingInThisContext,
   type LeaseBounds,
-  type LeasedContext,
   LeaseReports,
   type LockLog,
   type ReportContext,
-  sharerInThisContext,
 } from './lease/index.js';
 import { type Companion, Heartbeat } from './renewal/index.js';
 import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
-
-/** A call that has waited so long for the lock of its own caller may wait for ever. */
-const LONG_WAIT_MS = 1000;
-
-const BROKEN: Loss = { reason: 'broken', message: 'the lock was broken' };
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -55,8 +46,8 @@ export interface LockManagerContext extends ReportContext {
 }
 
 /**
- * The leases of one coordinator, from its start to its stop. A call gets a grant from the `Acquirer`; the manager makes a lease of it,
- * whose `LeaseHolding` keeps it alive with the heartbeat.
+ * The leases of one coordinator, from its start to its stop. A call (`Calls`) gets a grant from the `Acquirer`; the manager makes a lease
+ * of it, whose `LeaseHolding` keeps it alive with the heartbeat.
  */
 export class LockManager {
   readonly drain: Drain;
@@ -68,19 +59,8 @@ export class LockManager {
   readonly #heartbeat: Heartbeat;
   readonly #acquirer: Acquirer;
   readonly #holdings: LeaseHoldingContext;
-  /** Calls of `acquire` under way. */
-  #pending = 0;
-  /** Told when no lease is held, and no call is under way. */
-  #onIdle?: () => void;
-  readonly #waiting = new Set<AcquireCall>();
-  readonly #tellWaiting = (call: AcquireCall): void => {
-    const { name, label } = call.terms;
-    this.#refuseUpgrade(call.terms);
-    const own = holdingInThisContext(this, name);
-    if (own) call.expects(this.#schedule.in(LONG_WAIT_MS, () => this.#tellOfOwn(own, name, label)));
-    this.#waiting.add(call);
-    this.#reports.waiting(call.terms);
-  };
+  readonly #calls: Calls;
+  readonly #idle: Idle;
 
   constructor(
     readonly settings: LockManagerSettings,
@@ -98,6 +78,14 @@ export class LockManager {
       warn: (message) => this.#reports.warn(message),
     });
     this.#acquirer = new Acquirer(settings, driver, clock);
+    this.#idle = new Idle(clock, () => this.#held.size > 0 || this.#calls.underWay > 0);
+    this.#calls = new Calls({
+      memberId: settings.memberId,
+      owner: this,
+      schedule: this.#schedule,
+      reports: this.#reports,
+      idle: this.#idle,
+    });
     this.#holdings = {
       memberId: settings.memberId,
       owner: this,
@@ -108,7 +96,7 @@ export class LockManager {
       held: this.#held,
       onEnd: (queue, leftover) => {
         this.#acquirer.leave(queue, leftover);
-        this.#checkIdle();
+        this.#idle.check();
       },
     };
   }
@@ -166,7 +154,7 @@ export class LockManager {
 
   /** How many leases are held, and how many calls are on their way to one. */
   get usage(): { readonly held: number; readonly waiting: number } {
-    return { held: this.#held.size, waiting: this.#pending };
+    return { held: this.#held.size, waiting: this.#calls.underWay };
   }
 
   /** What is held now: since when, by which lease, and what has asked for it. */
@@ -176,7 +164,7 @@ export class LockManager {
 
   /** The calls that wait now, in the order in which they began to. */
   get waitingCalls(): readonly AcquireCall[] {
-    return [...this.#waiting];
+    return this.#calls.waiting;
   }
 
   start(): Promise<void> {
@@ -194,13 +182,13 @@ export class LockManager {
    */
   async stop(timeout: number): Promise<void> {
     this.drain.begin(timeout);
-    await this.#idle(timeout);
+    await this.#idle.within(timeout);
     this.drain.finish();
     for (const { lease } of this.#held.items().filter((holding) => holding.lease.held))
       lease.lose({ reason: 'stopped', message: 'the coordinator stopped while its work was still running' });
     // Leases whose work has ended are being released, and calls that were refused just now leave a try behind. The driver
     // answers each in bounded time.
-    await Promise.all([this.#idle(), this.#heartbeat.stop()]);
+    await Promise.all([this.#idle.within(), this.#heartbeat.stop()]);
     await this.#acquirer.settled();
     this.#schedule.clear();
   }
@@ -217,34 +205,16 @@ export class LockManager {
   acquire(terms: AcquireTerms, handle?: LeaseHandle): Promise<AcquireResult> {
     if (terms.waitLimit.cancelled) return this.#turnAway(terms);
     const since = terms.since ?? this.context.clock.monotonic();
-    const call = new AcquireCall(terms, handle, since, this.#tellWaiting);
-    this.#pending += 1;
+    const call = this.#calls.begin(terms, handle, since);
     return this.#acquirer.acquire(call).then(
-      (result) => (result instanceof LeaseGrant ? this.#take(call, result) : this.#refuse(call, result)),
-      (error: unknown) => this.#fail(call, error),
+      (result) =>
+        result instanceof LeaseGrant ? this.#take(call, result) : this.#calls.refuse(call, result),
+      (error: unknown) => this.#calls.fail(call, error),
     );
   }
 
   async #turnAway(terms: AcquireTerms): Promise<AcquireResult> {
-    const call = new AcquireCall(terms, undefined, this.context.clock.monotonic(), this.#tellWaiting);
-    this.#pending += 1;
-    return this.#refuse(call, {});
-  }
-
-  #refuse(call: AcquireCall, refusal: NotAcquired): NotAcquired {
-    const { name, label, waitLimit } = call.terms;
-    try {
-      throwIfCancelled(call.terms, this.memberId);
-      this.#refuseUpgrade(call.terms);
-    } catch (error) {
-      return this.#fail(call, error);
-    }
-    const holder = holderInThisContext(this, name);
-    if (holder !== undefined) this.#reports.askedForOwn(name, label, holder, !waitLimit.tryOnce);
-    this.#reports.refused(call.terms, call.since);
-    call.leaveHandle();
-    this.#end(call);
-    return refusal;
+    return this.#calls.refuse(this.#calls.begin(terms, undefined, this.context.clock.monotonic()), {});
   }
 
   /** @param since when the call came, on the monotonic clock, ms */
@@ -252,44 +222,11 @@ export class LockManager {
     this.#reports.refused(terms, since);
   }
 
-  /** A free lock is not asked about: only a call that has to wait can wait for its own caller. */
-  #refuseUpgrade({ name, label, shared }: AcquireTerms): void {
-    const sharer = shared ? undefined : sharerInThisContext(this, name);
-    if (sharer !== undefined) throw upgradeRefused(name, label, sharer);
-  }
-
-  #fail(call: AcquireCall, error: unknown): never {
-    this.#reports.failed(call.terms, error, refusalReason(call.terms.waitLimit, error), call.since);
-    call.leaveHandle();
-    this.#end(call);
-    throw error;
-  }
-
-  /** Work that nobody awaits has its turn as soon as the work has ended that called it: only a long wait may be one for ever. */
-  #tellOfOwn({ lease, label: holder }: LeasedContext, name: string, label: string): void {
-    if (lease.held) this.#reports.askedForOwn(name, label, holder, true);
-  }
-
-  /** @param call that has ended, unless it was that of a break */
-  #end(call?: AcquireCall): void {
-    call?.end();
-    if (call?.waits) this.#waiting.delete(call);
-    this.#pending -= 1;
-    this.#checkIdle();
-  }
-
   /** Frees the lock, also when another process holds it. */
-  async break(name: string): Promise<boolean> {
-    // Looked up before: by the time of the reply another grant of this process may have the lock.
-    const ours = this.#held.items().filter(({ lease }) => lease.name === name);
-    this.#pending += 1;
-    try {
-      const broken = await revokeHolders(this.context.driver.locks, this.settings.prefix + name);
-      if (broken) for (const holding of ours) holding.takeAway(BROKEN);
-      return broken;
-    } finally {
-      this.#end();
-    }
+  break(name: string): Promise<boolean> {
+    return this.#calls.include(
+      breakLock(this.context.driver.locks, this.settings.prefix, name, this.#held.items()),
+    );
   }
 
   /**
@@ -298,9 +235,7 @@ export class LockManager {
    * @returns whether it was held here
    */
   takeAway(id: string, loss: Loss): boolean {
-    const ours = this.#held.items().filter(({ lease }) => lease.held && lease.grant.id === id);
-    for (const holding of ours) holding.takeAway(loss);
-    return ours.length > 0;
+    return takeAway(this.#held.items(), id, loss);
   }
 
   /** Whether any member holds the lock. @throws BackendUnavailableError */
@@ -323,7 +258,7 @@ export class LockManager {
   #take(call: AcquireCall, grant: LeaseGrant): HeldLease | Promise<NotAcquired> {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
-      return this.#acquirer.decline(grant).then(() => this.#refuse(call, {}));
+      return this.#acquirer.decline(grant).then(() => this.#calls.refuse(call, {}));
     const { name, ttl, shared, bounds } = call.terms;
     const { handOff, deadline, queue, since } = grant;
     const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, call.terms);
@@ -334,7 +269,7 @@ export class LockManager {
     this.#reports.acquired(lease, call.terms, call.since);
     // Last, as the lease is lost at once when its grant was taken away since it came.
     handOff.carry(lease);
-    this.#end(call);
+    this.#calls.end(call);
     return lease;
   }
 
@@ -349,25 +284,5 @@ export class LockManager {
     this.#reports.bounded(name, bounds);
     const context = { clock, schedule: this.#schedule, bounds, since };
     return new BoundedLease(name, handOff.next(), ttl, deadline, keeper, context, shared);
-  }
-
-  get #busy(): boolean {
-    return this.#held.size > 0 || this.#pending > 0;
-  }
-
-  #checkIdle(): void {
-    if (!this.#busy) this.#onIdle?.();
-  }
-
-  async #idle(timeout = Infinity): Promise<void> {
-    if (!this.#busy || timeout <= 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = this.context.clock.setTimer(timeout, resolve);
-      this.#onIdle = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-    this.#onIdle = undefined;
   }
 }

@@ -7,24 +7,19 @@ import { Claim } from './claim.js';
 import { JobReports } from './job-reports.js';
 import { type Occasion, repeatedOccasion } from './occasion.js';
 import { lifeOf, pastRun, recordsOf, type RunRecord, type StoredRun } from './run-record.js';
+import { isFromTheFuture, isTooFarAhead, judge, type JudgedSettings, mayRepeat } from './verdict.js';
 import { writeUnderLease } from './write-under-lease.js';
-
-/** A run that was lost is repeated once. */
-const MOST_ATTEMPTS = 2;
 
 /** The lock under which a job runs. */
 export function jobLock(name: string): string {
   return `job:${name}`;
 }
 
-export interface JobSettings {
+export interface JobSettings extends JudgedSettings {
   readonly name: string;
-  readonly onCrash: 'skip' | 'rerun';
   readonly overlap: 'skip' | 'buffer-one';
   /** How many runs before the latest one the record keeps. */
   readonly history: number;
-  /** How far ahead of the back end's clock a tick may be, ms. */
-  readonly maxSkew: number;
   /** Lease time of the job's lock, ms; default: the coordinator's. */
   readonly ttl?: number;
 }
@@ -32,12 +27,6 @@ export interface JobSettings {
 export interface Skipped {
   readonly skipped: JobSkipReason;
 }
-
-/**
- * What the record says of an occasion: it needs a run; it is done; or its run is under way, and would be repeated if its runner
- * died.
- */
-type Verdict = 'due' | 'done' | 'under way';
 
 /**
  * One job of one coordinator: claims its ticks.
@@ -107,8 +96,9 @@ export class Job {
 
   async #claim(manager: LockManager, occasion: Occasion): Promise<Claim | Skipped> {
     const stored = await this.latest(manager);
-    if (stored && this.#isTooFarAhead(occasion, stored.at)) return this.#refuse(manager, occasion, stored.at);
-    const verdict = this.#judge(stored, occasion);
+    if (stored && isTooFarAhead(this.settings, occasion, stored.at))
+      return this.#refuse(manager, occasion, stored.at);
+    const verdict = judge(this.settings, stored, occasion);
     if (verdict === 'done') return this.#skip(manager, occasion, 'done');
     if (verdict === 'under way' || this.settings.overlap === 'buffer-one')
       return this.#claimLater(manager, occasion);
@@ -120,7 +110,7 @@ export class Job {
   /** The lock was not to be had. Its holder may have begun the run for this very tick since, or be at an earlier one. */
   async #claimHeld(manager: LockManager, occasion: Occasion): Promise<Claim | Skipped> {
     const stored = await this.latest(manager);
-    const verdict = this.#judge(stored, occasion);
+    const verdict = judge(this.settings, stored, occasion);
     if (verdict === 'under way') return this.#claimLater(manager, occasion);
     if (verdict === 'done' || stored?.record.state === 'started')
       return this.#skip(manager, occasion, 'locked');
@@ -171,19 +161,19 @@ export class Job {
   async #begin(manager: LockManager, lease: HeldLease, asked: Occasion): Promise<Claim | Skipped> {
     const records = recordsOf(manager);
     const stored = await records.get(this.name);
-    const verdict = this.#judge(stored, asked);
+    const verdict = judge(this.settings, stored, asked);
     // Whoever wrote that has the lock no more.
     const crashed = stored?.record.state === 'started' ? stored : undefined;
-    const repeats = crashed !== undefined && this.#mayRepeat(crashed);
+    const repeats = crashed !== undefined && mayRepeat(this.settings, crashed);
     if (verdict === 'done' && !repeats) return this.#skip(manager, asked, 'done');
     if (crashed) this.reports.foundLost(manager, crashed.record, repeats, asked);
     const occasion = repeats ? repeatedOccasion(crashed) : asked;
-    if (stored && this.#isFromTheFuture(stored, occasion))
+    if (stored && isFromTheFuture(this.settings, stored, occasion))
       this.reports.overwritten(manager, stored.record.tick);
     const record = this.#startOf(manager, lease, occasion, stored?.record, repeats);
     const written = await writeUnderLease(lease, () => records.put(record));
     if (!written) return this.#skip(manager, asked, 'locked');
-    if (this.#isTooFarAhead(occasion, written.at)) {
+    if (isTooFarAhead(this.settings, occasion, written.at)) {
       await records.remove(record);
       return this.#refuse(manager, occasion, written.at);
     }
@@ -219,25 +209,6 @@ export class Job {
       failures: (before?.failures ?? 0) + (crashed ? 1 : 0),
       history: past.slice(0, this.settings.history),
     };
-  }
-
-  #judge(stored: StoredRun | undefined, occasion: Occasion): Verdict {
-    if (!stored || this.#isFromTheFuture(stored, occasion) || !occasion.isDone(stored)) return 'due';
-    if (stored.record.state === 'started' && this.#mayRepeat(stored)) return 'under way';
-    return 'done';
-  }
-
-  #mayRepeat({ record }: StoredRun): boolean {
-    return this.settings.onCrash === 'rerun' && record.attempt < MOST_ATTEMPTS;
-  }
-
-  #isTooFarAhead({ byClock, tick }: Occasion, at: number): boolean {
-    return byClock && tick > at + this.settings.maxSkew;
-  }
-
-  /** A replica with a wrong clock has written it; without this, the job would wait for that time. */
-  #isFromTheFuture({ record, at }: StoredRun, { byClock }: Occasion): boolean {
-    return byClock && record.tick > at + this.settings.maxSkew;
   }
 
   #refuse(manager: LockManager, occasion: Occasion, at: number): Skipped {

@@ -1,61 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { BackendUnavailableError } from '../../errors.js';
-import type { Clock } from '../../common/clock.js';
 import type { Claim, Downgrade, Grant, Granted, Holder, LockStore, RenewOutcome, Taken } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
-import type { DirectoryGuard, Instance, StateDirectory, TokenFloor } from './directory/index.js';
-import { lockFiles } from './housekeeping.js';
-import type { FileCalls } from './file-calls.js';
-import type { FileHealth } from './file-health.js';
-import {
-  failedOn,
-  finishAll,
-  LockFile,
-  look,
-  type NativeLock,
-  ownerSilent,
-  shorten,
-} from './kernel/index.js';
-import { breakLock, type HeldLocks, holderOf } from './holder/index.js';
-import type { Peers } from './peers/index.js';
-import type { FileQueues } from './queue/index.js';
-import type { FileShares } from './shares/index.js';
+import type { FileParts } from './file-parts.js';
+import { failedOn, LockFile } from './kernel/index.js';
+import { LockHolders } from './lock-holders.js';
 
-/** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
-export const AT_ONCE = 100;
 /** How often a file is tried that is to be shared. */
 const MOST_TRIES = 4;
-/** How long the holder of a share gets to answer, ms. */
-const LONGEST_BREAK = 1000;
 export const TAKEN: Taken = { granted: false };
-
-/** What a driver has between its start and its stop. */
-export interface RunningFiles {
-  readonly native: NativeLock;
-  readonly instance: Instance;
-  readonly queues: FileQueues;
-  readonly guard: DirectoryGuard;
-  readonly floor: TokenFloor;
-  readonly shares: FileShares;
-}
-
-export interface FileLocksContext {
-  readonly clock: Clock;
-  readonly warn: (message: string) => void;
-  readonly calls: FileCalls;
-  readonly directory: StateDirectory;
-  readonly health: FileHealth;
-  readonly heldLocks: HeldLocks;
-  readonly peers: Peers;
-  /** @throws BackendUnavailableError when the driver does not run */
-  readonly running: () => RunningFiles;
-  /** There from the start on, also after the stop. */
-  readonly shares: () => FileShares | undefined;
-}
 
 /** Who holds which lock: a lock is a file in one directory, locked by the kernel for its holder. */
 export class FileLocks implements LockStore {
-  constructor(private readonly context: FileLocksContext) {}
+  readonly #holders: LockHolders;
+
+  constructor(private readonly context: FileParts) {
+    this.#holders = new LockHolders(context);
+  }
 
   keyOf(name: string): string {
     return name;
@@ -174,6 +134,18 @@ export class FileLocks implements LockStore {
     return { grant: share, done: Promise.resolve(done) };
   }
 
+  holders(name: string): Promise<readonly Holder[]> {
+    return this.#holders.of(name);
+  }
+
+  revoke(holder: Holder): Promise<boolean> {
+    return this.#holders.revoke(holder);
+  }
+
+  list(): Promise<readonly Holder[]> {
+    return this.#holders.list();
+  }
+
   /** The file stays locked meanwhile, though not for longer than this process lives. */
   #keep(grant: Grant, ms: number): boolean {
     const shares = this.context.shares();
@@ -196,84 +168,6 @@ export class FileLocks implements LockStore {
       this.context.warn(failedOn(this.context.directory.lock(kept.name), 'free', error).message);
     }
   }
-
-  async holders(name: string): Promise<readonly Holder[]> {
-    const { native, shares } = this.context.running();
-    const path = this.context.directory.lock(name);
-    const sharers = this.context.calls.attempt('look at', name, path, () => shares.holdersOf(name));
-    if (sharers.length > 0) return sharers;
-    const held = this.context.calls.attempt('look at', name, path, () =>
-      this.context.heldLocks.holderOf(name),
-    );
-    if (held) return [held];
-    const holder = this.context.calls.attempt('look at', name, path, () => holderOf(path, native));
-    return holder ? [{ ...holder, name, key: name }] : [];
-  }
-
-  async revoke({ name, id }: Holder): Promise<boolean> {
-    const { native, shares } = this.context.running();
-    if (this.context.heldLocks.revoke(id, process.pid) || shares.revoke(id, process.pid)) return true;
-    const socket = this.context.calls.attempt('break', name, undefined, () => shares.socketOf(name, id));
-    if (socket !== undefined) {
-      const reply = await this.context.peers.break(socket, id, LONGEST_BREAK);
-      if (reply === 'silent') throw ownerSilent(name, undefined);
-      return reply === 'broken';
-    }
-    const path = this.context.directory.lock(name);
-    try {
-      return await breakLock({ name, id, path }, native, this.context.peers, this.context.clock);
-    } catch (error) {
-      throw error instanceof BackendUnavailableError
-        ? error
-        : failedOn(path, `break ${shorten(name)}`, error);
-    }
-  }
-
-  async list(): Promise<readonly Holder[]> {
-    const { native, shares } = this.context.running();
-    const { locks } = this.context.directory;
-    const holders: Holder[] = [];
-    const files = this.context.calls.attempt('list the locks', undefined, locks, () => lockFiles(locks));
-    for (const [index, path] of files.entries()) {
-      if (index % AT_ONCE === AT_ONCE - 1) await this.#pause();
-      const [sharers, holder] = this.context.calls.attempt('list the locks', undefined, path, () => {
-        const name = linksOf(path) > 1 ? LockFile.read(path)?.name : undefined;
-        return [name === undefined ? [] : shares.holdersOf(name), holderOf(path, native)];
-      });
-      if (sharers.length > 0) holders.push(...sharers);
-      else if (holder) holders.push(this.context.heldLocks.holderWith(holder.id) ?? holder);
-    }
-    return holders;
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => this.context.clock.afterInput(resolve));
-  }
-
-  /** A little at a time: there may be many. */
-  async lookAfterLeases(): Promise<void> {
-    for (const [index, grant] of this.context.heldLocks.grants().entries()) {
-      if (index % AT_ONCE === AT_ONCE - 1) await this.#pause();
-      this.context.calls.attempt('look at', grant.name, undefined, () =>
-        this.context.heldLocks.loseIfGone(grant),
-      );
-    }
-    const shares = this.context.shares();
-    for (const grant of shares?.grants() ?? [])
-      this.context.calls.attempt('look at', grant.name, undefined, () => shares?.loseIfGone(grant));
-  }
-
-  loseAllGone(): void {
-    const shares = this.context.shares();
-    finishAll([
-      ...this.context.heldLocks.grants().map((grant) => () => this.context.heldLocks.loseIfGone(grant)),
-      ...(shares?.grants() ?? []).map((grant) => () => shares?.loseIfGone(grant)),
-    ]);
-  }
-}
-
-function linksOf(path: string): number {
-  return Number(look(path)?.nlink ?? 0);
 }
 
 /** For after a failure, which tells more than one of this would. The file is closed in any case. */

@@ -1,6 +1,7 @@
 import type { Claim, Granted, QueuedWaiter, Taken, WaitQueue } from '../driver.js';
 import type { FileCalls } from './file-calls.js';
-import { AT_ONCE, type FileLocks, type RunningFiles, TAKEN } from './file-locks.js';
+import { type FileLocks, TAKEN } from './file-locks.js';
+import { AT_ONCE, type RunningFiles } from './file-parts.js';
 import { type FileQueues, type FileWaiter, Turnstile } from './queue/index.js';
 import type { Clock } from '../../common/clock.js';
 

@@ -1,7 +1,9 @@
 import type { Driver, DriverContext, Traits } from '../driver.js';
 import { FileCalls } from './file-calls.js';
-import { FileLocks, type RunningFiles } from './file-locks.js';
+import { FileLocks } from './file-locks.js';
+import type { FileParts, RunningFiles } from './file-parts.js';
 import { FileWaitQueue } from './file-wait-queue.js';
+import { LeaseUpkeep } from './lease-upkeep.js';
 import { failedOn, finishAll, loadNativeLock, LockFile, notRunning } from './kernel/index.js';
 import {
   DirectoryGuard,
@@ -48,6 +50,7 @@ export class FileDriver implements Driver {
     this.#running?.server.freed(id);
     this.#running?.queues.freed(name);
   });
+  #leases: LeaseUpkeep;
   #running?: Running;
   /** Kept at the stop: what they have may be released after it. */
   #shares?: FileShares;
@@ -69,7 +72,7 @@ export class FileDriver implements Driver {
     this.#peers = new Peers(context.clock, (socket) => this.#sockets.addressOf(socket));
     this.#calls = new FileCalls(this.#directory, this.#health);
     const running = (): Running => this.#get();
-    this.locks = new FileLocks({
+    const parts: FileParts = {
       clock: context.clock,
       warn: context.warn,
       calls: this.#calls,
@@ -79,7 +82,9 @@ export class FileDriver implements Driver {
       peers: this.#peers,
       running,
       shares: () => this.#shares,
-    });
+    };
+    this.locks = new FileLocks(parts);
+    this.#leases = new LeaseUpkeep(parts);
     this.queue = new FileWaitQueue({
       clock: context.clock,
       calls: this.#calls,
@@ -157,7 +162,7 @@ export class FileDriver implements Driver {
       instance,
       instances,
       clock,
-      onMoved: () => this.locks.loseAllGone(),
+      onMoved: () => this.#leases.loseAllGone(),
     });
     const floor = new TokenFloor(directory.tokens, native);
     const housekeeping = new Housekeeping({ directory, native, instances, floor, clock, random });
@@ -183,7 +188,7 @@ export class FileDriver implements Driver {
     } catch (error) {
       note(error);
     }
-    await this.locks.lookAfterLeases().catch(note);
+    await this.#leases.lookAfterAll().catch(note);
     this.#get();
     if (problems.length > 0) throw problems[0];
     this.#health.reached();

@@ -1,11 +1,18 @@
 import { inspect, type InspectOptions } from 'node:util';
-import { quoted } from '../../common/quoted.js';
 import type { Downgrade, Grant, Loss } from '../../drivers/driver.js';
-import { InvalidOptionsError, LeaseLostError } from '../../errors.js';
+import type { LeaseLostError } from '../../errors.js';
 import { type Guard, type GuardedTransaction, runGuard } from '../guard/index.js';
 import type { Deadline } from './deadline.js';
 import type { Lease } from './lease.js';
 import { LeaseSignal } from './lease-signal.js';
+import {
+  goneAtRelease,
+  lostLease,
+  notOnLock,
+  notProtecting,
+  releasedAlready,
+  shownLease,
+} from './lease-text.js';
 import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
 
 /** `held → releasing → released`, or `held → lost`. Moved by {@link HeldLease} alone. */
@@ -111,9 +118,7 @@ export class HeldLease implements Lease {
 
   fencingTokenOf(name: string): number | undefined {
     if (this.isOn(name)) return this.fencingToken;
-    throw new InvalidOptionsError(
-      `fencingTokenOf(${quoted(name)}): the lease is that of ${quoted(this.name)}, and not of that lock`,
-    );
+    throw notOnLock(this.name, name);
   }
 
   get deadline(): number {
@@ -162,13 +167,7 @@ export class HeldLease implements Lease {
 
   assertHeld(): void {
     if (this.held) return;
-    throw (
-      this.#lost ??
-      new LeaseLostError(
-        `Lock ${quoted(this.name)}: the lease of ${this.keeper.memberId} was released already`,
-        'released',
-      )
-    );
+    throw this.#lost ?? releasedAlready(this.name, this.keeper.memberId);
   }
 
   async assertIn(transaction: GuardedTransaction): Promise<void> {
@@ -177,11 +176,7 @@ export class HeldLease implements Lease {
     if (!loss) return;
     if (loss.reason !== 'stale-snapshot') this.lose(loss, loss.cause);
     this.assertHeld();
-    throw new LeaseLostError(
-      `Lock ${quoted(this.name)}: the lease of ${this.keeper.memberId} does not protect this transaction: ${loss.message}`,
-      loss.reason,
-      { cause: loss.cause },
-    );
+    throw notProtecting(this.name, this.keeper.memberId, loss);
   }
 
   /** Ends the lease if its deadline has passed. Every look at a lease goes through here. */
@@ -210,14 +205,10 @@ export class HeldLease implements Lease {
   }
 
   /** The lease is over though its holder has not released it. */
-  lose({ reason, message }: Loss, cause?: unknown): void {
+  lose(loss: Loss, cause?: unknown): void {
     if (this.#state !== 'held') return;
     this.#state = 'lost';
-    this.#lost = new LeaseLostError(
-      `Lock ${quoted(this.name)}: ${this.keeper.memberId} lost its lease: ${message}; work done under it may not have been alone`,
-      reason,
-      { cause },
-    );
+    this.#lost = lostLease(this.name, this.keeper.memberId, loss, cause);
     this.keeper.onLeft(this);
     // Before the listeners are told, as they may look at the signal.
     this.#signal?.abort(this.#lost);
@@ -261,15 +252,7 @@ export class HeldLease implements Lease {
 
   /** What a lease is to people; its other properties lead to the whole coordinator. */
   toJSON(): object {
-    const { name, state, shared, fencingToken, deadline } = this;
-    return {
-      name,
-      state,
-      ...(shared && { shared }),
-      ...(fencingToken !== undefined && { fencingToken }),
-      // JSON has no Infinity.
-      ...(Number.isFinite(deadline) && { deadline: new Date(deadline).toISOString() }),
-    };
+    return shownLease(this);
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
@@ -309,10 +292,7 @@ export class HeldLease implements Lease {
   }
 
   #loseAtRelease(): void {
-    this.#lost = new LeaseLostError(
-      `Lock ${quoted(this.name)}: ${this.keeper.memberId} found at release that the back end no longer had its lease; work done under it may not have been alone`,
-      'broken',
-    );
+    this.#lost = goneAtRelease(this.name, this.keeper.memberId);
     this.keeper.onLost(this, this.#lost);
   }
 }

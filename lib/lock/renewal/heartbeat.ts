@@ -6,6 +6,7 @@ import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { type Companion, Presence } from './presence.js';
 import { RenewalFailures, shortest } from './renewal-failures.js';
 import { renewEach } from './renew-each.js';
+import { watchDeadlines } from './watch-deadlines.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
@@ -184,7 +185,7 @@ export class Heartbeat {
     if (renewals.length === 0) return;
     const deadline = Deadline.ofLease(this.clock, batch.ttl);
     for (const { lease } of renewals) lease.renewalSent();
-    this.#watchDeadlines(batch);
+    watchDeadlines(batch, this.clock, this.schedule);
     const leases = renewals.map(({ lease }) => lease);
     const grants = leases.map(({ grant }) => grant);
     const outcomes = await this.#ask(leases, grants, batch.ttl);
@@ -234,18 +235,6 @@ export class Heartbeat {
   #retry(failed: readonly Renewal[], ttl: number): void {
     const inTime = failed.filter(({ lease }) => lease.remaining() > SHORTEST_RETRY_MS);
     this.#appoint(inTime, ttl, Math.max(SHORTEST_RETRY_MS, shortest(inTime) * RETRY_SHARE));
-  }
-
-  /** Ends the leases of a batch that is being renewed at their deadlines. */
-  #watchDeadlines(batch: Batch, notBefore = 0): void {
-    let first = Infinity;
-    for (const { lease } of batch.renewals) first = Math.min(first, lease.monotonicDeadline);
-    const look = this.schedule.at(Math.max(first, notBefore), () => {
-      const now = this.clock.monotonic();
-      for (const { lease } of batch.renewals) if (lease.monotonicDeadline <= now) lease.check();
-      if (batch.size > 0) this.#watchDeadlines(batch, now + SHORTEST_DELAY_MS);
-    });
-    batch.lookNext(look);
   }
 }
 

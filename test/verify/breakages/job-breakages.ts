@@ -1,6 +1,7 @@
 import { type Breakage, simulation, spec } from './breakage.js';
 
 const JOB = 'lib/runs/job.ts';
+const VERDICT = 'lib/runs/verdict.ts';
 const OCCASION = 'lib/runs/occasion.ts';
 const RECORD = 'lib/runs/run-record.ts';
 const RECORDS = 'lib/drivers/redis/records/redis-records.ts';
@@ -43,7 +44,7 @@ export const JOB_BREAKAGES: readonly Breakage[] = [
   {
     name: 'a run repeated for ever',
     wrong: 'a run that kills its replica is repeated by one replica after the other',
-    edits: [{ file: JOB, find: 'const MOST_ATTEMPTS = 2;', replace: 'const MOST_ATTEMPTS = 99;' }],
+    edits: [{ file: VERDICT, find: 'const MOST_ATTEMPTS = 2;', replace: 'const MOST_ATTEMPTS = 99;' }],
     foundBy: spec(JOB_SPEC, 'is run once more by a replica that waited for it'),
   },
   {
@@ -51,8 +52,8 @@ export const JOB_BREAKAGES: readonly Breakage[] = [
     wrong: "a tick whose runner was killed runs again though onCrash is 'skip'",
     edits: [
       {
-        file: JOB,
-        find: "return this.settings.onCrash === 'rerun' && record.attempt < MOST_ATTEMPTS;",
+        file: VERDICT,
+        find: "return onCrash === 'rerun' && record.attempt < MOST_ATTEMPTS;",
         replace: 'return record.attempt < MOST_ATTEMPTS;',
       },
     ],
@@ -91,9 +92,7 @@ export const JOB_BREAKAGES: readonly Breakage[] = [
   {
     name: 'a clock that is far ahead believed',
     wrong: 'a replica whose clock is years ahead runs the job, and nobody runs it again before that time',
-    edits: [
-      { file: JOB, find: 'return byClock && tick > at + this.settings.maxSkew;', replace: 'return false;' },
-    ],
+    edits: [{ file: VERDICT, find: 'return byClock && tick > at + maxSkew;', replace: 'return false;' }],
     foundBy: spec(
       'test/integration/redis/jobs.spec.ts',
       'are left alone by a replica whose clock is years ahead',

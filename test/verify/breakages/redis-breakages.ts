@@ -10,6 +10,7 @@ const RECORD = 'lib/drivers/redis/node/node-epoch.ts';
 const PENDING = 'lib/drivers/redis/node/pending-commands.ts';
 const PENDING_SPEC = 'test/unit/pending-commands.spec.ts';
 const NODE_VOTE = 'lib/drivers/redis/quorum/node-vote.ts';
+const ACQUIRE_EXCHANGE = 'lib/drivers/redis/quorum/acquire-exchange.ts';
 const COMPLETER = 'lib/drivers/redis/quorum/completer.ts';
 const STANDING = 'lib/drivers/redis/quorum/standing.ts';
 const PLACE = 'lib/drivers/redis/queue/redis-waiter.ts';
@@ -512,7 +513,9 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'acquisition sent after its release',
     wrong: 'a slow node keeps a lock for a ttl that the others have granted and freed',
-    edits: [{ file: NODE_VOTE, find: "if (state === 'withdrawn')", replace: "if (state === 'decided')" }],
+    edits: [
+      { file: ACQUIRE_EXCHANGE, find: "if (state === 'withdrawn')", replace: "if (state === 'decided')" },
+    ],
     foundBy: spec('test/integration/redis/many-at-once.spec.ts', 'is not sent to a slow node'),
   },
   {

@@ -1,16 +1,10 @@
-import { isShare } from '../../share-id.js';
 import { Memo } from '../../../common/memo.js';
 import type { ServerPlan } from '../connection/index.js';
 import type { NodeError } from '../errors/index.js';
 import {
-  LEAVE,
   LockKeys,
   MOST_KEPT,
-  oneOf,
   QUEUE_TTL,
-  queueOf,
-  RELEASE,
-  RELEASE_SHARE,
   type Script,
   ScriptKeys,
   shardedTurnChannel,
@@ -19,9 +13,10 @@ import {
 import type { Command, NodeCommands, OnReply } from './node-commands.js';
 import type { NodeEpoch, OtherListError, RunScript } from './node-epoch.js';
 import { NodeLifecycle, type NodeLifecycleSettings } from './node-lifecycle.js';
-import { NodeTrust, UNKNOWN_EPOCH } from './node-trust.js';
+import { NodeTrust } from './node-trust.js';
 import { MOST_ORPHANED_KEYS, OrphanedKeys } from './orphaned-keys.js';
 import { type Exchange, Rank } from './exchange.js';
+import { freeOrphan } from './free-orphan.js';
 
 export interface RedisNodeSettings extends NodeLifecycleSettings {
   /** The name of another node of ours on the server with this run id, if there is one. One server must not have two votes. */
@@ -57,7 +52,7 @@ export class RedisNode {
     this.#orphanedKeys = new OrphanedKeys({
       clock,
       commandTimeout,
-      free: (key, id, onDone) => this.#free(key, id, onDone),
+      free: (key, id, onDone) => freeOrphan(this, new LockKeys(key, this.recordKey(key)), key, id, onDone),
       onTooMany: () =>
         warn(
           `Redis node ${name}: more than ${MOST_ORPHANED_KEYS} locks could not be given back to it; the oldest are not tried again, and end by their ttl`,
@@ -230,23 +225,5 @@ export class RedisNode {
   /** Takes over the keys that the node may still hold, before it is stopped: the caller has to release them from now on. */
   takeDebts(): { readonly key: string; readonly id: string }[] {
     return this.#orphanedKeys.takeAll();
-  }
-
-  #free(key: string, id: string, onDone: (error?: NodeError) => void): void {
-    const { plain, sharing } = new LockKeys(key, this.recordKey(key));
-    const share = isShare(id);
-    // It does not grant the lock to the next waiter, who is granted it by the next command that knows the node's epoch.
-    this.run(
-      share ? RELEASE_SHARE : RELEASE,
-      share ? sharing : plain,
-      [id, UNKNOWN_EPOCH],
-      (reply) => {
-        if (oneOf(reply, 0, 1, -1) !== -1) return onDone();
-        // Done for the key alone, while its slot moves.
-        this.run(LEAVE, new ScriptKeys([queueOf(key)]), [id], () => onDone(), onDone, Rank.release);
-      },
-      onDone,
-      Rank.release,
-    );
   }
 }

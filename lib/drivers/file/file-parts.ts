@@ -1,0 +1,42 @@
+import type { Clock } from '../../common/clock.js';
+import type { DirectoryGuard, Instance, StateDirectory, TokenFloor } from './directory/index.js';
+import type { FileCalls } from './file-calls.js';
+import type { FileHealth } from './file-health.js';
+import type { HeldLocks } from './holder/index.js';
+import type { NativeLock } from './kernel/index.js';
+import type { Peers } from './peers/index.js';
+import type { FileQueues } from './queue/index.js';
+import type { FileShares } from './shares/index.js';
+
+/** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
+export const AT_ONCE = 100;
+
+/** What a driver has between its start and its stop. */
+export interface RunningFiles {
+  readonly native: NativeLock;
+  readonly instance: Instance;
+  readonly queues: FileQueues;
+  readonly guard: DirectoryGuard;
+  readonly floor: TokenFloor;
+  readonly shares: FileShares;
+}
+
+/** What a driver has, and its locks and leases need. */
+export interface FileParts {
+  readonly clock: Clock;
+  readonly warn: (message: string) => void;
+  readonly calls: FileCalls;
+  readonly directory: StateDirectory;
+  readonly health: FileHealth;
+  readonly heldLocks: HeldLocks;
+  readonly peers: Peers;
+  /** @throws BackendUnavailableError when the driver does not run */
+  readonly running: () => RunningFiles;
+  /** There from the start on, also after the stop. */
+  readonly shares: () => FileShares | undefined;
+}
+
+/** Lets the process do what has come in meanwhile. */
+export function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.afterInput(resolve));
+}

@@ -1,0 +1,142 @@
+import { isShare } from '../../share-id.js';
+import type { RedisClient } from '../connection/index.js';
+import { NodeError } from '../errors/index.js';
+import { Rank } from '../node/index.js';
+import {
+  ACQUIRE,
+  BY_NAME,
+  COUNT,
+  counterOf,
+  oneOf,
+  positiveNumber,
+  runScript,
+  ScriptKeys,
+  type Sending,
+  SHARE,
+  textOf,
+  wholeNumber,
+} from '../scripts/index.js';
+import { type Question, VoteExchange } from './vote-exchange.js';
+
+/** Takes the lock on one node, or enters its queue. */
+export class AcquireExchange extends VoteExchange {
+  /** @param again it is sent for the second time: the node's record or its time were not what we took them for */
+  constructor(
+    question: Question,
+    private readonly ttl: number,
+    how = BY_NAME,
+    private readonly again = false,
+  ) {
+    super(question, how);
+  }
+
+  get rank(): Rank {
+    return Rank.acquisition;
+  }
+
+  override get unwanted(): NodeError | undefined {
+    const { state, terms } = this.question.votes;
+    if (state === 'withdrawn')
+      return new NodeError('was not asked, as the others have decided', { sent: false });
+    if (state === 'decided' || !terms.caller?.hasCancelled) return undefined;
+    if (terms.caller.hasGone === true)
+      return new NodeError('was not asked, as its caller has gone', { sent: false });
+    // There is room: the time that it took to get here is no reason not to try at all.
+    if (!this.waited) return undefined;
+    return new NodeError(
+      'was not asked within the time allowed: too many commands of this process waited to be sent before it',
+      { sent: false },
+    );
+  }
+
+  override begin(): void {
+    const { votes, node } = this.question;
+    if (votes.state !== 'open')
+      return this.fail(new NodeError('was too slow to be asked again', { sent: false }));
+    const refusal = node.admissionFor(this.ttl);
+    if (refusal === undefined) node.exchange(this);
+    else if (refusal === 'sync') this.#sync(changing);
+    else this.fail(refusal);
+  }
+
+  send(client: RedisClient): Promise<unknown> {
+    const { node, votes, index } = this.question;
+    votes.askedAt ??= this.sentAt;
+    const { hint, tokens = 1, waiter, downgrade } = votes.terms;
+    const keys = node.lockKeys.of(votes.key);
+    const here = waiter?.node === index ? waiter : undefined;
+    const before = here?.before ?? downgrade ?? '';
+    const alive = here && before === '' ? here.alive : '';
+    const args = [votes.id, String(this.ttl), String(node.notAfter(this.sentAt)), node.epoch, String(alive)];
+    if (before !== '' || hint !== undefined || node.sharded || downgrade)
+      args.push(before, String(hint ?? ''), String(tokens), node.turnChannel(votes.key));
+    if (isShare(votes.id)) {
+      if (downgrade) args.push('1');
+      return runScript(client, SHARE, keys.sharing, args, this.how);
+    }
+    return runScript(client, ACQUIRE, hint === undefined ? keys.plain : keys.counting, args, this.how);
+  }
+
+  onReply(reply: unknown): void {
+    const { node } = this.question;
+    if (!Array.isArray(reply)) {
+      const now = positiveNumber(reply);
+      return this.how.alone ? this.#count(now) : this.#taken(now);
+    }
+    const status = oneOf(reply[0], 0, 1, 2, 3);
+    const now = positiveNumber(reply[1]);
+    if (status === 1) return this.#taken(now, positiveNumber(reply[2]));
+    const busy = status === 0 ? { pttl: wholeNumber(reply[2]), holder: textOf(reply[3]) } : undefined;
+    node.observe(now, this.sentAt);
+    if (busy) return this.answer(busy);
+    if (status === 3) node.record?.forget();
+    this.#sync(status === 3 ? changing : tooLate);
+  }
+
+  /** @param now the node's time, µs */
+  #taken(now: number, token?: number): void {
+    const { node, votes, index } = this.question;
+    const jumped = node.observe(now, this.sentAt);
+    if (jumped) return this.fail(jumped);
+    if (token !== undefined) (votes.tokens ??= [])[index] = token;
+    votes.recordVote(index, this.departure);
+    this.question.done(true);
+  }
+
+  /** The key is ours, and its counter, which may be at another server, has not been asked yet. */
+  #count(now: number): void {
+    const { node, votes } = this.question;
+    const { hint, tokens = 1 } = votes.terms;
+    if (hint === undefined) return this.#taken(now);
+    node.run(
+      COUNT,
+      new ScriptKeys([counterOf(votes.key)]),
+      [String(hint), String(tokens)],
+      (token) => this.#taken(now, positiveNumber(token)),
+      // Whatever Redis said, it has the key for us.
+      ({ message, code }) => this.fail(new NodeError(message, { code })),
+      Rank.acquisition,
+    );
+  }
+
+  protected sendAgain(how: Sending): void {
+    new AcquireExchange(this.question, this.ttl, how, this.again).begin();
+  }
+
+  /** Reads the node's record and its time, and asks again; the second time it is given up for that reason. */
+  #sync(reason: () => NodeError): void {
+    if (this.again) return this.fail(reason());
+    this.question.node.sync(
+      () => new AcquireExchange(this.question, this.ttl, this.how, true).begin(),
+      (error) => this.fail(error),
+    );
+  }
+}
+
+function changing(): NodeError {
+  return new NodeError('its record keeps changing', { answered: true });
+}
+
+function tooLate(): NodeError {
+  return new NodeError('got the command too late', { answered: true });
+}
