@@ -10,6 +10,18 @@ const CHANNELS = Object.fromEntries(EVENT_NAMES.map((name) => [name, channelOf(n
   Channel
 >;
 
+const TYPES = Object.fromEntries(EVENT_NAMES.map((name) => [name, channelTypeOf(name)])) as Record<
+  CoordinatorEventName,
+  string
+>;
+
+/** What a message has and the event of a listener has not. */
+interface Envelope {
+  type?: string;
+  coordinator?: string;
+  lease?: object;
+}
+
 /** @throws InvalidOptionsError */
 function checkListener(name: unknown, listener: unknown): void {
   if (typeof name !== 'string' || !(EVENT_NAMES as string[]).includes(name)) {
@@ -38,7 +50,7 @@ export class CoordinatorEmitter {
 
   /** Whether anybody would be told. */
   wants(name: CoordinatorEventName): boolean {
-    return CHANNELS[name].hasSubscribers || (this.#listeners.get(name)?.size ?? 0) > 0;
+    return CHANNELS[name].hasSubscribers || this.#hasListeners(name);
   }
 
   on<E extends CoordinatorEventName>(name: E, listener: (event: CoordinatorEvents[E]) => void): () => void {
@@ -52,11 +64,13 @@ export class CoordinatorEmitter {
     };
   }
 
-  /** What a call does, told in its async context. `event` is made only when somebody listens. */
+  /** What a call does, told in its async context. `event` is made only when somebody listens, and is this emitter's own. */
   emit<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E], lease?: object): void {
     if (!this.wants(name)) return;
     const payload = event();
-    this.#publish(name, payload, lease);
+    const heard = this.#hasListeners(name);
+    this.#publish(name, payload, lease, heard);
+    if (!heard) return;
     for (const { listener } of this.#listenersOf(name)) this.#tell(name, listener, payload);
   }
 
@@ -64,31 +78,33 @@ export class CoordinatorEmitter {
   announce<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E], lease?: object): void {
     if (!this.wants(name)) return;
     const payload = event();
-    outsideCalls(() => this.#publish(name, payload, lease));
+    const heard = this.#hasListeners(name);
+    outsideCalls(() => this.#publish(name, payload, lease, heard));
+    if (!heard) return;
     for (const { listener, context } of this.#listenersOf(name))
       context(() => this.#tell(name, listener, payload));
+  }
+
+  #hasListeners(name: CoordinatorEventName): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
   }
 
   #listenersOf(name: CoordinatorEventName): Subscription[] {
     return [...(this.#listeners.get(name) ?? [])];
   }
 
-  /** Node lets no subscriber that throws get in the way: its error becomes an uncaught exception. */
-  #publish<E extends CoordinatorEventName>(
-    name: E,
-    payload: CoordinatorEvents[E],
-    lease: object | undefined,
-  ): void {
+  /**
+   * Makes the message of the event itself unless it is `heard`, as a copy costs more than all the rest. Node lets no subscriber that throws
+   * get in the way: its error becomes an uncaught exception.
+   */
+  #publish(name: CoordinatorEventName, event: object, lease: object | undefined, heard: boolean): void {
     const channel = CHANNELS[name];
     if (!channel.hasSubscribers) return;
-    const { coordinator } = this;
-    const type = channelTypeOf(name);
-    channel.publish({
-      type,
-      ...payload,
-      ...(coordinator !== undefined && { coordinator }),
-      ...(lease && { lease }),
-    });
+    const message: Envelope = heard ? { ...event } : event;
+    message.type = TYPES[name];
+    if (this.coordinator !== undefined) message.coordinator = this.coordinator;
+    if (lease) message.lease = lease;
+    channel.publish(message);
   }
 
   #tell(name: CoordinatorEventName, listener: Subscription['listener'], payload: unknown): void {

@@ -6,24 +6,30 @@ type Listeners = { readonly [E in CoordinatorEventName]?: (message: Coordination
 
 let warned = false;
 
+function warnOnce(error: unknown): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(
+    `nestjs-coordination: telemetry could not record an event, and says so once: ${String(error)}`,
+  );
+}
+
 /** An error in a subscriber would end the process. */
-function safely(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    if (warned) return;
-    warned = true;
-    process.emitWarning(
-      `nestjs-coordination: telemetry could not record an event, and says so once: ${String(error)}`,
-    );
-  }
+function safely(listener: (message: never) => void): (message: unknown) => void {
+  return (message) => {
+    try {
+      listener(message as never);
+    } catch (error) {
+      warnOnce(error);
+    }
+  };
 }
 
 /** Listens to the events of all coordinators of this process. @returns how to stop it */
 export function listen(listeners: Listeners): () => void {
   const ends = Object.entries(listeners).map(([event, listener]) => {
     const { name } = channelOf(event);
-    const hear = (message: unknown): void => safely(() => listener(message as never));
+    const hear = safely(listener);
     subscribe(name, hear);
     return () => unsubscribe(name, hear);
   });

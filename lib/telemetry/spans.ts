@@ -1,4 +1,4 @@
-import type { Attributes, Span } from '@opentelemetry/api';
+import type { Attributes, Context, Span } from '@opentelemetry/api';
 import { listen } from './listening.js';
 import { OTHER } from './recorder.js';
 
@@ -23,31 +23,43 @@ export function recordSpans({ context, SpanStatusCode, trace }: Api, scope: stri
   /** By the lease; one that is never given back takes its span with it. */
   const holds = new WeakMap<object, Span>();
 
-  const begin = (what: 'wait' | 'hold', event: OfLease, startTime?: number): Span => {
-    const attributes = { ...attributesOf(event) };
-    const name = `lock ${what} ${event.template ?? OTHER}`;
-    return tracer.startSpan(name, { attributes, ...(startTime !== undefined && { startTime }) });
+  /** Where the spans of a call belong; undefined where it makes none. */
+  const placeOf = ({ part }: OfLease): Context | undefined => {
+    const active = context.active();
+    return !part && trace.getSpan(active) ? active : undefined;
   };
-  const isTold = ({ part }: OfLease): boolean => !part && trace.getSpan(context.active()) !== undefined;
-  const endHold = ({ lease }: OfLease, end: (span: Span) => void = () => undefined): void => {
+  const beginWait = (event: OfLease & { readonly waited: number }, place: Context): Span =>
+    tracer.startSpan(
+      `lock wait ${event.template ?? OTHER}`,
+      { attributes: attributesOf(event), startTime: ago(event.waited) },
+      place,
+    );
+  const beginHold = (event: OfLease & { readonly fencingToken?: number }, place: Context): Span => {
+    const attributes = attributesOf(event);
+    const { fencingToken } = event;
+    if (fencingToken !== undefined) attributes['nestjs_coordination.fencing_token'] = fencingToken;
+    return tracer.startSpan(`lock hold ${event.template ?? OTHER}`, { attributes }, place);
+  };
+  const endHold = ({ lease }: OfLease, finish?: (span: Span) => void): void => {
     const span = lease && holds.get(lease);
     if (!span) return;
-    end(span);
+    holds.delete(lease);
+    finish?.(span);
     span.end();
   };
 
   return listen({
     'lease.acquired': (event) => {
-      if (!isTold(event)) return;
-      begin('wait', event, ago(event.waited)).end();
-      const hold = begin('hold', event);
-      const { fencingToken, lease } = event;
-      if (fencingToken !== undefined) hold.setAttribute('nestjs_coordination.fencing_token', fencingToken);
-      if (lease) holds.set(lease, hold);
+      const place = placeOf(event);
+      if (!place) return;
+      beginWait(event, place).end();
+      const hold = beginHold(event, place);
+      if (event.lease) holds.set(event.lease, hold);
     },
     'lease.refused': (event) => {
-      if (!isTold(event)) return;
-      const wait = begin('wait', event, ago(event.waited));
+      const place = placeOf(event);
+      if (!place) return;
+      const wait = beginWait(event, place);
       wait.setAttribute('nestjs_coordination.reason', event.reason);
       wait.setStatus({ code: SpanStatusCode.ERROR, message: `not acquired: ${event.reason}` });
       wait.end();
@@ -81,11 +93,12 @@ export function recordSpans({ context, SpanStatusCode, trace }: Api, scope: stri
 }
 
 function attributesOf({ lock, template, function: method }: OfLease): Attributes {
-  return {
+  const attributes: Attributes = {
     'nestjs_coordination.lock': template ?? OTHER,
     'nestjs_coordination.lock.name': lock,
-    ...(method !== undefined && { 'code.function.name': method }),
   };
+  if (method !== undefined) attributes['code.function.name'] = method;
+  return attributes;
 }
 
 /** So many ms before now, Unix time in ms with its fraction. */

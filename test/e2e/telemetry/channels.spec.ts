@@ -176,6 +176,20 @@ describe('the channels', () => {
   });
 });
 
+it('a message has its type and its lease, and the event of a listener beside it has neither', () => {
+  const emitter = new CoordinatorEmitter(() => undefined, 'reports');
+  const told: unknown[] = [];
+  emitter.on('lease.waiting', (event) => told.push(event));
+  const event = () => ({ lock: 'a', memberId: 'm', at: 0 });
+  const lease = {};
+  messages.length = 0;
+  emitter.emit('lease.waiting', event, lease);
+  emitter.announce('lease.waiting', event, lease);
+  const message = { type: 'lease-waiting', lock: 'a', memberId: 'm', at: 0, coordinator: 'reports', lease };
+  expect(messages).toStrictEqual([message, message]);
+  expect(told).toStrictEqual([event(), event()]);
+});
+
 it('nothing is made of an event when nobody listens', () => {
   for (const channel of channels) unsubscribe(channel, hear);
   const emitter = new CoordinatorEmitter(() => undefined);
