@@ -111,11 +111,12 @@ export function describeCli(backend: string, { begin, end, shares = true }: CliH
 
     it('says which kind is held under a name that no lock has', async () => {
       const a = await member('a');
-      await using _permit = await a.getSemaphore('export', 2).hold();
+      const permit = await a.getSemaphore('export', 2).hold();
       await eventually(async () => (await a.inspect.locks()).length === 1);
       const { stdout, code } = await run('break', 'export', '--reason', 'replaced by hand');
       const hint = 'A semaphore of that name is held: add --kind semaphore.';
       expect([code, stdout]).toEqual([1, `Nobody holds lock "export". ${hint}\n`]);
+      await permit.release();
     });
 
     it('runs a command under the lock, with its exit code', async () => {
