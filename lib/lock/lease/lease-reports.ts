@@ -75,10 +75,11 @@ export class LeaseReports {
   }
 
   waiting(asked: Asked): void {
-    const { name: lock, label } = asked;
-    this.#debug(() =>
-      label ? `Lock ${quoted(lock)}: "${label}" waits for it` : `Lock ${quoted(lock)}: a call waits for it`,
-    );
+    const { name: lock, label, part } = asked;
+    if (!part)
+      this.#debug(() =>
+        label ? `Lock ${quoted(lock)}: "${label}" waits for it` : `Lock ${quoted(lock)}: a call waits for it`,
+      );
     this.context.events.emit('lease.waiting', () => this.#about(asked, asked.part !== undefined));
   }
 
@@ -118,7 +119,8 @@ export class LeaseReports {
    * @param since when the call came, on the monotonic clock, ms
    */
   refused(asked: Asked, since: number): void {
-    const { name: lock, label } = asked;
+    const { name: lock, label, part } = asked;
+    if (part) return;
     this.#debug(
       () => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`,
     );
@@ -130,7 +132,8 @@ export class LeaseReports {
    * @param since when the call came, on the monotonic clock, ms
    */
   failed(asked: Asked, error: unknown, reason: RefusalReason, since: number): void {
-    const { name: lock, label } = asked;
+    const { name: lock, label, part } = asked;
+    if (part) return;
     const why = (): string => (error instanceof Error ? error.message : String(error));
     this.#debug(() => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
     this.#tellRefused(asked, since, reason, error);
@@ -138,7 +141,6 @@ export class LeaseReports {
 
   #tellRefused(asked: Asked, since: number, reason: RefusalReason, error?: unknown): void {
     const { clock, events } = this.context;
-    if (asked.part) return;
     events.emit('lease.refused', () => {
       const event = this.#about(asked) as Draft<'lease.refused'>;
       event.waited = clock.monotonic() - since;

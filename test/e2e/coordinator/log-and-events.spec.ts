@@ -56,6 +56,22 @@ describe('the log of a coordinator', () => {
     ]);
   });
 
+  it('says of a permit once that a call waits for it, and that there was none', async () => {
+    const semaphore = coordinator.getSemaphore('exports', 2);
+    const permits = [await semaphore.hold(), await semaphore.hold()];
+    log.lines.length = 0;
+    await expect(
+      semaphore.using({ blocking: 1 }, function exportShare() {
+        return undefined;
+      }),
+    ).rejects.toThrow();
+    expect(log.of('debug').filter((line) => !line.includes('"permit:next:exports"'))).toEqual([
+      'Semaphore "exports": "exportShare" waits for a permit',
+      'Semaphore "exports": no permit for "exportShare": all permits are taken',
+    ]);
+    for (const permit of permits) await permit.release();
+  });
+
   it('builds no debug line that is not written', async () => {
     RecordedLog.install(['log', 'warn', 'error']);
     let reads = 0;
