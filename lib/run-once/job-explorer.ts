@@ -45,6 +45,8 @@ export function exploreJobs(
   }
   for (const job of hosted) checkSchedule(job);
   checkNames(hosted);
+  // A test calls them itself.
+  if (!link && process.env.NODE_ENV !== 'test') warnOfNoScheduler(hosted);
   if (process.env.NODE_ENV === 'production') warnOfDerivedNames(hosted);
   for (const { host, definition } of hosted)
     jobsOf(provider).of(jobSettings(definition, host), definition.label);
@@ -108,6 +110,20 @@ function checkNames(hosted: readonly HostedJob[]): void {
       );
     owners.set(name, definition);
   }
+}
+
+function warnOfNoScheduler(hosted: readonly HostedJob[]): void {
+  const scheduled = hosted.filter(({ host, definition }) => {
+    const { cron, interval, timeout } = scheduleOn(host, definition);
+    return cron !== undefined || interval !== undefined || timeout !== undefined;
+  });
+  if (scheduled.length === 0) return;
+  const list = scheduled.map(({ definition }) => definition.label).join(', ');
+  logSafely(() =>
+    new Logger('CoordinationModule').warn(
+      `Nothing calls ${list}: @Cron, @Interval and @Timeout need ScheduleModule.forRoot() of @nestjs/schedule among the imports of the application`,
+    ),
+  );
 }
 
 function warnOfDerivedNames(hosted: readonly HostedJob[]): void {

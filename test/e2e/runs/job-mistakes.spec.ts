@@ -106,3 +106,29 @@ describe('a name that is made of class and method', () => {
     await app.close();
   });
 });
+
+describe('a job that no scheduler calls', () => {
+  const coordination = () => [CoordinationModule.forRoot({ backendUrl: ownSpace() })];
+
+  it('is warned of, and one that @RunOnce calls itself is not', async () => {
+    vi.stubEnv('NODE_ENV', 'development');
+    const app = await boot(coordination(), [decorated(Cron('0 3 * * *'), RunOnce())]);
+    expect(app.recorded.of('warn')).toEqual([
+      'Nothing calls Jobs.job: @Cron, @Interval and @Timeout need ScheduleModule.forRoot() of @nestjs/schedule among the imports of the application',
+    ]);
+    await app.close();
+    const other = await boot(coordination(), [decorated(RunOnce({ every: '1h' }))]);
+    expect(other.recorded.of('warn')).toEqual([]);
+    await other.close();
+  });
+
+  it('is none where the application has one, nor in a test', async () => {
+    const tested = await boot(coordination(), [decorated(Cron('0 3 * * *'), RunOnce())]);
+    expect(tested.recorded.of('warn')).toEqual([]);
+    await tested.close();
+    vi.stubEnv('NODE_ENV', 'development');
+    const scheduled = await boot(imports(), [decorated(Cron('0 3 * * *'), RunOnce())]);
+    expect(scheduled.recorded.of('warn')).toEqual([]);
+    await scheduled.close();
+  });
+});
