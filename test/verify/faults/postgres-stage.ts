@@ -117,6 +117,11 @@ export class PostgresStage implements Stage, LinkedNodes {
       'lock rows': alone(async ({ lasts, lock }, scene) => {
         const client = await server.client();
         try {
+          // On a busy machine the first worker may not have made the tables yet.
+          const { rows } = await client.query<{ made: boolean }>(
+            `SELECT to_regclass('nest_coordination.lease') IS NOT NULL AS made`,
+          );
+          if (rows[0]?.made !== true) return;
           await client.query('BEGIN');
           await client.query('SELECT FROM nest_coordination.lease WHERE name = $1 FOR UPDATE', [
             scene.locks[lock],
