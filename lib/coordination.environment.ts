@@ -1,5 +1,5 @@
 import { type CoordinationOptions, OPTION_VARIABLES, settingsOf } from './coordination.options.js';
-import { BACKENDS, textOptions } from './drivers/driver.registry.js';
+import { BACKENDS, needsNoUrl, textOptions } from './drivers/driver.registry.js';
 import { InvalidOptionsError } from './errors.js';
 
 const VARIABLE_PREFIX = 'COORDINATION_';
@@ -40,8 +40,12 @@ export function warnOfUnread(
   warn: (message: string) => void,
 ): void {
   const given = options as Readonly<Record<string, unknown>>;
+  const isSaid = (option: string): boolean =>
+    given[option] !== undefined ||
+    // A driver or ready clients, which the application may have made from the variable itself.
+    (option === 'backendUrl' && (options.driver !== undefined || needsNoUrl(options)));
   const unread = Object.entries(OPTION_VARIABLES)
-    .filter(([option]) => given[option] === undefined)
+    .filter(([option]) => !isSaid(option))
     .map(([, variable]) => variable as string);
   for (const kind of BACKENDS) {
     const own = given[kind.name] as Readonly<Record<string, unknown>> | undefined;

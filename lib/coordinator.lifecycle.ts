@@ -1,21 +1,11 @@
-import type { Clock } from './common/clock.js';
-import type { CoordinatorEmitter } from './common/coordinator.emitter.js';
 import { outsideCalls } from './common/own-context.js';
-import type { ResolvedOptions } from './coordination.options.js';
-import { connectEngine, type Engine } from './coordinator.engine.js';
-import type { CoordinatorLog } from './coordinator.log.js';
+import { connectEngine, type Engine, type EngineContext } from './coordinator.engine.js';
 import { OutageLog } from './coordinator.outage-log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 import type { Elections } from './elections/index.js';
 import type { LockManager } from './lock/index.js';
 
-export interface LifecycleContext {
-  readonly options: ResolvedOptions;
-  readonly memberId: string;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: CoordinatorLog;
-  readonly events: CoordinatorEmitter;
+export interface LifecycleContext extends Omit<EngineContext, 'onBackendChange'> {
   readonly elections: Elections;
   /** Told of each start; returns what to call at its stop. */
   readonly onStarted: () => () => void;

@@ -80,9 +80,7 @@ async function takeSince(
   });
   if (!(turn instanceof HeldLease)) return free;
   try {
-    const first = await waitForFirst(manager, terms, since, left());
-    // A call that waited in a queue has not been told how long the holders' leases last.
-    return first instanceof HeldLease || first.remaining !== undefined ? first : free;
+    return await waitForFirst(manager, terms, since, left());
   } finally {
     // It never rejects, and the caller need not wait for it.
     void turn.finish();

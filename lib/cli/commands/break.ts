@@ -25,7 +25,7 @@ export function addBreak(program: Command): void {
       const options = command.optsWithGlobals<GlobalOptions>();
       const { broken, others } = await withSource(options, async (source) => {
         const done = await breakLock(source, name, { reason, kind });
-        return { broken: done, others: done ? [] : await kindsHeld(source, name) };
+        return { broken: done, others: done ? [] : await otherKindsHeld(source, name, kind) };
       });
       if (options.json) printJson({ name, kind, broken });
       else print(broken ? `Broke ${kind} ${quoted(name)}.` : nobodyHolds(name, kind, others));
@@ -33,10 +33,11 @@ export function addBreak(program: Command): void {
     });
 }
 
-/** What is held under that name, as a lock and a semaphore may have the same. */
-async function kindsHeld(source: Source, name: string): Promise<LockKind[]> {
+/** What else is held under that name, as a lock and a semaphore may have the same. */
+async function otherKindsHeld(source: Source, name: string, not: LockKind): Promise<LockKind[]> {
   const locks = await inspectLocks(source);
-  return locks.filter((each) => each.name === name && each.holders.length > 0).map(({ kind }) => kind);
+  const held = locks.filter((each) => each.name === name && each.holders.length > 0);
+  return held.map(({ kind }) => kind).filter((kind) => kind !== not);
 }
 
 function nobodyHolds(name: string, kind: LockKind, others: readonly LockKind[]): string {

@@ -84,7 +84,7 @@ export class AcquireLoop {
     try {
       for (;;) {
         if (outcome === 'gone') return {};
-        this.#noteOutage(outcome);
+        this.#noteOutcome(outcome);
         if (outcome instanceof LeaseGrant) return outcome;
         if (waitLimit.tryOnce || waitLimit.end) return this.#giveUp(outcome);
         this.context.call.onWaiting();
@@ -99,7 +99,7 @@ export class AcquireLoop {
   }
 
   #won(grant: LeaseGrant): LeaseGrant {
-    this.#noteOutage(grant);
+    this.#noteOutcome(grant);
     this.#leave();
     return grant;
   }
@@ -186,7 +186,7 @@ export class AcquireLoop {
     await this.#sleep(pause, ready);
   }
 
-  #noteOutage(outcome: LeaseGrant | Taken | BackendUnavailableError): void {
+  #noteOutcome(outcome: LeaseGrant | Taken | BackendUnavailableError): void {
     const { clock, queue } = this.context;
     if (outcome instanceof BackendUnavailableError) {
       // A back end that tells when it will grant again is not away.

@@ -133,10 +133,9 @@ export class LeaseReports {
    */
   failed(asked: Asked, error: unknown, reason: RefusalReason, since: number): void {
     const { name: lock, label, part } = asked;
-    if (part) return;
     const why = (): string => (error instanceof Error ? error.message : String(error));
     this.#debug(() => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: ${why()}`);
-    this.#tellRefused(asked, since, reason, error);
+    if (!part) this.#tellRefused(asked, since, reason, error);
   }
 
   #tellRefused(asked: Asked, since: number, reason: RefusalReason, error?: unknown): void {

@@ -6,7 +6,7 @@ import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
 import { type Companion, Presence } from './presence.js';
 import { RenewalFailures, shortest } from './renewal-failures.js';
 import { renewEach } from './renew-each.js';
-import { watchDeadlines } from './watch-deadlines.js';
+import { SHORTEST_DELAY_MS, watchDeadlines } from './watch-deadlines.js';
 
 /** A renewal that failed is tried again after this share of what is left of the lease. */
 const RETRY_SHARE = 1 / 4;
@@ -20,9 +20,6 @@ const YOUNG_MS = 50;
  * and a back end that stalls later costs no lease.
  */
 const BRIEF_MS = 5;
-
-/** Nothing is appointed sooner than this, ms. */
-const SHORTEST_DELAY_MS = 1;
 
 export interface HeartbeatSettings {
   readonly memberId: string;

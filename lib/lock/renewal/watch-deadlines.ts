@@ -2,8 +2,8 @@ import type { Clock } from '../../common/clock.js';
 import type { Schedule } from '../../common/schedule.js';
 import type { Batch } from './renewal-batches.js';
 
-/** Nothing is looked at sooner than this after the last look, ms. */
-const SHORTEST_DELAY_MS = 1;
+/** Nothing is appointed sooner than this, ms. */
+export const SHORTEST_DELAY_MS = 1;
 
 /**
  * Ends the leases of a batch that is being renewed at their deadlines: one look at a time, until none is left in it.

@@ -358,6 +358,16 @@ describe('the environment', () => {
       ),
     ]);
     vi.stubEnv('COORDINATION_BACKEND_URL', 'memory:');
+    const driven = await boot([
+      CoordinationModule.forRoot({
+        driver: (context: DriverFactoryContext) => new MemoryDriver('unread', context),
+        agentId: 'web-1',
+        ttl: 5000,
+        redis: { maxTtl: 3_600_000, quarantine: false },
+      }),
+    ]);
+    await driven.close();
+    expect(driven.recorded.all).not.toContain('does not read');
     const other = await boot([CoordinationModule.forRootAsync(coordinationConfig.asProvider())]);
     await other.close();
     expect(other.recorded.all).not.toContain('does not read');

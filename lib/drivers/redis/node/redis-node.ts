@@ -13,10 +13,10 @@ import {
 import type { Command, NodeCommands, OnReply } from './node-commands.js';
 import type { NodeEpoch, OtherListError, RunScript } from './node-epoch.js';
 import { NodeLifecycle, type NodeLifecycleSettings } from './node-lifecycle.js';
-import { NodeTrust } from './node-trust.js';
+import { NodeTrust, UNKNOWN_EPOCH } from './node-trust.js';
 import { MOST_ORPHANED_KEYS, OrphanedKeys } from './orphaned-keys.js';
 import { type Exchange, Rank } from './exchange.js';
-import { freeOrphan } from './free-orphan.js';
+import { free } from './free.js';
 
 export interface RedisNodeSettings extends NodeLifecycleSettings {
   /** The name of another node of ours on the server with this run id, if there is one. One server must not have two votes. */
@@ -52,7 +52,9 @@ export class RedisNode {
     this.#orphanedKeys = new OrphanedKeys({
       clock,
       commandTimeout,
-      free: (key, id, onDone) => freeOrphan(this, new LockKeys(key, this.recordKey(key)), key, id, onDone),
+      // It does not grant the lock to the next waiter, who is granted it by the next command that knows the node's epoch.
+      free: (key, id, onDone) =>
+        free(this, new LockKeys(key, this.recordKey(key)), key, [id, UNKNOWN_EPOCH], onDone),
       onTooMany: () =>
         warn(
           `Redis node ${name}: more than ${MOST_ORPHANED_KEYS} locks could not be given back to it; the oldest are not tried again, and end by their ttl`,

@@ -7,42 +7,30 @@ import {
   queueOf,
   RELEASE,
   RELEASE_SHARE,
-  type Script,
   ScriptKeys,
 } from '../scripts/index.js';
 import { Rank } from './exchange.js';
-import type { OnReply } from './node-commands.js';
-import { UNKNOWN_EPOCH } from './node-trust.js';
-
-/** What a node is asked for here. */
-interface ScriptRunner {
-  run(
-    script: Script,
-    keys: ScriptKeys,
-    args: readonly string[],
-    onReply: OnReply,
-    onError: (error: NodeError) => void,
-    rank: Rank,
-  ): void;
-}
+import type { NodeCommands } from './node-commands.js';
 
 /**
- * Frees a lease that a node may hold although we gave it up.
+ * Frees a lock on one node if it has that id there, and takes the id out of the lock's queue.
+ *
+ * @param args what `RELEASE` takes
  * @param onDone told once; of the error where that failed
  */
-export function freeOrphan(
-  node: ScriptRunner,
+export function free(
+  node: Pick<NodeCommands, 'run'>,
   { plain, sharing }: LockKeys,
   key: string,
-  id: string,
+  args: readonly [id: string, ...rest: string[]],
   onDone: (error?: NodeError) => void,
 ): void {
+  const [id] = args;
   const share = isShare(id);
-  // It does not grant the lock to the next waiter, who is granted it by the next command that knows the node's epoch.
   node.run(
     share ? RELEASE_SHARE : RELEASE,
     share ? sharing : plain,
-    [id, UNKNOWN_EPOCH],
+    args,
     (reply) => {
       if (oneOf(reply, 0, 1, -1) !== -1) return onDone();
       // Done for the key alone, while its slot moves.
