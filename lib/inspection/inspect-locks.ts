@@ -13,6 +13,8 @@ interface Told {
   readonly memberId: string;
 }
 
+type Begun = Pick<HolderInfo, 'since' | 'memberId'>;
+
 /** A lock while it is put together. */
 interface Draft {
   readonly name: string;
@@ -103,10 +105,16 @@ function lockOf({ name, kind, shared, holders, waiters, permits }: Draft): LockI
     kind,
     // Where nobody told, several holders are sharers.
     mode: kind !== 'semaphore' && (shared || holders.length > 1) ? 'shared' : 'exclusive',
-    holders: holders.toSorted((a, b) => Number(a.since ?? Infinity) - Number(b.since ?? Infinity)),
-    waiters: waiters.toSorted((a, b) => Number(a.since) - Number(b.since)),
+    holders: holders.toSorted(longestFirst),
+    waiters: waiters.toSorted(longestFirst),
     ...(permits !== undefined && { permits }),
   };
+}
+
+/** Those nobody told of come last; the id decides within a millisecond, so that no two looks differ in their order alone. */
+function longestFirst(one: Begun, other: Begun): number {
+  const [a, b] = [one.since?.getTime() ?? Number.MAX_VALUE, other.since?.getTime() ?? Number.MAX_VALUE];
+  return a - b || compare(one.memberId ?? '', other.memberId ?? '');
 }
 
 export function compare(a: string, b: string): number {
