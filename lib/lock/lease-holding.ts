@@ -85,8 +85,9 @@ export class LeaseHolding implements LeaseKeeper {
   }
 
   /** What checks the lease inside a transaction. A grant that can be checked is never handed on: the database has to know each lease. */
-  guard({ grant, ttl }: HeldLease): Guard {
+  guard(): Guard {
     const { driver } = this.context;
+    const { grant, ttl } = this.lease;
     if (!driver.guard)
       throw new InvalidOptionsError(
         `assertIn: ${driver.description} is no database in which a transaction could be guarded; that needs a postgres: URL. Elsewhere use fencing tokens`,
@@ -99,7 +100,8 @@ export class LeaseHolding implements LeaseKeeper {
   }
 
   /** Hands the lock on to the next waiter of this process, or else gives it back. */
-  release(lease: HeldLease): Promise<boolean> {
+  release(): Promise<boolean> {
+    const { lease } = this;
     const { driver, drain } = this.context;
     const { keepFor } = lease;
     if (keepFor > 0) return driver.locks.release(lease.grant, keepFor);
@@ -113,7 +115,8 @@ export class LeaseHolding implements LeaseKeeper {
     return HANDED_ON;
   }
 
-  downgrade(lease: HeldLease): Downgrade {
+  downgrade(): Downgrade {
+    const { lease } = this;
     const { driver } = this.context;
     const downgrade = driver.locks.downgrade?.(lease.grant, lease.ttl);
     if (!downgrade) throw sharesNothing(lease.name, driver);
@@ -121,8 +124,8 @@ export class LeaseHolding implements LeaseKeeper {
     return downgrade;
   }
 
-  onRenewed(lease: HeldLease): void {
-    this.context.reports.renewed(lease, this.asked);
+  onRenewed(): void {
+    this.context.reports.renewed(this.lease, this.asked);
   }
 
   onLeft(): void {
@@ -130,19 +133,20 @@ export class LeaseHolding implements LeaseKeeper {
     this.#renewal = undefined;
   }
 
-  onLost(lease: HeldLease, error: LeaseLostError): void {
-    this.context.reports.lost(lease, this.asked, error, this.since);
-    this.#end(error.reason === 'max-hold' ? this.#freeUnder(lease) : undefined);
+  onLost(error: LeaseLostError): void {
+    this.context.reports.lost(this.lease, this.asked, error, this.since);
+    this.#end(error.reason === 'max-hold' ? this.#freeUnder() : undefined);
   }
 
-  onReleased(lease: HeldLease, end: LeaseEnd): void {
-    this.context.reports.ended(lease, this.asked, end, this.#slot && this.since);
+  onReleased(end: LeaseEnd): void {
+    this.context.reports.ended(this.lease, this.asked, end, this.#slot && this.since);
     this.#end();
     this.handle?.onGivenBack();
   }
 
   /** The back end would keep it for a holder that may never come back to it. Its work has been told to end. */
-  async #freeUnder({ grant, keepFor }: HeldLease): Promise<void> {
+  async #freeUnder(): Promise<void> {
+    const { grant, keepFor } = this.lease;
     // It was not renewed for longer, and so ends by its ttl all the same.
     await this.context.driver.locks.release(grant, keepFor).catch(() => undefined);
   }

@@ -20,16 +20,10 @@ import { breakLock, takeAway } from './break.js';
 import { Calls } from './calls.js';
 import { hasHolder, isHolder } from './holders.js';
 import { Idle } from './idle.js';
-import {
-  BoundedLease,
-  HeldLease,
-  type LeaseBounds,
-  LeaseReports,
-  type LockLog,
-  type ReportContext,
-} from './lease/index.js';
+import { type HeldLease, LeaseReports, type LockLog, type ReportContext } from './lease/index.js';
 import { type Companion, Heartbeat } from './renewal/index.js';
-import { LeaseHolding, type LeaseHoldingContext } from './lease-holding.js';
+import type { LeaseHolding } from './lease-holding.js';
+import { LeaseMaker } from './lease-maker.js';
 
 export interface LockManagerSettings {
   readonly agentId: string;
@@ -46,7 +40,7 @@ export interface LockManagerContext extends ReportContext {
 }
 
 /**
- * The leases of one coordinator, from its start to its stop. A call (`Calls`) gets a grant from the `Acquirer`; the manager makes a lease
+ * The leases of one coordinator, from its start to its stop. A call (`Calls`) gets a grant from the `Acquirer`; the `LeaseMaker` makes a lease
  * of it, whose `LeaseHolding` keeps it alive with the heartbeat.
  */
 export class LockManager {
@@ -58,7 +52,7 @@ export class LockManager {
   readonly #schedule: Schedule;
   readonly #heartbeat: Heartbeat;
   readonly #acquirer: Acquirer;
-  readonly #holdings: LeaseHoldingContext;
+  readonly #maker: LeaseMaker;
   readonly #calls: Calls;
   readonly #idle: Idle;
 
@@ -86,7 +80,9 @@ export class LockManager {
       reports: this.#reports,
       idle: this.#idle,
     });
-    this.#holdings = {
+    this.#maker = new LeaseMaker({
+      clock,
+      schedule: this.#schedule,
       memberId: settings.memberId,
       owner: this,
       driver,
@@ -98,7 +94,7 @@ export class LockManager {
         this.#acquirer.leave(queue, leftover);
         this.#idle.check();
       },
-    };
+    });
   }
 
   get memberId(): string {
@@ -259,30 +255,8 @@ export class LockManager {
     // The caller, or the coordinator, may have stopped since the grant came.
     if (call.terms.waitLimit.cancelled)
       return this.#acquirer.decline(grant).then(() => this.#calls.refuse(call, {}));
-    const { name, ttl, shared, bounds } = call.terms;
-    const { handOff, deadline, queue, since } = grant;
-    const holding = new LeaseHolding(this.#holdings, queue, handOff, since, call.handle, call.terms);
-    const lease = bounds
-      ? this.#bounded(bounds, call.terms, grant, holding)
-      : new HeldLease(name, handOff.next(), ttl, deadline, holding, shared);
-    holding.begin(lease);
-    this.#reports.acquired(lease, call.terms, call.since);
-    // Last, as the lease is lost at once when its grant was taken away since it came.
-    handOff.carry(lease);
+    const lease = this.#maker.make(call, grant);
     this.#calls.end(call);
     return lease;
-  }
-
-  #bounded(
-    bounds: LeaseBounds,
-    { name, ttl, shared }: AcquireTerms,
-    grant: LeaseGrant,
-    keeper: LeaseHolding,
-  ): HeldLease {
-    const { clock } = this.context;
-    const { handOff, deadline, since } = grant;
-    this.#reports.bounded(name, bounds);
-    const context = { clock, schedule: this.#schedule, bounds, since };
-    return new BoundedLease(name, handOff.next(), ttl, deadline, keeper, context, shared);
   }
 }

@@ -3,14 +3,17 @@ import { systemClock } from '../../lib/common/clock.js';
 import { CoordinatorEmitter } from '../../lib/common/coordinator.emitter.js';
 import { LeaseLostError } from '../../lib/errors.js';
 import { Deadline } from '../../lib/lock/lease/deadline.js';
-import { HeldLease, type LeaseKeeper } from '../../lib/lock/lease/held-lease.js';
+import { HeldLease } from '../../lib/lock/lease/held-lease.js';
+import type { LeaseKeeper } from '../../lib/lock/lease/lease-keeper.js';
 import { LockManager } from '../../lib/lock/lock-manager.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { LockManagerBench } from '../support/lock-manager-bench.js';
 import { ScriptedDriver } from '../support/scripted-driver.js';
 
+const GRANT = { name: 'lock', key: 'lock', id: '1' };
+
 const keeper: LeaseKeeper = {
-  downgrade: (lease) => ({ grant: lease.grant, done: Promise.resolve(true) }),
+  downgrade: () => ({ grant: GRANT, done: Promise.resolve(true) }),
   owner: undefined,
   memberId: 'member-1',
   guard: () => ({ statement: '', id: '', holders: async () => [] }),
@@ -26,7 +29,7 @@ const keeper: LeaseKeeper = {
  */
 function afterBlock(): { lease: HeldLease; signal: AbortSignal } {
   const deadline = Deadline.ofLease(systemClock, 50);
-  const lease = new HeldLease('lock', { name: 'lock', key: 'lock', id: '1' }, 50, deadline, keeper);
+  const lease = new HeldLease('lock', GRANT, 50, deadline, keeper);
   const { signal } = lease;
   expect(signal.aborted).toBe(false);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
@@ -116,9 +119,9 @@ describe('the signal of a lease', () => {
 
   it('is aborted before those are told who listen for lost leases', () => {
     let seen: boolean | undefined;
-    const told: LeaseKeeper = { ...keeper, onLost: ({ signal }) => (seen = signal.aborted) };
+    const told: LeaseKeeper = { ...keeper, onLost: () => (seen = lease.signal.aborted) };
     const deadline = Deadline.ofLease(new FakeClock(), 1000);
-    const lease = new HeldLease('lock', { name: 'lock', key: 'lock', id: '1' }, 1000, deadline, told);
+    const lease: HeldLease = new HeldLease('lock', GRANT, 1000, deadline, told);
     expect(lease.signal.aborted).toBe(false);
     lease.lose({ reason: 'broken', message: 'for a test' });
     expect(seen).toBe(true);

@@ -1,9 +1,10 @@
 import { inspect, type InspectOptions } from 'node:util';
-import type { Downgrade, Grant, Loss } from '../../drivers/driver.js';
+import type { Grant, Loss } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
-import { type Guard, type GuardedTransaction, runGuard } from '../guard/index.js';
+import { type GuardedTransaction, runGuard } from '../guard/index.js';
 import type { Deadline } from './deadline.js';
 import type { Lease } from './lease.js';
+import { type LeaseEnd, type LeaseKeeper, wasReleased } from './lease-keeper.js';
 import { LeaseSignal } from './lease-signal.js';
 import {
   goneAtRelease,
@@ -17,33 +18,6 @@ import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
 
 /** `held → releasing → released`, or `held → lost`. Moved by {@link HeldLease} alone. */
 export type LeaseState = 'held' | 'releasing' | 'released' | 'lost';
-
-/** How a lease ended: `unconfirmed` when the back end could not be asked, while the lease had not run out. */
-export type LeaseEnd =
-  | { readonly kind: 'released' }
-  | { readonly kind: 'lost' }
-  | { readonly kind: 'unconfirmed'; readonly error: unknown };
-
-/** What keeps one lease for its holder. */
-export interface LeaseKeeper {
-  readonly memberId: string;
-  /** The coordinator's part that made it: names of different coordinators do not mix. */
-  readonly owner: unknown;
-  /** What checks the lease inside a transaction. @throws InvalidOptionsError */
-  guard(lease: HeldLease): Guard;
-  /** Asks the driver to free the lock; true if it was still ours. */
-  release(lease: HeldLease): Promise<boolean>;
-  /** Asks the driver to let others share the lock. @throws InvalidOptionsError where it cannot */
-  downgrade(lease: HeldLease): Downgrade;
-  /** The back end has confirmed it again. */
-  onRenewed?(lease: HeldLease): void;
-  /** The lease has left `held`: it must not be renewed any more. */
-  onLeft(lease: HeldLease): void;
-  /** The lease was lost. */
-  onLost(lease: HeldLease, error: LeaseLostError): void;
-  /** The holder has given the lease back, and the back end has been told. */
-  onReleased(lease: HeldLease, end: LeaseEnd): void;
-}
 
 const NOT_AGAIN = Promise.resolve(false);
 
@@ -172,7 +146,7 @@ export class HeldLease implements Lease {
 
   async assertIn(transaction: GuardedTransaction): Promise<void> {
     this.assertHeld();
-    const loss = await runGuard(this.name, this.keeper.guard(this), transaction);
+    const loss = await runGuard(this.name, this.keeper.guard(), transaction);
     if (!loss) return;
     if (loss.reason !== 'stale-snapshot') this.lose(loss, loss.cause);
     this.assertHeld();
@@ -201,7 +175,7 @@ export class HeldLease implements Lease {
     if (!this.held) return;
     this.#deadline = deadline;
     this.#renewals = NO_RENEWAL_YET;
-    this.keeper.onRenewed?.(this);
+    this.keeper.onRenewed?.();
   }
 
   /** The lease is over though its holder has not released it. */
@@ -209,10 +183,10 @@ export class HeldLease implements Lease {
     if (this.#state !== 'held') return;
     this.#state = 'lost';
     this.#lost = lostLease(this.name, this.keeper.memberId, loss, cause);
-    this.keeper.onLeft(this);
+    this.keeper.onLeft();
     // Before the listeners are told, as they may look at the signal.
     this.#signal?.abort(this.#lost);
-    this.keeper.onLost(this, this.#lost);
+    this.keeper.onLost(this.#lost);
   }
 
   /** Has the work end while the lease is held for it: the signal aborts, and nothing else changes. */
@@ -228,7 +202,7 @@ export class HeldLease implements Lease {
 
   async #share(): Promise<void> {
     this.assertHeld();
-    const { grant, done } = this.keeper.downgrade(this);
+    const { grant, done } = this.keeper.downgrade();
     // At once: whatever is sent for the lease from now on comes after that.
     this.#grant = grant;
     if (await done) return;
@@ -267,12 +241,12 @@ export class HeldLease implements Lease {
     let freeing: Promise<boolean>;
     try {
       // A lost lease is given back too, best effort: what is stored for it may outlive it by the drift.
-      freeing = this.keeper.release(this);
+      freeing = this.keeper.release();
     } catch (error) {
       freeing = Promise.reject(error);
     }
     // While that is on its way, as it need not wait for this.
-    if (heldUntilNow) this.keeper.onLeft(this);
+    if (heldUntilNow) this.keeper.onLeft();
     return freeing.then(
       (freed) => {
         // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
@@ -287,17 +261,12 @@ export class HeldLease implements Lease {
 
   #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
     if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
-    this.keeper.onReleased(this, end);
+    this.keeper.onReleased(end);
     return end;
   }
 
   #loseAtRelease(): void {
     this.#lost = goneAtRelease(this.name, this.keeper.memberId);
-    this.keeper.onLost(this, this.#lost);
+    this.keeper.onLost(this.#lost);
   }
-}
-
-function wasReleased(end: LeaseEnd): boolean {
-  if (end.kind === 'unconfirmed') throw end.error;
-  return end.kind === 'released';
 }

@@ -38,7 +38,7 @@ export class InnerLease extends HeldLease {
       release: () => Promise.resolve(true),
       onLeft: () => undefined,
       // What was lost outside was told there.
-      onLost: (_lease, error) => {
+      onLost: (error) => {
         if (error.reason === 'released') owner.log.warn(error.message);
       },
       onReleased: () => this.onEnd?.(),

@@ -6,7 +6,8 @@ import type { CoordinatorEmitter } from '../../common/coordinator.emitter.js';
 import type { CoordinatorEvents, LeaseEvent, RefusalReason } from '../../common/coordinator.events.js';
 import type { Driver } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
-import type { HeldLease, LeaseEnd } from './held-lease.js';
+import type { HeldLease } from './held-lease.js';
+import type { LeaseEnd } from './lease-keeper.js';
 import type { LeaseBounds } from './lease-bounds.js';
 import { quoted } from '../../common/quoted.js';
 
