@@ -100,19 +100,25 @@ describe('on real Redis servers,', () => {
       expect(new Set(tokens).size).toBe(tokens.length);
     });
 
-    it('gives no token without a quorum that holds it, and leaves no lock behind then', async () => {
-      servers = await startRedisNodes(3);
-      const driver = await started(servers.map(({ url }) => url));
-      const name = freshName();
-      const [one, two, three] = servers.map((server) => server.client());
-      // The first is ahead of the others, and no other may be written a counter: it is no number there.
-      await one?.set(counterOf(name), (Date.now() + 3_600_000) * 1000);
-      for (const client of [two, three]) await client?.lpush(counterOf(name), 'not a counter');
-      await expect(tryAcquire(driver, fencedRequest(name))).rejects.toThrow(/WRONGTYPE/);
-      for (const client of [one, two, three]) {
-        await eventually(async () => (await client?.exists(`coordination:lock:${name}`)) === 0);
-      }
-    });
+    it.each(['alone', 'shared'] as const)(
+      'gives no token without a quorum that holds it, and leaves no lock behind then: %s',
+      async (mode) => {
+        servers = await startRedisNodes(3);
+        const driver = await started(servers.map(({ url }) => url));
+        const name = freshName();
+        const [one, two, three] = servers.map((server) => server.client());
+        // The first is ahead of the others, and no other may be written a counter: it is no number there.
+        await one?.set(counterOf(name), (Date.now() + 3_600_000) * 1000);
+        for (const client of [two, three]) await client?.lpush(counterOf(name), 'not a counter');
+        // Longer than the test waits: what is left behind is not over by itself.
+        await expect(tryAcquire(driver, { ...fencedRequest(name, 60_000), mode })).rejects.toThrow(
+          /WRONGTYPE/,
+        );
+        for (const client of [one, two, three]) {
+          await eventually(async () => (await client?.exists(`coordination:lock:${name}`)) === 0);
+        }
+      },
+    );
 
     it('does not run ahead with a client whose clock does', async () => {
       servers = await startRedisNodes(3);

@@ -80,19 +80,37 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     foundBy: simulation(1, 'stall: .* acquisition was done after its caller had given it up'),
   },
   {
+    name: 'counter read after the key was taken',
+    wrong:
+      'where no number stands in the place of the counter, the script fails, and the key it has set stays for the ttl',
+    edits: [
+      {
+        file: ACQUIRE,
+        find: "if hint then${nextToken('KEYS[5]', 'ARGV[8]')}\nend\n",
+        replace: '',
+      },
+      {
+        file: ACQUIRE,
+        find: "  return now\nend${countTo('KEYS[5]')}",
+        replace: "  return now\nend${nextToken('KEYS[5]', 'ARGV[8]')}${countTo('KEYS[5]')}",
+      },
+    ],
+    foundBy: spec('test/integration/redis/fencing.spec.ts', 'leaves no lock behind'),
+  },
+  {
     name: 'repeated acquisition does not renew',
     wrong: 'the holder counts from the second request, and the key from the first',
     edits: [
       {
         file: ACQUIRE,
-        find: "redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nlocal hint",
+        find: "redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nif not hint",
         replace:
-          "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nlocal hint",
+          "if redis.call('get', KEYS[1]) ~= ARGV[1] then\n  redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])\nend\nif not hint",
       },
       {
         file: ACQUIRE,
-        find: "    redis.call('pexpire', KEYS[1], ARGV[2])\n  end\nend\n",
-        replace: '  end\nend\n',
+        find: "if holder then\n  redis.call('pexpire', KEYS[1], ARGV[2])\nend\n",
+        replace: '',
       },
     ],
     foundBy: spec('test/integration/redis/late-commands.spec.ts', 'may be sent twice'),

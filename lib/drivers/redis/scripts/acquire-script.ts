@@ -1,4 +1,4 @@
-import { nextToken } from './fencing-scripts.js';
+import { countTo, nextToken } from './fencing-scripts.js';
 import { grantNext, keepWaiting } from './queue-scripts.js';
 import { Script } from './script.js';
 
@@ -27,8 +27,9 @@ end
 if ARGV[4] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[4] then
   return { 3, now }
 end
+local holder
 if redis.call('exists', KEYS[1], KEYS[3]) > 0 then
-  local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[9]')}
+  holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[9]')}
   if holder and holder ~= ARGV[1] and holder ~= ARGV[6] then
     if ARGV[5] ~= '' then
       if not redis.call('zscore', KEYS[3], ARGV[1]) then
@@ -38,16 +39,17 @@ if redis.call('exists', KEYS[1], KEYS[3]) > 0 then
     end
     return { 0, now, redis.call('pttl', KEYS[1]), holder }
   end
-  if holder then
-    redis.call('pexpire', KEYS[1], ARGV[2])
-  end
+end
+local hint, token = tonumber(ARGV[7])
+if hint then${nextToken('KEYS[5]', 'ARGV[8]')}
+end
+if holder then
+  redis.call('pexpire', KEYS[1], ARGV[2])
 end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
-local hint = tonumber(ARGV[7])
 if not hint then
   return now
-end
-${nextToken('KEYS[5]', 'ARGV[8]')}
+end${countTo('KEYS[5]')}
 return { 1, now, token }
 `,
   new Script(`

@@ -13,16 +13,21 @@ const FENCING_CAP_US = 60_000_000;
 export const FENCING_COUNTER_TTL = 3_600_000;
 
 /**
- * The next token: max(counter + 1, min(hint, the node's time + cap)). One hint for all nodes makes their tokens equal nearly
+ * The next token, without the counter being moved: max(counter + 1, min(hint, the node's time + cap)). One hint for all nodes makes their tokens equal nearly
  * always, and no clock is used while the counters are ahead of it. A node's time is a limit and never a source: a node
  * whose clock is wrong would give tokens that no other node can follow once it has lost them. When several tokens are reserved
  * the counter is the last of them.
  *
- * Needs the locals `now` and `hint`; sets `token`.
+ * A script asks for it before it writes anything: what stands in the counter's place may be no number, and a script that fails leaves
+ * what it has written.
+ *
+ * Needs the locals `now`, `hint` and `token`; sets `token`.
  */
 export const nextToken = (counter: string, count: string): string => `
-local last = redis.call('get', ${counter}) or 0
-local token = math.max(last + 1, math.min(hint, now + ${FENCING_CAP_US})) + ${count} - 1
+token = math.max((redis.call('get', ${counter}) or 0) + 1, math.min(hint, now + ${FENCING_CAP_US})) + ${count} - 1`;
+
+/** Moves the counter to the local `token`. */
+export const countTo = (counter: string): string => `
 redis.call('set', ${counter}, string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})`;
 
 /**
@@ -33,7 +38,7 @@ export const COUNT = new Script(`
 local time = redis.call('time')
 local now = time[1] * 1000000 + time[2]
 local hint = tonumber(ARGV[1])
-${nextToken('KEYS[1]', 'ARGV[2]')}
+local token${nextToken('KEYS[1]', 'ARGV[2]')}${countTo('KEYS[1]')}
 return token
 `);
 

@@ -42,12 +42,15 @@ local reply = { 1, now }
 for i = 2, #KEYS, 2 do
   local id, last = ARGV[i + 2], tonumber(ARGV[i + 3])
   local holder = redis.call('get', KEYS[i])
+  local token
+  if last and (not holder or holder == id) then
+    token = math.max(tonumber(redis.call('get', KEYS[i + 1]) or 0), last)
+  end
   if not holder then
     redis.call('set', KEYS[i], id, 'PX', ARGV[3])
     holder = id
   end
-  if holder == id and last then
-    local token = math.max(tonumber(redis.call('get', KEYS[i + 1]) or 0), last)
+  if token then
     redis.call('set', KEYS[i + 1], string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})
   end
   reply[#reply + 1] = holder == id and 1 or 0

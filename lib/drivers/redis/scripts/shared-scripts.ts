@@ -1,5 +1,5 @@
 import { TRUSTED_MS } from '../../driver.js';
-import { FENCING_COUNTER_TTL, nextToken } from './fencing-scripts.js';
+import { countTo, FENCING_COUNTER_TTL, nextToken } from './fencing-scripts.js';
 import { grantNext, grantSharers, keepWaiting } from './queue-scripts.js';
 import { BROKEN } from './release-scripts.js';
 import { SHARED_MARK } from '../../share-id.js';
@@ -59,6 +59,9 @@ if (ARGV[10] == '1' or holder) and not mine then
   end
   return { 0, now, redis.call('pttl', KEYS[1]), holder or '' }
 end
+local hint, token = tonumber(ARGV[7])
+if hint then${nextToken('KEYS[6]', 'ARGV[8]')}
+end
 if holder then
   redis.call('pexpire', KEYS[1], math.max(redis.call('pttl', KEYS[1]), tonumber(ARGV[2])))
 end
@@ -69,11 +72,9 @@ redis.call('pexpire', KEYS[5], left)
 redis.call('set', KEYS[1], '${SHARED}', 'PX', left)
 if holder ~= '${SHARED}' then${grantSharers('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'KEYS[5]', 'ARGV[9]')}
 end
-local hint = tonumber(ARGV[7])
 if not hint then
   return now
-end
-${nextToken('KEYS[6]', 'ARGV[8]')}
+end${countTo('KEYS[6]')}
 return { 1, now, token }
 `);
 
