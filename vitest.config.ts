@@ -37,8 +37,8 @@ export default defineConfig({
   },
   test: {
     globalSetup: ['test/support/global-setup.ts'],
-    // Most tests wait for servers and processes, and leave a processor idle that the default would not use.
-    maxWorkers: 2,
+    // Most tests wait for servers and processes, and leave processors idle that the default would not use.
+    maxWorkers: process.env['COORDINATION_TESTS'] === 'thorough' ? 2 : 3,
     projects: [
       {
         extends: true,

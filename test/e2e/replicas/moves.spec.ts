@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { THOROUGH } from '../../support/thorough.js';
 import { startCluster } from '../../support/redis-deployments.js';
 import { forkFixture, type FixtureProcess } from '../../support/processes.js';
-import { cleanUp, ONE_OF_EACH_KIND, scratchDirectory } from './backends.js';
+import { BACKENDS, cleanUp, ONE_OF_EACH_KIND, scratchDirectory } from './backends.js';
 import type { MoveCommand } from './fixtures/mover.fixture.js';
 
 const SHARES = 10;
@@ -12,7 +13,7 @@ const WORKERS = 50;
 const AMOUNT = 100;
 
 const MOVED_ON = {
-  ...ONE_OF_EACH_KIND,
+  ...(THOROUGH ? ONE_OF_EACH_KIND : { 'a file back end': BACKENDS['a file back end']! }),
   'a Redis Cluster': async () => (await startCluster()).url,
 };
 

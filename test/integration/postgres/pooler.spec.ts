@@ -6,6 +6,7 @@ import { PgBouncer } from '../../support/pgbouncer.js';
 import { postgresDriverOn } from '../../support/postgres-drivers.js';
 import { hasPgBouncer, postgresBin } from '../../support/postgres-programs.js';
 import { PostgresServer, stopAllPostgres } from '../../support/postgres-server.js';
+import { THOROUGH } from '../../support/thorough.js';
 
 describe.skipIf(postgresBin() === undefined || !hasPgBouncer())('behind a pooler,', () => {
   let server: PostgresServer;
@@ -27,10 +28,11 @@ describe.skipIf(postgresBin() === undefined || !hasPgBouncer())('behind a pooler
     await stopAllPostgres();
   });
 
-  describeDriver('postgres (PgBouncer, transactions)', {
-    traits: ['lease', 'queue', 'shared'],
-    create: (context) => postgresDriverOn(transactions.urlOf(database), context),
-  });
+  if (THOROUGH)
+    describeDriver('postgres (PgBouncer, transactions)', {
+      traits: ['lease', 'queue', 'shared'],
+      create: (context) => postgresDriverOn(transactions.urlOf(database), context),
+    });
 
   /** How long a waiter waits after a release, ms: the median; and what was warned of. */
   async function handOff(url: string, listen?: boolean | string): Promise<[number, string[]]> {

@@ -1,8 +1,9 @@
 import { describeCli } from '../../support/cli-suite.js';
 import { startCluster } from '../../support/redis-deployments.js';
 import { startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+import { THOROUGH } from '../../support/thorough.js';
 
-for (const nodes of [1, 3])
+for (const nodes of THOROUGH ? [1, 3] : [3])
   describeCli(nodes === 1 ? 'one Redis node' : `${nodes} Redis nodes`, {
     begin: async () => (await startRedisNodes(nodes)).map(({ url }) => url).join(','),
     end: stopAllRedis,

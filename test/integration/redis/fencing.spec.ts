@@ -100,7 +100,7 @@ describe('on real Redis servers,', () => {
       expect(new Set(tokens).size).toBe(tokens.length);
     });
 
-    it.each(['alone', 'shared'] as const)(
+    it.each(['exclusive', 'shared'] as const)(
       'gives no token without a quorum that holds it, and leaves no lock behind then: %s',
       async (mode) => {
         servers = await startRedisNodes(3);

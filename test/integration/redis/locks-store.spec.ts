@@ -5,11 +5,12 @@ import { describeLocksStore } from '../../support/locks-store-suite.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { startCluster } from '../../support/redis-deployments.js';
 import { startRedis, startRedisNodes, stopAllRedis } from '../../support/redis-server.js';
+import { THOROUGH } from '../../support/thorough.js';
 
 const KEEPS_EVERY_WRITE = ['appendonly yes', 'appendfsync always'];
 const PERSISTENT = { redis: { persistent: true } };
 
-for (const nodes of [1, 3])
+for (const nodes of THOROUGH ? [1, 3] : [3])
   describeLocksStore(
     nodes === 1 ? 'one Redis node' : `${nodes} Redis nodes`,
     {
