@@ -116,6 +116,30 @@ describe.skipIf(postgresBin() === undefined)('a failover of PostgreSQL', () => {
     expect(await renewed(driver, lost, TTL)).toBe(false);
   });
 
+  it.each([
+    ['work', '%acquire_1%'],
+    ['upkeep', 'LISTEN%'],
+  ])(
+    'leaves no connection on the old primary, which lives on, when the one for %s has moved',
+    async (_link, query) => {
+      const { driver } = await started();
+      granted(await tryAcquire(driver, request(freshName(), TTL)));
+      await eventually(async () => {
+        const rows = await primary.query('SELECT sent_lsn = replay_lsn AS there FROM pg_stat_replication');
+        return rows[0]?.['there'] === true;
+      });
+      const sessions = `FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+      current = standby;
+      await promote();
+      await primary.query(`SELECT pg_terminate_backend(pid) ${sessions} AND query LIKE '${query}'`);
+      await eventually(async () => {
+        const reply = await tryAcquire(driver, request(freshName(), TTL)).catch(() => undefined);
+        return reply?.granted === true;
+      });
+      await eventually(async () => (await primary.query(`SELECT pid ${sessions}`)).length === 0);
+    },
+  );
+
   it.skipIf(!hasPgBouncer())(
     'is noticed behind a pooler, where no connection of the client ends',
     async () => {

@@ -108,6 +108,11 @@ export class Link {
     });
   }
 
+  /** Gives the connection up for a new one, where there is one. Its calls fail, as nobody knows what became of them. */
+  drop(cause: unknown): void {
+    if (this.#up) this.#lost(cause);
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#refuse(new Error('the coordinator has stopped'));

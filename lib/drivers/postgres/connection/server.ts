@@ -70,7 +70,7 @@ export class Server {
       clock,
       random,
       onChange,
-      onConnect: async (client) => void (await this.#open(client)),
+      onConnect: async (client) => void (await this.#open(client, this.#work)),
     });
     this.#upkeep = new Link({
       clients: settings.listening ?? settings.clients,
@@ -121,7 +121,12 @@ export class Server {
 
   /** @throws BackendUnavailableError */
   call(what: string, text: string, values?: readonly unknown[]): Promise<PgResult> {
-    return (this.#work.up ? this.#work : this.#upkeep).query(what, text, values);
+    return this.#asked.query(what, text, values);
+  }
+
+  /** The link for what callers wait for. */
+  get #asked(): Link {
+    return this.#work.up ? this.#work : this.#upkeep;
   }
 
   /** What must not wait behind calls. @throws BackendUnavailableError */
@@ -142,11 +147,14 @@ export class Server {
    */
   async lookAgain(ttl = this.#longestTtl): Promise<void> {
     const text = `SELECT * FROM ${this.schema}.open_1($1)`;
-    const result = await this.call('ask which server this is', text, [Math.ceil(ttl)]);
+    const link = this.#asked;
+    const result = await link.query('ask which server this is', text, [Math.ceil(ttl)]);
     this.#longestTtl = Math.max(this.#longestTtl, ttl);
     try {
-      this.#note(result);
+      this.#note(result, link);
     } catch (error) {
+      // The next connection may lead to the server that took its place.
+      link.drop(error);
       throw unavailable(this.name, 'go on', error);
     }
     const left = this.#refusesUntil - this.#context.clock.monotonic();
@@ -160,17 +168,15 @@ export class Server {
     );
   }
 
-  #note({ rows }: PgResult): void {
-    const { timeline, refuses } = rows[0] ?? {};
-    // A standby was promoted, and this is the server before it.
-    if (
-      typeof timeline === 'string' &&
-      this.#timeline !== null &&
-      timeline !== '' &&
-      timeline < this.#timeline
-    )
-      throw Object.assign(new Error('the server was replaced by another one'), { code: '25006' });
-    this.#timeline = typeof timeline === 'string' && timeline !== '' ? timeline : null;
+  /** @throws when a standby was promoted, and this is the server before it */
+  #note({ rows }: PgResult, link: Link): void {
+    const { timeline: told, refuses } = rows[0] ?? {};
+    const [known, timeline] = [this.#timeline, typeof told === 'string' && told !== '' ? told : null];
+    if (known !== null && timeline !== null && timeline < known) throw replaced();
+    this.#timeline = timeline;
+    // The other connection may lead to the server before, which would renew what this one does not know of.
+    if (known !== null && timeline !== null && timeline > known)
+      (link === this.#work ? this.#upkeep : this.#work).drop(replaced());
     const now = this.#context.clock.monotonic();
     const isNews = this.#refusesUntil <= now && Number(refuses) > 0;
     this.#refusesUntil = Math.max(this.#refusesUntil, now + Number(refuses));
@@ -178,14 +184,14 @@ export class Server {
     if (isNews) this.#context.warn(this.#refusal(Number(refuses)).message);
   }
 
-  async #open(client: PgClient): Promise<boolean> {
+  async #open(client: PgClient, link: Link): Promise<boolean> {
     const { pooled } = await openSession(client, this.#settings);
-    this.#note(await openServer(client, this.schema, this.#longestTtl));
+    this.#note(await openServer(client, this.schema, this.#longestTtl), link);
     return pooled;
   }
 
   async #openUpkeep(client: PgClient): Promise<void> {
-    const pooled = await this.#open(client);
+    const pooled = await this.#open(client, this.#upkeep);
     const { listen } = this.#settings;
     this.#listening = listen ?? !pooled;
     if (this.#listening) await ask(client, `LISTEN "${this.channel}"`);
@@ -226,4 +232,8 @@ export class Server {
       'background',
     );
   }
+}
+
+function replaced(): Error {
+  return Object.assign(new Error('the server was replaced by another one'), { code: '25006' });
 }
