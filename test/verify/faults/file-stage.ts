@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -53,8 +53,11 @@ export class FileStage implements Stage {
     return this.#restoreFolders();
   }
 
+  /** The next run has other names, and may lose counters where the clock of this one was hours ahead: what is left would lead its tokens. */
   settle(): void {
-    // Nothing of it outlives a run.
+    const { locks, tokens } = new StateDirectory(this.#state);
+    for (const path of [...readdirSync(locks).map((name) => join(locks, name)), tokens])
+      rmSync(path, { force: true });
   }
 
   /** A lock's file stays for a day; what else there is belongs to living processes. */
