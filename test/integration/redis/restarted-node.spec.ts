@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { announce, enqueue, tryAcquire } from '../../support/driver-calls.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BackendUnavailableError } from '../../../lib/errors.js';
@@ -163,6 +164,33 @@ describe('a node that has forgotten its keys', () => {
     await eventually(() => context.changes.length === 3);
     expect(context.warnings).toEqual([expect.stringMatching(/still loading/)]);
     await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
+  });
+
+  it('grants nothing too soon when it is found loading what it had stored before the lease', async () => {
+    const server = await startRedis({ args: ['key-load-delay 2000'] });
+    const ttl = 8000;
+    const { driver, context } = await started(server.url, { ttl });
+    const { driver: other } = await started(server.url, { ttl });
+    // So much, in megabytes, that it answers while it loads, and not to be compressed.
+    const many = server.client().pipeline();
+    for (let index = 0; index < 1000; index += 1) many.set(`key-${index}`, randomBytes(20_000));
+    await many.exec();
+    // So that both know its record, and it is stored.
+    await other.locks.release(granted(await tryAcquire(other, request(freshName(), ttl))));
+    await server.client().save();
+    const name = freshName();
+    const taken = performance.now();
+    granted(await tryAcquire(driver, request(name, ttl)));
+    await server.restart();
+    const { error } = await eventually(async () => {
+      const reply = await tryAcquire(other, request(name, ttl)).catch((reason: unknown) => ({
+        error: reason as Error,
+      }));
+      if ('error' in reply) return /lost its keys or is new/.test(reply.error.message) && reply;
+      throw new Error(`it was granted ${Math.round(performance.now() - taken)} ms after the lease had begun`);
+    });
+    expect(context.warnings).toContainEqual(expect.stringMatching(/still loading/));
+    expect(error).toBeInstanceOf(BackendUnavailableError);
   });
 
   it('is as old as its server when it has never had a record', async () => {

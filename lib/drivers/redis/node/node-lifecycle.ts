@@ -128,10 +128,12 @@ export class NodeLifecycle implements ConnectionOwner {
 
   async verify(client: RedisClient): Promise<void> {
     this.#refusal.end();
+    // First: when it is found unwell, nothing of its record is read, and it may be another life of the server, or another server.
+    this.#trust.forget();
     try {
       const run: RunScript = (how, script, keys, args) => client[how](script, keys.length, ...keys, ...args);
       await this.#examine(client).catch((error: unknown) => this.#trust.lookAtList(run, error));
-      await this.#trust.syncAnew(run);
+      await this.#trust.readRecord(run);
     } catch (thrown) {
       const error = cleanError(thrown, this.#settings.secrets);
       // What it holds for us may still be renewed and freed. The next acquisition that it refuses finds out whether it is well.

@@ -156,10 +156,13 @@ export class NodeTrust {
     this.#syncing.then(onDone, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
   }
 
-  /** Reads the record over a new connection, whatever was read over the last one. */
-  async syncAnew(run: RunScript): Promise<void> {
+  /** Whatever was read over the last connection says nothing of the next one: until the record was read again, nothing is granted. */
+  forget(): void {
     this.record?.forget();
-    await this.#sync(run);
+  }
+
+  readRecord(run: RunScript): Promise<void> {
+    return this.#sync(run);
   }
 
   /**
