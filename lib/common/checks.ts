@@ -27,6 +27,13 @@ export function checkPositive(name: string, value: unknown): string[] {
   return [`${name} must be a number of ms above 0, got ${durationShown(value)}`];
 }
 
+/** What the back end is to keep a lock for, besides its ttl: as long as that at most, or one lock would hold up a whole deployment. */
+export function checkKept(name: string, value: unknown): string[] {
+  const problems = checkDuration(name, value);
+  if (problems.length > 0 || numberIn(value) <= LONGEST_TTL) return problems;
+  return [`${name} must be at most ${LONGEST_TTL} ms (24 days), got ${shown(value)}`];
+}
+
 export function checkDuration(name: string, value: unknown): string[] {
   const ms = numberIn(value);
   if (Number.isFinite(ms) && ms >= 0) return [];

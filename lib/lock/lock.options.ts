@@ -1,12 +1,5 @@
 import { InvalidOptionsError } from '../errors.js';
-import {
-  checkBlocking,
-  checkBoolean,
-  checkDuration,
-  checkPositive,
-  checkTtl,
-  shown,
-} from '../common/checks.js';
+import { checkBlocking, checkBoolean, checkKept, checkPositive, checkTtl, shown } from '../common/checks.js';
 import { blockingOf, type Duration, msOf } from '../common/duration.js';
 import type { LeaseBounds } from './lease/index.js';
 
@@ -178,9 +171,9 @@ export function unknownOption(key: string, known: readonly string[]): string {
 
 function boundProblems({ minHold, maxHold, lockDelay }: LockOptions): string[] {
   const problems: string[] = [];
-  if (minHold !== undefined) problems.push(...checkDuration('minHold', minHold));
+  if (minHold !== undefined) problems.push(...checkKept('minHold', minHold));
   if (maxHold !== undefined) problems.push(...checkPositive('maxHold', maxHold));
-  if (lockDelay !== undefined) problems.push(...checkDuration('lockDelay', lockDelay));
+  if (lockDelay !== undefined) problems.push(...checkKept('lockDelay', lockDelay));
   if (
     problems.length === 0 &&
     minHold !== undefined &&

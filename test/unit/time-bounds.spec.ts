@@ -202,6 +202,8 @@ describe('lockDelay', () => {
 
 describe('the bounds of a lock', () => {
   it.each([
+    [{ minHold: 2 ** 31 }, 'minHold must be at most 2147483647 ms (24 days), got 2147483648'],
+    [{ lockDelay: '1000000y' }, "lockDelay must be at most 2147483647 ms (24 days), got '1000000y'"],
     [{ minHold: -1 }, 'minHold must be a number of ms, 0 or more, got -1'],
     [{ maxHold: 0 }, 'maxHold must be a number of ms above 0, got 0'],
     [
