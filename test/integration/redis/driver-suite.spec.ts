@@ -31,7 +31,8 @@ describe('on real Redis servers,', () => {
 
   const readyDriver = (created: RedisClient[], context: DriverContext): RedisDriver => {
     clients.push(...created);
-    return new RedisDriver(created, { ttl: 10_000 }, context);
+    // The servers have been in service for long for who puts no prefix before the key of their record.
+    return new RedisDriver(created, { ttl: 10_000, quarantine: false }, context);
   };
 
   const closeClients = async (): Promise<void> => {
@@ -103,14 +104,17 @@ describe('on real Redis servers,', () => {
     tearDown: stopAllRedis,
   });
 
-  describeThoroughly('redis (ready clients)', {
+  describeThoroughly('redis (ready clients that put a prefix before each key)', {
     traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
       servers = await startRedisNodes(3);
     },
     create: (context) =>
       readyDriver(
-        servers.map(({ port }, index) => new Redis({ port, host: '127.0.0.1', lazyConnect: index > 0 })),
+        servers.map(
+          ({ port }, index) =>
+            new Redis({ port, host: '127.0.0.1', lazyConnect: index > 0, keyPrefix: 'team:' }),
+        ),
         context,
       ),
     tearDown: closeClients,

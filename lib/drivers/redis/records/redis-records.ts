@@ -72,7 +72,7 @@ export class RedisRecords implements RecordStore {
   async list(space: string): Promise<readonly StoredRecord[]> {
     const index = recordIndexOf(space);
     const replies = await this.#collect(`list the records of ${quoted(space)}`, index, async (node) => {
-      const keys = listOf(await node.evaluate(INDEX, [index])).map(textOf);
+      const keys = listOf(await node.evaluate(INDEX, [index])).map((key) => ownKey(space, textOf(key)));
       const found: Found[] = [];
       for (let from = 0; from < keys.length; from += AT_ONCE)
         found.push(...(await readAll(node, space, keys.slice(from, from + AT_ONCE))));
@@ -181,4 +181,9 @@ function newest(replies: readonly Found[]): Found {
 function agreeing(replies: readonly Found[], wanted: Found): number {
   return replies.filter((found) => found?.version === wanted?.version && found?.value === wanted?.value)
     .length;
+}
+
+/** A client that puts a prefix before each key it sends does not take it off an answer, and would put it there once more. */
+function ownKey(space: string, key: string): string {
+  return key.slice(Math.max(0, key.indexOf(recordKeyOf(space, ''))));
 }
