@@ -32,6 +32,7 @@ const MUCH = 4 * 3_600_000;
 
 /** It ends as soon as it has succeeded, which takes a ttl, or longer where nodes are away meanwhile; ms. */
 const LONGEST_PROOF = 60_000;
+const LONGEST_PROOF_ON_FILES = 10_000;
 
 /** Draws what happens in one run; the same seed gives the same plan. */
 export function planRun(seed: string, terms: PlanTerms): Plan {
@@ -53,8 +54,13 @@ export function planRun(seed: string, terms: PlanTerms): Plan {
 }
 
 function proofStep(random: SeededRandom, terms: PlanTerms): Step {
-  const kind = terms.backend === 'file' ? 'remove the file of a stopped holder' : 'stop until overtaken';
-  return { ...draw(random, kind, 0, terms), lasts: LONGEST_PROOF };
+  // No ttl has to pass there. And once the directory is another one too, all others wait for the process that is stopped.
+  if (terms.backend === 'file')
+    return {
+      ...draw(random, 'remove the file of a stopped holder', 0, terms),
+      lasts: LONGEST_PROOF_ON_FILES,
+    };
+  return { ...draw(random, 'stop until overtaken', 0, terms), lasts: LONGEST_PROOF };
 }
 
 function draw(random: SeededRandom, kind: FaultKind, at: number, terms: PlanTerms): Step {
