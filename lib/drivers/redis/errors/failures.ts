@@ -24,6 +24,11 @@ interface Failure {
 const TABLE = {
   // Redis answers, and refuses.
   'no-script': { words: /^NOSCRIPT/ },
+  'moving-slot': {
+    words: /^TRYAGAIN |non local key/,
+    advice:
+      'the slot of the lock is on its way to another server of the Cluster, with some of its keys (TRYAGAIN): it can be had when they have all arrived',
+  },
   'read-only': {
     words: /\bREADONLY |\bUNBLOCKED /,
     advice: 'is a replica and cannot be written to (READONLY): give the address of the master',

@@ -53,7 +53,7 @@ export class NodeError extends Error {
 
   /** True when Redis answered, and would answer the same again: what was asked for has not been done and will not be. */
   get final(): boolean {
-    return this.#answered && this.consequence === 'refuse';
+    return this.#answered && this.consequence === 'refuse' && this.#kind !== 'moving-slot';
   }
 
   /** The same reason, for a command that was not sent because of it, or was sent and not answered. */

@@ -36,6 +36,10 @@ export class OrphanedKeys {
   #again: Timer | undefined;
   /** The round in which they are being freed; what comes from an earlier one sends nothing more. */
   #round = 0;
+  /** A round is not over yet. */
+  #freeing = false;
+  /** The node could be reached when that was told last. */
+  #reachable = false;
   #toldTooMany = false;
   #closed = false;
 
@@ -55,11 +59,9 @@ export class OrphanedKeys {
     // At the end, as the latest.
     this.#orphans.delete(id);
     this.#orphans.set(id, { key, since: now, until: now + ms });
-    if (this.#orphans.size <= MOST_ORPHANED_KEYS) return;
-    const [oldest = id] = this.#orphans.keys();
-    this.#orphans.delete(oldest);
-    if (!this.#toldTooMany) this.#settings.onTooMany();
-    this.#toldTooMany = true;
+    if (this.#orphans.size > MOST_ORPHANED_KEYS) this.#forgetOldest();
+    // The node may be well, and refuse this one for a while.
+    if (this.#reachable && !this.#freeing && !this.#again) this.#settleLater();
   }
 
   /**
@@ -68,7 +70,8 @@ export class OrphanedKeys {
    */
   settle(): void {
     if (this.#closed) return;
-    this.rest();
+    this.#interrupt();
+    this.#reachable = true;
     const { clock, commandTimeout } = this.#settings;
     const now = clock.monotonic();
     this.#forgetOver(now);
@@ -84,9 +87,8 @@ export class OrphanedKeys {
 
   /** Settles nothing any more, until the next `settle`. */
   rest(): void {
-    this.#round += 1;
-    this.#again?.cancel();
-    this.#again = undefined;
+    this.#reachable = false;
+    this.#interrupt();
   }
 
   /** Settles nothing any more: what is owed ends by its ttl. */
@@ -96,9 +98,17 @@ export class OrphanedKeys {
     this.#orphans.clear();
   }
 
+  #interrupt(): void {
+    this.#round += 1;
+    this.#freeing = false;
+    this.#again?.cancel();
+    this.#again = undefined;
+  }
+
   /** @param over what was given up before that, on the monotonic clock, ms, cannot be on its way any more */
   #free(ids: readonly string[], over: number): void {
     const round = this.#round;
+    this.#freeing = true;
     let next = 0;
     let open = 0;
     const done = (id: string, orphan: OrphanedKey, error?: NodeError): void => {
@@ -109,7 +119,7 @@ export class OrphanedKeys {
       if (settled && this.#orphans.get(id) === orphan) this.#orphans.delete(id);
       if (round !== this.#round) return;
       send();
-      if (open === 0) this.#settleLater();
+      if (open === 0) this.#endRound();
     };
     const send = (): void => {
       while (open < AT_ONCE && next < ids.length && round === this.#round) {
@@ -124,13 +134,25 @@ export class OrphanedKeys {
     send();
   }
 
+  #endRound(): void {
+    this.#freeing = false;
+    this.#settleLater();
+  }
+
   #settleLater(): void {
     if (this.#orphans.size === 0) {
       this.#toldTooMany = false;
       return;
     }
     const { clock, commandTimeout } = this.#settings;
-    this.#again = clock.setTimer(commandTimeout, () => this.settle(), 'background');
+    this.#again ??= clock.setTimer(commandTimeout, () => this.settle(), 'background');
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#orphans.keys();
+    if (oldest !== undefined) this.#orphans.delete(oldest);
+    if (!this.#toldTooMany) this.#settings.onTooMany();
+    this.#toldTooMany = true;
   }
 
   /** The oldest come first. */

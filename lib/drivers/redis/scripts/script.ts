@@ -70,10 +70,10 @@ export interface Sending {
 export const BY_NAME: Sending = { whole: false, alone: false };
 
 /** How to send it after that answer; undefined when that would not help. */
-export function sendingAfter({ whole, alone }: Sending, { kind, message }: NodeError): Sending | undefined {
+export function sendingAfter({ whole, alone }: Sending, { kind }: NodeError): Sending | undefined {
   if (!whole && kind === 'no-script') return { whole: true, alone };
   // Before it has begun, or in the midst of it: in each order, what was done by then may be done again.
-  return !alone && /^TRYAGAIN |non local key/.test(message) ? { whole: false, alone: true } : undefined;
+  return !alone && kind === 'moving-slot' ? { whole: false, alone: true } : undefined;
 }
 
 /** Whether Redis has stopped in the midst of a script, as one of its keys went missing while its slot moves. */
