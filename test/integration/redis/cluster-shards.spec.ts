@@ -203,6 +203,36 @@ describe('a Cluster of which one server fails over to its replica', () => {
   );
 });
 
+it('a release that is under way to a server is repeated at the one that has its slots by then', async () => {
+  const replica = await startReplica(bad);
+  const driver = await started(driverOn(cluster.url, recordingContext(), { commandTimeout: 30_000 }));
+  const grant = granted(await tryAcquire(driver, request(nameAt(1), 120_000)));
+  const key = `coordination:lock:${grant.name}`;
+  const copy = replica.client({ readOnly: true });
+  await eventually(async () => (await copy.get(key)) === grant.id);
+  bad.pause();
+  const releasing = driver.locks.release(grant).catch(() => false);
+  const successor = replica.client();
+  await successor.call('cluster', 'failover', 'takeover');
+  const [first, , third] = cluster.masters.map((server) => server.client());
+  const ownId = String(await successor.call('cluster', 'myid'));
+  await eventually(async () => {
+    const nodes = String(await first!.call('cluster', 'nodes'));
+    return nodes
+      .split('\n')
+      .some((line) => line.startsWith(ownId) && line.includes('master') && line.includes('-'));
+  });
+  // Another slot moves, so that the driver looks which server has which.
+  const other = nameAt(0);
+  const slot = slotOf(`coordination:lock:${other}`);
+  const thirdId = String(await third!.call('cluster', 'myid'));
+  for (const admin of [third, first]) await admin!.call('cluster', 'setslot', slot, 'node', thirdId);
+  await driver.locks.release(await take(driver, other));
+  await eventually(async () => (await successor.get(key)) === null);
+  bad.resume();
+  await releasing;
+});
+
 describe('a Cluster of which every server is away', () => {
   it('is a back end that is down, and up with the first that is back', async () => {
     const context = recordingContext();

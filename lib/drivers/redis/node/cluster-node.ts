@@ -231,9 +231,7 @@ export class ClusterNode {
     this.#guests.delete(server);
     if (!server.up)
       this.#settings.warn(`Redis node ${server.name} has no slots any more; other servers have them`);
-    const orphanedKeys = server.takeDebts();
-    void server.stop();
-    this.#settle(orphanedKeys);
+    this.#settle(server.retire());
     this.#settings.onGone(server);
   }
 

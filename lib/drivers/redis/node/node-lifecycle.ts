@@ -118,12 +118,22 @@ export class NodeLifecycle implements ConnectionOwner {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#orphanedKeys.close();
-    this.#refusal.end();
-    const reason = new NodeError('the coordinator has been stopped', { sent: false });
-    this.commands.close(reason, reason);
+    this.retire(new NodeError('the coordinator has been stopped'));
     await this.#connection.stop();
+  }
+
+  /**
+   * Ends all commands, for good.
+   * @returns what the server may still hold for us by then; nobody here frees it any more
+   */
+  retire(reason: NodeError): ReturnType<OrphanedKeys['takeAll']> {
+    this.#stopped = true;
+    this.#refusal.end();
+    // First: what was under way is owed, too.
+    this.commands.close(reason.asReason(false), reason.asReason(true));
+    const owed = this.#orphanedKeys.takeAll();
+    this.#orphanedKeys.close();
+    return owed;
   }
 
   async verify(client: RedisClient): Promise<void> {

@@ -1,6 +1,6 @@
 import { Memo } from '../../../common/memo.js';
 import type { ServerPlan } from '../connection/index.js';
-import type { NodeError } from '../errors/index.js';
+import { NodeError } from '../errors/index.js';
 import {
   LockKeys,
   MOST_KEPT,
@@ -224,8 +224,15 @@ export class RedisNode {
     this.#orphanedKeys.add(key, id, Math.max(QUEUE_TTL, this.#settings.longestTtl()));
   }
 
-  /** Takes over the keys that the node may still hold, before it is stopped: the caller has to release them from now on. */
+  /** Takes over the keys that the node may still hold: the caller has to release them from now on. */
   takeDebts(): { readonly key: string; readonly id: string }[] {
     return this.#orphanedKeys.takeAll();
+  }
+
+  /** Stops a server of a Cluster that has no slots any more, and takes over what it may still hold, as above. */
+  retire(): { readonly key: string; readonly id: string }[] {
+    const owed = this.#lifecycle.retire(new NodeError('has no slots any more'));
+    void this.stop();
+    return owed;
   }
 }
