@@ -32,7 +32,7 @@ export class LockBreaker {
     for (let look = 1; look <= MOST_LOOKS; look += 1) {
       const { having, others } = await this.#find(holder);
       if (having.length === 0) return broken;
-      const ms = await this.#breakAt(having, holder, this.#nodeSet.quorum - others);
+      const ms = await this.#breakAt(having, holder, Math.max(1, this.#nodeSet.quorum - others));
       if (ms === 0) continue;
       broken = true;
       // Then once more: a holder that was being given another node has to lose that one too.
@@ -68,7 +68,7 @@ export class LockBreaker {
       having,
       needed,
     );
-    return Math.max(...replies.map(Number));
+    return Math.max(0, ...replies.map(Number));
   }
 
   /** A little longer, as the clocks of the nodes may be slower. */

@@ -93,12 +93,12 @@ end
 if ARGV[2] ~= '' and redis.call('get', KEYS[2]) ~= ARGV[2] then
   return { 3, now }
 end
+local holder = redis.call('get', KEYS[1])
 local last = tonumber(redis.call('zrange', KEYS[3], -1, -1, 'WITHSCORES')[2] or 0)
 for at = 5, #ARGV do
   last = last + 1
   redis.call('zadd', KEYS[3], last, ARGV[at])
-end${keepWaiting('KEYS[3]', 'KEYS[4]', "string.match(ARGV[5], '^%w+')", 'ARGV[3]')}
-local holder = redis.call('get', KEYS[1])${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[4]')}
+end${keepWaiting('KEYS[3]', 'KEYS[4]', "string.match(ARGV[5], '^%w+')", 'ARGV[3]')}${grantNext('KEYS[1]', 'KEYS[3]', 'KEYS[4]', 'ARGV[4]')}
 return { 1, now, redis.call('pttl', KEYS[1]), holder or '' }
 `);
 
@@ -127,7 +127,11 @@ for lock = 2, #KEYS, 4 do
   redis.call('pexpire', KEYS[lock + 1], ${QUEUE_TTL})
   redis.call('zadd', KEYS[lock + 2], ms + ARGV[2], ARGV[1])
   redis.call('pexpire', KEYS[lock + 2], ${QUEUE_TTL})
-  local holder = redis.call('get', KEYS[lock])${grantNext('KEYS[lock]', 'KEYS[lock + 1]', 'KEYS[lock + 2]', 'ARGV[4]')}
+  local holder = redis.pcall('get', KEYS[lock])
+  -- No text: who tries is told, and the other locks are looked at all the same.
+  if type(holder) == 'table' then
+    holder = ''
+  end${grantNext('KEYS[lock]', 'KEYS[lock + 1]', 'KEYS[lock + 2]', 'ARGV[4]')}
   local shared = holder == '${SHARED}'
   if shared then${grantSharers('KEYS[lock]', 'KEYS[lock + 1]', 'KEYS[lock + 2]', 'KEYS[lock + 3]', 'ARGV[4]')}
   end

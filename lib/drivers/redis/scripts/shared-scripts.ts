@@ -130,8 +130,9 @@ for i = 1, #KEYS / 2 do
   if type(holder) ~= 'table' then
     local mine = ${isOurs('holder', 'id')}
     if holder == '${SHARED}' then
-      mine = tonumber(redis.call('zscore', sharers, id) or 0) > ms
-      status = 0
+      local ends = redis.pcall('zscore', sharers, id)
+      mine = type(ends) ~= 'table' and tonumber(ends or 0) > ms
+      status = type(ends) == 'table' and ends.err or 0
     end
     if mine then
       local left = math.max(redis.call('pttl', key), tonumber(ARGV[1]))
