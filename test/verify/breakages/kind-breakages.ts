@@ -31,7 +31,7 @@ export const KIND_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: SHARES,
-        find: "mine = tonumber(redis.call('zscore', sharers, id) or 0) > ms",
+        find: "mine = type(ends) ~= 'table' and tonumber(ends or 0) > ms",
         replace: 'mine = true',
       },
     ],
