@@ -3,6 +3,7 @@ import { BaseExceptionFilter, type HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { CoordinationError } from '../../errors.js';
 import { clientErrorOf, rpcErrorOf, tellRetryAfter } from './client-error.js';
+import { httpAnswerOf } from './http-response.js';
 import { refusals } from './refusals.js';
 
 /**
@@ -19,11 +20,21 @@ export class CoordinationExceptionFilter implements ExceptionFilter<Coordination
       case 'rpc':
         return throwError(() => rpcErrorOf(error, host));
       case 'http':
-        tellRetryAfter(error, host.switchToHttp().getResponse<object>(), this.adapterHost);
-        return new BaseExceptionFilter(this.adapterHost.httpAdapter).catch(error, host);
-      default:
+        return this.#answer(error, host);
+      case 'graphql':
+      case 'ws':
         // GraphQL takes what a filter returns as the error of the field, and shows its message.
         return clientErrorOf(error);
+      default:
+        // Another library called the handler. What a filter returns would be the result of its call, and so a success.
+        throw error;
     }
+  }
+
+  #answer(error: CoordinationError, host: ArgumentsHost): void {
+    const answer = httpAnswerOf(host, this.adapterHost);
+    if (!answer) throw error;
+    tellRetryAfter(error, answer.response, this.adapterHost);
+    new BaseExceptionFilter(answer.httpAdapter).catch(error, host);
   }
 }

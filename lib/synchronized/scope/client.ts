@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { constants } from 'node:http2';
 import type { CancelSource } from '../../common/cancellation.js';
+import { httpResponseOf } from '../filters/index.js';
 import { onEnd, type ClientLink } from './client-link.js';
 
 /** The part of an HTTP response that is looked at: Express' and Node's own, or what Fastify calls `raw`. */
@@ -83,11 +84,6 @@ export class Client implements CancelSource {
     if (this.stream) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     else this.response?.destroy?.();
   }
-}
-
-/** The response of an HTTP call, as the adapter knows it; undefined on other transports. */
-export function httpResponseOf(context: ExecutionContext): object | undefined {
-  return context.getType() === 'http' ? asObject(context.switchToHttp().getResponse()) : undefined;
 }
 
 /** The client of a call; undefined where the transport does not show when it leaves (Redis, NATS, Kafka, …). */

@@ -3,8 +3,15 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import { catchError, Observable } from 'rxjs';
 import { CoordinationError } from '../../errors.js';
 import type { LockProvider } from '../../lock/index.js';
-import { clientErrorOf, eventOf, markUnderAppConfig, refusals, tellRetryAfter } from '../filters/index.js';
-import { clientOf, httpResponseOf } from './client.js';
+import {
+  clientErrorOf,
+  eventOf,
+  httpAnswerOf,
+  markUnderAppConfig,
+  refusals,
+  tellRetryAfter,
+} from '../filters/index.js';
+import { clientOf } from './client.js';
 import { definitionOf, type SynchronizedDefinition } from '../definition/index.js';
 import { holdUntilEnd, keepsForRequest } from '../request/index.js';
 import { HandlerCall } from './handler-call.js';
@@ -75,8 +82,9 @@ export class SynchronizedInterceptor implements NestInterceptor {
 
   /** A handler that has taken the response would have answered; as it did not run, nobody else does. */
   #answerSkipped(context: ExecutionContext): void {
-    const { httpAdapter } = this.adapterHost;
-    const response = httpResponseOf(context);
+    const answer = httpAnswerOf(context, this.adapterHost);
+    if (!answer) return;
+    const { httpAdapter, response } = answer;
     if (!httpAdapter.isHeadersSent(response)) httpAdapter.reply(response, undefined, HttpStatus.NO_CONTENT);
   }
 
@@ -85,10 +93,10 @@ export class SynchronizedInterceptor implements NestInterceptor {
     if (!(error instanceof CoordinationError)) return error;
     const event = eventOf(context);
     if (event !== undefined) refusals.tell(error, event);
-    const response = httpResponseOf(context);
-    if (response === undefined) return error;
-    if (this.adapterHost.httpAdapter.isHeadersSent(response)) return clientErrorOf(error);
-    tellRetryAfter(error, response, this.adapterHost);
+    const answer = httpAnswerOf(context, this.adapterHost);
+    if (!answer) return error;
+    if (answer.httpAdapter.isHeadersSent(answer.response)) return clientErrorOf(error);
+    tellRetryAfter(error, answer.response, this.adapterHost);
     return error;
   }
 }
