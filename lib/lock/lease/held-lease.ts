@@ -19,7 +19,9 @@ import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
 /** `held → releasing → released`, or `held → lost`. Moved by {@link HeldLease} alone. */
 export type LeaseState = 'held' | 'releasing' | 'released' | 'lost';
 
+/** Promises of no call. One that is made in a call reaches the call's async context, and so the leases outside it. */
 const NOT_AGAIN = Promise.resolve(false);
+const SHARED = Promise.resolve();
 
 const NO_RENEWAL_YET: RenewalsSoFar = { unanswered: false };
 
@@ -30,7 +32,8 @@ export class HeldLease implements Lease {
   #renewals = NO_RENEWAL_YET;
   #signal?: LeaseSignal;
   #lost?: LeaseLostError;
-  #end?: Promise<LeaseEnd>;
+  #ending: Promise<LeaseEnd> | undefined;
+  #end?: LeaseEnd;
   #grant: Grant;
   /** There when the lock is shared; settles when the back end has said so. */
   #shared: Promise<void> | undefined;
@@ -45,7 +48,7 @@ export class HeldLease implements Lease {
   ) {
     this.#deadline = deadline;
     this.#grant = grant;
-    if (shared) this.#shared = Promise.resolve();
+    if (shared) this.#shared = SHARED;
   }
 
   get grant(): Grant {
@@ -68,7 +71,7 @@ export class HeldLease implements Lease {
 
   /** True once the holder has given the lease back, held or lost. */
   get givenBack(): boolean {
-    return this.#end !== undefined;
+    return this.#ending !== undefined || this.#end !== undefined;
   }
 
   get signal(): AbortSignal {
@@ -205,19 +208,23 @@ export class HeldLease implements Lease {
     const { grant, done } = this.keeper.downgrade();
     // At once: whatever is sent for the lease from now on comes after that.
     this.#grant = grant;
-    if (await done) return;
+    if (await done) {
+      this.#shared = SHARED;
+      return;
+    }
     this.lose({ reason: 'broken', message: 'the back end no longer had it when it was to be shared' });
     this.assertHeld();
   }
 
   /** Gives the lease back, once; never rejects. */
   finish(): Promise<LeaseEnd> {
-    this.#end ??= this.#finish();
-    return this.#end;
+    if (this.#end) return Promise.resolve(this.#end);
+    this.#ending ??= this.#finish();
+    return this.#ending;
   }
 
   release(): Promise<boolean> {
-    return this.#end ? NOT_AGAIN : this.finish().then(wasReleased);
+    return this.givenBack ? NOT_AGAIN : this.finish().then(wasReleased);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -261,6 +268,10 @@ export class HeldLease implements Lease {
 
   #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
     if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
+    // A lease that is over may be remembered for long. See above.
+    this.#end = end;
+    this.#ending = undefined;
+    this.#signal?.forgetContext();
     this.keeper.onReleased(end);
     return end;
   }

@@ -5,6 +5,7 @@ export { Deadline, usableTime } from './deadline.js';
 export { HeldLease } from './held-lease.js';
 export { InnerLease, type LeaseOwner, refuse } from './inner-lease.js';
 export {
+  contextOf,
   contextsOn,
   currentContext,
   currentLease,
@@ -12,6 +13,7 @@ export {
   holdingInThisContext,
   type LeasedContext,
   type LeaseContext,
+  outerContext,
   runAround,
   runBodyUnder,
   runUnder,

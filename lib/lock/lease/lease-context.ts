@@ -8,9 +8,12 @@ export interface LeaseContext {
   readonly lease: HeldLease | undefined;
   /** The function that runs under the lease, for messages. */
   readonly label: string;
-  readonly outer: LeaseContext | undefined;
+  /** Set by {@link outerContext} too, which leaves out contexts that are over. */
+  outer: LeaseContext | undefined;
   /** The call of a handler whose body has not begun in this context; opaque here. */
   readonly call: object | undefined;
+  /** Its lease was given back, and no other one comes. */
+  readonly over: boolean;
 }
 
 /** A lease, and the function that runs under it. */
@@ -21,15 +24,52 @@ export interface LeasedContext {
 
 const storage = new AsyncLocalStorage<LeaseContext>();
 
+/** So many contexts that are over are kept: a re-entrant call from work that has outlived its lease is refused by them. */
+const KEPT = 16;
+
+class UnderLease implements LeaseContext {
+  constructor(
+    readonly lease: HeldLease,
+    readonly label: string,
+    public outer: LeaseContext | undefined,
+    readonly call: object | undefined,
+  ) {}
+
+  get over(): boolean {
+    return this.lease.givenBack;
+  }
+}
+
+/**
+ * The context of the running code, for a new one inside of it. A method that has a timer call it anew runs inside of all its earlier
+ * calls: of those that are over, the latest are kept, and the memory of the others is freed.
+ */
+export function outerContext(): LeaseContext | undefined {
+  const innermost = storage.getStore();
+  let over = 0;
+  let last = innermost;
+  for (let context = innermost; context; context = context.outer) {
+    if (context.over) over += 1;
+    if (last && context.over && over > KEPT) last.outer = context.outer;
+    else last = context;
+  }
+  return innermost;
+}
+
 /** Runs `body` so that it and what it calls see `lease` as the current one. */
 export function runUnder<T>(lease: HeldLease, label: string, body: () => T): T {
-  const outer = storage.getStore();
-  return storage.run({ lease, label, outer, call: outer?.call }, body);
+  const outer = outerContext();
+  return storage.run(new UnderLease(lease, label, outer, outer?.call), body);
 }
 
 /** As {@link runUnder}, for the body of a handler: what it calls is no part of the handler's own call any more. */
 export function runBodyUnder<T>(lease: HeldLease, label: string, body: () => T): T {
-  return storage.run({ lease, label, outer: storage.getStore(), call: undefined }, body);
+  return storage.run(new UnderLease(lease, label, outerContext(), undefined), body);
+}
+
+/** The context that a lease had, in one that has got another lease. */
+export function contextOf(lease: HeldLease, label: string, outer: LeaseContext | undefined): LeaseContext {
+  return new UnderLease(lease, label, outer, undefined);
 }
 
 /** Runs what is around a handler; `context` may get its lease meanwhile. */

@@ -1,5 +1,4 @@
-import { ownContext } from '../../common/own-context.js';
-
+import { outsideCalls, ownContext } from '../../common/own-context.js';
 import { setMaxListeners } from 'node:events';
 
 /**
@@ -12,7 +11,7 @@ import { setMaxListeners } from 'node:events';
  */
 export class LeaseSignal {
   readonly #controller = new AbortController();
-  readonly #context = ownContext();
+  #context = ownContext();
 
   constructor(check: () => void) {
     const { signal } = this.#controller;
@@ -44,6 +43,11 @@ export class LeaseSignal {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** It is not aborted any more. What was asked for in a call reaches the leases outside it. */
+  forgetContext(): void {
+    this.#context = outsideCalls;
   }
 
   abort(reason: Error): void {

@@ -1,9 +1,11 @@
 import { type AcquireResult, type AcquireTerms, type LockManager, take } from '../../lock/index.js';
 import {
+  contextOf,
   currentContext,
   HeldLease,
   InnerLease,
   type LeaseContext,
+  outerContext,
   runAround,
 } from '../../lock/lease/index.js';
 
@@ -29,7 +31,7 @@ export class RequestHold implements LeaseContext {
   /** The lease that was kept last, which the rest of the request finds as the current one. */
   lease: HeldLease | undefined;
   label = '';
-  outer = currentContext();
+  outer = outerContext();
   readonly call = undefined;
   readonly #kept: KeptLease[] = [];
   readonly #asking = new Set<Asking>();
@@ -42,6 +44,10 @@ export class RequestHold implements LeaseContext {
     for (let context = currentContext(); context; context = context.outer)
       if (context instanceof RequestHold && !context.#end) return context;
     return undefined;
+  }
+
+  get over(): boolean {
+    return this.#end !== undefined && this.lease?.givenBack !== false;
   }
 
   run<T>(work: () => T): T {
@@ -109,7 +115,7 @@ export class RequestHold implements LeaseContext {
 
   #keep(lease: HeldLease, label: string, strict: boolean): void {
     this.#kept.push({ lease, strict });
-    if (this.lease) this.outer = { lease: this.lease, label: this.label, outer: this.outer, call: undefined };
+    if (this.lease) this.outer = contextOf(this.lease, this.label, this.outer);
     this.lease = lease;
     this.label = label;
   }

@@ -6,6 +6,7 @@ import {
   currentContext,
   type HeldLease,
   type LeaseContext,
+  outerContext,
   runAround,
   runBodyUnder,
 } from '../../lock/lease/index.js';
@@ -33,7 +34,7 @@ const DONE: Promise<unknown> = Promise.resolve();
 export class Scope implements LeaseContext {
   /** The lock that was taken last, which what is around the handler finds as the current one. */
   lease: HeldLease | undefined;
-  readonly outer = currentContext();
+  outer = outerContext();
   /** Cancelled when the call has ended, or its client has left: no body begins after that. */
   readonly #cancellation: Cancellation;
   /** The first of a list. */
@@ -58,6 +59,10 @@ export class Scope implements LeaseContext {
 
   get call(): this {
     return this;
+  }
+
+  get over(): boolean {
+    return this.#end !== undefined && this.lease?.givenBack !== false;
   }
 
   /** True when the handler was not entered, as its lock was not to be had. */
