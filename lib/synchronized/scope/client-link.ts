@@ -13,9 +13,13 @@ export interface ClientLink {
 /** Every line closes; a property tells which of the other two it may tell as well. */
 const EVENTS = ['close', 'aborted', 'cancelled'] as const;
 
+/** What a response is told by when all of it was sent. One that was made without a server is never closed after that. */
+const SENT = 'finish';
+
 interface Watch {
   readonly listeners: Set<() => void>;
   readonly ring: () => void;
+  readonly events: readonly string[];
 }
 
 /**
@@ -24,9 +28,12 @@ interface Watch {
  */
 const watches = new WeakMap<ClientLink, Watch>();
 
-/** Calls `listener` when the line ends; returns how to call that off. The last one to do so leaves no listener behind. */
-export function onEnd(line: ClientLink, listener: () => void): () => void {
-  const watch = watches.get(line) ?? begin(line);
+/**
+ * Calls `listener` when the line ends; returns how to call that off. The last one to do so leaves no listener behind.
+ * @param endsWhenSent of a response that has ended when it was sent
+ */
+export function onEnd(line: ClientLink, listener: () => void, endsWhenSent = false): () => void {
+  const watch = watches.get(line) ?? begin(line, endsWhenSent);
   watch.listeners.add(listener);
   return () => {
     if (!watch.listeners.delete(listener) || watch.listeners.size > 0) return;
@@ -34,19 +41,21 @@ export function onEnd(line: ClientLink, listener: () => void): () => void {
   };
 }
 
-function begin(line: ClientLink): Watch {
+function begin(line: ClientLink, endsWhenSent: boolean): Watch {
   const listeners = new Set<() => void>();
   const ring = (): void => {
     end(line, watch);
     for (const listener of [...listeners]) listener();
   };
-  const watch: Watch = { listeners, ring };
+  const events: string[] = EVENTS.filter((event) => event === 'close' || event in line);
+  if (endsWhenSent) events.push(SENT);
+  const watch: Watch = { listeners, ring, events };
   watches.set(line, watch);
-  for (const event of EVENTS) if (event === 'close' || event in line) line.on(event, ring);
+  for (const event of events) line.on(event, ring);
   return watch;
 }
 
-function end(line: ClientLink, { ring }: Watch): void {
+function end(line: ClientLink, { ring, events }: Watch): void {
   watches.delete(line);
-  for (const event of EVENTS) if (event === 'close' || event in line) line.removeListener(event, ring);
+  for (const event of events) line.removeListener(event, ring);
 }

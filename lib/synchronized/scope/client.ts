@@ -8,6 +8,8 @@ import { onEnd, type ClientLink } from './client-link.js';
 interface RawResponse extends ClientLink {
   readonly writableEnded: boolean;
   readonly headersSent?: boolean;
+  /** How much has still to be handed to the connection, in bytes; no number where that is no real one. */
+  readonly writableLength?: number;
   destroy?(): unknown;
 }
 
@@ -20,7 +22,8 @@ interface Http2Stream extends ClientLink {
  * Whoever waits for the answer of a call, as far as its transport shows.
  *
  * More than the response is listened to: the response of a pipelined request that waits behind another one is never
- * closed, also when its connection is, and what a response of HTTP/2 says of itself is less than its stream knows.
+ * closed, also when its connection is, and what a response of HTTP/2 says of itself is less than its stream knows. A response
+ * that was made without a server, as on Lambda, is never closed at all: one of HTTP/1 has ended when it was sent.
  */
 export class Client implements CancelSource {
   /**
@@ -36,7 +39,10 @@ export class Client implements CancelSource {
   /** True when it has left, or has been sent all of its answer. */
   get gone(): boolean {
     const { response, line } = this;
-    return (response !== undefined && hasEnded(response)) || (line !== undefined && hasEnded(line));
+    return (
+      (response !== undefined && (hasEnded(response) || this.#wasSent)) ||
+      (line !== undefined && hasEnded(line))
+    );
   }
 
   /** True when it has left without its answer. */
@@ -56,7 +62,7 @@ export class Client implements CancelSource {
 
   /** Calls `listener` once it has gone; returns how to call that off. Has to be asked before whether it has already. */
   onGone(listener: () => void): () => void {
-    const offResponse = this.response && onEnd(this.response, ring);
+    const offResponse = this.response && onEnd(this.response, ring, this.#endsWhenSent);
     const offLine = this.line && onEnd(this.line, ring);
     function stop(): void {
       offResponse?.();
@@ -67,6 +73,16 @@ export class Client implements CancelSource {
       listener();
     }
     return stop;
+  }
+
+  /** Of HTTP/2 the stream is the measure. */
+  get #endsWhenSent(): boolean {
+    return this.stream === undefined;
+  }
+
+  /** Its `writableFinished` is never true on a connection that does not tell what it has still to write, as on Lambda. */
+  get #wasSent(): boolean {
+    return this.answered && this.#endsWhenSent && !(Number(this.response?.writableLength) > 0);
   }
 
   /** Resolves once it has gone. */
