@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { endGroup } from './process-group.js';
 
 /** The one argument by which the tool runs itself as a guard. */
 export const GUARD = '--guard-of-a-locked-command';
-
-/** How often it is looked whether a command has ended, ms. */
-const LOOK_EVERY = 25;
 
 /** What the guard is told, one line each. */
 type Message =
@@ -77,25 +75,4 @@ export async function runGuard([grace, graceAfterCrash]: readonly string[]): Pro
   clearTimeout(timer);
   if (group === undefined || done) return;
   await endGroup(group, Math.min(Number(graceAfterCrash), left()));
-}
-
-/** Ends all processes of a group: by SIGTERM, and by SIGKILL after so many ms, or at once for 0. */
-export async function endGroup(group: number, grace: number): Promise<void> {
-  const end = performance.now() + grace;
-  if (grace > 0 && !send(group, 'SIGTERM')) return;
-  while (performance.now() < end) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-    if (!send(group, 0)) return;
-  }
-  send(group, 'SIGKILL');
-}
-
-/** @param signal 0 to look only. @returns false when no process is left in the group */
-export function send(group: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(-group, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
 }

@@ -26,14 +26,22 @@ export class Tool {
     return compileFixture(fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url)));
   }
 
-  /** Starts it with nothing of the environment that names a back end. */
-  static async start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Tool> {
+  /**
+   * Starts it with nothing of the environment that names a back end.
+   * @param by a command that runs it, as one which takes rights from it; default: none
+   */
+  static async start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    by: readonly string[] = [],
+  ): Promise<Tool> {
     const script = await Tool.prepare();
     const own = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith('COORDINATION_')),
     );
+    const [program = process.execPath, ...rest] = [...by, process.execPath, script, ...args];
     return new Tool(
-      spawn(process.execPath, [script, ...args], {
+      spawn(program, rest, {
         env: { ...own, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       }),

@@ -5,7 +5,8 @@ import type { Lease } from '../../lock/lease/index.js';
 import { EXIT, SIGNALLED } from '../exit-codes.js';
 import { CliError } from '../failure.js';
 import { say } from '../output.js';
-import { endGroup, Guard, type GuardSettings, send } from '../guard.js';
+import type { Guard, GuardSettings } from '../guard.js';
+import { endGroup, send } from '../process-group.js';
 
 /** What a terminal, a supervisor or a person sends, and the command is to get. */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
