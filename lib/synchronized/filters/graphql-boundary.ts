@@ -9,6 +9,10 @@ type Call = (this: unknown, ...args: unknown[]) => unknown;
 
 /** The keys under which @nestjs/graphql notes what a method resolves; it need not be installed to read them. */
 const FIELD_KEYS = ['graphql:resolve_property', 'graphql:resolve_reference'];
+const TYPE_KEY = 'graphql:resolver_type';
+
+/** What a guarded call is for. */
+type Kind = 'subscription' | 'other';
 
 /** Fields as they are called without Nest around them, by the method of the application. */
 const bareFields = new WeakMap<object, Call>();
@@ -38,34 +42,47 @@ function guardCreated(creator: ExternalContextCreator): void {
     // Filters of the application may run in there, and have to see the error as it is.
     const bare = (isGraphql && typeof callback === 'function' && bareFields.get(callback)) || callback;
     const call = create(instance, bare, ...rest);
-    return (isGraphql ? guard(call) : call) as ReturnType<ExternalContextCreator['create']>;
+    return (isGraphql ? guard(call, kindOf(instance, callback)) : call) as ReturnType<
+      ExternalContextCreator['create']
+    >;
   };
+}
+
+/** By the method, or by its class as @nestjs/graphql does. */
+function kindOf(instance: unknown, callback: unknown): Kind {
+  const type = typeOf(callback) ?? typeOf((Object(instance) as object).constructor);
+  return type === 'Subscription' ? 'subscription' : 'other';
+}
+
+function typeOf(target: unknown): unknown {
+  return typeof target === 'function' ? Reflect.getMetadata(TYPE_KEY, target) : undefined;
 }
 
 function guardFields(prototype: unknown): void {
   for (const { owner, name, method } of methodsOf(prototype)) {
     if (bareFields.has(method) || !FIELD_KEYS.some((key) => Reflect.hasOwnMetadata(key, method))) continue;
-    const field = guard(method);
+    const field = guard(method, 'other');
     copyFace(method, field);
     bareFields.set(field, method);
     Object.defineProperty(owner, name, { ...Object.getOwnPropertyDescriptor(owner, name), value: field });
   }
 }
 
-function guard(call: Call): Call {
+function guard(call: Call, kind: Kind): Call {
   return function (...args) {
     try {
-      return guardedResult(call.apply(this, args));
+      return guardedResult(call.apply(this, args), kind);
     } catch (error) {
       throw forClient(error);
     }
   };
 }
 
-function guardedResult(result: unknown): unknown {
+function guardedResult(result: unknown, kind: Kind): unknown {
   if (!(result instanceof Promise)) return result;
   return result.then(
-    (value: unknown) => (isAsyncIterable(value) ? guardedValues(value) : value),
+    // Elsewhere an async iterable may be an object with fields, as a page of an SDK is.
+    (value: unknown) => (kind === 'subscription' && isAsyncIterable(value) ? guardedValues(value) : value),
     (error: unknown) => {
       throw forClient(error);
     },
