@@ -102,6 +102,10 @@ export {
   Synchronized,
   type SynchronizedDecorator,
 } from './synchronized/index.js';
-export type { LockNameFunction, SynchronizedOptions } from './synchronized/definition/index.js';
+export type {
+  LimitNameFunction,
+  LockNameFunction,
+  SynchronizedOptions,
+} from './synchronized/definition/index.js';
 export { currentRun, type JobInfo, type LastRun, type OnceOptions, type Run } from './runs/index.js';
 export { RunOnce, type RunOnceOptions } from './run-once/index.js';

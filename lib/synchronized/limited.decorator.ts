@@ -1,11 +1,11 @@
-import { checkLimitedOptions, type LimitedOptions, type LockNameFunction } from './definition/index.js';
+import { checkLimitedOptions, type LimitedOptions, type LimitNameFunction } from './definition/index.js';
 import { decoratorNamed, type SynchronizedDecorator } from './synchronized.decorator.js';
 
 /**
  * Runs a method with a permit: at most so many calls at a time for each name, over all replicas. In everything else it is as
  * `@Synchronized`: what may be decorated, how the name is made, how long a handler keeps its permit.
  *
- * @param name a format string, as `<tenant.id>-export`, or a function of the method's arguments; methods with the same name share its
+ * @param name a format string, as `<tenant.id>-export`, or a function of the method's arguments that makes one name; methods with the same name share its
  * permits
  * @param permits a whole number from 1 to 1000
  * @throws LockNameError or InvalidOptionsError when the class is loaded, naming class and method
@@ -24,13 +24,13 @@ export function Limited(
   permits: number,
   options?: LimitedOptions,
 ): SynchronizedDecorator<() => string>;
-export function Limited<K extends LockNameFunction>(
+export function Limited<K extends LimitNameFunction>(
   name: K,
   permits: number,
   options?: LimitedOptions,
 ): SynchronizedDecorator<K>;
 export function Limited(
-  name: string | LockNameFunction,
+  name: string | LimitNameFunction,
   permits: number,
   options: LimitedOptions = {},
 ): SynchronizedDecorator<() => string> {

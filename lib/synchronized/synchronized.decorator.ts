@@ -32,7 +32,7 @@ import {
   type SynchronizedResult,
   takeLease,
 } from './definition/index.js';
-import { kindOf, namingOf } from './naming/index.js';
+import { kindOf, type NamingDecorator, namingOf } from './naming/index.js';
 import { wantRequestHolds } from './request/index.js';
 
 type Method = (...args: never[]) => SynchronizedResult;
@@ -98,7 +98,7 @@ export function Synchronized(
  * @param permits how many calls at a time, where it is not one under a lock
  */
 export function decoratorNamed(
-  decorator: '@Synchronized' | '@Limited',
+  decorator: NamingDecorator,
   lockName: LockNames | LockNameFunction,
   options: SynchronizedOptions,
   check: (where: string) => void,
@@ -116,7 +116,7 @@ export function decoratorNamed(
     const returnType: unknown = Reflect.getMetadata('design:returntype', target, propertyKey);
     const label = labelOf(target, propertyKey);
     // First, as it checks the name.
-    const naming = namingOf(lockName, target, propertyKey);
+    const naming = namingOf(lockName, target, propertyKey, decorator);
     const template = typeof lockName === 'function' ? undefined : joinedName(lockName);
     const definition: SynchronizedDefinition = {
       label,

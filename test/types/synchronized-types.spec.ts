@@ -113,6 +113,28 @@ const CASES: readonly [string, 'compiles' | 'is refused', string][] = [
     'compiles',
     `@Synchronized((a: Share, b: Share) => [a.id, b.id]) async m(a: Share, b: Share): Promise<void> {}`,
   ],
+  ['a permit of one name', 'compiles', `@Limited('<id>-export', 2) async m(id: string): Promise<void> {}`],
+  [
+    'a permit whose key function returns a name',
+    'compiles',
+    `@Limited((a: Share) => a.id, 2) async m(a: Share, size: number): Promise<void> {}`,
+  ],
+  ['a permit of several names', 'is refused', `@Limited(['a', 'b'], 2) async m(): Promise<void> {}`],
+  [
+    'a permit whose key function returns several names',
+    'is refused',
+    `@Limited((a: Share, b: Share) => [a.id, b.id], 2) async m(a: Share, b: Share): Promise<void> {}`,
+  ],
+  [
+    'a permit whose key function returns a name or several',
+    'is refused',
+    `@Limited((a: Share, all: boolean): string | string[] => (all ? [a.id] : a.id), 2) async m(a: Share, all: boolean): Promise<void> {}`,
+  ],
+  [
+    'a permit whose key function takes another type',
+    'is refused',
+    `@Limited((share: { tenant: string }) => share.tenant, 2) async m(share: Share): Promise<void> {}`,
+  ],
   ['a list of numbers', 'is refused', `@Synchronized([1, 2]) async m(): Promise<void> {}`],
   [
     'the bounds of a lock',
@@ -181,11 +203,11 @@ const ELECTION_CASES: typeof CASES = [
 
 const HEADER = `import { applyDecorators } from '@nestjs/common';
 import { type Observable, of } from 'rxjs';
-import { currentLease, LeaderOnly, type Leadership, type Lease, OnDemoted, OnElected, Synchronized } from '../../lib/index.js';
+import { currentLease, LeaderOnly, type Leadership, type Lease, Limited, OnDemoted, OnElected, Synchronized } from '../../lib/index.js';
 interface Share { id: string; size: number }
 const perShare = (): MethodDecorator => Synchronized('share-<id>');
 export const PerShare = () => Synchronized('share-<share.id>', { blocking: 5 });
-void [applyDecorators, perShare, LeaderOnly, OnDemoted, OnElected];
+void [applyDecorators, perShare, LeaderOnly, Limited, OnDemoted, OnElected];
 void of;
 void currentLease;
 export type { Leadership, Lease };

@@ -10,6 +10,7 @@ export {
   checkLimitedOptions,
   checkSynchronizedOptions,
   type LimitedOptions,
+  type LimitNameFunction,
   type LockNameFunction,
   type SynchronizedOptions,
   type SynchronizedResult,

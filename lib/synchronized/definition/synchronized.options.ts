@@ -14,6 +14,12 @@ export type SynchronizedResult = Promise<unknown> | Observable<unknown> | AsyncI
 export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) => string | readonly string[];
 
 /**
+ * Makes the name of `@Limited` out of the method's arguments. A permit is of one semaphore, so there is no list.
+ * @publicApi
+ */
+export type LimitNameFunction<Args extends never[] = never[]> = (...args: Args) => string;
+
+/**
  * The options of `@Synchronized`: those of a lock, and how it goes with the method's call.
  * @publicApi
  */

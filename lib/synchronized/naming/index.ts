@@ -1,3 +1,3 @@
 export { LockParam } from './lock-param.decorator.js';
 export { LockScope } from './lock-scope.decorator.js';
-export { kindOf, namingOf } from './naming-of.js';
+export { kindOf, type NamingDecorator, namingOf } from './naming-of.js';

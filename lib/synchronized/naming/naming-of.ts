@@ -5,6 +5,11 @@ import { type LockNames, LockNameTemplate, namesOnce } from '../../lock/name/ind
 import type { LockNameFunction, SynchronizedDefinition } from '../definition/index.js';
 import { type BoundTemplate, bindTemplate } from './parameter-lookup.js';
 
+const ONE_NAME = 'make one name of the values, as `<a>-<b>` does, or take several locks by @Synchronized';
+
+/** A permit has one name: those of several semaphores are not taken together. */
+export type NamingDecorator = '@Synchronized' | '@Limited';
+
 type Naming = Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter'>;
 
 /**
@@ -15,17 +20,22 @@ export function namingOf(
   lockName: LockNames | LockNameFunction,
   target: object,
   propertyKey: string | symbol,
+  decorator: NamingDecorator,
 ): Naming {
+  const where = labelOf(target, propertyKey);
   if (typeof lockName === 'function') {
-    const where = labelOf(target, propertyKey);
     return {
       constant: false,
-      nameOf: (self, args) => nameFrom(() => lockName.apply(self, args as never[]), where),
+      nameOf: (self, args) => nameFrom(() => lockName.apply(self, args as never[]), where, decorator),
     };
   }
   const bind = (name: string): BoundTemplate =>
-    bindTemplate(LockNameTemplate.parse(name, labelOf(target, propertyKey)), target, propertyKey);
-  if (Array.isArray(lockName)) return namingOfAll(lockName.map(bind), labelOf(target, propertyKey));
+    bindTemplate(LockNameTemplate.parse(name, where), target, propertyKey);
+  if (Array.isArray(lockName)) {
+    if (decorator === '@Limited')
+      throw new LockNameError(`@Limited on ${where}: it takes one name, not a list; ${ONE_NAME}`);
+    return namingOfAll(lockName.map(bind), where);
+  }
   const template = bind(lockName as string);
   const nameOf = (self: unknown, args: readonly unknown[]): string => template.render(self, args);
   return { nameOf, constant: template.constant, namedAfter: template.namedAfter };
@@ -46,7 +56,7 @@ function namingOfAll(templates: readonly BoundTemplate[], where: string): Naming
   };
 }
 
-function nameFrom(make: () => unknown, where: string): LockNames {
+function nameFrom(make: () => unknown, where: string, decorator: NamingDecorator): LockNames {
   let made: unknown;
   try {
     made = make();
@@ -56,6 +66,11 @@ function nameFrom(make: () => unknown, where: string): LockNames {
     throw new LockNameError(`${where}: its lock name function failed: ${oneLine(cause)}`, { cause });
   }
   if (typeof made === 'string' && made !== '') return made;
+  const several = decorator === '@Synchronized';
+  if (Array.isArray(made) && !several)
+    throw new LockNameError(
+      `@Limited on ${where}: its name function returned a list, and it takes one name; ${ONE_NAME}`,
+    );
   if (Array.isArray(made) && made.every((name) => typeof name === 'string' && name !== ''))
     return namesOnce(made, where);
   if (made instanceof Promise) {
@@ -66,7 +81,7 @@ function nameFrom(make: () => unknown, where: string): LockNames {
     );
   }
   throw new LockNameError(
-    `${where}: its lock name function returned ${kindOf(made)}; it has to return a non-empty string, or a list of such`,
+    `${where}: its lock name function returned ${kindOf(made)}; it has to return a non-empty string${several ? ', or a list of such' : ''}`,
   );
 }
 

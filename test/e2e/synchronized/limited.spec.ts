@@ -6,6 +6,7 @@ import {
   InvalidOptionsError,
   Limited,
   LimitReachedError,
+  LockNameError,
   Synchronized,
   type SynchronizedOptions,
 } from 'nestjs-coordination';
@@ -119,6 +120,10 @@ describe('a method with a limit', () => {
     expect(() => on(Limited('x', 0))).toThrow(/@Limited on Wrong\.run: permits must be a whole number/);
     const fenced: SynchronizedOptions = { fencing: true };
     expect(() => on(Limited('x', 2, fenced))).toThrow(/unknown option 'fencing'/);
+    const list = ['a', 'b'] as unknown as string;
+    const refused = /^@Limited on Wrong\.run: it takes one name, not a list;/;
+    expect(() => on(Limited(list, 2))).toThrow(LockNameError);
+    expect(() => on(Limited(list, 2))).toThrow(refused);
     expect(() => {
       class Twice {
         @Limited('x', 2)
@@ -127,6 +132,26 @@ describe('a method with a limit', () => {
       }
       expect(Twice).toBeDefined();
     }).toThrow(InvalidOptionsError);
+  });
+
+  it('refuses a call whose name function makes a list, as a permit has one name', async () => {
+    const pair = ((a: string, b: string) => [a, b]) as unknown as (a: string, b: string) => string;
+    let ran = 0;
+    @Injectable()
+    class Copies {
+      @Limited(pair, 2)
+      async copy(_a: string, _b: string): Promise<void> {
+        ran += 1;
+      }
+    }
+    const { app } = await startApp({ providers: [Copies] });
+    const copied = app.get(Copies).copy('a', 'b');
+    await expect(copied).rejects.toThrow(LockNameError);
+    await expect(copied).rejects.toThrow(
+      '@Limited on Copies.copy: its name function returned a list, and it takes one name; make one name of the values',
+    );
+    await expect(app.get(Copies).copy('a', 'a')).rejects.toThrow(LockNameError);
+    expect(ran).toBe(0);
   });
 });
 
