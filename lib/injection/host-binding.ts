@@ -1,23 +1,32 @@
 import { Inject } from '@nestjs/common';
-import type { LockProvider } from '../lock/index.js';
+import { type LockProvider, startedManagerOf } from '../lock/index.js';
 import { getCoordinatorToken } from '../coordination.tokens.js';
 
-/** Which coordinators an object was given, by their names; undefined is the name of an unnamed one. */
-const bindings = new WeakMap<object, Map<string | undefined, LockProvider>>();
+/**
+ * Which coordinators an object was given, by their names; undefined is the name of an unnamed one. There are several of one name where
+ * several applications provide the object, the first one first.
+ */
+const bindings = new WeakMap<object, Map<string | undefined, readonly LockProvider[]>>();
 
 /** The names of the coordinators that the methods of a class want, on its prototype. */
 const WANTED = Symbol.for('nestjs-coordination:wanted-coordinators');
 
-/** The coordinator that was given to this object under that name. */
+/** The coordinator that was given to this object under that name; of several the first that is started. */
 export function boundProvider(host: unknown, name: string | undefined): LockProvider | undefined {
-  return typeof host === 'object' && host !== null ? bindings.get(host)?.get(name) : undefined;
+  const bound = typeof host === 'object' && host !== null ? bindings.get(host)?.get(name) : undefined;
+  return bound && (bound.length === 1 ? bound[0] : (bound.find(startedManagerOf) ?? bound.at(-1)));
 }
 
-/** Gives an object its coordinator. The first one stays: an object belongs to one application. */
+/**
+ * Gives an object its coordinator. An object belongs to the first application that provides it for as long as that one runs, as a value
+ * may be given to several of them, one after the other or side by side.
+ */
 export function bindHost(host: object, name: string | undefined, provider: LockProvider): void {
   let providers = bindings.get(host);
   if (!providers) bindings.set(host, (providers = new Map()));
-  if (!providers.has(name)) providers.set(name, provider);
+  const bound = providers.get(name) ?? [];
+  if (bound.includes(provider)) return;
+  providers.set(name, [...bound.filter(startedManagerOf), provider]);
 }
 
 /**

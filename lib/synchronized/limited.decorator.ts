@@ -5,8 +5,8 @@ import { decoratorNamed, type SynchronizedDecorator } from './synchronized.decor
  * Runs a method with a permit: at most so many calls at a time for each name, over all replicas. In everything else it is as
  * `@Synchronized`: what may be decorated, how the name is made, how long a handler keeps its permit.
  *
- * @param name a format string, as `<tenant.id>-export`, or a function of the method's arguments that makes one name; methods with the same name share its
- * permits
+ * @param name a format string, as `<tenant.id>-export`, or a function of the method's arguments that makes one name; methods with the same
+ * name share its permits
  * @param permits a whole number from 1 to 1000
  * @throws LockNameError or InvalidOptionsError when the class is loaded, naming class and method
  *
