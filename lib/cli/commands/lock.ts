@@ -12,6 +12,7 @@ import { EXIT, SIGNALLED } from '../exit-codes.js';
 import { CliError } from '../failure.js';
 import { duration, say } from '../output.js';
 import { Guard, type GuardSettings } from '../guard.js';
+import { Forwarding } from './forwarding.js';
 import { runCommand } from './run-command.js';
 
 interface LockOptions extends GlobalOptions {
@@ -79,10 +80,14 @@ async function lockAndRun(name: string, words: readonly string[], given: LockOpt
       graceAfterCrash: Number.isFinite(lease.deadline) ? safeAfterCrash(grace, ttl, heartbeat) : 0,
     };
     const guard = new Guard(settings);
+    const forwarding = new Forwarding();
+    // Only now: a signal that nothing listens to ends the tool.
     interruption.end();
     try {
-      return await runCommand(name, words, lease, guard, settings);
+      interruption.signal.throwIfAborted();
+      return await runCommand(name, words, lease, guard, forwarding, settings);
     } finally {
+      forwarding.end();
       guard.end();
       await lease.release();
     }

@@ -7,9 +7,7 @@ import { CliError } from '../failure.js';
 import { say } from '../output.js';
 import type { Guard, GuardSettings } from '../guard.js';
 import { endGroup, send } from '../process-group.js';
-
-/** What a terminal, a supervisor or a person sends, and the command is to get. */
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+import type { Forwarding } from './forwarding.js';
 
 /** How often the guard is told that the lease is held, ms. */
 const TELL_EVERY = 250;
@@ -28,6 +26,7 @@ export function lockVariables(name: string, { fencingToken }: Lease): Readonly<R
 /**
  * Runs a command under a lease: its signals are passed on, and it is ended when the lease is lost.
  * @param name of the lock, or of the semaphore
+ * @param forwarding that listens already, so that no signal ends the tool while the command is being started
  * @returns the command's own exit code, or that of a lost lease
  * @throws CliError when the command cannot be run
  */
@@ -36,6 +35,7 @@ export async function runCommand(
   [program = '', ...args]: readonly string[],
   lease: Lease,
   guard: Guard,
+  forwarding: Forwarding,
   { grace }: GuardSettings,
 ): Promise<number> {
   const child = spawn(program, args, {
@@ -44,17 +44,20 @@ export async function runCommand(
     // A group of its own, so that all that it starts can be ended with it.
     detached: true,
   });
+  const { pid } = child;
+  if (pid !== undefined) {
+    // At once: until then nobody ends the command when the tool is killed.
+    guard.tell({ is: 'running', group: pid });
+    forwarding.to(pid);
+  }
   await started(child, program);
-  const group = child.pid as number;
-  guard.tell({ is: 'running', group });
+  const group = pid as number;
   const tellHeld = (): void => {
     const ms = lease.remaining();
     guard.tell({ is: 'held', ms: Number.isFinite(ms) ? ms + GUARD_LATER : null });
   };
   tellHeld();
   const telling = setInterval(tellHeld, TELL_EVERY);
-  const forward = (signal: NodeJS.Signals): void => void send(group, signal);
-  for (const signal of FORWARDED) process.on(signal, forward);
   let ending: Promise<void> | undefined;
   const onLost = (): void => {
     const { message } = lease.signal.reason as Error;
@@ -71,7 +74,6 @@ export async function runCommand(
     return lease.signal.aborted ? EXIT.leaseLost : code;
   } finally {
     clearInterval(telling);
-    for (const signal of FORWARDED) process.off(signal, forward);
   }
 }
 
