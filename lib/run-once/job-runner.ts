@@ -12,6 +12,7 @@ import {
   repeatedOccasion,
   type StoredRun,
   jobsOf,
+  untilDue,
 } from '../runs/index.js';
 
 /** A tick that is younger than this, ms, or than half its period, may be on its way to another replica. */
@@ -52,7 +53,7 @@ export class JobRunner {
   /** The first run is due a period after the last one, which may have been before this start. */
   async #begin(hosted: HostedJob, period: number): Promise<void> {
     const stored = await this.#latest(hosted).catch(() => undefined);
-    this.#arm(hosted, period, stored ? Math.max(0, period - stored.startedAgo) : period);
+    this.#arm(hosted, period, stored ? untilDue(period, stored) : period);
   }
 
   #arm(hosted: HostedJob, period: number, ms: number): void {

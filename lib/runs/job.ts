@@ -37,7 +37,7 @@ export interface Skipped {
 export class Job {
   readonly reports: JobReports;
   readonly #origin: CallOrigin;
-  /** Every tick up to this one needs no run. Known without asking the back end. */
+  /** This tick needs no run, nor does one before it. Known without asking the back end. */
   #doneUntil = -Infinity;
   /** What the one call of this member that waits for the end of a run will run then. */
   #waiting?: Occasion;
@@ -66,7 +66,7 @@ export class Job {
   async claim(occasion: Occasion): Promise<Claim | Skipped> {
     const manager = startedManagerOf(this.provider);
     if (!manager || manager.drain.begun) return this.#skip(manager, occasion, 'stopping');
-    if (occasion.byClock && occasion.tick <= this.#doneUntil) return this.#skip(manager, occasion, 'done');
+    if (this.#isKnownDone(occasion)) return this.#skip(manager, occasion, 'done');
     try {
       return await this.#claim(manager, occasion);
     } catch (error) {
@@ -211,6 +211,11 @@ export class Job {
     };
   }
 
+  /** A tick far before the last one comes from a clock that was set back. The back end says then which of the two is right. */
+  #isKnownDone({ byClock, tick }: Occasion): boolean {
+    return byClock && tick <= this.#doneUntil && this.#doneUntil - tick <= this.settings.maxSkew;
+  }
+
   #refuse(manager: LockManager, occasion: Occasion, at: number): Skipped {
     const ahead = Math.round(occasion.tick - at);
     const why = `its tick is ${ahead} ms ahead of the back end's clock, more than maxSkew (${this.settings.maxSkew} ms) allows; set this machine's clock`;
@@ -218,7 +223,7 @@ export class Job {
   }
 
   #skip(manager: LockManager | undefined, occasion: Occasion, reason: JobSkipReason, why?: unknown): Skipped {
-    if (reason === 'done' && occasion.byClock && occasion.tick > this.#doneUntil)
+    if (reason === 'done' && occasion.byClock && !this.#isKnownDone(occasion))
       this.#doneUntil = occasion.tick;
     this.reports.skipped(manager, occasion.tick, reason, why);
     return { skipped: reason };

@@ -6,6 +6,9 @@ const LONGEST_PATIENCE = 250;
 /** A timer that is early, and a claim that takes a while, may cost a run of `every` this much, ms: a tenth of the period at most. */
 const LARGEST_TOLERANCE = 1000;
 
+/** By how much the clock of the back end may be corrected while nothing is made of it, ms. */
+const LARGEST_CORRECTION = 1000;
+
 /** One time at which a job is to run: its tick, and how to tell from the record that it needs no run any more. */
 export interface Occasion {
   /** The schedule as text; two replicas with the same text have the same ticks. */
@@ -56,8 +59,17 @@ export function everyOccasion(period: number, now: number): Occasion {
     next: now + period,
     patience: Math.min(LONGEST_PATIENCE, period / 2),
     byClock: false,
-    isDone: ({ startedAgo }) => startedAgo < period - tolerance,
+    isDone: (run) => untilDue(period, run) > tolerance,
   };
+}
+
+/**
+ * How long a job with a period has to wait for its next run, ms. A start that is in the future of the back end's clock was noted before
+ * that clock was set back: when it was, nobody knows, and the job is due.
+ */
+export function untilDue(period: number, { startedAgo }: StoredRun): number {
+  if (startedAgo < -LARGEST_CORRECTION) return 0;
+  return Math.min(period, Math.max(0, period - startedAgo));
 }
 
 /** One run for each id, over all replicas. */

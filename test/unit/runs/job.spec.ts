@@ -1,99 +1,32 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Clock } from '../../../lib/common/clock.js';
-import type { CoordinatorEventName } from '../../../lib/common/coordinator.events.js';
-import { CoordinatorService } from '../../../lib/coordinator.service.js';
+import type { CoordinatorService } from '../../../lib/coordinator.service.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import { LOCK_MANAGER } from '../../../lib/lock/index.js';
 import {
   Claim,
   everyOccasion,
   idOccasion,
-  Job,
-  type JobSettings,
-  type Occasion,
   repeatedOccasion,
-  RunRecords,
   type Skipped,
   tickOccasion,
 } from '../../../lib/runs/index.js';
-import { FakeClock, settled } from '../../support/fake-clock.js';
-import { RecordedLog } from '../../support/recorded-log.js';
+import { type FakeClock, settled } from '../../support/fake-clock.js';
+import { claimed, crash, JobBench, PERIOD } from '../../support/job-bench.js';
+import type { RecordedLog } from '../../support/recorded-log.js';
 
-const PERIOD = 60_000;
-const after = (tick: number): number => (Math.floor(tick / PERIOD) + 1) * PERIOD;
-const SETTINGS: JobSettings = {
-  name: 'nightly',
-  onCrash: 'skip',
-  overlap: 'skip',
-  history: 2,
-  maxSkew: 60_000,
-};
-
+let bench: JobBench;
 let clock: FakeClock;
 let log: RecordedLog;
-let space = 0;
-let members: CoordinatorService[] = [];
 
 beforeEach(() => {
-  clock = new FakeClock();
-  log = RecordedLog.install();
-  space += 1;
-  members = [];
+  bench = new JobBench();
+  ({ clock, log } = bench);
 });
 
-afterEach(async () => {
-  const stopped = Promise.all(members.map((member) => member.stop()));
-  await clock.advance(60_000);
-  await stopped;
-});
+afterEach(() => bench.stop());
 
-async function member(agentId: string, skew = 0): Promise<CoordinatorService> {
-  const own: Clock = {
-    monotonic: () => clock.monotonic(),
-    wall: () => clock.wall() + skew,
-    setTimer: (ms, callback) => clock.setTimer(ms, callback),
-    afterInput: (callback) => clock.afterInput(callback),
-  };
-  const options = { backendUrl: `memory:job-${space}`, agentId, prefix: 'app:' };
-  const service = new CoordinatorService(options, undefined, { clock: own });
-  await service.start();
-  members.push(service);
-  return service;
-}
-
-async function replica(agentId: string, settings: Partial<JobSettings> = {}, skew = 0) {
-  const service = await member(agentId, skew);
-  const events: { readonly name: string; readonly event: object }[] = [];
-  const names: CoordinatorEventName[] = ['job.started', 'job.ended', 'job.skipped', 'job.lost'];
-  for (const name of names) service.on(name, (event) => events.push({ name, event }));
-  const records = new RunRecords(service[LOCK_MANAGER]!.records, 'app:');
-  return {
-    service,
-    job: new Job({ ...SETTINGS, ...settings }, service),
-    events: () => events.map(({ name }) => name),
-    latest: () => records.get('nightly'),
-    put: records.put.bind(records),
-  };
-}
-
-function tickAt(tick: number): Occasion {
-  return tickOccasion('minutely', tick, after);
-}
-
-/** The latest tick of a replica whose clock is right. */
-function now(): Occasion {
-  return tickAt(Math.floor((clock.wall() + 5) / PERIOD) * PERIOD);
-}
-
-function claimed(outcome: Claim | Skipped): Claim {
-  expect(outcome).toBeInstanceOf(Claim);
-  return outcome as Claim;
-}
-
-/** The replica is killed: it writes nothing more, and its lock becomes free. */
-async function crash({ lease }: Claim): Promise<void> {
-  await lease.finish();
-}
+const replica: JobBench['replica'] = (...args) => bench.replica(...args);
+const now = () => bench.now();
 
 describe('a tick that comes while a replica has the lock and runs nothing', () => {
   async function lockedByA() {

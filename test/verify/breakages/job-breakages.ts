@@ -62,7 +62,9 @@ export const JOB_BREAKAGES: readonly Breakage[] = [
   {
     name: 'a period without a tolerance',
     wrong: 'a job with every is missed by each timer that is a moment early',
-    edits: [{ file: OCCASION, find: 'startedAgo < period - tolerance', replace: 'startedAgo < period' }],
+    edits: [
+      { file: OCCASION, find: 'untilDue(period, run) > tolerance', replace: 'untilDue(period, run) > 0' },
+    ],
     foundBy: spec(JOB_SPEC, 'with a period runs when nearly so much time has passed'),
   },
   {
