@@ -2,13 +2,15 @@ import type { HeldLease } from '../lock/lease/index.js';
 import type { LockManager } from '../lock/index.js';
 import type { Run } from './current-run.js';
 import type { JobReports } from './job-reports.js';
-import { errorText, type RunRecord, type RunRecords } from './run-record.js';
+import { errorText, type RunRecord, type RunRecords, type StoredRun } from './run-record.js';
 import { writeUnderLease } from './write-under-lease.js';
 
 export interface ClaimContext {
   readonly manager: LockManager;
   readonly records: RunRecords;
   readonly reports: JobReports;
+  /** Whether the tick is run once more where nobody has written how this run ended. */
+  readonly repeats: boolean;
 }
 
 /** The right to run a job for one tick: the lock is held, and the start is written. */
@@ -35,7 +37,7 @@ export class Claim {
   }
 
   async #end(outcome: 'succeeded' | 'failed', error: unknown): Promise<void> {
-    const { manager, records, reports } = this.context;
+    const { manager, reports } = this.context;
     const duration = manager.clock.monotonic() - this.#since;
     const record = endedRecord(this.record, {
       state: this.lease.lost ? 'lost' : outcome,
@@ -43,14 +45,28 @@ export class Claim {
       duration,
       error: this.lease.lost ?? error,
     });
-    try {
-      // One that is newer stays: the lease was lost, and the job has run elsewhere since.
-      await writeUnderLease(this.lease, () => records.put(record));
-    } catch (failure) {
-      reports.outcomeNotWritten(manager, record, failure);
-    }
+    const written = this.#isLeftToOthers(outcome) ? undefined : await this.#write(record);
     await this.lease.finish();
     reports.ended(manager, record, duration, error ?? this.lease.lost);
+    // Where nothing was written, the replica that finds the start tells of it.
+    if (written && record.state === 'lost') reports.lost(manager, record);
+  }
+
+  /** Whether the run was cut short, and another one follows: its record says "started" until then, as that of a killed replica does. */
+  #isLeftToOthers(outcome: 'succeeded' | 'failed'): boolean {
+    return this.context.repeats && outcome === 'failed' && this.lease.lost !== undefined;
+  }
+
+  /** @returns undefined when it was not written */
+  async #write(record: RunRecord): Promise<StoredRun | undefined> {
+    const { manager, records, reports } = this.context;
+    try {
+      // One that is newer stays: the lease was lost, and the job has run elsewhere since.
+      return await writeUnderLease(this.lease, () => records.put(record));
+    } catch (failure) {
+      reports.outcomeNotWritten(manager, record, failure);
+      return undefined;
+    }
   }
 }
 

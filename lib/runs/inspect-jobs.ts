@@ -101,7 +101,8 @@ function infoOf(record: RunRecord, last: LastRun): Omit<JobInfo, 'skips'> {
       lastSuccess: new Date(success.end),
       lastSuccessAge: Math.max(0, systemClock.wall() - success.end),
     }),
-    failures,
+    // The replica that finds a lost run counts it.
+    failures: failures + (record.state === 'started' && last.outcome === 'lost' ? 1 : 0),
     history: history.map((past) => runOf(name, past)),
   };
 }

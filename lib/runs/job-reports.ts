@@ -52,7 +52,6 @@ export class JobReports {
       duration,
       ...(error !== undefined && { error }),
     }));
-    if (outcome === 'lost') this.#lost(manager, tick, manager.memberId);
   }
 
   /** A quiet line for each, as every replica but one skips every tick; a warning where that is no part of the plan. */
@@ -87,7 +86,7 @@ export class JobReports {
     manager.log.warn(
       `Job ${quoted(this.name)}: the run for ${shownTick(tick)} on member ${memberId} (attempt ${attempt}) ended without an outcome: the replica was killed, or lost its lease; ${then}${others}`,
     );
-    this.#lost(manager, tick, memberId);
+    this.lost(manager, past);
   }
 
   overwritten(manager: LockManager, tick: number): void {
@@ -102,8 +101,9 @@ export class JobReports {
     );
   }
 
-  #lost(manager: LockManager, tick: number, runner: string): void {
-    manager.events.emit('job.lost', () => ({ ...this.#event(manager, tick), runner }));
+  /** Once for each run, over all replicas. */
+  lost(manager: LockManager, { tick, memberId }: PastRun): void {
+    manager.events.emit('job.lost', () => ({ ...this.#event(manager, tick), runner: memberId }));
   }
 
   #warnOnce(manager: LockManager, reason: JobSkipReason, message: string): void {

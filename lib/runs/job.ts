@@ -180,7 +180,13 @@ export class Job {
     // The process may have been stopped since it asked for the lock.
     if (lease.lost) throw new BackendUnavailableError(lease.lost.message, { cause: lease.lost });
     if (occasion.byClock && !repeats && this.settings.onCrash === 'skip') this.#doneUntil = occasion.tick;
-    return new Claim(lease, record, { manager, records, reports: this.reports });
+    const { reports } = this;
+    return new Claim(lease, record, {
+      manager,
+      records,
+      reports,
+      repeats: mayRepeat(this.settings, { record }),
+    });
   }
 
   #startOf(

@@ -24,8 +24,8 @@ export function judge(settings: JudgedSettings, stored: StoredRun | undefined, o
   return 'done';
 }
 
-/** Whether a run whose runner has died runs once more. */
-export function mayRepeat({ onCrash }: JudgedSettings, { record }: StoredRun): boolean {
+/** Whether a run that has no outcome runs once more, when nobody is at it any more. */
+export function mayRepeat({ onCrash }: JudgedSettings, { record }: Pick<StoredRun, 'record'>): boolean {
   return onCrash === 'rerun' && record.attempt < MOST_ATTEMPTS;
 }
 

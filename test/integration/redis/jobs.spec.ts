@@ -17,7 +17,12 @@ afterEach(async () => {
   await stopAllRedis();
 });
 
-async function replica(nodes: readonly RedisServer[], agentId: string, skew = 0) {
+async function replica(
+  nodes: readonly RedisServer[],
+  agentId: string,
+  skew = 0,
+  onCrash: 'skip' | 'rerun' = 'skip',
+) {
   const clock: Clock = { ...systemClock, wall: () => Date.now() + skew };
   const options = {
     backendUrl: nodes.map(({ url }) => url),
@@ -29,7 +34,7 @@ async function replica(nodes: readonly RedisServer[], agentId: string, skew = 0)
   await service.start();
   members.push(service);
   const after = (tick: number): number => (Math.floor(tick / MINUTE) + 1) * MINUTE;
-  const job = new Job(SETTINGS, service);
+  const job = new Job({ ...SETTINGS, onCrash }, service);
   const tick = Math.floor((Date.now() + skew) / MINUTE) * MINUTE;
   return {
     service,
@@ -69,6 +74,22 @@ describe.each([1, 3])('jobs on %i Redis nodes', (count) => {
     await records.put({ ...record, tick: record.tick + 1000 * MINUTE, token: record.token + 1 });
     await end(await (await replica(nodes, 'other')).claim(1));
     expect(log.of('warn').join('\n')).toMatch(/in the future.*it is overwritten/);
+  });
+
+  it('run once more when their lease was lost and they were cut short', async () => {
+    RecordedLog.install();
+    const nodes = await startRedisNodes(count);
+    const [one, other] = [await replica(nodes, 'one', 0, 'rerun'), await replica(nodes, 'other', 0, 'rerun')];
+    const first = await one.claim();
+    if (!(first instanceof Claim)) throw new Error('it was not claimed');
+    const lost = new Promise<Event>((resolve) => first.lease.signal.addEventListener('abort', resolve));
+    await other.service.getLock('job:nightly').break();
+    await lost;
+    await first.end('failed', first.lease.lost);
+    const second = await other.claim();
+    expect(second).toMatchObject({ run: { attempt: 2 } });
+    await end(second);
+    expect(await one.claim()).toEqual({ skipped: 'done' });
   });
 
   it('are skipped with one warning while the back end is away, and run when it is back', async () => {

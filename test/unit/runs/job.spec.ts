@@ -239,7 +239,8 @@ describe('the record', () => {
     const next = claimed(await b.job.claim(now()));
     await old.end('succeeded');
     expect((await b.latest())?.record).toMatchObject({ memberId: 'app:b', state: 'started' });
-    expect(a.events()).toEqual(['job.started', 'job.ended', 'job.lost']);
+    expect(a.events()).toEqual(['job.started', 'job.ended']);
+    expect(b.events()).toEqual(['job.lost', 'job.started']);
     await next.end('succeeded');
   });
 });

@@ -6,6 +6,7 @@ const OCCASION = 'lib/runs/occasion.ts';
 const RECORD = 'lib/runs/run-record.ts';
 const RECORDS = 'lib/drivers/redis/records/redis-records.ts';
 const JOB_SPEC = 'test/unit/runs/job.spec.ts';
+const CUT_SHORT = 'test/unit/runs/cut-short.spec.ts';
 const SCENARIOS = 'test/unit/runs/run-scenarios.spec.ts';
 const VECTORS = 'runs and skips as the vectors have it';
 
@@ -89,7 +90,7 @@ export const JOB_BREAKAGES: readonly Breakage[] = [
         replace: 'state: outcome,',
       },
     ],
-    foundBy: spec(JOB_SPEC, 'is not written by a runner that was overtaken'),
+    foundBy: spec(CUT_SHORT, 'nor when its body has succeeded'),
   },
   {
     name: 'a clock that is far ahead believed',
