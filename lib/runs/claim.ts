@@ -62,7 +62,7 @@ export class Claim {
     const { manager, records, reports } = this.context;
     try {
       // One that is newer stays: the lease was lost, and the job has run elsewhere since.
-      return await writeUnderLease(this.lease, () => records.put(record));
+      return await writeUnderLease(this.lease, manager.clock, () => records.put(record));
     } catch (failure) {
       reports.outcomeNotWritten(manager, record, failure);
       return undefined;

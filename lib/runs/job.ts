@@ -171,7 +171,7 @@ export class Job {
     if (stored && isFromTheFuture(this.settings, stored, occasion))
       this.reports.overwritten(manager, stored.record.tick);
     const record = this.#startOf(manager, lease, occasion, stored?.record, repeats);
-    const written = await writeUnderLease(lease, () => records.put(record));
+    const written = await writeUnderLease(lease, manager.clock, () => records.put(record));
     if (!written) return this.#skip(manager, asked, 'locked');
     if (isTooFarAhead(this.settings, occasion, written.at)) {
       await records.remove(record);

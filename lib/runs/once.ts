@@ -181,7 +181,7 @@ export class Once {
     const version = 2 * (lease.fencingToken ?? 0) + (state.state === 'started' ? 0 : 1);
     const value = JSON.stringify(record);
     const stored = { space: ONCE, key: keyOf(this.manager, this.name), version, value };
-    await writeUnderLease(lease, () => records.put(stored, this.#ttl));
+    await writeUnderLease(lease, clock, () => records.put(stored, this.#ttl));
   }
 }
 

@@ -1,20 +1,33 @@
+import { Backoff } from '../common/backoff.js';
+import type { Clock } from '../common/clock.js';
+import { sleep } from '../common/retry.js';
 import { BackendUnavailableError } from '../errors.js';
 import type { HeldLease } from '../lock/lease/index.js';
 
-/** How often a record is written, where the reply is lost. */
-const WRITES = 3;
+/** Between two tries, ms. A connection that was cut is there again after 25 to 50 ms. */
+const PAUSES = { first: 50, longest: 1000 };
 
 /**
- * Writes a record under a lease. A write whose reply is lost is repeated as long as the lease is held: the same record changes nothing
- * the second time.
+ * Writes a record under a lease. A write that the back end does not confirm is repeated as long as the lease is held, which it is no more
+ * when its coordinator has stopped; the same record changes nothing the second time. A back end that renews leases and stores
+ * nothing, as a full one, is given up after one ttl.
  * @throws what the last write throws
  */
-export async function writeUnderLease<T>(lease: HeldLease, write: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
+export async function writeUnderLease<T>(
+  lease: HeldLease,
+  clock: Clock,
+  write: () => Promise<T>,
+): Promise<T> {
+  const end = clock.monotonic() + lease.ttl;
+  const backoff = new Backoff(PAUSES);
+  for (;;) {
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof BackendUnavailableError) || tries === WRITES || !lease.held) throw error;
+      const left = end - clock.monotonic();
+      if (!(error instanceof BackendUnavailableError) || left <= 0 || !lease.held) throw error;
+      await sleep(clock, Math.min(backoff.next(), left), lease.signal);
+      if (!lease.held) throw error;
     }
   }
 }

@@ -246,6 +246,9 @@ describe('the record', () => {
 });
 
 describe('a reply of the back end that is lost', () => {
+  /** Before the third write, ms. */
+  const PAUSES = 150;
+
   /** Stores what it is asked to, and says that it did not, so many times. */
   function losingReplies(service: CoordinatorService, times: number): void {
     const { records } = service[LOCK_MANAGER]!;
@@ -262,9 +265,13 @@ describe('a reply of the back end that is lost', () => {
   it('keeps nobody from running, nor from telling how it ended', async () => {
     const a = await replica('a');
     losingReplies(a.service, 2);
-    const claim = claimed(await a.job.claim(now()));
+    const claiming = a.job.claim(now());
+    await clock.advance(PAUSES);
+    const claim = claimed(await claiming);
     losingReplies(a.service, 2);
-    await claim.end('succeeded');
+    const ended = claim.end('succeeded');
+    await clock.advance(PAUSES);
+    await ended;
     expect((await a.latest())?.record.state).toBe('succeeded');
     expect(log.of('warn')).toEqual([]);
   });
@@ -276,7 +283,9 @@ describe('a reply of the back end that is lost', () => {
       done += 1;
       losingReplies(a.service, 2);
     };
-    expect(await a.service.once('seed', body)).toBe(true);
+    const first = a.service.once('seed', body);
+    await clock.advance(PAUSES);
+    expect(await first).toBe(true);
     expect(await a.service.once('seed', body)).toBe(false);
     expect(done).toBe(1);
   });
