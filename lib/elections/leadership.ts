@@ -49,7 +49,7 @@ export class HeldLeadership implements Leadership {
       this.#end = resolve;
     });
     // The first to listen, as nobody else has the lease yet.
-    lease.signal.addEventListener('abort', () => this.check(), { once: true });
+    lease.signal.addEventListener('abort', () => this.#onAbort(), { once: true });
   }
 
   get signal(): AbortSignal {
@@ -69,10 +69,26 @@ export class HeldLeadership implements Leadership {
 
   /** Ends the term if its lease has ended. */
   check(): void {
-    // Looking at the lease may end it, and come back here.
+    // Looking at the lease may end it, and then its signal aborts.
     if (this.#state !== 'leading' || this.lease.held || this.#isDemoted()) return;
+    this.#demote(this.lease.lost ?? this.#ending('released', 'its lease was released by hand'));
+    this.#endLost();
+  }
+
+  /** The lease is lost, or this leadership asks its work to end. The listeners of the application come after this one. */
+  #onAbort(): void {
     const { lost } = this.lease;
-    this.#demote(lost ?? this.#ending('released', 'its lease was released by hand'));
+    if (this.#isDemoted() || !lost) return;
+    this.#state = 'demoted';
+    // As work: the lease is not given back before the listeners of the demotion have begun.
+    void this.#work.run(async () => {
+      await allListeners();
+      this.keeper.onDemoted(this, lost);
+      this.#endLost();
+    });
+  }
+
+  #endLost(): void {
     this.#end('lost');
     void this.keeper.withdraw();
     // What is left of it in the back end goes as soon as nothing runs under it.
@@ -142,4 +158,9 @@ export class HeldLeadership implements Leadership {
       reason,
     );
   }
+}
+
+/** Resolves when every listener of the event that is being dispatched has been called. */
+function allListeners(): Promise<void> {
+  return Promise.resolve();
 }

@@ -327,6 +327,26 @@ export function describeElections(backend: string, { begin, end }: ElectionHarne
       expect(await election.leader()).toMatchObject({ memberId: other.memberId });
     });
 
+    it('a leader whose lock is broken aborts its signal for all its listeners before the demotion is told', async () => {
+      const one = await member({ heartbeat: 100 });
+      const other = await member();
+      const told: string[] = [];
+      electionsOf(one, 'test').stand(quota, [
+        {
+          when: 'elected',
+          label: 'listener',
+          call: ({ signal }) => {
+            for (const name of ['first', 'second']) signal.addEventListener('abort', () => told.push(name));
+          },
+        },
+        { when: 'demoted', label: 'listener', call: () => told.push('demoted') },
+      ]);
+      await eventually(() => one.getElection(quota).isLeader);
+      await other.getLock(`election:${quota}`).break();
+      await eventually(() => told.includes('demoted'));
+      expect(told.slice(0, 3)).toEqual(['first', 'second', 'demoted']);
+    });
+
     it('a leader that sees a later term in the record leads no more', async () => {
       const one = await member({ heartbeat: 50 });
       const election = one.getElection(quota);

@@ -47,6 +47,12 @@ export const ELECTION_BREAKAGES: readonly Breakage[] = [
     foundBy: spec(MEMORY, 'the flag is off, and the signal aborted, before anybody is told'),
   },
   {
+    name: 'demotion told before the signal',
+    wrong: 'a listener for the end of a term that was lost runs before those of its signal',
+    edits: [{ file: LEADERSHIP, find: '      await allListeners();\n', replace: '' }],
+    foundBy: spec('test/unit/election-ends.spec.ts', 'a term that is broken by another member'),
+  },
+  {
     name: 'flag on while the release is under way',
     wrong: 'another replica leads while this one still believes that it does',
     edits: [
