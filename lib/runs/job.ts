@@ -6,7 +6,8 @@ import { HeldLease } from '../lock/lease/index.js';
 import { Claim } from './claim.js';
 import { JobReports } from './job-reports.js';
 import { type Occasion, repeatedOccasion } from './occasion.js';
-import { lifeOf, pastRun, recordsOf, type RunRecord, type StoredRun } from './run-record.js';
+import { recordsOf, type StoredRun } from './run-record.js';
+import { startRecord } from './start-record.js';
 import { isFromTheFuture, isTooFarAhead, judge, type JudgedSettings, mayRepeat } from './verdict.js';
 import { writeUnderLease } from './write-under-lease.js';
 
@@ -170,7 +171,16 @@ export class Job {
     const occasion = repeats ? repeatedOccasion(crashed) : asked;
     if (stored && isFromTheFuture(this.settings, stored, occasion))
       this.reports.overwritten(manager, stored.record.tick);
-    const record = this.#startOf(manager, lease, occasion, stored?.record, repeats);
+    const record = startRecord({
+      name: this.name,
+      occasion,
+      token: lease.fencingToken ?? 0,
+      memberId: manager.memberId,
+      now: manager.clock.wall(),
+      before: stored?.record,
+      repeats,
+      history: this.settings.history,
+    });
     const written = await writeUnderLease(lease, manager.clock, () => records.put(record));
     if (!written) return this.#skip(manager, asked, 'locked');
     if (isTooFarAhead(this.settings, occasion, written.at)) {
@@ -187,34 +197,6 @@ export class Job {
       reports,
       repeats: mayRepeat(this.settings, { record }),
     });
-  }
-
-  #startOf(
-    manager: LockManager,
-    lease: HeldLease,
-    { schedule, tick, next, madeUp = false }: Occasion,
-    before: RunRecord | undefined,
-    repeats: boolean,
-  ): RunRecord {
-    const past = before ? [pastRun(before), ...before.history] : [];
-    const crashed = before?.state === 'started';
-    return {
-      name: this.name,
-      schedule,
-      tick,
-      ...(next !== undefined && { next }),
-      token: lease.fencingToken ?? 0,
-      memberId: manager.memberId,
-      state: 'started',
-      start: manager.clock.wall(),
-      sinceStart: 0,
-      life: lifeOf(tick, next),
-      attempt: repeats && before ? before.attempt + 1 : 1,
-      ...(madeUp && { madeUp }),
-      ...(before?.success && { success: before.success }),
-      failures: (before?.failures ?? 0) + (crashed ? 1 : 0),
-      history: past.slice(0, this.settings.history),
-    };
   }
 
   /** A tick far before the last one comes from a clock that was set back. The back end says then which of the two is right. */

@@ -1,4 +1,4 @@
-import type { StoredRun } from './run-record.js';
+import type { RunRecord, StoredRun } from './run-record.js';
 
 /** The longest wait for the lock of a job whose schedule is not known, ms. */
 const LONGEST_PATIENCE = 250;
@@ -8,6 +8,9 @@ const LARGEST_TOLERANCE = 1000;
 
 /** By how much the clock of the back end may be corrected while nothing is made of it, ms. */
 const LARGEST_CORRECTION = 1000;
+
+/** In front of the id in a schedule that has one. */
+const ONCE_FOR = 'once for ';
 
 /** One time at which a job is to run: its tick, and how to tell from the record that it needs no run any more. */
 export interface Occasion {
@@ -22,6 +25,8 @@ export interface Occasion {
   /** True where ticks are computed from the clock of each replica, so that a wrong clock makes wrong ones. */
   readonly byClock: boolean;
   readonly madeUp?: boolean;
+  /** For what it is to run once. */
+  readonly id?: string;
   /** Whether the run in the record is this one, or a later one. */
   isDone(run: StoredRun): boolean;
 }
@@ -74,14 +79,20 @@ export function untilDue(period: number, { startedAgo }: StoredRun): number {
 
 /** One run for each id, over all replicas. */
 export function idOccasion(id: string, now: number): Occasion {
-  const schedule = `once for ${id}`;
   return {
-    schedule,
+    schedule: ONCE_FOR + id,
     tick: now,
     patience: LONGEST_PATIENCE,
     byClock: false,
-    isDone: ({ record }) => record.schedule === schedule,
+    id,
+    isDone: ({ record }) => idsOf(record).includes(id),
   };
+}
+
+/** The ids for which a job has begun, newest first. A record of an earlier version has that of its latest run alone. */
+export function idsOf({ ids, schedule }: RunRecord): readonly string[] {
+  if (ids) return ids;
+  return schedule.startsWith(ONCE_FOR) ? [schedule.slice(ONCE_FOR.length)] : [];
 }
 
 /** The run in the record, once more: its runner has not told how it ended. */

@@ -42,6 +42,8 @@ export interface RunRecord extends PastRun {
   readonly success?: { readonly tick: number; readonly end: number };
   /** How many runs in a row have not succeeded. */
   readonly failures: number;
+  /** For which ids it has run, newest first, where it runs once for each. */
+  readonly ids?: readonly string[];
   /** Newest first. */
   readonly history: readonly PastRun[];
 }
