@@ -1,7 +1,9 @@
 import { shown } from '../common/checks.js';
+import { systemClock } from '../common/clock.js';
 import { InvalidOptionsError } from '../errors.js';
-import type { LockProvider } from '../lock/index.js';
+import { type LockProvider, startedManagerOf } from '../lock/index.js';
 import { Claim, Job, tickOccasion } from '../runs/index.js';
+import { OpenClaims } from './open-claims.js';
 
 /**
  * What node-cron (4.6 and later) asks before each fire of a task that is `distributed`.
@@ -10,7 +12,8 @@ import { Claim, Job, tickOccasion } from '../runs/index.js';
 export interface RunCoordinator {
   /**
    * Claims a fire.
-   * @param ttlMs how long node-cron thinks the task may take, ms; not used, as a run is renewed for as long as it lasts
+   * @param ttlMs how long the task may take, ms: its `distributedLease`, by default 30 000. A run that is not over by then counts as failed,
+   * and its lock is given back
    * @returns whether this replica is to run it
    */
   shouldRun(key: string, ttlMs: number): Promise<boolean>;
@@ -26,10 +29,13 @@ const MAX_SKEW = 60_000;
 
 const HISTORY = 10;
 
+/** The background process of a task waits for a claim for 5 s, and skips the fire then; a reply takes a moment, too, ms. */
+const LATEST_REPLY = 4000;
+
 /**
  * Lets node-cron's `distributed` tasks run once per fire over all replicas, however far their clocks are apart. Runs have records, as
  * those of `@RunOnce` have: `coordinator.lastRun(name)` tells of them. node-cron does not tell whether a task failed, so each one that
- * ends counts as succeeded.
+ * ends counts as succeeded, and one that has not ended within its `distributedLease` as failed.
  *
  * @param coordinator a `CoordinatorService`; fires are refused while it is not started
  * @throws InvalidOptionsError from `shouldRun`, for a key that is not node-cron's
@@ -44,21 +50,26 @@ const HISTORY = 10;
  */
 export function runCoordinator(coordinator: LockProvider): RunCoordinator {
   const jobs = new Map<string, Job>();
-  const claims = new Map<string, Claim>();
+  const claims = new OpenClaims();
   return {
-    async shouldRun(key) {
+    async shouldRun(key, ttlMs) {
       const { name, tick } = parsed(key);
       const job = jobs.get(name) ?? newJob(name, coordinator);
       jobs.set(name, job);
+      const clock = startedManagerOf(coordinator)?.clock ?? systemClock;
+      const begin = clock.monotonic();
+      await claims.endOverdue(name, clock);
       const claim = await job.claim(tickOccasion('node-cron', tick, () => undefined));
-      if (claim instanceof Claim) claims.set(key, claim);
-      return claim instanceof Claim;
+      if (!(claim instanceof Claim)) return false;
+      const took = clock.monotonic() - begin;
+      if (took <= LATEST_REPLY) {
+        claims.add(key, claim, ttlMs, clock);
+        return true;
+      }
+      await claim.end('failed', tooLate(took));
+      return false;
     },
-    async onComplete(key) {
-      const claim = claims.get(key);
-      claims.delete(key);
-      await claim?.end('succeeded');
-    },
+    onComplete: (key) => claims.succeed(key),
   };
 }
 
@@ -66,6 +77,12 @@ function newJob(name: string, coordinator: LockProvider): Job {
   return new Job(
     { name, onCrash: 'skip', overlap: 'skip', history: HISTORY, maxSkew: MAX_SKEW },
     coordinator,
+  );
+}
+
+function tooLate(took: number): Error {
+  return new Error(
+    `the claim took ${Math.round(took)} ms, and the background process of a task of node-cron waits for 5000 ms, so it may have skipped this fire already; see why the back end is slow, or which replica had the lock`,
   );
 }
 

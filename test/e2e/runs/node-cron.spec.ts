@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createTask } from 'node-cron';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CoordinatorService, InvalidOptionsError } from 'nestjs-coordination';
 import { runCoordinator } from 'nestjs-coordination/node-cron';
@@ -7,6 +10,8 @@ import { cleanUp, scratchDirectory } from '../replicas/backends.js';
 
 const processes: FixtureProcess[] = [];
 const coordinators: CoordinatorService[] = [];
+
+const nothing = (): void => undefined;
 
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((process) => process.kill()));
@@ -55,6 +60,33 @@ describe('runCoordinator', () => {
     expect(await there.shouldRun(second, 1000)).toBe(true);
     await there.onComplete(second);
     expect(await one.lastRun('a:b')).toMatchObject({ memberId: 'other', outcome: 'succeeded' });
+  });
+
+  it('frees a background task whose process dies in a run', async () => {
+    const task = join(await scratchDirectory(), 'task.mjs');
+    await writeFile(task, "export const task = () => process.kill(process.pid, 'SIGKILL');\n");
+    const backendUrl = 'memory:node-cron-daemon';
+    const [one, other] = [
+      new CoordinatorService({ backendUrl, agentId: 'one' }),
+      new CoordinatorService({ backendUrl, agentId: 'other' }),
+    ];
+    coordinators.push(one, other);
+    await Promise.all([one.start(), other.start()]);
+    const logger = { info: nothing, warn: nothing, error: nothing, debug: nothing };
+    const background = createTask('* * * * * *', task, {
+      name: 'dies',
+      distributed: true,
+      distributedLease: 1000,
+      runCoordinator: runCoordinator(one),
+      logger,
+    });
+    const died = new Promise((resolve) => background.on('task:failed', resolve));
+    await background.start();
+    await died;
+    expect(await one.lastRun('dies')).toMatchObject({ outcome: 'running' });
+    await other.using('job:dies', { blocking: 10_000 }, nothing);
+    expect(await one.lastRun('dies')).toMatchObject({ outcome: 'failed' });
+    await background.destroy();
   });
 
   it('runs nothing while its coordinator is not started, and refuses a key that it cannot read', async () => {
