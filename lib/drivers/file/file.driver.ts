@@ -1,4 +1,4 @@
-import type { Driver, DriverContext, Traits } from '../driver.js';
+import type { Driver, DriverContext, DriverFactoryContext, Traits } from '../driver.js';
 import { FileCalls } from './file-calls.js';
 import { FileLocks } from './file-locks.js';
 import type { FileParts, RunningFiles } from './file-parts.js';
@@ -62,7 +62,7 @@ export class FileDriver implements Driver {
    */
   constructor(
     directory: string | undefined,
-    private readonly context: DriverContext,
+    private readonly context: DriverContext & Pick<DriverFactoryContext, 'ttl'>,
     private readonly looksOnly = false,
   ) {
     this.#directory = new StateDirectory(directory);
@@ -97,7 +97,7 @@ export class FileDriver implements Driver {
       directory: this.#directory,
       native: () => running().native,
       attempt: (what, path, work) => this.#calls.attempt(what, undefined, path, work),
-      beforePut: (ttl) => this.#lookAround(ttl),
+      beforePut: () => this.#lookAround(),
     });
   }
 
@@ -162,6 +162,7 @@ export class FileDriver implements Driver {
       instance,
       instances,
       clock,
+      ttl: this.context.ttl,
       onMoved: () => this.#leases.loseAllGone(),
     });
     const floor = new TokenFloor(directory.tokens, native);
@@ -178,13 +179,13 @@ export class FileDriver implements Driver {
   }
 
   /** The heartbeat puts a record; that is also when it is looked whether the directory and the files of leases are still there. */
-  async #lookAround(ttl: number): Promise<void> {
+  async #lookAround(): Promise<void> {
     const { guard } = this.#get();
     const { path } = this.#directory;
     const problems: unknown[] = [];
     const note = (error: unknown): void => void problems.push(error);
     try {
-      this.#calls.attempt('look after the directory', undefined, path, () => guard.look(ttl));
+      this.#calls.attempt('look after the directory', undefined, path, () => guard.look());
     } catch (error) {
       note(error);
     }

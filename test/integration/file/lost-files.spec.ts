@@ -224,6 +224,47 @@ describe('a folder of the directory that is not what it was', () => {
     granted(await tryAcquire(driver, request('l')));
   });
 
+  it('is waited for no longer where a record is kept for years, and no shorter before the first heartbeat', async () => {
+    for (const life of [undefined, 10 * TTL, 1]) {
+      const directory = join(await scratch.directory(), 'd');
+      const clock = new FakeClock();
+      const driver = await scratch.started(directory, clock);
+      const record = { space: 'runs', key: 'nightly', version: 1, value: 'test' };
+      if (life !== undefined) await driver.records.put(record, life);
+      await rename(directory, `${directory}-away`);
+      await scratch.started(directory);
+      expect(await refusal(driver)).toContain(`it grants again in ${TTL} ms`);
+      clock.block(TTL);
+      granted(await tryAcquire(driver, request('l')));
+    }
+  });
+
+  it('is waited for as long as a ttl by a coordinator that has done something once', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const ttl = 1000;
+    const coordinator = new CoordinatorService({ backendUrl: `file://${directory}`, ttl, heartbeat: 900 });
+    scratch.onEnd(() => coordinator.stop());
+    await coordinator.start();
+    await coordinator.once('seed', () => undefined);
+    await rename(directory, `${directory}-away`);
+    const other = await scratch.started(directory);
+    const lock = coordinator.getLock('l');
+    await expect(lock.acquire(false)).rejects.toThrow('it grants again in');
+    await eventually(() => lock.acquire(false).catch(() => false), { within: 10 * ttl });
+    expect((await tryAcquire(other, request('l'))).granted).toBe(false);
+    await lock.release();
+  });
+
+  it('stores no record when it must not be used', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const driver = await scratch.started(directory);
+    await chmod(join(directory, 'locks'), 0o770);
+    const record = { space: 'runs', key: 'nightly', version: 1, value: 'test' };
+    await expect(driver.records.put(record, TTL)).rejects.toThrow('others can write to it (mode 0770)');
+    await chmod(join(directory, 'locks'), 0o700);
+    expect(await driver.records.get('runs', 'nightly')).toBeUndefined();
+  });
+
   it('leaves no file locked that was refused', async () => {
     const directory = join(await scratch.directory(), 'd');
     const holder = await scratch.started(directory);

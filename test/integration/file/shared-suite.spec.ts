@@ -7,7 +7,7 @@ import { describeDriver, type DriverHarness } from '../../support/driver-suite.j
 let directory: string;
 
 const harness: DriverHarness = {
-  create: (context) => new FileDriver(directory, context),
+  create: (context) => new FileDriver(directory, { ...context, ttl: 10_000 }),
   traits: ['process', 'queue', 'shared'],
   setUp: async () => {
     directory = await mkdtemp(join(tmpdir(), 'file-driver-'));

@@ -11,6 +11,8 @@ export interface DirectoryGuardContext {
   readonly instance: Pick<Instance, 'number' | 'isInPlace' | 'store'>;
   readonly instances: Pick<Instances, 'elsewhere'>;
   readonly clock: Clock;
+  /** Lease time of the coordinator, ms: so long another one may need to notice, which it does with its heartbeat. */
+  readonly ttl: number;
   /** Ends the leases whose files are not those any more that others would lock. */
   readonly onMoved: () => void;
 }
@@ -31,9 +33,8 @@ export class DirectoryGuard {
   #sure = false;
   /** What the instance says. */
   #told: string;
-  /** Where the instances are gone as well, the others have the length of a membership to notice. */
+  /** Where the instances are gone as well, the others have one ttl to notice. */
   #waitsUntil = -Infinity;
-  #ttl = 0;
 
   constructor(private readonly context: DirectoryGuardContext) {
     this.#told = context.directory.place;
@@ -46,7 +47,7 @@ export class DirectoryGuard {
   confirm(file: Pick<LockFile, 'isInPlace'>): void {
     const { directory } = this.context;
     if (this.#sure && directory.isAsBefore()) return;
-    this.#inspect();
+    this.look();
     this.#refuseWhileUnsure();
     // It may be one of the directory before.
     if (!file.isInPlace()) throw directoryReplaced(directory.path, 'at once', 0);
@@ -55,20 +56,14 @@ export class DirectoryGuard {
 
   /**
    * Notices what has become of the directory.
-   * @param ttl of the memberships, ms
    * @throws BackendUnavailableError when it must not be used any more
    */
-  look(ttl: number): void {
-    this.#ttl = ttl;
-    this.#inspect();
-  }
-
-  #inspect(): void {
-    const { directory, instance, clock, onMoved } = this.context;
+  look(): void {
+    const { directory, instance, clock, ttl, onMoved } = this.context;
     directory.inspect();
     if (directory.place === this.#told) return;
     this.#sure = false;
-    this.#waitsUntil = clock.monotonic() + this.#ttl;
+    this.#waitsUntil = clock.monotonic() + ttl;
     // In this order: what the instance says, others rely on.
     onMoved();
     if (instance.isInPlace()) instance.store(directory.place);

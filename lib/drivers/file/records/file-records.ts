@@ -20,7 +20,8 @@ export interface FileRecordsContext {
   readonly native: () => NativeLock;
   /** @throws BackendUnavailableError where the work throws */
   readonly attempt: <T>(what: string, path: string, work: () => T) => T;
-  readonly beforePut: (ttl: number) => Promise<void>;
+  /** Rejects when nothing may be stored. */
+  readonly beforePut: () => Promise<void>;
 }
 
 /** Records as files of one folder. They outlive the process that wrote them, and expire by this machine's clock. */
@@ -32,17 +33,14 @@ export class FileRecords implements RecordStore {
   async put(record: NewRecord, ttl: number): Promise<StoredRecord> {
     const { beforePut, clock, native } = this.context;
     const path = this.#pathOf(record.space, record.key);
-    let problem: unknown;
-    await beforePut(ttl).catch((error: unknown) => (problem = error));
-    const stored = await this.#patiently(path, () =>
+    await beforePut();
+    return this.#patiently(path, () =>
       withRecord(path, native(), clock.wall(), (there, write): StoredRecord => {
         if (there && !isNewer(record, there)) return there;
         write(record, ttl);
         return { ...record, remaining: ttl, at: clock.wall() };
       }),
     );
-    if (problem !== undefined) throw problem;
-    return stored;
   }
 
   async get(space: string, key: string): Promise<StoredRecord | undefined> {
