@@ -39,7 +39,7 @@ async function both(...command: string[]): Promise<void> {
   // Shares stand in the order of their ends, which may be that of another ms there.
   const set = args[0] === scripts.HOLDERS.text;
   const [one, other] = [plain(theirs, ours), plain(ours)].map((reply) =>
-    set && Array.isArray(reply) ? reply.toSorted() : reply,
+    set && Array.isArray(reply) ? reply.map(String).toSorted((a, b) => a.localeCompare(b)) : reply,
   );
   expect(one, `${command.join(' ')}: ${JSON.stringify([theirs, plain(ours)])}`).toEqual(other);
 }
