@@ -25,14 +25,14 @@ export function useScratch() {
       return directory;
     },
     /** A driver that is not started, and what it told. */
-    driver(directory: string | undefined, clock = systemClock) {
-      const context = { ...recordingContext(), clock };
+    driver(directory: string | undefined, clock = systemClock, ttl?: number) {
+      const context = { ...recordingContext(), clock, ...(ttl !== undefined && { ttl }) };
       const driver = new FileDriver(directory, context);
       scratch.onEnd(() => driver.stop());
       return { driver, context };
     },
-    async started(directory: string, clock = systemClock): Promise<FileDriver> {
-      const { driver } = scratch.driver(directory, clock);
+    async started(directory: string, clock = systemClock, ttl?: number): Promise<FileDriver> {
+      const { driver } = scratch.driver(directory, clock, ttl);
       await driver.start();
       return driver;
     },

@@ -3,7 +3,9 @@ import { readdirSync } from 'node:fs';
 import { link, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { QueuedWaiter } from '../../../lib/drivers/driver.js';
+import { systemClock } from '../../../lib/common/clock.js';
+import type { Grant, QueuedWaiter } from '../../../lib/drivers/driver.js';
+import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { eventually } from '../../support/eventually.js';
@@ -256,13 +258,18 @@ describe('the order of those who wait for a file', () => {
 
   it('is given up where the directory was removed: they take their chance', async () => {
     const directory = join(await scratch.directory(), 'd');
-    const [a, b] = [await scratch.started(directory), await scratch.started(directory)];
+    const ttl = 300;
+    const [a, b] = [
+      await scratch.started(directory, systemClock, ttl),
+      await scratch.started(directory, systemClock, ttl),
+    ];
     await rename(directory, `${directory}-away`);
     const fresh = await scratch.started(directory);
     const grant = granted(await tryAcquire(fresh, request(LOCK)));
-    const waiting = [a, b, fresh].map(async (driver) =>
-      driver.locks.release(await acquireWaiting(driver, LOCK)),
-    );
+    // Who has another directory than before is refused for a ttl.
+    const patiently = (driver: FileDriver): Promise<Grant> =>
+      eventually(() => acquireWaiting(driver, LOCK).catch(() => undefined));
+    const waiting = [a, b, fresh].map(async (driver) => driver.locks.release(await patiently(driver)));
     await eventually(async () => (await tickets(directory)).length > 0);
     await fresh.locks.release(grant);
     expect(await Promise.all(waiting)).toEqual([true, true, true]);
