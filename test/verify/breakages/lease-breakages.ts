@@ -3,7 +3,7 @@ import { type Breakage, simulation, spec } from './breakage.js';
 const ACQUIRE_LOOP = 'lib/lock/acquire/acquire-loop.ts';
 const DEADLINE = 'lib/lock/lease/deadline.ts';
 const HEARTBEAT = 'lib/lock/renewal/heartbeat.ts';
-const LEASE = 'lib/lock/lease/held-lease.ts';
+const LEASE = 'lib/lock/lease/lease-life.ts';
 const HAND_OFF = 'lib/lock/acquire/grant-hand-off.ts';
 
 const MAX_ELAPSED = 'return Math.max(now - this.#start.monotonic, clock.wall() - this.#start.wall);';

@@ -1,0 +1,174 @@
+import type { Loss } from '../../drivers/driver.js';
+import type { LeaseLostError } from '../../errors.js';
+import type { Deadline } from './deadline.js';
+import type { LeaseEnd, LeaseKeeper } from './lease-keeper.js';
+import { LeaseSignal } from './lease-signal.js';
+import { goneAtRelease, lostLease, releasedAlready } from './lease-text.js';
+import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
+
+/** `held → releasing → released`, or `held → lost`. Moved by {@link LeaseLife} alone. */
+export type LeaseState = 'held' | 'releasing' | 'released' | 'lost';
+
+const NO_RENEWAL_YET: RenewalsSoFar = { unanswered: false };
+
+/** The state machine behind a lease, from the grant to its end. */
+export abstract class LeaseLife {
+  #state: LeaseState = 'held';
+  #deadline: Deadline;
+  #renewals = NO_RENEWAL_YET;
+  #signal?: LeaseSignal;
+  #lost?: LeaseLostError;
+  #ending: Promise<LeaseEnd> | undefined;
+  #end?: LeaseEnd;
+
+  constructor(
+    readonly name: string,
+    deadline: Deadline,
+    protected readonly keeper: LeaseKeeper,
+  ) {
+    this.#deadline = deadline;
+  }
+
+  get state(): LeaseState {
+    this.check();
+    return this.#state;
+  }
+
+  get held(): boolean {
+    return this.state === 'held';
+  }
+
+  /** True once the holder has given the lease back, held or lost. */
+  get givenBack(): boolean {
+    return this.#ending !== undefined || this.#end !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    // Newer versions of Node derive signals without reading `aborted`.
+    this.check();
+    if (!this.#signal) {
+      this.#signal = new LeaseSignal(() => this.check());
+      if (this.#lost) this.#signal.abort(this.#lost);
+    }
+    return this.#signal.signal;
+  }
+
+  get deadline(): number {
+    return this.#deadline.unix;
+  }
+
+  /** Until when the back end has confirmed it. */
+  get term(): Deadline {
+    return this.#deadline;
+  }
+
+  /** The deadline on the monotonic clock, ms. */
+  get monotonicDeadline(): number {
+    return this.#deadline.monotonic;
+  }
+
+  /** Why the lease was lost, if it was. */
+  get lost(): LeaseLostError | undefined {
+    this.check();
+    return this.#lost;
+  }
+
+  remaining(): number {
+    return this.held ? this.#deadline.remaining() : 0;
+  }
+
+  assertHeld(): void {
+    if (this.held) return;
+    throw this.#lost ?? releasedAlready(this.name, this.keeper.memberId);
+  }
+
+  /** Ends the lease if its deadline has passed. Every look at a lease goes through here. */
+  check(): void {
+    if (this.#state !== 'held' || !this.#deadline.over) return;
+    this.lose(lossAtDeadline(this.#renewals, this.#deadline.overdue()), this.#renewals.failure);
+  }
+
+  /** A renewal is under way. */
+  renewalSent(): void {
+    this.#renewals = { ...this.#renewals, unanswered: true };
+  }
+
+  /** A renewal was not confirmed; it may be repeated until the deadline. */
+  renewalFailed(failure: unknown): void {
+    // The deadline first: what comes after it does not tell why it was missed.
+    if (this.held) this.#renewals = { failure, unanswered: false };
+  }
+
+  /** A renewal was confirmed. Too late, it changes nothing: a lost or released lease is never revived. */
+  extend(deadline: Deadline): void {
+    if (!this.held) return;
+    this.#deadline = deadline;
+    this.#renewals = NO_RENEWAL_YET;
+    this.keeper.onRenewed?.();
+  }
+
+  /** The lease is over though its holder has not released it. */
+  lose(loss: Loss, cause?: unknown): void {
+    if (this.#state !== 'held') return;
+    this.#state = 'lost';
+    this.#lost = lostLease(this.name, this.keeper.memberId, loss, cause);
+    this.keeper.onLeft();
+    // Before the listeners are told, as they may look at the signal.
+    this.#signal?.abort(this.#lost);
+    this.keeper.onLost(this.#lost);
+  }
+
+  /** Has the work end while the lease is held for it: the signal aborts, and nothing else changes. */
+  askToEnd(reason: LeaseLostError): void {
+    // Made, if nobody has asked for it yet.
+    if (!this.signal.aborted) this.#signal?.abort(reason);
+  }
+
+  /** Gives the lease back, once; never rejects. */
+  finish(): Promise<LeaseEnd> {
+    if (this.#end) return Promise.resolve(this.#end);
+    this.#ending ??= this.#finish();
+    return this.#ending;
+  }
+
+  /** Not `async`: such a function takes much memory each time. */
+  #finish(): Promise<LeaseEnd> {
+    const heldUntilNow = this.held;
+    // Before the release is sent: nothing may be sent for it afterwards.
+    if (heldUntilNow) this.#state = 'releasing';
+    let freeing: Promise<boolean>;
+    try {
+      // A lost lease is given back too, best effort: what is stored for it may outlive it by the drift.
+      freeing = this.keeper.release();
+    } catch (error) {
+      freeing = Promise.reject(error);
+    }
+    // While that is on its way, as it need not wait for this.
+    if (heldUntilNow) this.keeper.onLeft();
+    return freeing.then(
+      (freed) => {
+        // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
+        const inTime = heldUntilNow && (freed || this.#deadline.over);
+        if (heldUntilNow && !inTime) this.#loseAtRelease();
+        return this.#ended(heldUntilNow, { kind: inTime ? 'released' : 'lost' });
+      },
+      (error: unknown) =>
+        this.#ended(heldUntilNow, heldUntilNow ? { kind: 'unconfirmed', error } : { kind: 'lost' }),
+    );
+  }
+
+  #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
+    if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
+    // A lease that is over may be remembered for long, and a promise that was made in a call leads to the leases outside that call.
+    this.#end = end;
+    this.#ending = undefined;
+    this.#signal?.forgetContext();
+    this.keeper.onReleased(end);
+    return end;
+  }
+
+  #loseAtRelease(): void {
+    this.#lost = goneAtRelease(this.name, this.keeper.memberId);
+    this.keeper.onLost(this.#lost);
+  }
+}
