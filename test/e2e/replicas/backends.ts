@@ -14,9 +14,11 @@ export const BACKENDS: Record<string, (redis?: RedisServerOptions) => Promise<st
   ...(postgresBin() !== undefined && { PostgreSQL: async () => (await PostgresServer.start()).urlOf() }),
 };
 
-/** The same, without a second one of a kind where tests are to be short. */
+/** Files and Redis where tests are to be short: what differs on PostgreSQL has tests of its own. */
 export const ONE_OF_EACH_KIND = Object.fromEntries(
-  Object.entries(BACKENDS).filter(([name]) => THOROUGH || name !== 'one Redis node'),
+  Object.entries(BACKENDS).filter(
+    ([name]) => THOROUGH || name === 'a file back end' || name === 'three Redis nodes',
+  ),
 );
 
 const directories: string[] = [];

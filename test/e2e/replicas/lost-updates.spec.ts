@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { THOROUGH } from '../../support/thorough.js';
 import { BACKENDS, cleanUp, ONE_OF_EACH_KIND, scratchDirectory } from './backends.js';
 import { Replica } from './replica.js';
 
@@ -26,7 +25,7 @@ async function countTogether(backendUrl: string, locked: boolean): Promise<numbe
 describe('two replicas with four workers each', () => {
   afterAll(cleanUp);
 
-  it.each(Object.entries(ONE_OF_EACH_KIND).filter(([name]) => THOROUGH || name !== 'PostgreSQL'))(
+  it.each(Object.entries(ONE_OF_EACH_KIND))(
     'lose no increment under @Synchronized on %s',
     async (_name, start) => {
       expect(await countTogether(await start(), true)).toBe(REPLICAS * WORKERS * TIMES);
