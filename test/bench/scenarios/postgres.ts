@@ -6,6 +6,7 @@ import { lockKind, pairOf, type Place } from '../locks/index.js';
 import type { Contender, Scenario, Setup } from '../scenario.js';
 import { durationOf, medianOf } from '../timed.js';
 import { KEYS, workOff } from './keys.js';
+import { postgresLoad } from './postgres-load.js';
 import { crowd } from './waiters.js';
 
 const SELECTS = lockKind('select-1').name;
@@ -164,4 +165,5 @@ export const onPostgres: readonly Scenario[] = [
   postgresWaiters,
   postgresProcesses,
   postgresGuard,
+  ...postgresLoad,
 ];
