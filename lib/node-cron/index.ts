@@ -29,6 +29,9 @@ const MAX_SKEW = 60_000;
 
 const HISTORY = 10;
 
+/** That of node-cron, ms: for who asks by hand, and says none. */
+const DEFAULT_LEASE = 30_000;
+
 /** The background process of a task waits for a claim for 5 s, and skips the fire then; a reply takes a moment, too, ms. */
 const LATEST_REPLY = 4000;
 
@@ -63,7 +66,7 @@ export function runCoordinator(coordinator: LockProvider): RunCoordinator {
       if (!(claim instanceof Claim)) return false;
       const took = clock.monotonic() - begin;
       if (took <= LATEST_REPLY) {
-        claims.add(key, claim, ttlMs, clock);
+        claims.add(key, claim, ttlMs > 0 ? ttlMs : DEFAULT_LEASE, clock);
         return true;
       }
       await claim.end('failed', tooLate(took));

@@ -44,6 +44,22 @@ describe('a claim that node-cron never says to be over, as its background proces
     expect(await one.lastRun('task')).toMatchObject({ memberId: 'app:other', outcome: 'succeeded' });
   });
 
+  it.each([undefined, 0, Number.NaN])(
+    'has the distributedLease of node-cron where none is told: %s',
+    async (ttl) => {
+      const { here, there } = await gates();
+      // What JavaScript can leave out and the types do not allow.
+      expect(await here.shouldRun(fire(), ttl as number)).toBe(true);
+      await bench.clock.advance(LEASE - 1000);
+      const early = outcomeOf(there.shouldRun(fire(), LEASE));
+      await bench.clock.advance(500);
+      expect(early.value).toBe(false);
+      expect(warnings()).toEqual([]);
+      await bench.clock.advance(500);
+      expect(warnings()).toHaveLength(1);
+    },
+  );
+
   it('fails at the next fire when the timer is late, as after a blocked loop', async () => {
     const { one, here } = await gates();
     expect(await here.shouldRun(fire(), LEASE)).toBe(true);
