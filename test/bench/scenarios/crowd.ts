@@ -6,14 +6,14 @@ import { lockKind } from '../locks/index.js';
 import type { Figures, Scenario, Setup } from '../scenario.js';
 import { type Origins, Traffic } from '../traffic.js';
 
-const PROCESSES = 4;
+export const PROCESSES = 4;
 /** How long to look at those who wait, ms. */
-const LOOK = { full: 2000, short: 200 };
+export const LOOK = { full: 2000, short: 200 };
 
 /** The kinds that serve a line whose cost per lease does not grow with its length. */
-const LONG = ['ours', 'ours-fair'];
+export const LONG = ['ours', 'ours-fair'];
 
-const base: Omit<Scenario, 'id' | 'title' | 'size' | 'comparisons' | 'prepare'> = {
+export const crowdBase: Omit<Scenario, 'id' | 'title' | 'size' | 'comparisons' | 'prepare'> = {
   sizeUnit: 'waiters of each process',
   rounds: 1,
   warmUps: 0,
@@ -30,7 +30,7 @@ const base: Omit<Scenario, 'id' | 'title' | 'size' | 'comparisons' | 'prepare'> 
 
 /** A thousand waiters of several processes for one lock. */
 export const largeCrowd: Scenario = {
-  ...base,
+  ...crowdBase,
   id: 'crowd',
   title: `${PROCESSES} processes with 250 waiters each on one lock, 1 ms each, 1 Redis node`,
   size: 250,
@@ -48,7 +48,7 @@ export const largeCrowd: Scenario = {
 
 /** Ten times as many. */
 export const hugeCrowd: Scenario = {
-  ...base,
+  ...crowdBase,
   id: 'crowd-10000',
   title: `${PROCESSES} processes with 2500 waiters each on one lock, 1 ms each, 1 Redis node`,
   size: 2500,

@@ -6,34 +6,25 @@ import type { Member } from '../crew/member.js';
 import { lockKind, pairOf } from '../locks/index.js';
 import type { Scenario } from '../scenario.js';
 import { medianOf } from '../timed.js';
+import { crowdBase, LONG, LOOK, PROCESSES } from './crowd.js';
 
-const PROCESSES = 4;
-const KINDS = ['ours', 'ours-fair'];
 const WAITERS = 1000;
-/** How long to look at those who wait, ms. */
-const LOOK = { full: 2000, short: 200 };
+/** Those of Redis are counted at its nodes. */
+const COUNTED = ['commands', 'published'];
 
 const crowd: Scenario = {
+  ...crowdBase,
   id: 'postgres-crowd',
   title: `${PROCESSES} processes with 250 waiters each on one lock, 1 ms each, PostgreSQL`,
   size: 250,
-  sizeUnit: 'waiters of each process',
-  rounds: 1,
-  warmUps: 0,
-  short: { size: 25, rounds: 1, warmUps: 0 },
-  measures: [
-    { key: 'waiting', label: 'CPU of a process that waits', unit: '% of a core', better: 'lower' },
-    { key: 'serving', label: 'CPU while they are served', unit: '% of a core', better: 'lower' },
-    { key: 'served', label: 'served', unit: '%', better: 'higher' },
-    { key: 'each', label: 'time per lease', unit: 'ms', better: 'lower', charted: true },
-  ],
+  measures: crowdBase.measures.filter(({ key }) => !COUNTED.includes(key)),
   comparisons: [],
   prepare: async (bench) => {
     const place = await bench.postgres();
     const processes = bench.processes(PROCESSES);
-    await bench.crew.assemble(processes, { kinds: KINDS, place });
+    await bench.crew.assemble(processes, { kinds: LONG, place });
     return contendersHere(
-      KINDS,
+      LONG,
       place,
       (locks, kind) => {
         const gathering = new Gathering(bench.crew, processes, kind, locks);
