@@ -8,7 +8,7 @@ import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websock
 import { createClient } from 'graphql-ws';
 import { Agent, get, type ServerResponse } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
@@ -124,8 +124,24 @@ export interface Host {
   readonly app: INestApplication;
   /** A client of its own for every worker. */
   client(): Call;
-  /** Ends what clients keep open. */
-  close(): Promise<void>;
+  /** Ends the connections that clients keep; the next call of a client opens one anew. */
+  readonly disconnect: () => void;
+}
+
+/** Resolves when nobody is connected any more: how many connections are idle is chance, and each holds memory. */
+export async function everybodyGone({ app, disconnect }: Host): Promise<void> {
+  disconnect();
+  const server = app.getHttpServer() as Server;
+  const open = (): Promise<number> =>
+    new Promise((resolve, reject) =>
+      server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    );
+  while ((await open()) > 0) await after(10);
+}
+
+export async function closeHost(host: Host): Promise<void> {
+  host.disconnect();
+  await host.app.close();
 }
 
 export const HOSTS: Record<string, (backendUrl: string) => Promise<Host>> = {
@@ -183,15 +199,12 @@ async function httpHost(backendUrl: string, adapter: AbstractHttpAdapter): Promi
   return {
     app,
     client: () => call,
-    close: async () => {
-      agent.destroy();
-      await app.close();
-    },
+    disconnect: () => agent.destroy(),
   };
 }
 
 async function http2Host(backendUrl: string): Promise<Host> {
-  const { app, url } = await listen(backendUrl, new FastifyAdapter({ http2: true }) as AbstractHttpAdapter, {
+  const { app, url } = await listen(backendUrl, new FastifyAdapter({ http2: true, http2SessionTimeout: 1000 }) as AbstractHttpAdapter, {
     controllers: [Routes],
   });
   const sessions = new Set<ClientHttp2Session>();
@@ -222,10 +235,7 @@ async function http2Host(backendUrl: string): Promise<Host> {
   return {
     app,
     client,
-    close: async () => {
-      for (const session of sessions) session.destroy();
-      await app.close();
-    },
+    disconnect: () => sessions.forEach((session) => session.destroy()),
   };
 }
 
@@ -285,10 +295,7 @@ async function graphqlHost(backendUrl: string): Promise<Host> {
   return {
     app,
     client,
-    close: async () => {
-      for (const one of clients) one.terminate();
-      await app.close();
-    },
+    disconnect: () => clients.forEach((one) => one.terminate()),
   };
 }
 
@@ -319,10 +326,7 @@ async function socketHost(backendUrl: string): Promise<Host> {
   return {
     app,
     client,
-    close: async () => {
-      for (const socket of sockets) socket.disconnect();
-      await app.close();
-    },
+    disconnect: () => sockets.forEach((socket) => void socket.disconnect()),
   };
 }
 

@@ -14,8 +14,10 @@ import { CoordinatorService } from 'nestjs-coordination';
 import {
   bodies,
   type Call,
+  closeHost,
   cutHttp2,
   cutPipelined,
+  everybodyGone,
   type Host,
   HOSTS,
   KINDS,
@@ -138,6 +140,7 @@ async function usedByClients(name: string, random: Random): Promise<boolean> {
     calls += outcome.calls;
     left += outcome.left;
     held = await heldLocks(peer);
+    await everybodyGone(host);
     heap.push({ cycles: calls, bytes: await heapInUse() });
     if (number === 0) listeners = listenersOf(host);
   }
@@ -147,7 +150,7 @@ async function usedByClients(name: string, random: Random): Promise<boolean> {
     more > 0 && `${more} more listeners on the server and the process`,
   ]);
   const megabytes = heap.map(({ bytes }) => (bytes / 1e6).toFixed(1)).join(' → ');
-  await host.close();
+  await closeHost(host);
   await peer.stop();
   return tell(name, `${calls} calls, ${left} left, heap ${megabytes} MB`, problems);
 }
@@ -178,7 +181,7 @@ async function cutOff(what: string, name: string, random: Random): Promise<boole
   // What was read from the connections before is still on its way through the application.
   await after(500);
   const problems = problemsOf(await heldLocks(peer), []);
-  await host.close();
+  await closeHost(host);
   await peer.stop();
   return tell(what, `${requests} requests cut at random moments`, problems);
 }
