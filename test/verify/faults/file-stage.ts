@@ -65,7 +65,8 @@ export class FileStage implements Stage {
     if (workers === 'idle') return [];
     const folders = ['records', 'instances', 'queues'].map((folder) => join(this.#state, folder));
     const found = await Promise.all(
-      folders.map(async (folder) => {
+      // On a busy machine no worker may have come to make them.
+      folders.filter(existsSync).map(async (folder) => {
         const entries = await readdir(folder, { recursive: true, withFileTypes: true });
         const isSeats = folder === folders[1];
         // A seat is a lock too: its file stays, its socket goes.

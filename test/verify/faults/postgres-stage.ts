@@ -63,6 +63,7 @@ export class PostgresStage implements Stage, LinkedNodes {
 
   /** The row of a lock stays for a day. */
   async leftovers(): Promise<Leftover[]> {
+    if (!(await this.#hasTables())) return [];
     const rows = await this.#server.query(
       `SELECT 'lease' AS what, name, expires_at AS until FROM nest_coordination.lease WHERE holder IS NOT NULL
        UNION ALL SELECT 'waiter', name, alive_until FROM nest_coordination.waiter
@@ -78,6 +79,14 @@ export class PostgresStage implements Stage, LinkedNodes {
   async stop(): Promise<void> {
     await Promise.all(this.voting.flatMap(({ links }) => links).map((link) => link.stop()));
     await this.#server.stop();
+  }
+
+  /** On a busy machine no worker may have made them yet, even by the end of a run. */
+  async #hasTables(): Promise<boolean> {
+    const [row] = await this.#server.query(
+      `SELECT to_regclass('nest_coordination.record') IS NOT NULL AS made`,
+    );
+    return row?.['made'] === true;
   }
 
   #faults(): Actions {
@@ -117,11 +126,7 @@ export class PostgresStage implements Stage, LinkedNodes {
       'lock rows': alone(async ({ lasts, lock }, scene) => {
         const client = await server.client();
         try {
-          // On a busy machine the first worker may not have made the tables yet.
-          const { rows } = await client.query<{ made: boolean }>(
-            `SELECT to_regclass('nest_coordination.lease') IS NOT NULL AS made`,
-          );
-          if (rows[0]?.made !== true) return;
+          if (!(await this.#hasTables())) return;
           await client.query('BEGIN');
           await client.query('SELECT FROM nest_coordination.lease WHERE name = $1 FOR UPDATE', [
             scene.locks[lock],
