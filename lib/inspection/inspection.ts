@@ -53,10 +53,10 @@ export class Inspection implements CoordinatorInspection {
 }
 
 function sourceOf(manager: LockManager): Source {
-  const { locks, records, clock, memberId, settings } = manager;
+  const { driver, records, clock, memberId, settings } = manager;
   const snapshots = new Snapshots(manager);
   return {
-    locks,
+    locks: driver.locks,
     records,
     clock,
     memberId,

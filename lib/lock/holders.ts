@@ -11,14 +11,19 @@ export async function hasHolder(locks: LockStore, name: string): Promise<boolean
 }
 
 /**
- * Whether the back end says that this grant holds its lock.
+ * Whether the back end says that each of these grants holds its lock.
  * @throws BackendUnavailableError when that cannot be told
  */
 export async function isHolder(
   locks: LockStore,
-  { name, key, id }: Grant,
+  grants: readonly Grant[],
   memberId: string,
 ): Promise<boolean> {
+  const holds = await Promise.all(grants.map((grant) => holdsOne(locks, grant, memberId)));
+  return holds.every(Boolean);
+}
+
+async function holdsOne(locks: LockStore, { name, key, id }: Grant, memberId: string): Promise<boolean> {
   const holders = await locks.holders(name, key);
   const holds = holders.find((holder) => holder.id === id)?.holds ?? 'no';
   if (holds === 'unknown')

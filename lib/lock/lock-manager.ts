@@ -4,7 +4,7 @@ import type { Cancellation } from '../common/cancellation.js';
 import type { Clock } from '../common/clock.js';
 import type { CoordinatorEmitter } from '../common/coordinator.emitter.js';
 import { Schedule } from '../common/schedule.js';
-import type { Driver, DriverHealth, LockStore, Loss, RecordStore } from '../drivers/driver.js';
+import type { Driver, DriverHealth, Loss, RecordStore } from '../drivers/driver.js';
 import {
   type AcquireCall,
   Acquirer,
@@ -101,19 +101,19 @@ export class LockManager {
     return this.settings.memberId;
   }
 
-  /** The port itself, for leases that have no heartbeat. */
+  /** The port itself. Keys in it begin with the prefix, whether of locks or of records. */
   get driver(): Driver {
     return this.context.driver;
   }
 
-  /** Where members, runs and leaders stand. Their keys begin with the prefix, as the names of locks do. */
+  /** Where members, runs and leaders stand. */
   get records(): RecordStore {
-    return this.context.driver.records;
+    return this.driver.records;
   }
 
   /** What the driver knows of its nodes, where it knows of any. */
   get driverHealth(): DriverHealth | undefined {
-    return this.context.driver.health?.();
+    return this.driver.health?.();
   }
 
   /** How long ago the last heartbeat was sent that the back end has confirmed, ms. */
@@ -128,7 +128,7 @@ export class LockManager {
 
   /** Whether a lock can be `fair`. */
   get keepsOrder(): boolean {
-    return this.context.driver.queue !== undefined;
+    return this.driver.queue !== undefined;
   }
 
   get clock(): Clock {
@@ -141,11 +141,6 @@ export class LockManager {
 
   get log(): LockLog {
     return this.context.log;
-  }
-
-  /** Who holds which lock, on all members. */
-  get locks(): LockStore {
-    return this.context.driver.locks;
   }
 
   /** How many leases are held, and how many calls are on their way to one. */
@@ -180,7 +175,7 @@ export class LockManager {
     this.drain.begin(timeout);
     await this.#idle.within(timeout);
     this.drain.finish();
-    for (const { lease } of this.#held.items().filter((holding) => holding.lease.held))
+    for (const { lease } of this.holdings.filter((holding) => holding.lease.held))
       lease.lose({ reason: 'stopped', message: 'the coordinator stopped while its work was still running' });
     // Leases whose work has ended are being released, and calls that were refused just now leave a try behind. The driver
     // answers each in bounded time.
@@ -200,7 +195,7 @@ export class LockManager {
    */
   acquire(terms: AcquireTerms, handle?: LeaseHandle): Promise<AcquireResult> {
     if (terms.waitLimit.cancelled) return this.#turnAway(terms);
-    const since = terms.since ?? this.context.clock.monotonic();
+    const since = terms.since ?? this.clock.monotonic();
     const call = this.#calls.begin(terms, handle, since);
     return this.#acquirer.acquire(call).then(
       (result) =>
@@ -210,7 +205,7 @@ export class LockManager {
   }
 
   async #turnAway(terms: AcquireTerms): Promise<AcquireResult> {
-    return this.#calls.refuse(this.#calls.begin(terms, undefined, this.context.clock.monotonic()), {});
+    return this.#calls.refuse(this.#calls.begin(terms, undefined, this.clock.monotonic()), {});
   }
 
   /** @param since when the call came, on the monotonic clock, ms */
@@ -220,35 +215,27 @@ export class LockManager {
 
   /** Frees the lock, also when another process holds it. */
   break(name: string): Promise<boolean> {
-    return this.#calls.include(
-      breakLock(this.context.driver.locks, this.settings.prefix, name, this.#held.items()),
-    );
+    return this.#calls.include(breakLock(this.driver.locks, this.settings.prefix, name, this.holdings));
   }
 
-  /**
-   * One lease of this member ends before the back end says so.
-   * @param id of its grant
-   * @returns whether it was held here
-   */
+  /** Ends a lease of this member before the back end says so; returns whether the grant with this id was held here. */
   takeAway(id: string, loss: Loss): boolean {
-    return takeAway(this.#held.items(), id, loss);
+    return takeAway(this.holdings, id, loss);
   }
 
   /** Whether any member holds the lock. @throws BackendUnavailableError */
   isHeld(name: string): Promise<boolean> {
-    return hasHolder(this.context.driver.locks, this.settings.prefix + name);
+    return hasHolder(this.driver.locks, this.settings.prefix + name);
   }
 
   /** @throws BackendUnavailableError when that cannot be told */
-  async isStillOwner({ grants }: HeldLease): Promise<boolean> {
-    const { locks } = this.context.driver;
-    const holds = await Promise.all(grants.map((grant) => isHolder(locks, grant, this.memberId)));
-    return holds.every(Boolean);
+  isStillOwner({ grants }: HeldLease): Promise<boolean> {
+    return isHolder(this.driver.locks, grants, this.memberId);
   }
 
   /** Equal keys are one lock. */
   keyOf(name: string): string {
-    return this.context.driver.locks.keyOf(this.settings.prefix + name);
+    return this.driver.locks.keyOf(this.settings.prefix + name);
   }
 
   #take(call: AcquireCall, grant: LeaseGrant): HeldLease | Promise<NotAcquired> {

@@ -42,10 +42,6 @@ export interface NodeLifecycleOwner {
  */
 export class NodeLifecycle implements ConnectionOwner {
   readonly commands: NodeCommands;
-  readonly #settings: NodeLifecycleSettings;
-  readonly #owner: NodeLifecycleOwner;
-  readonly #trust: NodeTrust;
-  readonly #orphanedKeys: OrphanedKeys;
   readonly #connection: Connection;
   readonly #checks: ServerChecks;
   readonly #refusal: NodeRefusal;
@@ -56,15 +52,11 @@ export class NodeLifecycle implements ConnectionOwner {
 
   constructor(
     plan: ServerPlan,
-    settings: NodeLifecycleSettings,
-    owner: NodeLifecycleOwner,
-    trust: NodeTrust,
-    orphanedKeys: OrphanedKeys,
+    private readonly settings: NodeLifecycleSettings,
+    private readonly owner: NodeLifecycleOwner,
+    private readonly trust: NodeTrust,
+    private readonly orphanedKeys: OrphanedKeys,
   ) {
-    this.#settings = settings;
-    this.#owner = owner;
-    this.#trust = trust;
-    this.#orphanedKeys = orphanedKeys;
     this.#connection = plan.connect(this);
     this.commands = new NodeCommands({
       clock: settings.clock,
@@ -131,21 +123,21 @@ export class NodeLifecycle implements ConnectionOwner {
     this.#refusal.end();
     // First: what was under way is owed, too.
     this.commands.close(reason.asReason(false), reason.asReason(true));
-    const owed = this.#orphanedKeys.takeAll();
-    this.#orphanedKeys.close();
+    const owed = this.orphanedKeys.takeAll();
+    this.orphanedKeys.close();
     return owed;
   }
 
   async verify(client: RedisClient): Promise<void> {
     this.#refusal.end();
     // First: when it is found unwell, nothing of its record is read, and it may be another life of the server, or another server.
-    this.#trust.forget();
+    this.trust.forget();
     try {
       const run: RunScript = (how, script, keys, args) => client[how](script, keys.length, ...keys, ...args);
-      await this.#examine(client).catch((error: unknown) => this.#trust.lookAtList(run, error));
-      await this.#trust.readRecord(run);
+      await this.#examine(client).catch((error: unknown) => this.trust.lookAtList(run, error));
+      await this.trust.readRecord(run);
     } catch (thrown) {
-      const error = cleanError(thrown, this.#settings.secrets);
+      const error = cleanError(thrown, this.settings.secrets);
       // What it holds for us may still be renewed and freed. The next acquisition that it refuses finds out whether it is well.
       if (error.consequence !== 'tell') {
         // A client of the application outlives a stop, after which nothing would end the examinations.
@@ -160,14 +152,14 @@ export class NodeLifecycle implements ConnectionOwner {
     this.commands.open(client);
     this.#proven = true;
     // Before any caller asks for a lock that we may still have there.
-    this.#orphanedKeys.settle();
+    this.orphanedKeys.settle();
     this.#tellHealth();
   }
 
   onDown(error: NodeError): void {
     this.#checks.leave();
     this.#refusal.end();
-    this.#orphanedKeys.rest();
+    this.orphanedKeys.rest();
     this.commands.close(error.asReason(false), error.asReason(true));
     this.#tellHealth();
   }
@@ -176,11 +168,9 @@ export class NodeLifecycle implements ConnectionOwner {
   onRefused(error: NodeError): void {
     const was = this.reason;
     this.commands.explainClosed(error.asReason(false));
-    this.#settings.cluster?.onAway();
+    this.settings.cluster?.onAway();
     if (this.#stopped || !error.answered || this.reason === was) return;
-    this.#settings.warn(
-      `Redis node ${this.#settings.name} answers, and still cannot be used: ${this.reason}`,
-    );
+    this.settings.warn(`Redis node ${this.settings.name} answers, and still cannot be used: ${this.reason}`);
   }
 
   /** Redis has refused something: that may be a matter of this one command, or of the whole node. */
@@ -204,12 +194,12 @@ export class NodeLifecycle implements ConnectionOwner {
   }
 
   get #sharded(): boolean {
-    return this.#settings.topology === 'shard';
+    return this.settings.topology === 'shard';
   }
 
   /** Whether it can do all that may be asked of it. */
   async #examine(client: RedisClient): Promise<void> {
-    this.#trust.meet(await this.#checks.checkInfo(client));
+    this.trust.meet(await this.#checks.checkInfo(client));
     await this.#checks.checkScripts(client);
   }
 
@@ -217,9 +207,9 @@ export class NodeLifecycle implements ConnectionOwner {
     try {
       await this.#examine(client);
       // It may have refused to free something.
-      if (this.commands.client === client) this.#orphanedKeys.settle();
+      if (this.commands.client === client) this.orphanedKeys.settle();
     } catch (thrown) {
-      const error = cleanError(thrown, this.#settings.secrets);
+      const error = cleanError(thrown, this.settings.secrets);
       if (this.commands.client === client && error.consequence === 'reconnect') this.#connection.fail(error);
       throw error;
     }
@@ -230,17 +220,17 @@ export class NodeLifecycle implements ConnectionOwner {
     if (!this.well) this.sayDown();
     else if (this.#saidDown) {
       this.#saidDown = false;
-      this.#settings.warn(`Redis node ${this.#settings.name} can be used again`);
+      this.settings.warn(`Redis node ${this.settings.name} can be used again`);
     }
-    this.#owner.onChange();
-    this.#settings.cluster?.onAway();
+    this.owner.onChange();
+    this.settings.cluster?.onAway();
   }
 
   /** One line for the operator per change, not per command. */
   sayDown(): void {
-    if (this.#stopped || this.#saidDown || this.well || !this.#settings.tellsHealth) return;
+    if (this.#stopped || this.#saidDown || this.well || !this.settings.tellsHealth) return;
     this.#saidDown = true;
-    const { name, warn } = this.#settings;
+    const { name, warn } = this.settings;
     const rest = this.#sharded
       ? 'the locks of its slots are refused until it or another server has them again, all others go on'
       : this.commands.client
