@@ -1,19 +1,24 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-/** Tests that may share one copy of the library in a worker, which spares a second for each file. */
-const SHARED = ['test/{unit,integration,verify/checker}/**/*.spec.ts'];
-/** Those of them that mock a module, and so need a copy of their own. */
-const MOCKING = ['test/integration/file/{directory,failing-calls,long-lines}.spec.ts'];
+/** Tests that may share one copy of the library and of Nest in a worker, which spares a second or two for each file. */
+const ROOMS = 'coordinator|driver|elections|health|inspection|module|runs|synchronized|telemetry|testing';
+const SHARED = ['test/{unit,integration,verify/checker}/**/*.spec.ts', `test/e2e/@(${ROOMS})/**/*.spec.ts`];
+/** Those of them that need a copy of their own: they mock a module, or look at what a whole process does. */
+const ALONE = [
+  'test/integration/file/{directory,failing-calls,long-lines}.spec.ts',
+  'test/e2e/coordinator/{debug-lines,start-timeout}.spec.ts',
+  'test/e2e/module/optional-peers.spec.ts',
+];
 
-const tests: ViteUserConfig['test'] = {
+const tests = {
   pool: 'forks',
   setupFiles: ['reflect-metadata'],
   testTimeout: 120_000,
   hookTimeout: 120_000,
   // vitest's own second is too short for a machine that is busy with other tests.
   expect: { poll: { timeout: 30_000 } },
-};
+} satisfies ViteUserConfig['test'];
 
 export default defineConfig({
   // Nest reads parameter and return types from the metadata that legacy decorators emit.
@@ -42,14 +47,21 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { ...tests, name: 'shared', include: SHARED, exclude: MOCKING, isolate: false },
+        test: {
+          ...tests,
+          name: 'shared',
+          include: SHARED,
+          exclude: ALONE,
+          isolate: false,
+          setupFiles: [...tests.setupFiles, 'test/support/tidy.ts'],
+        },
       },
       {
         extends: true,
         test: {
           ...tests,
           name: 'isolated',
-          include: ['test/{bench,e2e,types,verify}/**/*.spec.ts', ...MOCKING],
+          include: ['test/{bench,types,verify}/**/*.spec.ts', `test/e2e/!(${ROOMS})/**/*.spec.ts`, ...ALONE],
           exclude: ['test/verify/checker/**'],
         },
       },

@@ -592,7 +592,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/drivers/redis/node/node-lifecycle.ts',
-        find: '    this.#trust.forget();\n',
+        find: '    this.trust.forget();\n',
         replace: '',
       },
     ],

@@ -130,13 +130,16 @@ export interface Host {
 
 /** Resolves when nobody is connected any more: how many connections are idle is chance, and each holds memory. */
 export async function everybodyGone({ app, disconnect }: Host): Promise<void> {
-  disconnect();
   const server = app.getHttpServer() as Server;
   const open = (): Promise<number> =>
     new Promise((resolve, reject) =>
       server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
     );
-  while ((await open()) > 0) await after(10);
+  do {
+    // Also what was still being opened.
+    disconnect();
+    await after(10);
+  } while ((await open()) > 0);
 }
 
 export async function closeHost(host: Host): Promise<void> {
@@ -204,9 +207,13 @@ async function httpHost(backendUrl: string, adapter: AbstractHttpAdapter): Promi
 }
 
 async function http2Host(backendUrl: string): Promise<Host> {
-  const { app, url } = await listen(backendUrl, new FastifyAdapter({ http2: true, http2SessionTimeout: 1000 }) as AbstractHttpAdapter, {
-    controllers: [Routes],
-  });
+  const { app, url } = await listen(
+    backendUrl,
+    new FastifyAdapter({ http2: true, http2SessionTimeout: 1000 }) as AbstractHttpAdapter,
+    {
+      controllers: [Routes],
+    },
+  );
   const sessions = new Set<ClientHttp2Session>();
   const open = (): ClientHttp2Session => {
     const session = connectHttp2(url);

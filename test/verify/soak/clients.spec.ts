@@ -15,7 +15,7 @@ describe('clients that leave at random moments', () => {
         output: error.stdout + error.stderr,
       }),
     );
-    expect(result.output.match(/all free, nothing grew/g)).toHaveLength(8);
     expect(result.code, result.output).toBe(0);
+    expect(result.output.match(/all free, nothing grew/g)).toHaveLength(8);
   }, 240_000);
 });
