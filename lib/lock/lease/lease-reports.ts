@@ -1,6 +1,5 @@
-import type { Clock } from '../../common/clock.js';
+import { type Clock, outsideCalls } from '../../common/clock.js';
 import { logSafely, reportLogFailure } from '../../common/log-safely.js';
-import { outsideCalls } from '../../common/own-context.js';
 import type { CallOrigin } from '../../common/call-origin.js';
 import type { CoordinatorEmitter } from '../../common/coordinator.emitter.js';
 import type { CoordinatorEvents, LeaseEvent, RefusalReason } from '../../common/coordinator.events.js';
