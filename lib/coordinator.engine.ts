@@ -1,6 +1,5 @@
-import type { Clock } from './common/clock.js';
+import { type Clock, outsideCalls } from './common/clock.js';
 import type { CoordinatorEmitter } from './common/coordinator.emitter.js';
-import { outsideCalls } from './common/own-context.js';
 import { retry } from './common/retry.js';
 import type { ResolvedOptions } from './coordination.options.js';
 import type { CoordinatorLog } from './coordinator.log.js';

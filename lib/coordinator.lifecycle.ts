@@ -1,4 +1,4 @@
-import { outsideCalls } from './common/own-context.js';
+import { outsideCalls } from './common/clock.js';
 import { connectEngine, type Engine, type EngineContext } from './coordinator.engine.js';
 import { OutageLog } from './coordinator.outage-log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';

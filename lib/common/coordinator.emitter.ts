@@ -3,7 +3,7 @@ import { InvalidOptionsError } from '../errors.js';
 import { channelOf, channelTypeOf } from './channels.js';
 import { shown } from './checks.js';
 import { type CoordinatorEventName, type CoordinatorEvents, EVENT_NAMES } from './coordinator.events.js';
-import { outsideCalls, type OwnContext, ownContext } from './own-context.js';
+import { outsideCalls, type OwnContext, ownContext } from './clock.js';
 
 const CHANNELS = Object.fromEntries(EVENT_NAMES.map((name) => [name, channelOf(name)])) as Record<
   CoordinatorEventName,

@@ -1,5 +1,5 @@
 import type { CallOrigin } from '../common/call-origin.js';
-import { outsideCalls } from '../common/own-context.js';
+import { outsideCalls } from '../common/clock.js';
 import { quoted } from '../common/quoted.js';
 import { BackendUnavailableError } from '../errors.js';
 import { HeldLease, holderInThisContext } from '../lock/lease/index.js';

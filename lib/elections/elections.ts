@@ -1,5 +1,5 @@
 import { logSafely } from '../common/log-safely.js';
-import { outsideCalls } from '../common/own-context.js';
+import { outsideCalls } from '../common/clock.js';
 import { quoted } from '../common/quoted.js';
 import { InvalidOptionsError } from '../errors.js';
 import { type LockManager, lockManagerOf, type LockProvider } from '../lock/index.js';

@@ -1,5 +1,5 @@
 import type { RecordStore, StoredRecord, Watch } from '../drivers/driver.js';
-import { outsideCalls } from '../common/own-context.js';
+import { outsideCalls } from '../common/clock.js';
 import { printable } from '../common/quoted.js';
 import type { LockManager } from '../lock/index.js';
 

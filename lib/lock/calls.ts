@@ -1,3 +1,4 @@
+import type { Clock } from '../common/clock.js';
 import type { Schedule } from '../common/schedule.js';
 import {
   AcquireCall,
@@ -8,7 +9,6 @@ import {
   throwIfCancelled,
   upgradeRefused,
 } from './acquire/index.js';
-import type { Idle } from './idle.js';
 import {
   holderInThisContext,
   holdingInThisContext,
@@ -119,5 +119,33 @@ export class Calls {
   /** Work that nobody awaits has its turn as soon as the work has ended that called it: only a long wait may be one for ever. */
   #tellOfOwn({ lease, label: holder }: LeasedContext, name: string, label: string): void {
     if (lease.held) this.context.reports.askedForOwn(name, label, holder, true);
+  }
+}
+
+/** Tells a coordinator that stops when nothing is under way any more. */
+export class Idle {
+  #onIdle?: (() => void) | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly isBusy: () => boolean,
+  ) {}
+
+  /** Something has ended. */
+  check(): void {
+    if (this.#onIdle && !this.isBusy()) this.#onIdle();
+  }
+
+  /** Resolves when nothing is under way, or after that time, ms. */
+  async within(timeout = Infinity): Promise<void> {
+    if (!this.isBusy() || timeout <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.setTimer(timeout, resolve);
+      this.#onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#onIdle = undefined;
   }
 }

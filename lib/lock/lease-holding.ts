@@ -1,16 +1,28 @@
 import type { Bag, Slot } from '../common/bag.js';
 import type { CallOrigin } from '../common/call-origin.js';
+import type { Clock } from '../common/clock.js';
+import type { Schedule } from '../common/schedule.js';
 import type { Downgrade, Driver, Loss } from '../drivers/driver.js';
 import { InvalidOptionsError, type LeaseLostError } from '../errors.js';
 import {
+  type AcquireCall,
   type Drain,
   type GrantHandOff,
+  type LeaseGrant,
   type LeaseHandle,
   type LocalQueue,
   sharesNothing,
 } from './acquire/index.js';
 import type { Guard } from './guard/index.js';
-import type { Asked, HeldLease, LeaseEnd, LeaseKeeper, LeaseReports } from './lease/index.js';
+import {
+  type Asked,
+  BoundedLease,
+  HeldLease,
+  type LeaseBounds,
+  type LeaseEnd,
+  type LeaseKeeper,
+  type LeaseReports,
+} from './lease/index.js';
 import type { Heartbeat, Renewal } from './renewal/index.js';
 
 const HANDED_ON = Promise.resolve(true);
@@ -161,5 +173,45 @@ export class LeaseHolding implements LeaseKeeper {
     this.#slot = undefined;
     this.context.held.remove(slot);
     this.context.onEnd(this.queue, leftover);
+  }
+}
+
+export interface LeaseMakerContext extends LeaseHoldingContext {
+  readonly clock: Clock;
+  readonly schedule: Schedule;
+}
+
+/** Makes the lease of a call that has got a grant, with the holding that keeps it. */
+export class LeaseMaker {
+  readonly #context: LeaseMakerContext;
+
+  constructor(context: LeaseMakerContext) {
+    this.#context = context;
+  }
+
+  make(call: AcquireCall, grant: LeaseGrant): HeldLease {
+    const { terms, handle } = call;
+    const { handOff, deadline, queue, since } = grant;
+    const holding = new LeaseHolding(this.#context, queue, handOff, since, handle, terms);
+    const lease = terms.bounds
+      ? this.#bounded(terms.bounds, call, grant, holding)
+      : new HeldLease(terms.name, handOff.next(), terms.ttl, deadline, holding, terms.shared);
+    holding.begin(lease);
+    this.#context.reports.acquired(lease, terms, call.since);
+    // Last, as the lease is lost at once when its grant was taken away since it came.
+    handOff.carry(lease);
+    return lease;
+  }
+
+  #bounded(
+    bounds: LeaseBounds,
+    { terms: { name, ttl, shared } }: AcquireCall,
+    { handOff, deadline, since }: LeaseGrant,
+    keeper: LeaseHolding,
+  ): HeldLease {
+    const { clock, schedule, reports } = this.#context;
+    reports.bounded(name, bounds);
+    const context = { clock, schedule, bounds, since };
+    return new BoundedLease(name, handOff.next(), ttl, deadline, keeper, context, shared);
   }
 }

@@ -17,13 +17,11 @@ import {
   WaitLimit,
 } from './acquire/index.js';
 import { breakLock, takeAway } from './break.js';
-import { Calls } from './calls.js';
+import { Calls, Idle } from './calls.js';
 import { hasHolder, isHolder } from './holders.js';
-import { Idle } from './idle.js';
 import { type HeldLease, LeaseReports, type LockLog, type ReportContext } from './lease/index.js';
 import { type Companion, Heartbeat } from './renewal/index.js';
-import type { LeaseHolding } from './lease-holding.js';
-import { LeaseMaker } from './lease-maker.js';
+import { type LeaseHolding, LeaseMaker } from './lease-holding.js';
 
 export interface LockManagerSettings {
   readonly agentId: string;

@@ -1,4 +1,4 @@
-import { outsideCalls } from '../common/own-context.js';
+import { outsideCalls } from '../common/clock.js';
 import type { RenewOutcome } from '../drivers/driver.js';
 import type { KeptLease } from './kept-lease.js';
 

@@ -1,5 +1,4 @@
-import type { Clock, Timer } from '../common/clock.js';
-import { outsideCalls } from '../common/own-context.js';
+import { type Clock, outsideCalls, type Timer } from '../common/clock.js';
 
 /** Those of Node, also where a test puts fake timers in their place later. */
 const { setImmediate: nodeImmediate, setTimeout: nodeTimeout, clearTimeout: nodeClear } = globalThis;

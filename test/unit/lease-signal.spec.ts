@@ -4,7 +4,7 @@ import { CoordinatorEmitter } from '../../lib/common/coordinator.emitter.js';
 import { LeaseLostError } from '../../lib/errors.js';
 import { Deadline } from '../../lib/lock/lease/deadline.js';
 import { HeldLease } from '../../lib/lock/lease/held-lease.js';
-import type { LeaseKeeper } from '../../lib/lock/lease/lease-keeper.js';
+import type { LeaseKeeper } from '../../lib/lock/lease/lease-life.js';
 import { LockManager } from '../../lib/lock/lock-manager.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { LockManagerBench } from '../support/lock-manager-bench.js';

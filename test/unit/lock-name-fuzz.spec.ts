@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
-import { LockNameTemplate } from '../../lib/lock/name/template.js';
+import { LockNameTemplate } from '../../lib/lock/name/lock-names.js';
 
 /** mulberry32: the same templates in every run. */
 function randomNumbers(seed: number): (below: number) => number {

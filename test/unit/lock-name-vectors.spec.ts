@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
-import { LockNameTemplate } from '../../lib/lock/name/template.js';
+import { LockNameTemplate } from '../../lib/lock/name/lock-names.js';
 import { bindTemplate } from '../../lib/synchronized/naming/parameter-lookup.js';
 
 interface Vectors {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
-import { LockNameTemplate } from '../../lib/lock/name/template.js';
+import { LockNameTemplate } from '../../lib/lock/name/lock-names.js';
 
 function render(template: string, data: Readonly<Record<string, unknown>> = {}): string {
   return LockNameTemplate.parse(template).render((root) => data[root], 'ShareService.update');

@@ -1,7 +1,7 @@
 import { minifySync } from 'vite';
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
-import { LockNameTemplate } from '../../lib/lock/name/template.js';
+import { LockNameTemplate } from '../../lib/lock/name/lock-names.js';
 import { LockParam } from '../../lib/synchronized/naming/lock-param.decorator.js';
 import { bindTemplate, type BoundTemplate } from '../../lib/synchronized/naming/parameter-lookup.js';
 

@@ -1,6 +1,7 @@
 import type { RefusalReason } from '../../common/coordinator.events.js';
 import { BackendUnavailableError } from '../../errors.js';
-import type { Asked, HeldLease, LeaseBounds } from '../lease/index.js';
+import type { Asked, Deadline, HeldLease, LeaseBounds } from '../lease/index.js';
+import type { GrantHandOff } from './grant-hand-off.js';
 import type { WaitLimit } from './wait-limit.js';
 import type { LocalQueue } from './local-queue.js';
 import { quoted } from '../../common/quoted.js';
@@ -99,6 +100,21 @@ export class AcquireCall {
   end(): void {
     this.#alarm?.cancel();
   }
+}
+
+/** What a call gets: a grant under which one lease may begin. */
+export class LeaseGrant {
+  /**
+   * @param deadline of the lease, counted from before the back end was asked
+   * @param queue in which the lease has the first place
+   * @param since when the lease begins, on the monotonic clock, ms
+   */
+  constructor(
+    readonly handOff: GrantHandOff,
+    readonly deadline: Deadline,
+    readonly queue: LocalQueue,
+    readonly since: number,
+  ) {}
 }
 
 /** Why a call failed that did not find the lock taken. */

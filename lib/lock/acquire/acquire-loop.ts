@@ -4,12 +4,10 @@ import type { Claim, Driver, Granted, QueuedWaiter, Taken } from '../../drivers/
 import { UnorderedWaiter } from '../../drivers/unordered-waiter.js';
 import { BackendUnavailableError } from '../../errors.js';
 import { Deadline } from '../lease/index.js';
-import type { AcquireCall, NotAcquired } from './acquire-call.js';
+import { type AcquireCall, LeaseGrant, type NotAcquired } from './acquire-call.js';
 import type { GrantHandOff } from './grant-hand-off.js';
-import { LeaseGrant } from './lease-grant.js';
 import { wholly } from './whole-grant.js';
-import type { LocalQueue } from './local-queue.js';
-import type { LocalQueues } from './local-queues.js';
+import type { LocalQueue, LocalQueues } from './local-queue.js';
 
 /** A waiter looks at the lock at least this often, ms: what a lost wake-up costs at most. */
 const LONGEST_LOOK_AWAY = 1000;

@@ -2,13 +2,11 @@ import { quoted } from '../../common/quoted.js';
 import type { Clock } from '../../common/clock.js';
 import type { Claim, Driver } from '../../drivers/driver.js';
 import { InvalidOptionsError } from '../../errors.js';
-import type { AcquireCall, LeaseHandle, NotAcquired } from './acquire-call.js';
+import { type AcquireCall, LeaseGrant, type LeaseHandle, type NotAcquired } from './acquire-call.js';
 import { validityOf } from '../lease/index.js';
 import { AcquireLoop } from './acquire-loop.js';
 import { GrantHandOff, type HandedOnGrant } from './grant-hand-off.js';
-import { LeaseGrant } from './lease-grant.js';
-import { LocalQueue } from './local-queue.js';
-import { LocalQueues } from './local-queues.js';
+import { LocalQueue, LocalQueues } from './local-queue.js';
 import { sharesNothing } from './shared-mode.js';
 
 export interface AcquirerSettings {

@@ -1,10 +1,9 @@
 import type { Clock } from '../../common/clock.js';
 import type { Appointment, Schedule } from '../../common/schedule.js';
 import type { Grant, Loss } from '../../drivers/driver.js';
-import { Deadline } from './deadline.js';
+import { Deadline, type LeaseBounds, validityOf } from './deadline.js';
 import { HeldLease } from './held-lease.js';
-import { type LeaseBounds, validityOf } from './lease-bounds.js';
-import type { LeaseEnd, LeaseKeeper } from './lease-keeper.js';
+import type { LeaseEnd, LeaseKeeper } from './lease-life.js';
 
 export interface BoundedLeaseContext {
   readonly clock: Clock;

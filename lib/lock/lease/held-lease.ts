@@ -3,8 +3,7 @@ import type { Grant } from '../../drivers/driver.js';
 import { type GuardedTransaction, runGuard } from '../guard/index.js';
 import type { Deadline } from './deadline.js';
 import type { Lease } from './lease.js';
-import { type LeaseKeeper, wasReleased } from './lease-keeper.js';
-import { LeaseLife } from './lease-life.js';
+import { type LeaseKeeper, LeaseLife, wasReleased } from './lease-life.js';
 import { notOnLock, notProtecting, shownLease } from './lease-text.js';
 
 /** Promises of no call: see {@link LeaseLife}. */

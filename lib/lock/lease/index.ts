@@ -1,7 +1,7 @@
 export { assertLockedIn } from './assert-locked-in.js';
 export { assertLocked } from './assert-locked.js';
 export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
-export { Deadline, usableTime } from './deadline.js';
+export { Deadline, type LeaseBounds, usableTime, validityOf } from './deadline.js';
 export { HeldLease } from './held-lease.js';
 export { InnerLease, type LeaseOwner, refuse } from './inner-lease.js';
 export {
@@ -19,8 +19,7 @@ export {
   runUnder,
   sharerInThisContext,
 } from './lease-context.js';
-export { type LeaseBounds, validityOf } from './lease-bounds.js';
-export type { LeaseEnd, LeaseKeeper } from './lease-keeper.js';
+export type { LeaseEnd, LeaseKeeper } from './lease-life.js';
 export { type Asked, LeaseReports, type LockLog, type ReportContext } from './lease-reports.js';
 export type { Lease } from './lease.js';
 export { begun, notAcquired, runAndFinish } from './run-under-lease.js';

@@ -1,13 +1,40 @@
-import type { Loss } from '../../drivers/driver.js';
+import type { Downgrade, Loss } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
+import type { Guard } from '../guard/index.js';
 import type { Deadline } from './deadline.js';
-import type { LeaseEnd, LeaseKeeper } from './lease-keeper.js';
 import { LeaseSignal } from './lease-signal.js';
 import { goneAtRelease, lostLease, releasedAlready } from './lease-text.js';
 import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
 
 /** `held → releasing → released`, or `held → lost`. Moved by {@link LeaseLife} alone. */
 export type LeaseState = 'held' | 'releasing' | 'released' | 'lost';
+
+/** How a lease ended: `unconfirmed` when the back end could not be asked, while the lease had not run out. */
+export type LeaseEnd =
+  | { readonly kind: 'released' }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'unconfirmed'; readonly error: unknown };
+
+/** What keeps one lease for its holder. */
+export interface LeaseKeeper {
+  readonly memberId: string;
+  /** The coordinator's part that made it: names of different coordinators do not mix. */
+  readonly owner: unknown;
+  /** What checks the lease inside a transaction. @throws InvalidOptionsError */
+  guard(): Guard;
+  /** Asks the driver to free the lock; true if it was still ours. */
+  release(): Promise<boolean>;
+  /** Asks the driver to let others share the lock. @throws InvalidOptionsError where it cannot */
+  downgrade(): Downgrade;
+  /** The back end has confirmed it again. */
+  onRenewed?(): void;
+  /** The lease has left `held`: it must not be renewed any more. */
+  onLeft(): void;
+  /** The lease was lost. */
+  onLost(error: LeaseLostError): void;
+  /** The holder has given the lease back, and the back end has been told. */
+  onReleased(end: LeaseEnd): void;
+}
 
 const NO_RENEWAL_YET: RenewalsSoFar = { unanswered: false };
 
@@ -171,4 +198,10 @@ export abstract class LeaseLife {
     this.#lost = goneAtRelease(this.name, this.keeper.memberId);
     this.keeper.onLost(this.#lost);
   }
+}
+
+/** @throws why the back end could not be asked */
+export function wasReleased(end: LeaseEnd): boolean {
+  if (end.kind === 'unconfirmed') throw end.error;
+  return end.kind === 'released';
 }

@@ -1,14 +1,13 @@
-import type { Clock } from '../../common/clock.js';
+import { type Clock, outsideCalls } from '../../common/clock.js';
 import { logSafely, reportLogFailure } from '../../common/log-safely.js';
-import { outsideCalls } from '../../common/own-context.js';
 import type { CallOrigin } from '../../common/call-origin.js';
 import type { CoordinatorEmitter } from '../../common/coordinator.emitter.js';
 import type { CoordinatorEvents, LeaseEvent, RefusalReason } from '../../common/coordinator.events.js';
 import type { Driver } from '../../drivers/driver.js';
 import type { LeaseLostError } from '../../errors.js';
+import type { LeaseBounds } from './deadline.js';
 import type { HeldLease } from './held-lease.js';
-import type { LeaseEnd } from './lease-keeper.js';
-import type { LeaseBounds } from './lease-bounds.js';
+import type { LeaseEnd } from './lease-life.js';
 import { quoted } from '../../common/quoted.js';
 
 /** The log lines of a coordinator. `debug` takes a function: a line that is not written costs nothing. */

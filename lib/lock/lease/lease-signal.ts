@@ -1,4 +1,4 @@
-import { outsideCalls, ownContext } from '../../common/own-context.js';
+import { outsideCalls, ownContext } from '../../common/clock.js';
 import { setMaxListeners } from 'node:events';
 
 /**

@@ -2,9 +2,8 @@ import type { Clock } from '../../common/clock.js';
 import type { Appointment, Schedule } from '../../common/schedule.js';
 import type { Driver, Grant, RenewOutcome } from '../../drivers/driver.js';
 import { Deadline, type HeldLease, usableTime } from '../lease/index.js';
-import { Batch, Renewal, RenewalBatches } from './renewal-batches.js';
+import { Batch, Renewal, RenewalBatches, RenewalFailures, shortest } from './renewal-batches.js';
 import { type Companion, Presence } from './presence.js';
-import { RenewalFailures, shortest } from './renewal-failures.js';
 import { renewEach } from './renew-each.js';
 import { SHORTEST_DELAY_MS, watchDeadlines } from './watch-deadlines.js';
 

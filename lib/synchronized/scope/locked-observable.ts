@@ -1,7 +1,7 @@
 import { Observable, type Subscriber, Subscription } from 'rxjs';
 import { Cancellation } from '../../common/cancellation.js';
 import { type HeldLease, runBodyUnder } from '../../lock/lease/index.js';
-import { ownContext } from '../../common/own-context.js';
+import { ownContext } from '../../common/clock.js';
 import { LockAcquireFailedError } from '../../errors.js';
 import type { SynchronizedDefinition } from '../definition/index.js';
 import { refusals } from '../filters/index.js';

@@ -1,6 +1,6 @@
 import { type Breakage, simulation, spec } from './breakage.js';
 
-const BOUNDS = 'lib/lock/lease/lease-bounds.ts';
+const DEADLINE = 'lib/lock/lease/deadline.ts';
 const BOUNDED = 'lib/lock/lease/bounded-lease.ts';
 const HOLDING = 'lib/lock/lease-holding.ts';
 const COLLECTION = 'lib/lock/several/collection.ts';
@@ -51,13 +51,13 @@ export const BOUNDS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'lockDelay forgotten',
     wrong: 'the next holder begins as soon as the lease of a dead one is over',
-    edits: [{ file: BOUNDS, find: 'ttl + bounds.lockDelay', replace: 'ttl' }],
+    edits: [{ file: DEADLINE, find: 'ttl + bounds.lockDelay', replace: 'ttl' }],
     foundBy: simulation(1, 'bounds: .* came before the lockDelay'),
   },
   {
     name: 'minHold forgotten by a crash',
     wrong: 'the back end keeps the lock of a holder that dies for its ttl alone',
-    edits: [{ file: BOUNDS, find: 'Math.ceil(bounds.minHold - held)', replace: '0' }],
+    edits: [{ file: DEADLINE, find: 'Math.ceil(bounds.minHold - held)', replace: '0' }],
     foundBy: simulation(1, 'bounds: .* came before the minHold'),
   },
   {

@@ -9,8 +9,8 @@ const TRUST = 'lib/drivers/redis/node/node-trust.ts';
 const RECORD = 'lib/drivers/redis/node/node-epoch.ts';
 const PENDING = 'lib/drivers/redis/node/pending-commands.ts';
 const PENDING_SPEC = 'test/unit/pending-commands.spec.ts';
-const NODE_VOTE = 'lib/drivers/redis/quorum/node-vote.ts';
-const ACQUIRE_EXCHANGE = 'lib/drivers/redis/quorum/acquire-exchange.ts';
+const SINGLE_ATTEMPTS = 'lib/drivers/redis/quorum/single-attempts.ts';
+const EXCHANGES = 'lib/drivers/redis/quorum/vote-exchanges.ts';
 const COMPLETER = 'lib/drivers/redis/quorum/completer.ts';
 const STANDING = 'lib/drivers/redis/quorum/standing.ts';
 const PLACE = 'lib/drivers/redis/queue/redis-waiter.ts';
@@ -470,7 +470,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     wrong: 'the votes of somebody who has lost block the next one for a ttl',
     edits: [
       {
-        file: NODE_VOTE,
+        file: SINGLE_ATTEMPTS,
         find: 'if (!this.#mayHold(votes)) return Promise.resolve();',
         replace: 'return Promise.resolve();',
       },
@@ -531,9 +531,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'acquisition sent after its release',
     wrong: 'a slow node keeps a lock for a ttl that the others have granted and freed',
-    edits: [
-      { file: ACQUIRE_EXCHANGE, find: "if (state === 'withdrawn')", replace: "if (state === 'decided')" },
-    ],
+    edits: [{ file: EXCHANGES, find: "if (state === 'withdrawn')", replace: "if (state === 'decided')" }],
     foundBy: spec('test/integration/redis/many-at-once.spec.ts', 'is not sent to a slow node'),
   },
   {

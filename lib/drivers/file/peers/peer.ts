@@ -1,6 +1,5 @@
 import { connect } from 'node:net';
-import type { Clock, Timer } from '../../../common/clock.js';
-import { outsideCalls } from '../../../common/own-context.js';
+import { type Clock, outsideCalls, type Timer } from '../../../common/clock.js';
 import { MessageChannel } from './message-channel.js';
 import { isWakeReply, type WakeReply, type WakeRequest } from './wake-messages.js';
 

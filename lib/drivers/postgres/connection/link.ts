@@ -1,6 +1,5 @@
 import { Backoff } from '../../../common/backoff.js';
-import type { Clock, Timer } from '../../../common/clock.js';
-import { outsideCalls } from '../../../common/own-context.js';
+import { type Clock, outsideCalls, type Timer } from '../../../common/clock.js';
 import type { BackendUnavailableError } from '../../../errors.js';
 import { explain, unavailable } from '../errors/index.js';
 import type { PgClient, PgClients, PgNotification, PgResult } from './pg-client.js';

@@ -1,5 +1,4 @@
-import type { Timer } from '../../../common/clock.js';
-import { outsideCalls } from '../../../common/own-context.js';
+import { outsideCalls, type Timer } from '../../../common/clock.js';
 import { Backoff } from '../../../common/backoff.js';
 import { RECONNECTING } from './reconnecting.js';
 import { DISCONNECT_TIMEOUT, type RedisClient } from './clients.js';

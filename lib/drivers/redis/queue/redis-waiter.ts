@@ -4,7 +4,7 @@ import { NodeError } from '../errors/index.js';
 import type { RedisNode } from '../node/index.js';
 import type { LockRequest, NodeSet, RedlockVoting, VoteResult } from '../quorum/index.js';
 import { isHalfDone, SHORT_GRANT } from '../scripts/index.js';
-import { type EntryOwner, WaiterEntry } from './waiter-entry.js';
+import { type EntryOwner, WaiterEntry } from './waiters.js';
 import type { WaiterQueue } from './waiter-queue.js';
 
 /**

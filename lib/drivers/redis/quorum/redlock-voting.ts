@@ -6,10 +6,9 @@ import type { Completer } from './completer.js';
 import type { NodeSet } from './node-set.js';
 import type { NodeError } from '../errors/index.js';
 import { FencingTokens } from './fencing-tokens.js';
-import { SingleAttempts } from './single-attempts.js';
+import { NodeVote, SingleAttempts } from './single-attempts.js';
 import { Standing } from './standing.js';
 import { refusal } from './refusal.js';
-import { NodeVote } from './node-vote.js';
 import type { HolderIds } from '../scripts/index.js';
 import { quoted } from '../../../common/quoted.js';
 

@@ -37,17 +37,22 @@ export {
 } from './keys.js';
 export { LockKeys, MOST_KEPT } from './lock-keys.js';
 export { INDEX, PUT, READ, REMOVE } from './record-scripts.js';
-export { listOf, oddAnswer, oneOf, positiveNumber, textOf, wholeNumber } from './replies.js';
 export {
   BY_NAME,
   callScript,
   isHalfDone,
+  listOf,
+  oddAnswer,
+  oneOf,
+  positiveNumber,
   runScript,
   type Script,
   ScriptKeys,
   type Sending,
   sendingAfter,
   sendScript,
+  textOf,
+  wholeNumber,
 } from './script.js';
 export { JOIN, LEAVE, QUEUE_TTL, REFRESH, SHORT_GRANT } from './queue-scripts.js';
 export { BREAK, BROKEN, KEEP, RELEASE } from './release-scripts.js';

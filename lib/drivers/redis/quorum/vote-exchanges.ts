@@ -1,7 +1,7 @@
 import { isShare } from '../../share-id.js';
 import type { RedisClient } from '../connection/index.js';
 import { NodeError } from '../errors/index.js';
-import { Rank } from '../node/index.js';
+import { Exchange, Rank, type RedisNode, releaseArgs } from '../node/index.js';
 import {
   ACQUIRE,
   BY_NAME,
@@ -9,14 +9,61 @@ import {
   counterOf,
   oneOf,
   positiveNumber,
+  RELEASE,
+  RELEASE_SHARE,
   runScript,
   ScriptKeys,
   type Sending,
+  sendingAfter,
   SHARE,
   textOf,
   wholeNumber,
 } from '../scripts/index.js';
-import { type Question, VoteExchange } from './vote-exchange.js';
+import type { Answer, Votes } from './votes.js';
+
+/** Told when the answer is among the votes: whether it is a vote in favour. */
+export type Done = (inFavour: boolean) => void;
+
+/** What one node is asked. */
+export interface Question {
+  readonly node: RedisNode;
+  /** Of the node. */
+  readonly index: number;
+  readonly votes: Votes;
+  readonly done: Done;
+}
+
+/** A script that one node is asked to run for a set of votes. */
+export abstract class VoteExchange extends Exchange {
+  constructor(
+    protected readonly question: Question,
+    protected readonly how: Sending,
+  ) {
+    super();
+  }
+
+  begin(): void {
+    this.question.node.exchange(this);
+  }
+
+  onError(error: NodeError): void {
+    const how = sendingAfter(this.how, error);
+    if (how) this.sendAgain(how);
+    else this.fail(error);
+  }
+
+  protected abstract sendAgain(how: Sending): void;
+
+  protected answer(answer: Answer): void {
+    const { votes, index, done } = this.question;
+    votes.record(index, answer);
+    done(answer === 'yes');
+  }
+
+  protected fail(error: NodeError): void {
+    this.answer(error);
+  }
+}
 
 /** Takes the lock on one node, or enters its queue. */
 export class AcquireExchange extends VoteExchange {
@@ -139,4 +186,38 @@ function changing(): NodeError {
 
 function tooLate(): NodeError {
   return new NodeError('got the command too late', { answered: true });
+}
+
+/** Frees the lock on one node, at once or as soon as the node can be reached. */
+export class ReleaseExchange extends VoteExchange {
+  constructor(question: Question, how = BY_NAME) {
+    super(question, how);
+  }
+
+  get rank(): Rank {
+    return Rank.release;
+  }
+
+  send(client: RedisClient): Promise<unknown> {
+    const { node, votes } = this.question;
+    const keys = node.lockKeys.of(votes.key);
+    const args = releaseArgs(node, votes.key, votes.id);
+    return isShare(votes.id)
+      ? runScript(client, RELEASE_SHARE, keys.sharing, args, this.how)
+      : runScript(client, RELEASE, keys.plain, args, this.how);
+  }
+
+  onReply(reply: unknown): void {
+    this.answer(oneOf(reply, 0, 1, -1) === 1 ? 'yes' : 'gone');
+  }
+
+  protected sendAgain(how: Sending): void {
+    new ReleaseExchange(this.question, how).begin();
+  }
+
+  protected override fail(error: NodeError): void {
+    const { node, votes } = this.question;
+    if (!error.final) node.releaseLater(votes.key, votes.id);
+    super.fail(error);
+  }
 }
