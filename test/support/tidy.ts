@@ -10,7 +10,7 @@ import { refusals } from '../../lib/synchronized/filters/index.js';
 const LONGEST_STOP = 2000;
 
 const started = new Set<CoordinatorService>();
-const start = Reflect.get(CoordinatorService.prototype, 'start') as CoordinatorService['start'];
+const start = Reflect.get(CoordinatorService.prototype, 'start');
 
 beforeAll(() => {
   CoordinatorService.prototype.start = function (this: CoordinatorService) {
