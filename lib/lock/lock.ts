@@ -211,7 +211,7 @@ export class Lock {
   /** @throws InvalidOptionsError for the handle that carries the lease outside already */
   async #carryInner(inner: InnerLease): Promise<void> {
     if (this.#handle.queue.tryEnter()) {
-      inner.onEnd = () => this.#handle.onGivenBack();
+      inner.whenGivenBack(() => this.#handle.onGivenBack());
       return;
     }
     await inner.finish();

@@ -16,8 +16,7 @@ export interface LeaseOwner {
 export class InnerLease extends HeldLease {
   readonly #outer: HeldLease;
   readonly #names: readonly string[];
-  /** Told when it was given back. */
-  onEnd?: () => void;
+  #onEnd: (() => void) | undefined;
 
   /**
    * @param names that it is asked for, each of which the lease outside is on
@@ -41,10 +40,15 @@ export class InnerLease extends HeldLease {
       onLost: (error) => {
         if (error.reason === 'released') owner.log.warn(error.message);
       },
-      onReleased: () => this.onEnd?.(),
+      onReleased: () => this.#onEnd?.(),
     });
     this.#outer = outer;
     this.#names = names;
+  }
+
+  /** @param listener told when it was given back; one at most */
+  whenGivenBack(listener: () => void): void {
+    this.#onEnd = listener;
   }
 
   override get grants(): readonly Grant[] {

@@ -72,7 +72,7 @@ export class RequestHold implements LeaseContext {
       // The request has ended meanwhile, or it is a lease further out that was entered.
       if (!(lease instanceof HeldLease) || !this.#keeps(lease)) return lease;
       const inner = new InnerLease(terms.names ?? [terms.name], lease, 'this request', manager);
-      inner.onEnd = () => this.#ranOne();
+      inner.whenGivenBack(() => this.#ranOne());
       entered = true;
       return inner;
     } finally {

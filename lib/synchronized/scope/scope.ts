@@ -178,25 +178,24 @@ export class Scope implements LeaseContext {
 
   #lockOf(name: LockNames): ScopedLock {
     for (let lock = this.#locks; lock; lock = lock.next) if (sameNames(lock.name, name)) return lock;
-    const lock = new ScopedLock(name);
-    lock.next = this.#locks;
+    const lock = new ScopedLock(name, this.#locks);
     this.#locks = lock;
-    lock.taking = takeLease(this.definition, this.provider, name, this.#cancellation, (lease) =>
-      this.#taken(lock, lease),
+    lock.take(
+      takeLease(this.definition, this.provider, name, this.#cancellation, (lease) =>
+        this.#taken(lock, lease),
+      ),
     );
     return lock;
   }
 
   /** @param lease undefined when the lock was not to be had */
   #taken(lock: ScopedLock, lease: HeldLease | undefined): void {
-    if (lease) this.lease = lock.lease = lease;
+    if (lease) {
+      this.lease = lease;
+      lock.taken(lease);
+    }
     // It is asked for again when the handler is entered again.
-    else this.#forget(lock);
-  }
-
-  #forget(lock: ScopedLock): void {
-    if (this.#locks === lock) this.#locks = lock.next;
-    else for (let at = this.#locks; at; at = at.next) if (at.next === lock) at.next = lock.next;
+    else this.#locks = this.#locks?.without(lock);
   }
 
   /** A body, or another user of the locks, has ended. */

@@ -3,18 +3,50 @@ import type { LockNames } from '../../lock/name/index.js';
 
 /** The lock of one name, or of several together, within a call, and the tries of the handler that want it. */
 export class ScopedLock {
-  /** Settles when it was taken; to undefined when it was not to be had. */
-  taking: Promise<HeldLease | undefined> | undefined;
-  /** Once it was taken. */
-  lease: HeldLease | undefined;
-  /** Of the same call: another name, as a retry with other arguments has it. */
-  next: ScopedLock | undefined;
+  #taking: Promise<HeldLease | undefined> | undefined;
+  #lease: HeldLease | undefined;
+  #next: ScopedLock | undefined;
   #tries = 0;
   #running = false;
   /** Tries that wait for the body that runs. */
   #waiting: (() => void)[] | undefined;
 
-  constructor(readonly name: LockNames) {}
+  /** @param next of the same call: that of another name, as a retry with other arguments has it */
+  constructor(
+    readonly name: LockNames,
+    next: ScopedLock | undefined,
+  ) {
+    this.#next = next;
+  }
+
+  get next(): ScopedLock | undefined {
+    return this.#next;
+  }
+
+  /** Settles when it was taken; to undefined when it was not to be had. */
+  get taking(): Promise<HeldLease | undefined> | undefined {
+    return this.#taking;
+  }
+
+  /** Once it was taken. */
+  get lease(): HeldLease | undefined {
+    return this.#lease;
+  }
+
+  take(taking: Promise<HeldLease | undefined>): void {
+    this.#taking = taking;
+  }
+
+  taken(lease: HeldLease): void {
+    this.#lease = lease;
+  }
+
+  /** This one and those after it, but for one of them. */
+  without(lock: ScopedLock): ScopedLock | undefined {
+    if (lock === this) return this.#next;
+    this.#next = this.#next?.without(lock);
+    return this;
+  }
 
   /** The number of a new try, which makes all earlier ones obsolete that have not begun. */
   newTry(): number {

@@ -8,22 +8,61 @@ export type Rank = (typeof Rank)[keyof typeof Rank];
 
 /** One command to a node, and what becomes of it; sent once. */
 export abstract class Exchange {
-  /** When it was sent, on the monotonic clock, ms. */
-  sentAt = 0;
-  /** The same on both clocks, where it had to wait until it was sent. */
-  departure?: Moment;
-  settled = false;
-  /** Whether there was no room for it when the commands of its turn of the event loop were sent. */
-  waited = false;
-  /** The dispatch before which it came. */
-  turn = 0;
-  /** The one after it in its chain. */
+  #sentAt = 0;
+  #departure: Moment | undefined;
+  #settled = false;
+  #waited = false;
+  #turn = 0;
+  /** The one after it in its {@link ExchangeChain}, which alone writes it. */
   next?: Exchange;
 
   abstract readonly rank: Rank;
   abstract send(client: RedisClient): Promise<unknown>;
   abstract onReply(reply: unknown): void;
   abstract onError(error: NodeError): void;
+
+  /** When it was sent, on the monotonic clock, ms. */
+  get sentAt(): number {
+    return this.#sentAt;
+  }
+
+  /** The same on both clocks, where it had to wait until it was sent. */
+  get departure(): Moment | undefined {
+    return this.#departure;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Whether there was no room for it when the commands of its turn of the event loop were sent. */
+  get waited(): boolean {
+    return this.#waited;
+  }
+
+  /** @param turn the dispatch before which it came */
+  queue(turn: number): void {
+    this.#turn = turn;
+  }
+
+  /** @param turn the dispatch that it is looked at in; returns why it is not to be sent */
+  refusalAt(turn: number): NodeError | undefined {
+    this.#waited = this.#turn < turn;
+    return this.unwanted;
+  }
+
+  /** @param departure where it had to wait until now */
+  depart(sentAt: number, departure?: Moment): void {
+    this.#sentAt = sentAt;
+    this.#departure = departure;
+  }
+
+  /** It was answered, or given up; false when it was before. */
+  settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    return true;
+  }
 
   /** Why its caller no longer wants it, while it is not sent. */
   get unwanted(): NodeError | undefined {

@@ -89,11 +89,11 @@ export class PendingCommands {
       // Its caller may have gone while a node was connected or synced for it.
       const { unwanted } = exchange;
       if (unwanted) return this.#giveUp(exchange, unwanted);
-      exchange.sentAt = this.#settings.clock.monotonic();
+      exchange.depart(this.#settings.clock.monotonic());
       this.#send(exchange);
       return;
     }
-    exchange.turn = this.#turn;
+    exchange.queue(this.#turn);
     this.#waiting[exchange.rank].push(exchange);
     this.#queued += 1;
     this.#dispatchSoon();
@@ -101,8 +101,7 @@ export class PendingCommands {
 
   /** False when the command was given up before. */
   settle(exchange: Exchange): boolean {
-    if (exchange.settled) return false;
-    exchange.settled = true;
+    if (!exchange.settle()) return false;
     this.#heard = true;
     this.#underWay -= 1;
     // A server answers in the order of the commands, so this is nearly always the oldest.
@@ -129,9 +128,7 @@ export class PendingCommands {
   }
 
   #giveUp(exchange: Exchange, error: NodeError): void {
-    if (exchange.settled) return;
-    exchange.settled = true;
-    exchange.onError(error);
+    if (exchange.settle()) exchange.onError(error);
   }
 
   #send(exchange: Exchange): void {
@@ -158,20 +155,14 @@ export class PendingCommands {
     const departure = momentOf(this.#settings.clock);
     this.#window.fit(this.#sent.first, departure.monotonic);
     for (let next = this.#next(); next; next = this.#next()) {
-      const unwanted = this.#refusalOf(next);
+      const unwanted = next.refusalAt(this.#turn);
       if (unwanted) this.#giveUp(next, unwanted);
       else {
-        next.sentAt = departure.monotonic;
-        next.departure = departure;
+        next.depart(departure.monotonic, departure);
         this.#send(next);
       }
     }
     this.#turn += 1;
-  }
-
-  #refusalOf(exchange: Exchange): NodeError | undefined {
-    exchange.waited = exchange.turn < this.#turn;
-    return exchange.unwanted;
   }
 
   /** The next one that may be sent. */
@@ -228,7 +219,7 @@ export class PendingCommands {
   #dropUnwanted(now: number): void {
     if (now - this.#dropped < BETWEEN_DROPS) return;
     this.#dropped = now;
-    const isUnwanted = (exchange: Exchange): boolean => this.#refusalOf(exchange) !== undefined;
+    const isUnwanted = (exchange: Exchange): boolean => exchange.refusalAt(this.#turn) !== undefined;
     // To tell very many callers at once would keep the event loop from all else.
     const dropped = this.#waiting.flatMap((chain) =>
       chain.some(isUnwanted) ? chain.takeOut(isUnwanted, WINDOW) : [],

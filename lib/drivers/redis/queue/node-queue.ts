@@ -3,7 +3,7 @@ import type { Moment } from '../../../common/clock.js';
 
 /** A waiter in the queue of a node, or about to enter it. */
 export interface QueueEntry {
-  id: string;
+  readonly id: string;
   readonly key: string;
   /** The number of the node. */
   readonly node: number;
@@ -11,10 +11,16 @@ export interface QueueEntry {
   readonly queued: boolean;
   /** The lock was not its own before. */
   readonly since: Moment;
-  /** Set by {@link Waiters}, until the node has said so for the first time. */
-  asking?: Slot<QueueEntry>;
-  /** Set by {@link Waiters} from then on. */
-  line?: NodeQueue;
+  /** Its place among those that ask, until the node has said so for the first time. */
+  readonly asking: Slot<QueueEntry> | undefined;
+  /** Where it stands from then on. */
+  readonly line: NodeQueue | undefined;
+  /** Called by the {@link Waiters} alone. */
+  asks(place: Slot<QueueEntry> | undefined): void;
+  /** Called by the {@link Waiters} alone. */
+  stands(line: NodeQueue | undefined): void;
+  /** Called by the {@link Waiters} alone. */
+  rename(id: string): void;
   /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
   granted(micros?: number): void;
   /** It still waited after `since`. */
@@ -41,8 +47,7 @@ export class NodeQueue {
   #doubtedAt = -Infinity;
   /** For how long the lock was held then at most, ms, where known. */
   remaining: number | undefined;
-  /** A look that is under way. */
-  looking: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
 
   constructor(
     readonly key: string,
@@ -51,6 +56,11 @@ export class NodeQueue {
     since: number,
   ) {
     this.#lookedAt = since;
+  }
+
+  /** A look that is under way. */
+  get looking(): Promise<void> | undefined {
+    return this.#looking;
   }
 
   get empty(): boolean {
@@ -80,6 +90,15 @@ export class NodeQueue {
     return first;
   }
 
+  beginLook(looking: Promise<void>): void {
+    this.#looking = looking;
+  }
+
+  /** That look is under way no more; another one may be. */
+  endLook(looking: Promise<void>): void {
+    if (this.#looking === looking) this.#looking = undefined;
+  }
+
   /** The node has answered what it was asked at `since`. */
   looked(since: number, pttl: number): void {
     this.#lookedAt = Math.max(this.#lookedAt, since);
@@ -89,7 +108,7 @@ export class NodeQueue {
   /** What the node has told until now may have been missed. */
   doubt(now: number): void {
     this.#doubtedAt = now;
-    this.looking = undefined;
+    this.#looking = undefined;
   }
 
   /** Whether the node was asked after `since`, and there is no doubt. */

@@ -192,7 +192,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     }
     // What was sent under an id is never in doubt for the next try: each has an id of its own.
     const id = queue.newId(shared);
-    entry.queued = false;
+    entry.waits(false);
     let outcome: VoteResult;
     try {
       outcome = await voting.acquire(lockRequest, entry.successor(id));
@@ -219,7 +219,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
   }
 
   #queued(entry: WaiterEntry): void {
-    entry.queued = true;
+    entry.waits(true);
     this.#context.queue.keepAlive(entry);
   }
 

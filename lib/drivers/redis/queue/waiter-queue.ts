@@ -197,9 +197,9 @@ export class WaiterQueue {
     const chunks = looksFor(lines, this.#nodeSet.nodes[index]!.sharded);
     const asked = chunks.map((chunk) => {
       const looking = this.#ask(this.#nodeOf(index, chunk[0]!.line.key), chunk).finally(() => {
-        for (const { line } of chunk) if (line.looking === looking) line.looking = undefined;
+        for (const { line } of chunk) line.endLook(looking);
       });
-      for (const { line } of chunk) line.looking = looking;
+      for (const { line } of chunk) line.beginLook(looking);
       return looking;
     });
     return Promise.all(asked).then(() => undefined);

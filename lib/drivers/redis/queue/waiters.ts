@@ -34,7 +34,7 @@ export class Waiters {
     const { key, node } = waiter;
     const before = this.#latest;
     this.#latest = waiter;
-    waiter.asking = this.#asking.add(waiter);
+    waiter.asks(this.#asking.add(waiter));
     if (before?.asking && before.key === key && before.node === node) return true;
     return this.queued > 0 && this.#lines[node]?.has(key) === true;
   }
@@ -49,7 +49,7 @@ export class Waiters {
     let line = lines.get(key);
     if (!line) lines.set(key, (line = new NodeQueue(key, node, since.monotonic)));
     line.add(waiter);
-    waiter.line = line;
+    waiter.stands(line);
   }
 
   /** False when it was not there, or had not been queued. */
@@ -59,7 +59,7 @@ export class Waiters {
     const { line } = waiter;
     if (!line) return false;
     this.#queued.delete(waiter.id);
-    waiter.line = undefined;
+    waiter.stands(undefined);
     line.delete(waiter);
     if (line.empty) this.#lines[line.node]?.delete(line.key);
     return true;
@@ -68,7 +68,7 @@ export class Waiters {
   /** The node has it under another id now. */
   rename(waiter: QueueEntry, id: string): void {
     this.#queued.delete(waiter.id);
-    waiter.id = id;
+    waiter.rename(id);
     this.enter(waiter);
   }
 
@@ -99,7 +99,7 @@ export class Waiters {
   #doneAsking(waiter: QueueEntry): void {
     if (!waiter.asking) return;
     this.#asking.remove(waiter.asking);
-    waiter.asking = undefined;
+    waiter.asks(undefined);
   }
 }
 
@@ -111,23 +111,66 @@ export interface EntryOwner {
 
 /** One stay of a waiter in the queue of a node. A waiter that comes back has a new one, with a new id. */
 export class WaiterEntry implements QueueEntry {
-  /** The lock was not ours before then. */
-  since: Moment;
-  /** How long the node took to answer the last time, ms. */
-  trip = 0;
-  queued = false;
-  asking: QueueEntry['asking'];
-  line: QueueEntry['line'];
+  #id: string;
+  #since: Moment;
+  #trip = 0;
+  #queued = false;
+  #asking: QueueEntry['asking'];
+  #line: QueueEntry['line'];
 
   constructor(
-    public id: string,
+    id: string,
     readonly key: string,
     readonly node: number,
     readonly alive: number,
     private readonly clock: Clock,
     private readonly owner: EntryOwner,
   ) {
-    this.since = momentOf(clock);
+    this.#id = id;
+    this.#since = momentOf(clock);
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  /** The lock was not ours before then. */
+  get since(): Moment {
+    return this.#since;
+  }
+
+  /** How long the node took to answer the last time, ms. */
+  get trip(): number {
+    return this.#trip;
+  }
+
+  get queued(): boolean {
+    return this.#queued;
+  }
+
+  get asking(): QueueEntry['asking'] {
+    return this.#asking;
+  }
+
+  get line(): QueueEntry['line'] {
+    return this.#line;
+  }
+
+  asks(place: QueueEntry['asking']): void {
+    this.#asking = place;
+  }
+
+  stands(line: QueueEntry['line']): void {
+    this.#line = line;
+  }
+
+  rename(id: string): void {
+    this.#id = id;
+  }
+
+  /** @param queued false while something else is under way for it */
+  waits(queued: boolean): void {
+    this.#queued = queued;
   }
 
   granted(micros?: number): void {
@@ -141,7 +184,7 @@ export class WaiterEntry implements QueueEntry {
   /** How long ago it was known to wait, ms. */
   get age(): number {
     const { monotonic, wall } = momentOf(this.clock);
-    return Math.max(monotonic - this.since.monotonic, wall - this.since.wall);
+    return Math.max(monotonic - this.#since.monotonic, wall - this.#since.wall);
   }
 
   waiter(): VotingWaiter {
@@ -157,11 +200,11 @@ export class WaiterEntry implements QueueEntry {
 
   /** The node has answered what was sent at `since`. */
   answered(): void {
-    this.trip = this.clock.monotonic() - this.since.monotonic;
+    this.#trip = this.clock.monotonic() - this.#since.monotonic;
   }
 
   waited(since: Moment): void {
-    this.since = since;
+    this.#since = since;
     this.answered();
   }
 }

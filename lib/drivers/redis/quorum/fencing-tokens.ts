@@ -40,7 +40,7 @@ export class FencingTokens {
     const { nodes, quorum } = this.#nodeSet;
     // Later votes are not looked at: only nodes whose counter went into the largest may confirm it.
     const tokens = nodes.flatMap((node, index) => {
-      const token = votes.answers[index] === 'yes' ? votes.tokens?.[index] : undefined;
+      const token = votes.answers[index] === 'yes' ? votes.tokenOf(index) : undefined;
       return token === undefined ? [] : [{ node, token }];
     });
     const token = Math.max(...tokens.map((each) => each.token));

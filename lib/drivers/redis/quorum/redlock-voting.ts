@@ -84,7 +84,7 @@ export class RedlockVoting {
     });
     return this.#redlock.acquire([votes], wholeMs(ttl)).then(
       () => {
-        votes.state = 'decided';
+        votes.decide();
         return tokens === 0 && votes.answers[gate] === 'yes' && this.#nodeSet.isSure(votes.askedAt ?? 0)
           ? this.#granted(lockRequest, votes, start)
           : this.#confirm(lockRequest, votes, gate, start);
@@ -119,7 +119,7 @@ export class RedlockVoting {
       return this.#granted(lockRequest, votes, start, await this.#tokens.agree(name, votes));
     } catch (error) {
       // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
-      votes.state = 'withdrawn';
+      votes.withdraw();
       await this.release({ name, key, id: votes.id }).catch(() => undefined);
       throw error;
     }
@@ -146,8 +146,7 @@ export class RedlockVoting {
     if (start && this.#completer && !shared) {
       const acquired = { key, id, ttl, since: departure ?? start, lastToken };
       grant.standing = new Standing(this.#completer, acquired);
-      votes.standing = grant.standing;
-      for (const [node, answer] of votes.answers.entries()) if (isBusy(answer)) grant.standing.refused(node);
+      votes.standAs(grant.standing);
     }
     return { votes, reply: { granted: true, grant } };
   }
@@ -185,7 +184,7 @@ export class RedlockVoting {
 
   /** Before a release is sent: nothing is asked for the grant any more that was not sent before. */
   withdraw(grant: RedisGrant): void {
-    if (grant.votes) grant.votes.state = 'withdrawn';
+    grant.votes?.withdraw();
     grant.standing?.end();
   }
 
@@ -211,7 +210,7 @@ export class RedlockVoting {
   }
 
   async #giveBackVotes(votes: Votes): Promise<void> {
-    votes.state = 'withdrawn';
+    votes.withdraw();
     await Promise.all(this.#nodeVotes.map((nodeVote) => nodeVote.giveBack(votes)));
   }
 

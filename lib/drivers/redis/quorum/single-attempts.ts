@@ -41,7 +41,7 @@ export class SingleAttempts extends Redlock<Votes> {
   #ask(votes: Votes, ttl?: number): Promise<Executed> {
     // Redlock gives a failed acquisition back.
     const partial = ttl === undefined && votes.purpose === 'acquire';
-    if (partial) votes.state = 'withdrawn';
+    if (partial) votes.withdraw();
     return new Promise((resolve, reject) => {
       let inFavour = 0;
       let against = 0;

@@ -108,7 +108,7 @@ export class AcquireExchange extends VoteExchange {
 
   send(client: RedisClient): Promise<unknown> {
     const { node, votes, index } = this.question;
-    votes.askedAt ??= this.sentAt;
+    votes.asked(this.sentAt);
     const { hint, tokens = 1, waiter, downgrade } = votes.terms;
     const keys = node.lockKeys.of(votes.key);
     const here = waiter?.node === index ? waiter : undefined;
@@ -145,8 +145,7 @@ export class AcquireExchange extends VoteExchange {
     const { node, votes, index } = this.question;
     const jumped = node.observe(now, this.sentAt);
     if (jumped) return this.fail(jumped);
-    if (token !== undefined) (votes.tokens ??= [])[index] = token;
-    votes.recordVote(index, this.departure);
+    votes.recordVote(index, this.departure, token);
     this.question.done(true);
   }
 

@@ -46,21 +46,13 @@ const NO_ANSWERS: undefined[][] = [];
 export class Votes {
   /** By the number of the node; a hole while it has not answered. */
   readonly answers: (Answer | undefined)[];
-  /** The last fencing token of each node that said yes. */
-  tokens?: (number | undefined)[];
+  #tokens: (number | undefined)[] | undefined;
   #awaited?: { readonly node: number; readonly resolve: () => void };
-  /** When the first node was asked for the lock, on the monotonic clock, ms. */
-  askedAt?: number;
-  /** Before the first of the votes in favour was asked for; undefined when one was asked for at once. */
-  departure?: Moment;
+  #askedAt: number | undefined;
+  #departure: Moment | undefined;
   #inFavour = false;
-  /**
-   * `decided`: Redlock has its result, so that nothing is asked a second time. `withdrawn`: the lock was given back, so that
-   * nothing may be asked that was not sent before.
-   */
-  state: 'open' | 'decided' | 'withdrawn' = 'open';
-  /** Set once a quorum has granted the lock. */
-  standing?: Standing;
+  #state: 'open' | 'decided' | 'withdrawn' = 'open';
+  #standing: Standing | undefined;
 
   constructor(
     readonly key: string,
@@ -75,16 +67,59 @@ export class Votes {
     this.answers = none.slice();
   }
 
+  /**
+   * `decided`: Redlock has its result, so that nothing is asked a second time. `withdrawn`: the lock was given back, so that
+   * nothing may be asked that was not sent before.
+   */
+  get state(): 'open' | 'decided' | 'withdrawn' {
+    return this.#state;
+  }
+
+  /** When the first node was asked for the lock, on the monotonic clock, ms. */
+  get askedAt(): number | undefined {
+    return this.#askedAt;
+  }
+
+  /** Before the first of the votes in favour was asked for; undefined when one was asked for at once. */
+  get departure(): Moment | undefined {
+    return this.#departure;
+  }
+
+  /** The last fencing token that a node gave with its vote. */
+  tokenOf(node: number): number | undefined {
+    return this.#tokens?.[node];
+  }
+
+  decide(): void {
+    this.#state = 'decided';
+  }
+
+  withdraw(): void {
+    this.#state = 'withdrawn';
+  }
+
+  /** A quorum has granted the lock. The standing is told of each node that has refused it, or does so later. */
+  standAs(standing: Standing): void {
+    this.#standing = standing;
+    for (const [node, answer] of this.answers.entries()) if (isBusy(answer)) standing.refused(node);
+  }
+
+  /** @param at when a node was asked for the lock, on the monotonic clock, ms */
+  asked(at: number): void {
+    this.#askedAt ??= at;
+  }
+
   record(node: number, answer: Answer): void {
     this.answers[node] = answer;
     if (this.#awaited?.node === node) this.#awaited.resolve();
-    if (this.standing !== undefined && isBusy(answer)) this.standing.refused(node);
+    if (this.#standing !== undefined && isBusy(answer)) this.#standing.refused(node);
   }
 
   /** @param departure of the command, where it had to wait until it was sent */
-  recordVote(node: number, departure: Moment | undefined): void {
-    if (!departure || !this.#inFavour) this.departure = departure;
-    else if (this.departure && departure.monotonic < this.departure.monotonic) this.departure = departure;
+  recordVote(node: number, departure: Moment | undefined, token?: number): void {
+    if (token !== undefined) (this.#tokens ??= [])[node] = token;
+    if (!departure || !this.#inFavour) this.#departure = departure;
+    else if (this.#departure && departure.monotonic < this.#departure.monotonic) this.#departure = departure;
     this.#inFavour = true;
     this.record(node, 'yes');
   }
