@@ -8,7 +8,7 @@ const TTL = 1000;
 /** What clocks may lose between two processes, ms. */
 const PRECISION = 50;
 /** What a busy machine may add to a figure that is promised, ms. */
-const SLACK = 5000;
+const SLACK = 15_000;
 
 describe('when the replica that holds a lock is killed', () => {
   const replicas: Replica[] = [];
@@ -18,21 +18,30 @@ describe('when the replica that holds a lock is killed', () => {
     return replica;
   };
 
-  /** From the kill to the next lease; a second holder has got the lock as a waiter, and is killed right then. */
-  const timeToNext = async (url: string, options: LockOptions, byWaiting: boolean): Promise<number> => {
+  /**
+   * How long the lock is kept, ms, from its grant to the next lease: at least and at most, as nobody sees the very moment of the grant.
+   * A second holder gets the lock as a waiter, and is killed right then.
+   */
+  const timeToNext = async (
+    url: string,
+    options: LockOptions,
+    byWaiting: boolean,
+  ): Promise<{ atMost: number; atLeast: number }> => {
     const [first, waiter] = await Promise.all([start(url), start(url)]);
     let holder = first;
+    let before = Date.now();
     if (byWaiting) {
       holder = await start(url);
       await first.run({ do: 'hold', lock: 'share' });
       holder.process.send({ do: 'hold', lock: 'share', options });
+      before = Date.now();
       await first.process.kill('SIGKILL');
       await holder.finished('hold');
     } else await holder.run({ do: 'hold', lock: 'share', options });
-    const takenAt = Date.now();
+    const after = Date.now();
     await holder.process.kill('SIGKILL');
     const { at } = await waiter.run({ do: 'wait', lock: 'share' }).catch(() => waiter.finished('wait'));
-    return at - takenAt;
+    return { atMost: at - before, atLeast: at - after };
   };
 
   afterEach(async () => {
@@ -51,19 +60,20 @@ describe('when the replica that holds a lock is killed', () => {
     'its lockDelay keeps a lock $how after the ttl, on $backend',
     async ({ backend, byWaiting }) => {
       const time = await timeToNext(await BACKENDS[backend]!(), { lockDelay: '2s' }, byWaiting);
-      expect(time).toBeGreaterThan(TTL + 2000 - PRECISION);
-      expect(time).toBeLessThan(TTL + 2000 + SLACK);
+      expect(time.atMost).toBeGreaterThan(TTL + 2000 - PRECISION);
+      expect(time.atLeast).toBeLessThan(TTL + 2000 + SLACK);
     },
   );
 
   it.each(cases)('its minHold keeps a lock $how, on $backend', async ({ backend, byWaiting }) => {
     const time = await timeToNext(await BACKENDS[backend]!(), { minHold: '3s' }, byWaiting);
-    expect(time).toBeGreaterThan(3000 - PRECISION);
-    expect(time).toBeLessThan(3000 + SLACK);
+    expect(time.atMost).toBeGreaterThan(3000 - PRECISION);
+    expect(time.atLeast).toBeLessThan(3000 + SLACK);
   });
 
   it('nothing is kept on a file back end', async () => {
     const url = await BACKENDS['a file back end']!();
-    expect(await timeToNext(url, { minHold: '60s', lockDelay: '60s' }, false)).toBeLessThan(SLACK);
+    const { atLeast } = await timeToNext(url, { minHold: '60s', lockDelay: '60s' }, false);
+    expect(atLeast).toBeLessThan(SLACK);
   });
 });

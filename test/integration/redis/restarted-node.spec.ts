@@ -82,15 +82,16 @@ describe('a node that has forgotten its keys', () => {
     const { driver } = await started(server.url, { ttl: SHORT_TTL });
     const name = freshName();
     granted(await tryAcquire(driver, request(name, SHORT_TTL)));
+    // It is up somewhat before that is seen here.
+    const before = performance.now();
     await server.restart();
-    const restarted = performance.now();
     await eventually(async () => {
       const reply = await tryAcquire(driver, request(name, SHORT_TTL)).catch(
         () => ({ granted: false }) as const,
       );
       return reply.granted;
     });
-    expect(performance.now() - restarted).toBeGreaterThanOrEqual(SHORT_TTL);
+    expect(performance.now() - before).toBeGreaterThanOrEqual(SHORT_TTL);
   });
 
   it('sits out the longest ttl that any client has told it of, and not only its own', async () => {
