@@ -171,6 +171,31 @@ describe('a folder of the directory that is not what it was', () => {
     granted(await tryAcquire(first, request('l')));
   });
 
+  it('may not be opened to others itself, and grants again when it is closed', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const driver = await scratch.started(directory);
+    granted(await tryAcquire(driver, request('before')));
+    await chmod(directory, 0o777);
+    expect(await refusal(driver)).toContain('others can write to it (mode 0777)');
+    await chmod(directory, 0o700);
+    granted(await tryAcquire(driver, request('after')));
+  });
+
+  it.each(['queues', 'instances', 'records'])(
+    'grants nothing more once a heartbeat has found its folder %s open to others',
+    async (folder) => {
+      const directory = join(await scratch.directory(), 'd');
+      const driver = await scratch.started(directory);
+      granted(await tryAcquire(driver, request('before')));
+      await chmod(join(directory, folder), 0o777);
+      await expect(announce(driver, 'm', TTL)).rejects.toThrow('others can write to it (mode 0777)');
+      for (let time = 0; time < 2; time += 1)
+        expect(await refusal(driver)).toContain('others can write to it (mode 0777)');
+      await chmod(join(directory, folder), 0o700);
+      granted(await tryAcquire(driver, request('after')));
+    },
+  );
+
   it.each(['that was there', 'that starts'])(
     'makes no second holder of a driver %s: it waits until the first one has noticed',
     async (which) => {

@@ -60,9 +60,14 @@ export class DirectoryGuard {
    */
   look(): void {
     const { directory, instance, clock, ttl, onMoved } = this.context;
-    directory.inspect();
-    if (directory.place === this.#told) return;
+    const wasSure = this.#sure;
+    // Also when it must not be used: each lock looks anew then, until it may.
     this.#sure = false;
+    directory.inspect();
+    if (directory.place === this.#told) {
+      this.#sure = wasSure;
+      return;
+    }
     this.#waitsUntil = clock.monotonic() + ttl;
     // In this order: what the instance says, others rely on.
     onMoved();

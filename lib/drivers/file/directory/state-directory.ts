@@ -33,6 +33,9 @@ const MOST_KEPT = 256;
 /** How many hexadecimal digits of a lock's file name give the folder of its tickets. */
 const BUCKET = 2;
 
+/** Who may do what with a directory. */
+type Access = Pick<Found, 'uid' | 'mode'>;
+
 /** The directory of the file back end: whose it is, and where things lie in it. */
 export class StateDirectory {
   readonly path: string;
@@ -40,6 +43,8 @@ export class StateDirectory {
   readonly #lockFiles = new Memo((name) => `${this.locks}/${fileName(name)}`, MOST_KEPT);
   /** The folder of locks as it was found last. */
   #locks?: Found;
+  /** The directory itself, or where its link leads to, as it was found with it. */
+  #top?: Access;
 
   /** @param directory undefined for the directory of this user, as the XDG base directory specification has it. */
   constructor(directory: string | undefined) {
@@ -114,16 +119,12 @@ export class StateDirectory {
     });
   }
 
-  /** Whether the folder of locks is the one that was found last, and as it was then: at the cost of one look. */
+  /** Whether the folder of locks is the one that was found last, and both it and the directory as they were then: at the cost of two looks. */
   isAsBefore(): boolean {
     const [then, now] = [this.#locks, look(this.locks)];
-    return (
-      now !== undefined &&
-      then !== undefined &&
-      isSame(now, then) &&
-      now.mode === then.mode &&
-      now.uid === then.uid
-    );
+    if (!now || !then || !isSame(now, then) || !isOpenAs(now, then)) return false;
+    const top = statSync(this.path, { throwIfNoEntry: false });
+    return top !== undefined && this.#top !== undefined && isOpenAs(top, this.#top);
   }
 
   /**
@@ -138,7 +139,7 @@ export class StateDirectory {
    * @throws BackendUnavailableError when they must not be used
    */
   inspect(): void {
-    this.#checkOwner();
+    const top = this.#checkOwner();
     let locks: Found | undefined;
     for (const folder of FOLDERS) {
       const found = this.#refuseLink(folder);
@@ -147,6 +148,7 @@ export class StateDirectory {
       if (folder === 'locks') locks = found;
     }
     this.#locks = locks;
+    this.#top = top;
   }
 
   /** A link may be turned, and then leads others to other locks. The directory itself may be one: they share its turns. */
@@ -161,9 +163,10 @@ export class StateDirectory {
     return found;
   }
 
-  #checkOwner(): void {
+  #checkOwner(): Access {
     const { uid, mode } = statSync(this.path);
     this.#checkAccess(this.path, uid, mode);
+    return { uid, mode };
   }
 
   #checkAccess(path: string, owner: number, mode: number): void {
@@ -228,6 +231,10 @@ function homeDirectory(): string {
   } catch (error) {
     throw noHome(error);
   }
+}
+
+function isOpenAs(one: Access, other: Access): boolean {
+  return one.mode === other.mode && one.uid === other.uid;
 }
 
 function isWritable(path: string): boolean {
