@@ -22,23 +22,45 @@ function textOf(forWhat: ForWhat): string {
 const UNIT_TEST =
   "in a unit test import CoordinationModule.forRoot({ backendUrl: 'memory:' }) and call init() of the testing module";
 
-/** @throws LockCreationFailedError for a mock, and for a coordinator of another copy of this package */
-function checkIsCoordinator(provider: LockProvider, forWhat: ForWhat): void {
-  // What a mock answers for a symbol that it has never heard of is a function, or nothing.
-  if (
-    Object(provider) === provider &&
-    LOCK_MANAGER in provider &&
-    typeof provider[LOCK_MANAGER] !== 'function'
-  )
-    return;
-  if (provider?.constructor?.name === 'CoordinatorService') {
-    throw new LockCreationFailedError(
+const MOCK = Symbol('mock');
+
+/**
+ * What a coordinator that is started has. A mock may be made in any way: it may answer a function, an object or nothing for a symbol that it has
+ * never heard of, or have the class's getters without what they read.
+ */
+function managerIn(provider: LockProvider): LockManager | undefined | typeof MOCK {
+  if (Object(provider) !== provider) return MOCK;
+  try {
+    const manager: unknown = LOCK_MANAGER in provider ? provider[LOCK_MANAGER] : MOCK;
+    if (isManager(manager)) return manager;
+    return manager === undefined && typeof provider.memberId === 'string' ? undefined : MOCK;
+  } catch {
+    return MOCK;
+  }
+}
+
+function isManager(value: unknown): value is LockManager {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'waitLimit' in value &&
+    typeof value.waitLimit === 'function'
+  );
+}
+
+/** Of a mock, or of a coordinator of another copy of this package. */
+function noCoordinator(provider: LockProvider, forWhat: ForWhat): LockCreationFailedError {
+  if (Object(provider) === provider && !(LOCK_MANAGER in provider) && isCalledAsOurs(provider))
+    return new LockCreationFailedError(
       `${textOf(forWhat)}: its coordinator is of another copy of nestjs-coordination; two copies are installed, see npm ls nestjs-coordination, and both sides have to use one`,
     );
-  }
-  throw new LockCreationFailedError(
+  return new LockCreationFailedError(
     `${textOf(forWhat)}: what was given as its CoordinatorService is ${kindOf(provider)}, a mock perhaps, and takes no locks; ${UNIT_TEST}`,
   );
+}
+
+function isCalledAsOurs(provider: object): boolean {
+  return provider.constructor?.name === 'CoordinatorService';
 }
 
 function kindOf(value: unknown): string {
@@ -103,14 +125,14 @@ function theOnly(candidates: LockProvider[], forWhat: string, which: string): Lo
 
 /** What takes leases for a coordinator that is started; undefined also for a mock, which may answer anything. */
 export function startedManagerOf(provider: LockProvider): LockManager | undefined {
-  const manager: unknown = Object(provider) === provider ? provider[LOCK_MANAGER] : undefined;
-  return typeof manager === 'object' && manager !== null ? (manager as LockManager) : undefined;
+  const manager = managerIn(provider);
+  return manager === MOCK ? undefined : manager;
 }
 
 /** @throws LockCreationFailedError when the coordinator is not started, or is none */
 export function lockManagerOf(provider: LockProvider, forWhat: ForWhat): LockManager {
-  checkIsCoordinator(provider, forWhat);
-  const manager = provider[LOCK_MANAGER];
+  const manager = managerIn(provider);
+  if (manager === MOCK) throw noCoordinator(provider, forWhat);
   if (manager) return manager;
   throw new LockCreationFailedError(
     `${textOf(forWhat)}: the coordinator of member ${provider.memberId} is not started; it starts in onModuleInit (constructors run before that) and stops at shutdown, or call coordinator.start(); a testing module starts it when its init() is called`,

@@ -8,7 +8,7 @@ import type { Duration } from '../common/duration.js';
 import { HeldLease, InnerLease, type Lease, notAcquired, runAndFinish } from './lease/index.js';
 import type { LockManager } from './lock-manager.js';
 import { joinedName, type LockNames, LockNameTemplate, namesOnce } from './name/index.js';
-import { LOCK_MANAGER, type LockProvider, lockManagerOf, theRunningProvider } from './lock-registry.js';
+import { type LockProvider, lockManagerOf, theRunningProvider } from './lock-registry.js';
 import { quoted } from '../common/quoted.js';
 import { take } from './several/index.js';
 
@@ -173,7 +173,7 @@ export class Lock {
   }
 
   get #manager(): LockManager {
-    return this.#provider[LOCK_MANAGER] ?? lockManagerOf(this.#provider, `Lock ${quoted(this.name)}`);
+    return lockManagerOf(this.#provider, () => `Lock ${quoted(this.name)}`);
   }
 
   async #hold(options: AcquireOptions, label: string): Promise<HeldLease> {
