@@ -18,6 +18,12 @@ export function quoted(name: string): string {
   return `"${printable(cut(name))}"`;
 }
 
+/** The text of somebody else's error in a message of ours: its first line. What an error says may come from a client of the application, too. */
+export function firstLineOf(error: unknown): string {
+  const [line = ''] = String(error).split('\n', 1);
+  return printable(cut(line));
+}
+
 function cut(name: string): string {
   return name.length <= LONGEST_SHOWN
     ? name

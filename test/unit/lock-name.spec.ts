@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
 import { LockNameTemplate } from '../../lib/lock/name/lock-names.js';
@@ -126,10 +127,11 @@ describe('a rendered lock name', () => {
       order: new OrderId('7'),
       url: new URL('http://a/'),
       at: new Date(0),
+      elsewhere: runInNewContext('new Date(0)') as unknown,
       boxed: Object('x') as unknown,
     };
-    expect(render('<id>|<order>|<url>|<at>|<boxed>', data)).toBe(
-      '65a0|7|http://a/|1970-01-01T00:00:00.000Z|x',
+    expect(render('<id>|<order>|<url>|<at>|<elsewhere>|<boxed>', data)).toBe(
+      '65a0|7|http://a/|1970-01-01T00:00:00.000Z|1970-01-01T00:00:00.000Z|x',
     );
   });
 
@@ -147,6 +149,7 @@ describe('a rendered lock name', () => {
     ['<a>', { a: new (class Order {})() }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
     ['<a>', { a: Object.create(null) }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
     ['<a>', { a: new Error('x') }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
+    ['<a>', { a: runInNewContext('new Error(1)') }, `a is an object; ${NEEDED}; ${FIELD_OF_A}`],
     ['<a>', { a: new Date(Number.NaN) }, 'a is an object; give a valid date'],
     [
       '<a>',
@@ -158,6 +161,16 @@ describe('a rendered lock name', () => {
     [
       '<a>',
       { a: { toString: () => '{\n  id: 7\n}' } },
+      "a is an object; its toString does not name it; name one of its fields, as in '<a.id>'",
+    ],
+    [
+      '<a>',
+      { a: { toString: () => "{ name: 'ann', _id: new ObjectId('65a0') }" } },
+      "a is an object; its toString does not name it; name one of its fields, as in '<a.id>'",
+    ],
+    [
+      '<a>',
+      { a: { toString: () => '{"name":"ann"}' } },
       "a is an object; its toString does not name it; name one of its fields, as in '<a.id>'",
     ],
     [

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { classNameOf } from './class-name.js';
 import type { Fail, Field, Step } from './parser.js';
 
@@ -36,17 +37,18 @@ function objectText(field: Field, value: object, fail: Fail): string {
   if (Array.isArray(value))
     return refuse(`choose one of its elements, as in '<${field.text}[0]>', or join them in a key function`);
   if (ArrayBuffer.isView(value)) return refuse("give its text, as by toString('hex'), in a key function");
-  if (value instanceof Date)
+  // Also of another realm, as tests have them.
+  if (types.isDate(value))
     return Number.isNaN(value.getTime()) ? refuse('give a valid date') : value.toISOString();
   const toText: unknown = Reflect.get(value, 'toString');
-  if (typeof toText !== 'function' || toText === Object.prototype.toString || value instanceof Error)
+  if (typeof toText !== 'function' || toText === Object.prototype.toString || types.isNativeError(value))
     return refuse(
       `${NEEDED}; name one of its fields, as in '<${field.text}.id>', or make the name in a key function`,
     );
   const text: unknown = Reflect.apply(toText, value, []);
   if (typeof text !== 'string' || text === '') return refuse(`its toString gives no text; ${NEEDED}`);
-  // Text for people to read tells more than which object it is, or less.
-  if (/^\[object |[\n\r]/.test(text))
+  // Text for people to read tells more than which object it is, or less: a document of Mongoose shows all that it has.
+  if (/^\[object |^\{[ "]|[\n\r]/.test(text))
     return refuse(`its toString does not name it; name one of its fields, as in '<${field.text}.id>'`);
   return text;
 }

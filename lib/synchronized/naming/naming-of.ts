@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { firstLineOf } from '../../common/quoted.js';
 import { LockNameError } from '../../errors.js';
 import { labelOf } from '../../injection/index.js';
 import { type LockNames, LockNameTemplate, namesOnce } from '../../lock/name/index.js';
@@ -63,7 +64,7 @@ function nameFrom(make: () => unknown, where: string, decorator: NamingDecorator
   } catch (cause) {
     // What the application wants its client to be told.
     if (cause instanceof HttpException) throw cause;
-    throw new LockNameError(`${where}: its lock name function failed: ${oneLine(cause)}`, { cause });
+    throw new LockNameError(`${where}: its lock name function failed: ${firstLineOf(cause)}`, { cause });
   }
   if (typeof made === 'string' && made !== '') return made;
   const several = decorator === '@Synchronized';
@@ -83,10 +84,6 @@ function nameFrom(make: () => unknown, where: string, decorator: NamingDecorator
   throw new LockNameError(
     `${where}: its lock name function returned ${kindOf(made)}; it has to return a non-empty string${several ? ', or a list of such' : ''}`,
   );
-}
-
-function oneLine(cause: unknown): string {
-  return String(cause).split('\n', 1)[0] ?? '';
 }
 
 /** Never the value: it may be a secret. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CoordinatorService } from 'nestjs-coordination';
+import { CoordinatorService, type LockNameError, Synchronized } from 'nestjs-coordination';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { RedisServer, stopAllRedis } from '../../support/redis-server.js';
 
@@ -62,6 +62,30 @@ describe.each(['memory', 'file', 'redis'] as const)('a name that is made to dece
     for (const { text } of log.lines.filter((line) => line.text.includes('share'))) expectOneLine(text);
     expect(log.all).not.toContain('\u001b');
   });
+});
+
+it('what a key function says of it stays in its line too', async () => {
+  class Shares {
+    constructor(readonly coordinator: CoordinatorService) {}
+
+    @Synchronized((name: string) => {
+      throw new Error(`no such name: ${name}`);
+    })
+    async extend(name: string): Promise<string> {
+      return name;
+    }
+  }
+  const coordinator = new CoordinatorService({ backendUrl: 'memory:names' });
+  await coordinator.start();
+  const shares = new Shares(coordinator);
+  for (const name of [NAME, NAME.replaceAll('\n', ' ')]) {
+    const error: unknown = await shares.extend(name).catch((thrown: unknown) => thrown);
+    const { message } = error as LockNameError;
+    expect(message).toContain('its lock name function failed: Error: no such name: share\\u000d');
+    expect(message).not.toMatch(/[\p{Cc}\p{Zl}]/u);
+    expect(message.length).toBeLessThan(1500);
+  }
+  await coordinator.stop();
 });
 
 describe('a back end that is away', () => {
