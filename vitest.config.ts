@@ -1,6 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
+const thorough = process.env['COORDINATION_TESTS'] === 'thorough';
+// Applications under test would warn of a variable that they do not know.
+delete process.env['COORDINATION_TESTS'];
+
 /** Tests that may share one copy of the library and of Nest in a worker, which spares a second or two for each file. */
 const ROOMS = 'coordinator|driver|elections|health|inspection|module|runs|synchronized|telemetry|testing';
 const SHARED = ['test/{unit,integration,verify/checker}/**/*.spec.ts', `test/e2e/@(${ROOMS})/**/*.spec.ts`];
@@ -13,6 +17,7 @@ const ALONE = [
 
 const tests = {
   pool: 'forks',
+  env: { TESTS_AT_FULL_LENGTH: String(thorough) },
   setupFiles: ['reflect-metadata'],
   testTimeout: 120_000,
   hookTimeout: 120_000,
@@ -43,7 +48,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     // Most tests wait for servers and processes, and leave processors idle that the default would not use.
-    maxWorkers: process.env['COORDINATION_TESTS'] === 'thorough' ? 2 : 3,
+    maxWorkers: thorough ? 2 : 3,
     projects: [
       {
         extends: true,

@@ -31,7 +31,7 @@ export function optionsIn(environment: Environment, warn: (message: string) => v
 }
 
 /**
- * Warns of the variables that are set for options which `forRoot` was not given: it reads no environment, so they mean nothing.
+ * Warns of the variables that are set for options which `forRoot` was not given, or for none: it reads no environment, so they mean nothing.
  * @param warn told once of all
  */
 export function warnOfUnread(
@@ -52,7 +52,7 @@ export function warnOfUnread(
     for (const [option, known] of Object.entries(kind.options))
       if (known && own?.[option] === undefined) unread.push(known.variable);
   }
-  const set = unread.filter((variable) => environment[variable]);
+  const set = [...unread.filter((variable) => environment[variable]), ...unknownIn(environment)];
   if (set.length === 0) return;
   warn(
     `The environment has ${set.join(', ')}, which CoordinationModule.forRoot() does not read; import CoordinationModule.forRootAsync(coordinationConfig.asProvider()), or give forRoot() the option`,
@@ -61,9 +61,7 @@ export function warnOfUnread(
 
 /** A misspelt variable would leave its option at the default. */
 function checkVariables(environment: Environment, warn: (message: string) => void): void {
-  const unknown = Object.keys(environment).filter(
-    (name) => name.startsWith(VARIABLE_PREFIX) && ![...KNOWN_VARIABLES, ...TOLD_TO_COMMANDS].includes(name),
-  );
+  const unknown = unknownIn(environment);
   for (const name of unknown) {
     const renamed = newNameOf(name);
     // Without its value the locks of another replica may be taken over too early.
@@ -73,6 +71,12 @@ function checkVariables(environment: Environment, warn: (message: string) => voi
   if (unknown.length === 0) return;
   warn(
     `The environment has ${unknown.toSorted().join(', ')}, which ${unknown.length === 1 ? 'is no variable' : 'are no variables'} of nestjs-coordination; known are ${KNOWN_VARIABLES.join(', ')}`,
+  );
+}
+
+function unknownIn(environment: Environment): string[] {
+  return Object.keys(environment).filter(
+    (name) => name.startsWith(VARIABLE_PREFIX) && ![...KNOWN_VARIABLES, ...TOLD_TO_COMMANDS].includes(name),
   );
 }
 

@@ -348,15 +348,17 @@ describe('the environment', () => {
     vi.stubEnv('COORDINATION_TTL', '5s');
     vi.stubEnv('COORDINATION_REDIS_QUARANTINE', 'false');
     vi.stubEnv('COORDINATION_REDIS_MAX_TTL', '1h');
+    vi.stubEnv('COORDINATION_TLL', '1h');
     const options = { backendUrl: 'memory:', ttl: 5000, redis: { maxTtl: 3_600_000 } };
     const app = await boot([CoordinationModule.forRoot(options)]);
     await app.close();
     const unread = app.recorded.of('warn').filter((text) => text.includes('does not read'));
     expect(unread).toEqual([
       expect.stringMatching(
-        /^The environment has COORDINATION_AGENT_ID, COORDINATION_REDIS_QUARANTINE, which .*forRootAsync/,
+        /^The environment has COORDINATION_AGENT_ID, COORDINATION_REDIS_QUARANTINE, COORDINATION_TLL, which .*forRootAsync/,
       ),
     ]);
+    vi.stubEnv('COORDINATION_TLL', undefined);
     vi.stubEnv('COORDINATION_BACKEND_URL', 'memory:');
     const driven = await boot([
       CoordinationModule.forRoot({
