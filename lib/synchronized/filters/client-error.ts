@@ -1,6 +1,7 @@
 import { type ArgumentsHost, HttpException } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
-import type { CoordinationError } from '../../errors.js';
+import { CoordinationError } from '../../errors.js';
+import { refusals } from './refusals.js';
 
 /**
  * What a gRPC client is told for each HTTP status. UNAVAILABLE is what a client may simply send again, ABORTED asks it to begin
@@ -12,6 +13,13 @@ const GRPC_INTERNAL = 13;
 /** The error with nothing in it but what a client may know, where a transport sends the message to its client. */
 export function clientErrorOf(error: CoordinationError): HttpException {
   return new HttpException(error.getResponse(), error.getStatus(), { cause: error });
+}
+
+/** What GraphQL, which shows the message of whatever it is thrown, is thrown in place of an error. */
+export function graphqlErrorOf(error: unknown): unknown {
+  if (!(error instanceof CoordinationError)) return error;
+  refusals.tell(error);
+  return clientErrorOf(error);
 }
 
 /** What clients of message handlers and gateways are sent. */
