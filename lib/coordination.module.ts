@@ -39,6 +39,7 @@ import {
   addGraphqlBoundaries,
   addMessageBoundaries,
   CoordinationExceptionFilter,
+  guardGraphqlSchemas,
   refusals,
 } from './synchronized/filters/index.js';
 import { SynchronizedInterceptor } from './synchronized/scope/index.js';
@@ -142,8 +143,9 @@ export class CoordinationModule
     checkElectionHosts(this.modules);
   }
 
-  /** When every module has been initialised, as a leader may have to use any of them. */
+  /** When every module has been initialised, as a leader may have to use any of them, and a schema of GraphQL is built by then. */
   onApplicationBootstrap(): void {
+    if (this.#isFirst) guardGraphqlSchemas(this.modules);
     standForElections(this.modules, this.name.value, this.coordinator);
     this.#jobs?.start();
   }

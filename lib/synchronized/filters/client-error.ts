@@ -1,6 +1,8 @@
 import { type ArgumentsHost, HttpException } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
-import type { CoordinationError } from '../../errors.js';
+import { CoordinationError } from '../../errors.js';
+import { isGrpcCall } from './grpc-stream-call.js';
+import { refusals } from './refusals.js';
 
 /**
  * What a gRPC client is told for each HTTP status. UNAVAILABLE is what a client may simply send again, ABORTED asks it to begin
@@ -14,6 +16,13 @@ export function clientErrorOf(error: CoordinationError): HttpException {
   return new HttpException(error.getResponse(), error.getStatus(), { cause: error });
 }
 
+/** What GraphQL, which shows the message of whatever it is thrown, is thrown in place of an error. */
+export function graphqlErrorOf(error: unknown): unknown {
+  if (!(error instanceof CoordinationError)) return error;
+  refusals.tell(error);
+  return clientErrorOf(error);
+}
+
 /** What clients of message handlers and gateways are sent. */
 export function clientBodyOf(error: CoordinationError): object {
   return { status: 'error', ...(error.getResponse() as object) };
@@ -21,15 +30,10 @@ export function clientBodyOf(error: CoordinationError): object {
 
 /** The same for a message handler: gRPC takes a code and a text of its own from it. */
 export function rpcErrorOf(error: CoordinationError, host: ArgumentsHost): object {
-  if (!isGrpcCall(host.getArgByIndex(2))) return clientBodyOf(error);
+  if (!isGrpcCall(host.getArgByIndex(2)) && !isGrpcCall(host.getArgByIndex(0))) return clientBodyOf(error);
   const code = GRPC_CODES[error.getStatus()] ?? GRPC_INTERNAL;
   const { message } = error.getResponse() as { message: string };
   return { code, message, details: message };
-}
-
-/** Nest gives a gRPC method the data, the metadata and the call. */
-function isGrpcCall(call: unknown): boolean {
-  return typeof call === 'object' && call !== null && 'sendMetadata' in call && 'getPeer' in call;
 }
 
 /** Tells an HTTP client when to come again, where that makes sense and can still be told. */

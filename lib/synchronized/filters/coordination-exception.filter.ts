@@ -1,8 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import { BaseExceptionFilter, type HttpAdapterHost } from '@nestjs/core';
-import { throwError } from 'rxjs';
+import { of, throwError } from 'rxjs';
 import { CoordinationError } from '../../errors.js';
 import { clientErrorOf, rpcErrorOf, tellRetryAfter } from './client-error.js';
+import { grpcStreamCallOf } from './grpc-stream-call.js';
 import { httpAnswerOf } from './http-response.js';
 import { refusals } from './refusals.js';
 
@@ -18,7 +19,7 @@ export class CoordinationExceptionFilter implements ExceptionFilter<Coordination
     refusals.tell(error);
     switch (host.getType<string>()) {
       case 'rpc':
-        return throwError(() => rpcErrorOf(error, host));
+        return this.#answerMessage(error, host);
       case 'http':
         return this.#answer(error, host);
       case 'graphql':
@@ -29,6 +30,15 @@ export class CoordinationExceptionFilter implements ExceptionFilter<Coordination
         // Another library called the handler. What a filter returns would be the result of its call, and so a success.
         throw error;
     }
+  }
+
+  #answerMessage(error: CoordinationError, host: ArgumentsHost): unknown {
+    const status = rpcErrorOf(error, host);
+    const streamCall = grpcStreamCallOf(host);
+    if (!streamCall) return throwError(() => status);
+    streamCall.fail(status);
+    // Nest hands no error of such a call on to the client, and would end the process by it.
+    return of(undefined);
   }
 
   #answer(error: CoordinationError, host: ArgumentsHost): void {

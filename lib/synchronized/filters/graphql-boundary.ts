@@ -1,9 +1,7 @@
 import type { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
-import { CoordinationError } from '../../errors.js';
-import { clientErrorOf } from './client-error.js';
+import { graphqlErrorOf } from './client-error.js';
 import { copyFace, methodsOf } from '../../injection/index.js';
 import { isAsyncIterable } from '../definition/index.js';
-import { refusals } from './refusals.js';
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -73,7 +71,7 @@ function guard(call: Call, kind: Kind): Call {
     try {
       return guardedResult(call.apply(this, args), kind);
     } catch (error) {
-      throw forClient(error);
+      throw graphqlErrorOf(error);
     }
   };
 }
@@ -84,7 +82,7 @@ function guardedResult(result: unknown, kind: Kind): unknown {
     // Elsewhere an async iterable may be an object with fields, as a page of an SDK is.
     (value: unknown) => (kind === 'subscription' && isAsyncIterable(value) ? guardedValues(value) : value),
     (error: unknown) => {
-      throw forClient(error);
+      throw graphqlErrorOf(error);
     },
   );
 }
@@ -96,7 +94,7 @@ function guardedValues(values: AsyncIterable<unknown>): AsyncIterableIterator<un
     try {
       return step === undefined ? otherwise : await step;
     } catch (error) {
-      throw forClient(error);
+      throw graphqlErrorOf(error);
     }
   };
   return {
@@ -110,10 +108,4 @@ function guardedValues(values: AsyncIterable<unknown>): AsyncIterableIterator<un
       return this;
     },
   };
-}
-
-function forClient(error: unknown): unknown {
-  if (!(error instanceof CoordinationError)) return error;
-  refusals.tell(error);
-  return clientErrorOf(error);
 }

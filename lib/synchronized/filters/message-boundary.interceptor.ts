@@ -3,6 +3,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import { catchError, type Observable } from 'rxjs';
 import { CoordinationError } from '../../errors.js';
 import { rpcErrorOf } from './client-error.js';
+import { grpcStreamCallOf } from './grpc-stream-call.js';
 import { methodsOf } from '../../injection/index.js';
 import { refusals } from './refusals.js';
 
@@ -36,11 +37,13 @@ export function eventOf(context: ExecutionContext): string | undefined {
 export class MessageBoundary implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'rpc' || underAppConfig.has(context)) return next.handle();
+    const streamCall = grpcStreamCallOf(context);
     return next.handle().pipe(
       catchError(async (error: unknown) => {
         if (!(error instanceof CoordinationError)) throw error;
         const event = eventOf(context);
         refusals.tell(error, event);
+        if (streamCall) return streamCall.fail(rpcErrorOf(error, context));
         // Nest logs a line of its own for an event that an RpcException has ended.
         throw event === undefined ? await rpcException(error, context) : error;
       }),

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { constants } from 'node:http2';
 import type { CancelSource } from '../../common/cancellation.js';
-import { httpResponseOf } from '../filters/index.js';
+import { type GrpcStreamCall, grpcStreamCallOf, httpResponseOf } from '../filters/index.js';
 import { onEnd, type ClientLink } from './client-link.js';
 
 /** The part of an HTTP response that is looked at: Express' and Node's own, or what Fastify calls `raw`. */
@@ -102,6 +102,24 @@ export class Client implements CancelSource {
   }
 }
 
+/** The status of a call whose lease is lost: ABORTED. */
+const LOST = { code: 10, details: 'Conflict' };
+
+/** The client of a call of gRPC that its handler answers by itself. */
+class StreamCallClient extends Client {
+  constructor(private readonly call: GrpcStreamCall) {
+    super(undefined, call);
+  }
+
+  override get answered(): boolean {
+    return this.call.answered;
+  }
+
+  override cut(): void {
+    this.call.fail(LOST);
+  }
+}
+
 /** The client of a call; undefined where the transport does not show when it leaves (Redis, NATS, Kafka, …). */
 export function clientOf(context: ExecutionContext): Client | undefined {
   switch (context.getType<string>()) {
@@ -147,6 +165,8 @@ function graphqlClient(context: object | undefined): Client | undefined {
 
 /** A call of gRPC tells by itself that it was cancelled; for a message over TCP its connection does. */
 function rpcClient(context: ExecutionContext): Client | undefined {
+  const streamCall = grpcStreamCallOf(context);
+  if (streamCall) return new StreamCallClient(streamCall);
   const call = asObject(context.getArgByIndex(2));
   if (call && 'cancelled' in call && isLine(call)) return new Client(undefined, call);
   const tcp = asObject(context.getArgByIndex(1));

@@ -6,6 +6,7 @@ import type { LockProvider } from '../../lock/index.js';
 import {
   clientErrorOf,
   eventOf,
+  grpcStreamCallOf,
   httpAnswerOf,
   markUnderAppConfig,
   refusals,
@@ -48,7 +49,11 @@ export class SynchronizedInterceptor implements NestInterceptor {
 
   #intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const type = context.getType<string>();
-    if (type === 'rpc') markUnderAppConfig(context);
+    if (type === 'rpc') {
+      markUnderAppConfig(context);
+      // From here on it is noticed when the handler has answered by itself.
+      grpcStreamCallOf(context);
+    }
     const definition = knownDefinitionOf(context.getHandler());
     if (definition && definition.options.coordinator === this.coordinatorName)
       return this.#inScope(definition, context, next);
@@ -73,11 +78,18 @@ export class SynchronizedInterceptor implements NestInterceptor {
       const call = new HandlerCall(scope, definition, client, subscriber, {
         http: context.getType() === 'http',
         errorFor: (error) => this.#forClient(error, context),
-        answerSkipped: takesAnswer(definition, context) ? () => this.#answerSkipped(context) : undefined,
+        answerSkipped: this.#answerSkippedOf(definition, context),
       });
       call.open(next);
       return () => void scope.end();
     });
+  }
+
+  /** Of a handler that answers by itself. */
+  #answerSkippedOf(definition: SynchronizedDefinition, context: ExecutionContext): (() => void) | undefined {
+    if (takesAnswer(definition, context)) return () => this.#answerSkipped(context);
+    const streamCall = grpcStreamCallOf(context);
+    return streamCall && (() => streamCall.finish());
   }
 
   /** A handler that has taken the response would have answered; as it did not run, nobody else does. */
