@@ -38,6 +38,7 @@ import {
   addGatewayFilters,
   addGraphqlBoundaries,
   addMessageBoundaries,
+  addRefusalWitness,
   CoordinationExceptionFilter,
   refusals,
 } from './synchronized/filters/index.js';
@@ -84,6 +85,7 @@ export class CoordinationModule
       config.addGlobalFilter(new CoordinationExceptionFilter(adapterHost));
       addGatewayFilters(modules);
       addMessageBoundaries(modules);
+      addRefusalWitness(config, modules);
       addGraphqlBoundaries(creator, modules);
     }
     namesInUse.set(config, names.add(name.value));
