@@ -4,7 +4,12 @@ import { quoted } from '../common/quoted.js';
 import { logSafely } from '../common/log-safely.js';
 import { classNameOf, lockNameError } from '../lock/name/index.js';
 import type { LockProvider } from '../lock/index.js';
-import { definitionOf, type SynchronizedDefinition } from './definition/index.js';
+import {
+  decoratedAt,
+  defineSynchronized,
+  definitionOf,
+  type SynchronizedDefinition,
+} from './definition/index.js';
 import { bindHost, methodsOf, prototypeOf, providedBy, wantsCoordinator } from '../injection/index.js';
 
 /** Gives the coordinator to every object of the application that has synchronized methods and was not injected with it. */
@@ -18,6 +23,24 @@ export function bindAllHosts(
     if (typeof host === 'object' && host !== null && wantsCoordinator(host, name))
       bindHost(host, name, provider);
   }
+}
+
+/**
+ * Gives functions that other decorators have put in the place of synchronized methods, without their metadata, the definitions of
+ * those. A function that stands in several places says nothing of any of them.
+ *
+ * Has to be done before a handler is called, and again when there are objects of factories.
+ */
+export function knowWrappedMethods(modules: ModulesContainer): void {
+  const places = new Map<Function, Set<SynchronizedDefinition | undefined>>();
+  for (const wrapper of providedBy(modules)) {
+    for (const { owner, name, method } of methodsOf(prototypeOf(wrapper))) {
+      if (definitionOf(method)) continue;
+      places.set(method, (places.get(method) ?? new Set()).add(decoratedAt(owner, name)));
+    }
+  }
+  for (const [method, [definition, ...others]] of places)
+    if (definition && others.length === 0) defineSynchronized(method, definition);
 }
 
 /**

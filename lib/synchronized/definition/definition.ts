@@ -30,8 +30,22 @@ export interface SynchronizedDefinition {
   nameOf(self: unknown, args: readonly unknown[]): LockNames;
 }
 
+/** By prototype and key, as a decorator above may put a function of its own in the place of the wrapper, without its metadata. */
+const decorated = new WeakMap<object, Map<string | symbol, SynchronizedDefinition>>();
+
 export function defineSynchronized(wrapper: object, definition: SynchronizedDefinition): void {
   Reflect.defineMetadata(DEFINITION, definition, wrapper);
+}
+
+/** Notes that the method of a prototype was decorated, whatever it is replaced with later. */
+export function noteDecorated(owner: object, key: string | symbol, definition: SynchronizedDefinition): void {
+  const methods = decorated.get(owner) ?? new Map<string | symbol, SynchronizedDefinition>();
+  decorated.set(owner, methods.set(key, definition));
+}
+
+/** What the method of this very prototype was decorated with. */
+export function decoratedAt(owner: object, key: string | symbol): SynchronizedDefinition | undefined {
+  return decorated.get(owner)?.get(key);
 }
 
 export function definitionOf(method: unknown): SynchronizedDefinition | undefined {
