@@ -51,16 +51,32 @@ export function knowWrappedMethods(modules: ModulesContainer): void {
 export function checkClassNames(modules: ModulesContainer): void {
   const classes = new Map<string, Map<Function, string>>();
   for (const wrapper of providedBy(modules)) {
-    for (const { method } of methodsOf(prototypeOf(wrapper))) {
-      const { namedAfter, label } = definitionOf(method) ?? {};
-      if (!namedAfter || label === undefined) continue;
-      const name = classNameOf(namedAfter, (problem) => {
-        throw lockNameError('<className>', label, problem);
-      });
-      classes.set(name, (classes.get(name) ?? new Map<Function, string>()).set(namedAfter, label));
+    const prototype = prototypeOf(wrapper);
+    for (const { method } of methodsOf(prototype)) {
+      const definition = definitionOf(method);
+      if (!definition) continue;
+      for (const [field, type] of namesakesOf(definition, prototype)) {
+        const name = classNameOf(type, (problem) => {
+          throw lockNameError(field, definition.label, problem);
+        });
+        const methods = classes.get(name) ?? new Map<Function, string>();
+        classes.set(name, methods.set(type, definition.label));
+      }
     }
   }
   for (const [name, methods] of classes) if (methods.size > 1) warnOfTwins(name, [...methods.values()]);
+}
+
+/** The classes whose names are in a lock name, by the fields that put them there. */
+function namesakesOf(
+  { namedAfter, namedAfterThis }: SynchronizedDefinition,
+  prototype: unknown,
+): [field: string, type: Function][] {
+  const classes: [string, Function][] = [];
+  if (namedAfter) classes.push(['<className>', namedAfter]);
+  const own: unknown = namedAfterThis && (prototype as object).constructor;
+  if (typeof own === 'function') classes.push(['<this.constructor.name>', own]);
+  return classes;
 }
 
 function warnOfTwins(name: string, labels: readonly string[]): void {

@@ -26,6 +26,8 @@ export interface SynchronizedDefinition {
   readonly constant: boolean;
   /** The class whose name is in the lock name, if it is. */
   readonly namedAfter?: Function;
+  /** Whether the name of the object's own class is in the lock name. */
+  readonly namedAfterThis?: boolean;
   /** @throws LockNameError, for a value that cannot name a lock */
   nameOf(self: unknown, args: readonly unknown[]): LockNames;
 }

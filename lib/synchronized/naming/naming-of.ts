@@ -10,7 +10,7 @@ const ONE_NAME = 'make one name of the values, as `<a>-<b>` does, or take severa
 /** A permit has one name: those of several semaphores are not taken together. */
 export type NamingDecorator = '@Synchronized' | '@Limited';
 
-type Naming = Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter'>;
+type Naming = Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter' | 'namedAfterThis'>;
 
 /**
  * How a method names its lock.
@@ -38,7 +38,8 @@ export function namingOf(
   }
   const template = bind(lockName as string);
   const nameOf = (self: unknown, args: readonly unknown[]): string => template.render(self, args);
-  return { nameOf, constant: template.constant, namedAfter: template.namedAfter };
+  const { constant, namedAfter, namedAfterThis } = template;
+  return { nameOf, constant, namedAfter, namedAfterThis };
 }
 
 /** Each call takes all of them. */
@@ -53,6 +54,7 @@ function namingOfAll(templates: readonly BoundTemplate[], where: string): Naming
     nameOf,
     constant: templates.every(({ constant }) => constant),
     namedAfter: templates.find(({ namedAfter }) => namedAfter)?.namedAfter,
+    namedAfterThis: templates.some(({ namedAfterThis }) => namedAfterThis),
   };
 }
 
