@@ -82,7 +82,7 @@ function namesakesOf(
 function warnOfTwins(name: string, labels: readonly string[]): void {
   logSafely(() =>
     new Logger('CoordinationModule').warn(
-      `${labels.length} classes are called '${name}' in lock names (${labels.join(', ')}), so their methods of one name exclude each other; give them names of their own with @LockScope('…')`,
+      `${labels.length} classes are called '${name}' in lock names (${labels.join(', ')}), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each`,
     ),
   );
 }

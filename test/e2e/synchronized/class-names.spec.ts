@@ -101,6 +101,14 @@ describe('the name of a class in lock names', () => {
     expect(await bootError([coordination()], [inFactory as never])).toBeInstanceOf(LockNameError);
   });
 
+  it('says where the name of a class has to stand that a decorator has replaced', async () => {
+    const replaced = called('r', unnamed());
+    @LockScope('Given')
+    class Replacement extends replaced {}
+    const error = await bootError([coordination()], [Replacement]);
+    expect(error.message).toMatch(/name the class with @LockScope\('…'\) directly above it, or write/);
+  });
+
   it('fails the call where nobody has looked at the class before', async () => {
     const app = await boot([coordination()]);
     const host = new (called('r', unnamed()))();
@@ -116,7 +124,7 @@ describe('the name of a class in lock names', () => {
       [called('JobService', unnamed()), called('JobService', unnamed())],
     );
     expect(app.recorded.of('warn')).toEqual([
-      "2 classes are called 'JobService' in lock names (Unnamed.clean, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…')",
+      "2 classes are called 'JobService' in lock names (Unnamed.clean, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each",
     ]);
     await app.close();
   });
@@ -125,7 +133,7 @@ describe('the name of a class in lock names', () => {
     const twins = [ownNamed(), heir(), unnamed()].map((type) => called('JobService', type));
     const app = await boot([coordination()], [...twins, ...twins, called('Other', heir())]);
     expect(app.recorded.of('warn')).toEqual([
-      "3 classes are called 'JobService' in lock names (OwnNamed.one, NightlyService.one, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…')",
+      "3 classes are called 'JobService' in lock names (OwnNamed.one, NightlyService.one, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each",
     ]);
     await app.close();
   });
