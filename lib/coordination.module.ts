@@ -33,11 +33,17 @@ import { InvalidOptionsError } from './errors.js';
 import { ModuleBoot } from './coordination.boot.js';
 import { exploreJobs, JobRunner } from './run-once/index.js';
 import { checkElectionHosts, standForElections } from './elections/decorators/index.js';
-import { bindAllHosts, checkClassNames, checkConstantNames } from './synchronized/index.js';
+import {
+  bindAllHosts,
+  checkClassNames,
+  checkConstantNames,
+  knowWrappedMethods,
+} from './synchronized/index.js';
 import {
   addGatewayFilters,
   addGraphqlBoundaries,
   addMessageBoundaries,
+  addRefusalWitness,
   CoordinationExceptionFilter,
   guardGraphqlSchemas,
   refusals,
@@ -85,7 +91,9 @@ export class CoordinationModule
       config.addGlobalFilter(new CoordinationExceptionFilter(adapterHost));
       addGatewayFilters(modules);
       addMessageBoundaries(modules);
+      addRefusalWitness(config, modules);
       addGraphqlBoundaries(creator, modules);
+      knowWrappedMethods(modules);
     }
     namesInUse.set(config, names.add(name.value));
     // Not APP_INTERCEPTOR: those of the application would wrap it, and so commit after the lock is given back.
@@ -138,6 +146,7 @@ export class CoordinationModule
     this.#jobs = new JobRunner(this.coordinator, jobs);
     // One coordinator looks at all classes of the application.
     if (!this.#isFirst) return;
+    knowWrappedMethods(this.modules);
     checkClassNames(this.modules);
     checkConstantNames(this.modules);
     checkElectionHosts(this.modules);

@@ -4,7 +4,12 @@ import { quoted } from '../common/quoted.js';
 import { logSafely } from '../common/log-safely.js';
 import { classNameOf, lockNameError } from '../lock/name/index.js';
 import type { LockProvider } from '../lock/index.js';
-import { definitionOf, type SynchronizedDefinition } from './definition/index.js';
+import {
+  decoratedAt,
+  defineSynchronized,
+  definitionOf,
+  type SynchronizedDefinition,
+} from './definition/index.js';
 import { bindHost, methodsOf, prototypeOf, providedBy, wantsCoordinator } from '../injection/index.js';
 
 /** Gives the coordinator to every object of the application that has synchronized methods and was not injected with it. */
@@ -21,6 +26,24 @@ export function bindAllHosts(
 }
 
 /**
+ * Gives functions that other decorators have put in the place of synchronized methods, without their metadata, the definitions of
+ * those. A function that stands in several places says nothing of any of them.
+ *
+ * Has to be done before a handler is called, and again when there are objects of factories.
+ */
+export function knowWrappedMethods(modules: ModulesContainer): void {
+  const places = new Map<Function, Set<SynchronizedDefinition | undefined>>();
+  for (const wrapper of providedBy(modules)) {
+    for (const { owner, name, method } of methodsOf(prototypeOf(wrapper))) {
+      if (definitionOf(method)) continue;
+      places.set(method, (places.get(method) ?? new Set()).add(decoratedAt(owner, name)));
+    }
+  }
+  for (const [method, [definition, ...others]] of places)
+    if (definition && others.length === 0) defineSynchronized(method, definition);
+}
+
+/**
  * Looks at the classes whose names are in lock names: another replica may know such a class by another name, and another class by this.
  *
  * @throws LockNameError for a class that a build has renamed
@@ -28,22 +51,38 @@ export function bindAllHosts(
 export function checkClassNames(modules: ModulesContainer): void {
   const classes = new Map<string, Map<Function, string>>();
   for (const wrapper of providedBy(modules)) {
-    for (const { method } of methodsOf(prototypeOf(wrapper))) {
-      const { namedAfter, label } = definitionOf(method) ?? {};
-      if (!namedAfter || label === undefined) continue;
-      const name = classNameOf(namedAfter, (problem) => {
-        throw lockNameError('<className>', label, problem);
-      });
-      classes.set(name, (classes.get(name) ?? new Map<Function, string>()).set(namedAfter, label));
+    const prototype = prototypeOf(wrapper);
+    for (const { method } of methodsOf(prototype)) {
+      const definition = definitionOf(method);
+      if (!definition) continue;
+      for (const [field, type] of namesakesOf(definition, prototype)) {
+        const name = classNameOf(type, (problem) => {
+          throw lockNameError(field, definition.label, problem);
+        });
+        const methods = classes.get(name) ?? new Map<Function, string>();
+        classes.set(name, methods.set(type, definition.label));
+      }
     }
   }
   for (const [name, methods] of classes) if (methods.size > 1) warnOfTwins(name, [...methods.values()]);
 }
 
+/** The classes whose names are in a lock name, by the fields that put them there. */
+function namesakesOf(
+  { namedAfter, namedAfterThis }: SynchronizedDefinition,
+  prototype: unknown,
+): [field: string, type: Function][] {
+  const classes: [string, Function][] = [];
+  if (namedAfter) classes.push(['<className>', namedAfter]);
+  const own: unknown = namedAfterThis && (prototype as object).constructor;
+  if (typeof own === 'function') classes.push(['<this.constructor.name>', own]);
+  return classes;
+}
+
 function warnOfTwins(name: string, labels: readonly string[]): void {
   logSafely(() =>
     new Logger('CoordinationModule').warn(
-      `${labels.length} classes are called '${name}' in lock names (${labels.join(', ')}), so their methods of one name exclude each other; give them names of their own with @LockScope('…')`,
+      `${labels.length} classes are called '${name}' in lock names (${labels.join(', ')}), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each`,
     ),
   );
 }

@@ -1,4 +1,4 @@
-export { bindAllHosts, checkClassNames, checkConstantNames } from './host-explorer.js';
+export { bindAllHosts, checkClassNames, checkConstantNames, knowWrappedMethods } from './host-explorer.js';
 export { Limited } from './limited.decorator.js';
 export type { LimitedOptions } from './definition/index.js';
 export { Synchronized, type SynchronizedDecorator } from './synchronized.decorator.js';

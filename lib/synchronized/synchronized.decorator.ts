@@ -25,6 +25,7 @@ import {
   defineSynchronized,
   definitionOf,
   type LockNameFunction,
+  noteDecorated,
   providerOf,
   returnKindOf,
   type SynchronizedDefinition,
@@ -132,6 +133,7 @@ export function decoratorNamed(
     const wrapper = wrap(method, definition);
     copyFace(method, wrapper);
     defineSynchronized(wrapper, definition);
+    noteDecorated(target, propertyKey, definition);
     makeKnown({ kind: 'lock', name: template, function: label });
     if (descriptor) descriptor.value = wrapper;
     injectCoordinator(target, options.coordinator);

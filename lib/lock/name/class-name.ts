@@ -21,7 +21,7 @@ export function classNameOf(constructor: Function, fail: (problem: string) => ne
   const renamed = renamedBy(name, Function.prototype.toString.call(constructor));
   if (renamed === undefined) return name;
   return fail(
-    `the class is called '${name}', which ${renamed}, and another build may call it otherwise; name the class with @LockScope('…'), or write its name into the lock name`,
+    `the class is called '${name}', which ${renamed}, and another build may call it otherwise; name the class with @LockScope('…') directly above it, or write its name into the lock name`,
   );
 }
 

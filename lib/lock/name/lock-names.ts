@@ -2,7 +2,7 @@ import { shown } from '../../common/checks.js';
 import { LockNameError } from '../../errors.js';
 import { lockNameError } from './lock-name-error.js';
 import { LockNameParser, type Fail, type Field, type Part } from './parser.js';
-import { fieldText } from './values.js';
+import { fieldText, isClassName } from './values.js';
 
 /** A lock, or several that are taken together. */
 export type LockNames = string | readonly string[];
@@ -52,6 +52,8 @@ export class LockNameTemplate {
   readonly source: string;
   /** The first segment of every field: 'share', 'this', 'fName', … each once, in order of appearance. */
   readonly roots: readonly string[];
+  /** Whether a field is `this.constructor.name`. */
+  readonly namesClassOfThis: boolean;
   readonly #parts: readonly Part[];
 
   private constructor(source: string, parts: readonly Part[]) {
@@ -59,6 +61,7 @@ export class LockNameTemplate {
     this.#parts = parts;
     const fields = parts.filter((part): part is Field => typeof part !== 'string');
     this.roots = Object.freeze([...new Set(fields.map((field) => field.root))]);
+    this.namesClassOfThis = fields.some(({ steps }) => steps.some(isClassName));
   }
 
   /**

@@ -59,8 +59,7 @@ function objectText(field: Field, value: object, fail: Fail): string {
  * a text is a mistake. Only the name of a constructor is.
  */
 function readStep(holder: unknown, step: Step, fail: Fail): unknown {
-  if (typeof holder === 'function' && step.name === 'name' && step.holder === 'this.constructor')
-    return classNameOf(holder, fail);
+  if (typeof holder === 'function' && isClassName(step)) return classNameOf(holder, fail);
   if (typeof holder !== 'object' || holder === null) {
     return fail(
       `${step.text} cannot be read, because ${step.holder} is ${nature(holder)}; only objects have fields`,
@@ -72,6 +71,11 @@ function readStep(holder: unknown, step: Step, fail: Fail): unknown {
   if (value !== undefined) return value;
   if (isThenable(holder)) return failForPromise(step, fail);
   return Reflect.has(holder, step.name) ? undefined : fail(`${step.text} is missing; ${NEEDED}`);
+}
+
+/** Whether the step reads the name of the object's own class. */
+export function isClassName({ name, holder }: Step): boolean {
+  return name === 'name' && holder === 'this.constructor';
 }
 
 /** `[7]` finds the key '7' and, where that is missing, 7. */

@@ -26,12 +26,28 @@ export interface SynchronizedDefinition {
   readonly constant: boolean;
   /** The class whose name is in the lock name, if it is. */
   readonly namedAfter?: Function;
+  /** Whether the name of the object's own class is in the lock name. */
+  readonly namedAfterThis?: boolean;
   /** @throws LockNameError, for a value that cannot name a lock */
   nameOf(self: unknown, args: readonly unknown[]): LockNames;
 }
 
+/** By prototype and key, as a decorator above may put a function of its own in the place of the wrapper, without its metadata. */
+const decorated = new WeakMap<object, Map<string | symbol, SynchronizedDefinition>>();
+
 export function defineSynchronized(wrapper: object, definition: SynchronizedDefinition): void {
   Reflect.defineMetadata(DEFINITION, definition, wrapper);
+}
+
+/** Notes that the method of a prototype was decorated, whatever it is replaced with later. */
+export function noteDecorated(owner: object, key: string | symbol, definition: SynchronizedDefinition): void {
+  const methods = decorated.get(owner) ?? new Map<string | symbol, SynchronizedDefinition>();
+  decorated.set(owner, methods.set(key, definition));
+}
+
+/** What the method of this very prototype was decorated with. */
+export function decoratedAt(owner: object, key: string | symbol): SynchronizedDefinition | undefined {
+  return decorated.get(owner)?.get(key);
 }
 
 export function definitionOf(method: unknown): SynchronizedDefinition | undefined {

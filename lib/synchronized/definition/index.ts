@@ -1,7 +1,9 @@
 export {
+  decoratedAt,
   defineSynchronized,
   definitionOf,
   isAsyncIterable,
+  noteDecorated,
   providerOf,
   returnKindOf,
   type SynchronizedDefinition,

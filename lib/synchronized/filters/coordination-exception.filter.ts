@@ -5,7 +5,6 @@ import { CoordinationError } from '../../errors.js';
 import { clientErrorOf, rpcErrorOf, tellRetryAfter } from './client-error.js';
 import { grpcStreamCallOf } from './grpc-stream-call.js';
 import { httpAnswerOf } from './http-response.js';
-import { refusals } from './refusals.js';
 
 /**
  * Gives a coordination error the shape of the transport it goes out on. Registered before the filters of the
@@ -16,7 +15,6 @@ export class CoordinationExceptionFilter implements ExceptionFilter<Coordination
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
   catch(error: CoordinationError, host: ArgumentsHost): unknown {
-    refusals.tell(error);
     switch (host.getType<string>()) {
       case 'rpc':
         return this.#answerMessage(error, host);

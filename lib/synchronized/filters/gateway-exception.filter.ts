@@ -2,7 +2,6 @@ import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common'
 import type { ModulesContainer } from '@nestjs/core';
 import { CoordinationError } from '../../errors.js';
 import { clientBodyOf } from './client-error.js';
-import { refusals } from './refusals.js';
 
 /** A client of a WebSocket gateway: socket.io's emits, a plain WebSocket sends text. */
 interface WsClient {
@@ -19,7 +18,6 @@ const FILTERS = '__exceptionFilters__';
 @Catch(CoordinationError)
 export class GatewayExceptionFilter implements ExceptionFilter<CoordinationError> {
   catch(error: CoordinationError, host: ArgumentsHost): void {
-    refusals.tell(error);
     const client = host.switchToWs().getClient<WsClient>();
     const data = clientBodyOf(error);
     if (typeof client.readyState === 'number') client.send?.(JSON.stringify({ event: 'exception', data }));

@@ -4,7 +4,9 @@ import { isStandardDecorator, standardDecorators } from '../../injection/index.j
 
 /**
  * Names a class for the lock names of `@Synchronized`, in place of the name that it has in the source: `<className>` is this
- * text then, however a build renames the class. Give it to every class whose lock names have `<className>` in them.
+ * text then, however a build renames the class. Give it to every class whose lock names have `<className>` in them, directly above
+ * the class: where a decorator in between returns another class, that one gets the name, and `<className>` is the class that
+ * declares the method.
  *
  * @throws InvalidOptionsError for a name that is no text, or empty
  * @example

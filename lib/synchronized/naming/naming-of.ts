@@ -11,7 +11,7 @@ const ONE_NAME = 'make one name of the values, as `<a>-<b>` does, or take severa
 /** A permit has one name: those of several semaphores are not taken together. */
 export type NamingDecorator = '@Synchronized' | '@Limited';
 
-type Naming = Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter'>;
+type Naming = Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter' | 'namedAfterThis'>;
 
 /**
  * How a method names its lock.
@@ -39,7 +39,8 @@ export function namingOf(
   }
   const template = bind(lockName as string);
   const nameOf = (self: unknown, args: readonly unknown[]): string => template.render(self, args);
-  return { nameOf, constant: template.constant, namedAfter: template.namedAfter };
+  const { constant, namedAfter, namedAfterThis } = template;
+  return { nameOf, constant, namedAfter, namedAfterThis };
 }
 
 /** Each call takes all of them. */
@@ -54,6 +55,7 @@ function namingOfAll(templates: readonly BoundTemplate[], where: string): Naming
     nameOf,
     constant: templates.every(({ constant }) => constant),
     namedAfter: templates.find(({ namedAfter }) => namedAfter)?.namedAfter,
+    namedAfterThis: templates.some(({ namedAfterThis }) => namedAfterThis),
   };
 }
 

@@ -10,6 +10,8 @@ export interface BoundTemplate {
   readonly constant: boolean;
   /** The class whose name is in it, if it is. */
   readonly namedAfter?: Function;
+  /** Whether the name of the object's own class is in it, which may extend the one that has the method. */
+  readonly namedAfterThis: boolean;
   /** The lock name of a call. Throws `LockNameError` for a value that cannot name a lock. */
   render(self: unknown, args: readonly unknown[]): string;
 }
@@ -46,10 +48,15 @@ export function bindTemplate(
     ? declaringClass(target)
     : undefined;
   if (template.roots.some((root) => !isBuiltinName(root) || root === THIS_NAME))
-    return { constant: false, namedAfter, render };
+    return { constant: false, namedAfter, namedAfterThis: template.namesClassOfThis, render };
   // A class gets its name from a decorator that runs after those of its methods; whatever else is wrong shows at once.
   let name = namedAfter ? undefined : render(undefined, []);
-  return { constant: true, namedAfter, render: () => (name ??= render(undefined, [])) };
+  return {
+    constant: true,
+    namedAfter,
+    namedAfterThis: false,
+    render: () => (name ??= render(undefined, [])),
+  };
 }
 
 /** The parameters by the names that lock names know them by: an explicit name replaces the one in the source. */

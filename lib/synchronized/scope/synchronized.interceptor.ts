@@ -103,8 +103,8 @@ export class SynchronizedInterceptor implements NestInterceptor {
   /** After the headers, as in server-sent events, the message itself goes to the client. */
   #forClient(error: unknown, context: ExecutionContext): unknown {
     if (!(error instanceof CoordinationError)) return error;
-    const event = eventOf(context);
-    if (event !== undefined) refusals.tell(error, event);
+    // Before the filters, as they do not know events, and do not see what ends an answer that is half sent.
+    refusals.tell(error, eventOf(context));
     const answer = httpAnswerOf(context, this.adapterHost);
     if (!answer) return error;
     if (answer.httpAdapter.isHeadersSent(answer.response)) return clientErrorOf(error);

@@ -49,6 +49,25 @@ function unnamed(): Type<{ clean(id: string): Promise<string | undefined> }> {
   return Unnamed;
 }
 
+/** A class whose method is named after the class of the object. */
+function ownNamed(): Type<{ one(id: string): Promise<string | undefined> }> {
+  @Injectable()
+  class OwnNamed {
+    @Synchronized(['rest', '<this.constructor.name>-<id>'])
+    async one(id: string): Promise<string | undefined> {
+      return currentLease()?.name;
+    }
+  }
+  return OwnNamed;
+}
+
+/** Has its method from a class that is not provided. */
+function heir(): Type {
+  @Injectable()
+  class Heir extends NightlyService {}
+  return Heir;
+}
+
 describe('the name of a class in lock names', () => {
   it('is the one that @LockScope gives: of the declaring class, or of that of the object', async () => {
     const app = await boot([coordination()], [NightlyService, WeeklyService]);
@@ -70,6 +89,26 @@ describe('the name of a class in lock names', () => {
     }
   });
 
+  it('fails the boot where a build has renamed the class of an object', async () => {
+    for (const type of [ownNamed(), heir()]) {
+      const error = await bootError([coordination()], [called('r', type)]);
+      expect(error).toBeInstanceOf(LockNameError);
+      expect(error.message).toMatch(
+        /^Lock name '<this\.constructor\.name>' of \S+\.one: the class is called 'r'.*@LockScope/,
+      );
+    }
+    const inFactory = { provide: 'r', useFactory: () => new (called('r', ownNamed()))() };
+    expect(await bootError([coordination()], [inFactory as never])).toBeInstanceOf(LockNameError);
+  });
+
+  it('says where the name of a class has to stand that a decorator has replaced', async () => {
+    const replaced = called('r', unnamed());
+    @LockScope('Given')
+    class Replacement extends replaced {}
+    const error = await bootError([coordination()], [Replacement]);
+    expect(error.message).toMatch(/name the class with @LockScope\('…'\) directly above it, or write/);
+  });
+
   it('fails the call where nobody has looked at the class before', async () => {
     const app = await boot([coordination()]);
     const host = new (called('r', unnamed()))();
@@ -85,7 +124,16 @@ describe('the name of a class in lock names', () => {
       [called('JobService', unnamed()), called('JobService', unnamed())],
     );
     expect(app.recorded.of('warn')).toEqual([
-      "2 classes are called 'JobService' in lock names (Unnamed.clean, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…')",
+      "2 classes are called 'JobService' in lock names (Unnamed.clean, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each",
+    ]);
+    await app.close();
+  });
+
+  it('is warned of when several objects have it, of whichever classes their methods are', async () => {
+    const twins = [ownNamed(), heir(), unnamed()].map((type) => called('JobService', type));
+    const app = await boot([coordination()], [...twins, ...twins, called('Other', heir())]);
+    expect(app.recorded.of('warn')).toEqual([
+      "3 classes are called 'JobService' in lock names (OwnNamed.one, NightlyService.one, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each",
     ]);
     await app.close();
   });
