@@ -233,5 +233,13 @@ describe('the doctor on Redis', () => {
     expect(toldAs('problem', await diagnose({ backendUrl: cluster.url })).join()).toContain('slots: ');
   });
 
+  it('asks sentinels with the password that stands in the options', async () => {
+    const { url } = await startSentinel({ password: SECRET });
+    const sentinelPassword = SECRET;
+    const diagnosis = await diagnose({ backendUrl: url, redis: { options: { sentinelPassword } } }, [SECRET]);
+    expect(toldAs('problem', diagnosis)).toEqual([]);
+    expect(toldAs('warning', diagnosis).join()).not.toContain('is of no use');
+  });
+
   afterAll(stopAllRedis);
 });

@@ -46,7 +46,14 @@ export async function examineSentinels(url: SentinelNodeUrl, context: NodeContex
     const username = given.sentinelUsername;
     return { topology: 'single', tls, host, port, db: 0, username, password: given.sentinelPassword };
   };
-  const plain = { ...context, options: options && { tls: options.tls } };
+  // As a coordinator reaches them.
+  const tls = options?.sentinelTLS ?? (url.tls ? options?.tls : undefined);
+  const username = options?.sentinelUsername;
+  const password = options?.sentinelPassword;
+  const plain = {
+    ...context,
+    options: { ...(tls && { tls }), ...(username && { username }), ...(password && { password }) },
+  };
   const masters = await Promise.all(
     url.sentinels.map(async (sentinel) => {
       const answer = await ask(at(sentinel), plain, (client) =>
