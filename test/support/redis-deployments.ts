@@ -19,12 +19,16 @@ export interface SentinelDeployment {
   readonly url: string;
 }
 
-/** A master, a replica and a sentinel that fails over by itself. */
-export async function startSentinel(): Promise<SentinelDeployment> {
+/**
+ * A master, a replica and a sentinel that fails over by itself.
+ * @param options of the sentinel
+ */
+export async function startSentinel(options: RedisServerOptions = {}): Promise<SentinelDeployment> {
   const masterName = 'main';
   const master = await startRedis();
   const replica = await startRedis({ args: [`replicaof 127.0.0.1 ${master.port}`] });
   const sentinel = await startRedis({
+    ...options,
     sentinel: true,
     args: [
       `sentinel monitor ${masterName} 127.0.0.1 ${master.port} 1`,

@@ -4,6 +4,7 @@ import { ClockShims } from '../../support/clock-shim.js';
 import { diagnose, toldAs } from '../../support/diagnosis.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { startCluster, startSentinel } from '../../support/redis-deployments.js';
+import { redisVersion } from '../../support/redis-version.js';
 import { freePort } from '../../support/redis-ports.js';
 import {
   type RedisServer,
@@ -231,6 +232,24 @@ describe('the doctor on Redis', () => {
     expect(toldAs('ok', well)).toContain('slots: 16384 of 16384 slots are on 3 masters');
     await cluster.masters[0]!.client().cluster('DELSLOTS', 0);
     expect(toldAs('problem', await diagnose({ backendUrl: cluster.url })).join()).toContain('slots: ');
+  });
+
+  it.skipIf(redisVersion() < 7).each(['hostname', 'unknown-endpoint'])(
+    'looks at each master of a Cluster of servers without names (%s)',
+    async (type) => {
+      const cluster = await startCluster({ args: [`cluster-preferred-endpoint-type ${type}`] });
+      const diagnosis = await diagnose({ backendUrl: cluster.url });
+      expect(toldAs('problem', diagnosis)).toEqual([]);
+      expect(toldAs('ok', diagnosis)).toContain('slots: 16384 of 16384 slots are on 3 masters');
+    },
+  );
+
+  it('asks sentinels with the password that stands in the options', async () => {
+    const { url } = await startSentinel({ password: SECRET });
+    const sentinelPassword = SECRET;
+    const diagnosis = await diagnose({ backendUrl: url, redis: { options: { sentinelPassword } } }, [SECRET]);
+    expect(toldAs('problem', diagnosis)).toEqual([]);
+    expect(toldAs('warning', diagnosis).join()).not.toContain('is of no use');
   });
 
   afterAll(stopAllRedis);

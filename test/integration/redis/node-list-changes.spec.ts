@@ -28,10 +28,13 @@ const CHANGES: [before: number[], after: number[]][] = [
 
 describe('a change of the list of nodes', () => {
   let servers: RedisServer[];
+  /** In none of the lists of the others. */
+  let strangers: RedisServer[];
   const coordinators: CoordinatorService[] = [];
 
   beforeAll(async () => {
     servers = await startRedisNodes(5, { args: ['enable-debug-command yes'] });
+    strangers = await startRedisNodes(3);
   });
   afterEach(async () => {
     await Promise.all(coordinators.splice(0).map((each) => each.stop()));
@@ -129,6 +132,16 @@ describe('a change of the list of nodes', () => {
       }),
     );
     expect(settled.filter(({ status }) => status === 'fulfilled').length).toBeLessThan(2);
+  });
+
+  it('is noticed by nobody where the lists have no node in common: a lock has a holder on each', async () => {
+    const before = coordinator([0, 1, 2]);
+    await before.start();
+    const after = new CoordinatorService({ backendUrl: strangers.map(({ url }) => url), ttl: TTL });
+    coordinators.push(after);
+    await after.start();
+    const name = freshName();
+    await before.using(name, () => after.using(name, { blocking: false }, (lease) => lease.assertHeld()));
   });
 
   it('takes a node from replicas that were silent for long, which are refused then, also where it is merely slow', async () => {

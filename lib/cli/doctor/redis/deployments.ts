@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { createClient } from '../../../drivers/redis/connection/index.js';
 import { cleanError, explain } from '../../../drivers/redis/errors/index.js';
+import { rangesIn, type SlotRange } from '../../../drivers/redis/node/index.js';
 import {
   type ClusterNodeUrl,
   formatHost,
@@ -46,7 +47,14 @@ export async function examineSentinels(url: SentinelNodeUrl, context: NodeContex
     const username = given.sentinelUsername;
     return { topology: 'single', tls, host, port, db: 0, username, password: given.sentinelPassword };
   };
-  const plain = { ...context, options: options && { tls: options.tls } };
+  // As a coordinator reaches them.
+  const tls = options?.sentinelTLS ?? (url.tls ? options?.tls : undefined);
+  const username = options?.sentinelUsername;
+  const password = options?.sentinelPassword;
+  const plain = {
+    ...context,
+    options: { ...(tls && { tls }), ...(username && { username }), ...(password && { password }) },
+  };
   const masters = await Promise.all(
     url.sentinels.map(async (sentinel) => {
       const answer = await ask(at(sentinel), plain, (client) =>
@@ -103,7 +111,9 @@ export async function examineCluster(
         'a replica that starts while the other seeds are away finds no server',
         'start it, or correct its address',
       );
-  const ranges = answers.flatMap((answer) => ('value' in answer ? [rangesOf(answer.value)] : []))[0];
+  const ranges = answers.flatMap((answer, index) =>
+    'value' in answer ? [rangesIn(answer.value, url.seeds[index])] : [],
+  )[0];
   if (!ranges) {
     findings.problem('seeds', 'no seed answers', 'no lock is granted', 'correct the addresses in the URL');
     return { findings, masters: [] };
@@ -116,21 +126,8 @@ export async function examineCluster(
   return { findings, masters };
 }
 
-interface Range {
-  readonly slots: number;
-  readonly master: HostAndPort;
-}
-
-function rangesOf(slots: unknown): readonly Range[] {
-  if (!Array.isArray(slots)) return [];
-  return slots.map((range: unknown[]) => {
-    const [first, last, [host, port]] = range as [number, number, [string, number]];
-    return { slots: last - first + 1, master: { host, port } };
-  });
-}
-
-function tellSlots(findings: Findings, ranges: readonly Range[]): void {
-  const covered = ranges.reduce((sum, { slots }) => sum + slots, 0);
+function tellSlots(findings: Findings, ranges: readonly SlotRange[]): void {
+  const covered = ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0);
   const masters = new Set(ranges.map(({ master }) => formatHost(master))).size;
   const what = `${covered} of ${SLOTS} slots are on ${masters} masters`;
   if (covered === SLOTS) findings.ok('slots', what);

@@ -22,7 +22,6 @@ export function createClient(
   options: RedisNodeOptions,
   connectTimeout: number,
   extra: RedisOptions = {},
-  purpose: 'commands' | 'messages' = 'commands',
 ): Redis {
   const common: RedisOptions = {
     // RESP2 needs no HELLO: fewer rights for the ACL user, and any version of Redis.
@@ -51,28 +50,30 @@ export function createClient(
   };
   const single: RedisOptions = { ...common, enableOfflineQueue: false, db: url.db || (extra.db ?? 0) };
   if (url.topology === 'single') return new Redis({ ...single, host: url.host, port: url.port });
-  const sentinelOptions = {
-    ...(url.tls && { tls: common.tls }),
-    ...(options.sentinelUsername !== undefined && { username: options.sentinelUsername }),
-    ...(options.sentinelPassword && { password: options.sentinelPassword.reveal() }),
-  };
-  const client = new Redis({
+  return new Redis({
     ...single,
     sentinels: url.sentinels.map(({ host, port }) => ({ host, port })),
     name: url.masterName,
+    // Who follows the sentinels hears of another master earlier.
+    failoverDetector: false,
     sentinelRetryStrategy: () => null,
     sentinelCommandTimeout: connectTimeout / DISCOVERY_STEPS,
     connectTimeout: connectTimeout / DISCOVERY_STEPS,
     enableTLSForSentinelMode: url.tls,
-    ...(url.tls && { sentinelTLS: common.tls }),
+    ...(url.tls && { sentinelTLS: extra.sentinelTLS ?? common.tls }),
     ...(options.sentinelUsername !== undefined && { sentinelUsername: options.sentinelUsername }),
     ...(options.sentinelPassword && { sentinelPassword: options.sentinelPassword.reveal() }),
   });
-  if (purpose === 'messages') return client;
-  const { sentinels: addresses, masterName } = url;
-  const watch = new SentinelWatch({ addresses, masterName, options: sentinelOptions }, () =>
-    client.disconnect(),
-  );
+}
+
+/**
+ * Has a client of ours end as soon as its sentinels tell of another master.
+ * @param onRefused told when no sentinel tells, and one has refused to
+ */
+export function followSentinels(client: Redis, onRefused: (error: unknown) => void): Redis {
+  const sentinels = sentinelsOf(client);
+  if (!sentinels) return client;
+  const watch = new SentinelWatch(sentinels, { onSwitch: () => client.disconnect(), onRefused });
   // Before it asks where the master is, so that nothing is missed.
   client.once('connecting', () => watch.start());
   client.once('end', () => watch.stop());
@@ -147,16 +148,19 @@ export function serverClient(client: Cluster, told: HostAndPort, extra: RedisOpt
   });
 }
 
-/** The sentinels of the application's client, unless it listens to them by itself. */
+/**
+ * The sentinels of a client, and how it reaches them. Its own `failoverDetector` does not do: that listens for the later word alone,
+ * when new clients use the new master already.
+ */
 export function sentinelsOf(client: RedisClient): Sentinels | undefined {
   if (isCluster(client)) return undefined;
-  const { sentinels, name, failoverDetector, sentinelUsername, sentinelPassword, sentinelTLS } =
-    client.options;
-  if (!sentinels || !name || failoverDetector) return undefined;
+  const { sentinels, name, sentinelUsername, sentinelPassword, sentinelTLS, family } = client.options;
+  if (!sentinels || !name) return undefined;
   return {
     addresses: sentinels,
     masterName: name,
     options: {
+      ...(family !== undefined && { family }),
       ...(sentinelTLS && { tls: sentinelTLS }),
       ...(sentinelUsername && { username: sentinelUsername }),
       ...(sentinelPassword && { password: sentinelPassword }),

@@ -29,6 +29,8 @@ export interface ConnectionSettings {
   readonly random: () => number;
   /** Whether it speaks TLS, where that is known; for advice when nothing sensible comes back. */
   readonly tls?: boolean;
+  /** Told when no sentinel tells of another master, and one has refused to. */
+  readonly onSentinelsRefuse?: (error: unknown) => void;
   /** Taken out of every error's text. */
   readonly secrets: readonly string[];
 }

@@ -8,10 +8,12 @@ import {
   formatHost,
   nodeName,
 } from '../options/index.js';
+import { cleanError } from '../errors/index.js';
 import { BorrowedConnection } from './borrowed-connection.js';
 import {
   createClient,
   duplicateClient,
+  followSentinels,
   isCluster,
   type RedisClient,
   seedsOf,
@@ -47,10 +49,14 @@ export function nodePlans(
   if (!('nodes' in source)) {
     return source.map((client, index) => {
       if (isCluster(client)) return borrowedCluster(client, commandTimeout, connectTimeout, context);
-      const options: ConnectionSettings = { connectTimeout, clock, random, secrets: [] };
+      const name = clientName(client, index);
+      const { sentinelPassword } = client.options;
+      const secrets = sentinelPassword ? [sentinelPassword] : [];
+      const onSentinelsRefuse = warningOnce(name, secrets, context);
+      const options: ConnectionSettings = { connectTimeout, clock, random, secrets, onSentinelsRefuse };
       return {
-        name: clientName(client, index),
-        secrets: options.secrets,
+        name,
+        secrets,
         commandTimeout,
         topology: topologyOf(client),
         connect: (owner) => new BorrowedConnection(client, owner, options),
@@ -71,23 +77,15 @@ export function nodePlans(
       if (!passwords.includes(secret)) passwords.push(secret);
     };
     /** With the user and password of this moment, where they are asked for. */
-    const make = (
-      to: SingleNodeUrl | SentinelNodeUrl,
-      extra: RedisOptions = {},
-      purpose: 'commands' | 'messages' = 'commands',
-    ): RedisClient | Promise<RedisClient> => {
+    const make = (to: SingleNodeUrl | SentinelNodeUrl, extra: RedisOptions = {}): Redis | Promise<Redis> => {
       if (!redisOptions || !asksFor(redisOptions))
-        return createClient(
-          to,
-          source,
-          connectTimeout,
-          { ...(redisOptions as RedisOptions), ...extra },
-          purpose,
-        );
+        return createClient(to, source, connectTimeout, { ...(redisOptions as RedisOptions), ...extra });
       return withCredentials(to, redisOptions, keepOut).then((now) =>
-        createClient(now.url, source, connectTimeout, { ...now.options, ...extra }, purpose),
+        createClient(now.url, source, connectTimeout, { ...now.options, ...extra }),
       );
     };
+    const onRefused = warningOnce(name, passwords, context);
+    const follow = (client: Redis): Redis => followSentinels(client, onRefused);
     if (url.topology === 'cluster') {
       const { tls, username, password } = url;
       const create = (address: HostAndPort, extra: RedisOptions): RedisClient | Promise<RedisClient> =>
@@ -108,10 +106,35 @@ export function nodePlans(
       secrets: options.secrets,
       commandTimeout,
       topology: url.topology,
-      connect: (owner) => new OwnConnection(() => make(url), owner, options),
-      subscribe: (owner) => new OwnConnection(() => make(url, {}, 'messages'), owner, options),
+      connect: (owner) =>
+        new OwnConnection(
+          () => {
+            const made = make(url);
+            return made instanceof Promise ? made.then(follow) : follow(made);
+          },
+          owner,
+          options,
+        ),
+      subscribe: (owner) => new OwnConnection(() => make(url), owner, options),
     };
   });
+}
+
+/** Over all connections to one node. */
+function warningOnce(
+  name: string,
+  secrets: readonly string[],
+  { warn }: DriverContext,
+): (error: unknown) => void {
+  let warned = false;
+  return (error) => {
+    if (warned) return;
+    warned = true;
+    const { message } = cleanError(error, secrets);
+    warn(
+      `Redis node ${name}: the sentinels refuse to tell of another master (${message}); two holders are possible after a failover, until the old master is stopped: give their user +subscribe, &+promoted-slave and &+switch-master`,
+    );
+  };
 }
 
 /** A server of a Cluster. The scripts take the names of channels as they are, so nothing is put before those. */

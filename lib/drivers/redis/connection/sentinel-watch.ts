@@ -1,10 +1,12 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { cleanError } from '../errors/index.js';
 
 /** What sentinels tell of a master: another one has been promoted, or named. */
 const CHANNELS = ['+promoted-slave', '+switch-master'];
 
-/** Between two tries to reach a sentinel, ms. */
+/** Between two tries to reach a sentinel, ms; and where it has refused to tell. */
 const RETRY = 1000;
+const RETRY_AFTER_REFUSAL = 5000;
 
 export interface Sentinels {
   readonly addresses: readonly { readonly host?: string; readonly port?: number }[];
@@ -13,50 +15,83 @@ export interface Sentinels {
   readonly options: RedisOptions;
 }
 
+export interface SentinelEvents {
+  /** Another master has been promoted, or named. */
+  readonly onSwitch: () => void;
+  /** No sentinel tells, and this one has refused to. */
+  readonly onRefused: (error: unknown) => void;
+}
+
 /**
  * Listens to the sentinels, over a connection to each, for word of another master. The old one can be written to for some
  * seconds yet: clients that stay with it would grant what clients that come now grant at the new one.
  */
 export class SentinelWatch {
-  #clients: Redis[] = [];
+  /** Those that have answered or are away; of the others it is unknown yet. */
+  readonly #clients = new Map<Redis, 'unknown' | 'tells' | 'refuses' | 'away'>();
 
   constructor(
     private readonly sentinels: Sentinels,
-    private readonly onSwitch: () => void,
+    private readonly events: SentinelEvents,
   ) {}
 
   start(): void {
     const { addresses, options } = this.sentinels;
     this.stop();
-    this.#clients = addresses.map(({ host, port }) => {
-      const client = new Redis({
+    for (const { host, port } of addresses) {
+      const client: Redis = new Redis({
         ...options,
         host,
         port: port ?? 26_379,
         protocol: 2,
         disableClientInfo: true,
         enableReadyCheck: false,
+        autoResubscribe: false,
         maxRetriesPerRequest: null,
-        retryStrategy: () => RETRY,
+        retryStrategy: () => (this.#clients.get(client) === 'refuses' ? RETRY_AFTER_REFUSAL : RETRY),
       });
+      this.#clients.set(client, 'unknown');
       // A sentinel that is away is no news: the others tell.
-      client.on('error', () => undefined);
+      client.on('error', (error: unknown) => this.#failed(client, error));
       client.on('message', this.#told);
-      client.subscribe(...CHANNELS).catch(() => undefined);
-      return client;
-    });
+      client.on('ready', () => this.#subscribe(client));
+    }
   }
 
   stop(): void {
-    for (const client of this.#clients) {
+    for (const client of this.#clients.keys()) {
       client.off('message', this.#told);
       client.disconnect();
     }
-    this.#clients = [];
+    this.#clients.clear();
+  }
+
+  #subscribe(client: Redis): void {
+    client.subscribe(...CHANNELS).then(
+      () => this.#became(client, 'tells'),
+      (error: unknown) => {
+        this.#failed(client, error);
+        // The rights may be given later.
+        if (this.#clients.has(client)) client.disconnect(true);
+      },
+    );
+  }
+
+  #failed(client: Redis, error: unknown): void {
+    const refuses = cleanError(error).answered;
+    this.#became(client, refuses ? 'refuses' : 'away');
+    const states = [...this.#clients.values()];
+    if (refuses && !states.some((state) => state === 'tells' || state === 'unknown'))
+      this.events.onRefused(error);
+  }
+
+  #became(client: Redis, state: 'tells' | 'refuses' | 'away'): void {
+    // It may have been stopped meanwhile.
+    if (this.#clients.has(client)) this.#clients.set(client, state);
   }
 
   readonly #told = (_channel: string, message: string): void => {
     // One sentinel may watch several masters.
-    if (message.split(' ').includes(this.sentinels.masterName)) this.onSwitch();
+    if (message.split(' ').includes(this.sentinels.masterName)) this.events.onSwitch();
   };
 }

@@ -150,7 +150,7 @@ export class ClusterNode {
    * @returns why that was not done
    */
   #redirect(from: RedisNode, exchange: Exchange, error: NodeError): NodeError | undefined {
-    const redirection = redirectionOf(error, from.plan.address);
+    const redirection = redirectionOf(error, from.plan.address, this.#known);
     if (!redirection) return error;
     const again = sentOn(exchange, redirection);
     if (again instanceof NodeError) return again;

@@ -1,7 +1,9 @@
+import { isIP } from 'node:net';
 import type { RedisClient } from '../connection/index.js';
 import { NodeError } from '../errors/index.js';
 import type { HostAndPort } from '../options/index.js';
 import { SLOTS } from '../scripts/index.js';
+import { NAMELESS } from './cluster-map.js';
 import { Exchange, type Rank } from './exchange.js';
 
 /** How often one command is sent on: a slot that moves costs one, or two. */
@@ -17,19 +19,35 @@ export interface Redirection {
 
 /**
  * @param from the server that has answered
+ * @param known the servers of the Cluster, as far as they were heard of
  * @returns undefined for an error that is no redirection
  * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding
  */
 export function redirectionOf(
   { message }: NodeError,
   from: HostAndPort | undefined,
+  known: readonly HostAndPort[] = [],
 ): Redirection | undefined {
-  const [, kind, digits, host = '', port] = /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(message) ?? [];
+  const [, kind, digits, told = '', digitsOfPort] = /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(message) ?? [];
   const slot = Number(digits);
   if (kind === undefined || slot >= SLOTS) return undefined;
-  // A server that does not know its own name leaves it out.
-  const address = { host: host === '' ? (from?.host ?? '') : host, port: Number(port) };
-  return { slot, address, asking: kind === 'ASK' };
+  const port = Number(digitsOfPort);
+  const named = told === NAMELESS ? namelessAt(port, from, known) : told;
+  // A server that is to be reached under the host that was asked leaves it out.
+  return { slot, address: { host: named || (from?.host ?? ''), port }, asking: kind === 'ASK' };
+}
+
+/** The host of a server without a name, where only one that is known can be meant: those are known by their IP addresses. */
+function namelessAt(
+  port: number,
+  from: HostAndPort | undefined,
+  known: readonly HostAndPort[],
+): string | undefined {
+  const others = known.filter((each) => each.port !== from?.port || each.host !== from.host);
+  const hosts = new Set(
+    others.filter((each) => each.port === port && isIP(each.host) > 0).map(({ host }) => host),
+  );
+  return hosts.size === 1 ? [...hosts][0] : undefined;
 }
 
 /** The same command, for the server to which it was sent on; an error when it was sent on too often. */

@@ -1,3 +1,4 @@
+export { rangesIn, type SlotRange } from './cluster-map.js';
 export { ClusterNode } from './cluster-node.js';
 export { giveBack, releaseArgs } from './give-back.js';
 export { DRIFT, PRECISION } from './node-clock.js';

@@ -1,5 +1,6 @@
 import { type Moment, momentOf } from '../../../common/clock.js';
 import type { DriverContext } from '../../driver.js';
+import { isShare } from '../../share-id.js';
 import { giveBack, type RedisNode } from '../node/index.js';
 import type { Busy, NodeSet } from '../quorum/index.js';
 import type { HolderIds } from '../scripts/index.js';
@@ -237,7 +238,8 @@ export class WaiterQueue {
         this.remove(waiter);
         waiter.lost();
         someLost = true;
-      } else waiter.waited(since);
+        // A share that was granted is not missing until its message is read, which tells an earlier time.
+      } else if (!isShare(waiter.id)) waiter.waited(since);
     }
     // The waiters behind them may be lost, too.
     if (someLost && !line.empty && !this.#stopped) void this.#refresh([line]);

@@ -1,0 +1,187 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import type { RedisConnectionOptions } from '../../../lib/drivers/redis/options/index.js';
+import { recordingContext } from '../../support/driver-suite.js';
+import { eventually } from '../../support/eventually.js';
+import { type SentinelDeployment, startSentinel } from '../../support/redis-deployments.js';
+import { driverOn } from '../../support/redis-drivers.js';
+import { stopAllRedis } from '../../support/redis-server.js';
+import { redisVersion } from '../../support/redis-version.js';
+
+const PASSWORD = 'of-the-sentinels';
+const USER = { sentinelUsername: 'watcher', sentinelPassword: 'of-the-user' };
+
+/** As docs/redis.md has it. */
+const RIGHTS =
+  '&+promoted-slave &+switch-master +subscribe +sentinel|get-master-addr-by-name +sentinel|sentinels';
+const WITHOUT_SUBSCRIBE = RIGHTS.replace('+subscribe ', '');
+
+const drivers: RedisDriver[] = [];
+const clients: Redis[] = [];
+
+afterAll(stopAllRedis);
+
+afterEach(async () => {
+  await Promise.all(drivers.splice(0).map((driver) => driver.stop()));
+  for (const client of clients.splice(0)) client.disconnect();
+});
+
+function byUrl(deployment: SentinelDeployment, query: string, redisOptions?: RedisConnectionOptions) {
+  const context = recordingContext();
+  const driver = driverOn(`${deployment.url}${query}`, context, redisOptions && { redisOptions });
+  drivers.push(driver);
+  return { driver, context };
+}
+
+function byClient({ sentinel, masterName }: SentinelDeployment, options: RedisOptions) {
+  const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
+  const client = new Redis({ sentinels, name: masterName, ...options });
+  client.on('error', () => undefined);
+  clients.push(client);
+  const context = recordingContext();
+  const driver = new RedisDriver([client], { ttl: 10_000 }, context);
+  drivers.push(driver);
+  return { driver, context };
+}
+
+/** How many listen to the sentinel for both kinds of word of another master. */
+async function listeners({ sentinel }: SentinelDeployment): Promise<number> {
+  const client = sentinel.client();
+  const list = String(await client.client('LIST'));
+  client.disconnect();
+  return list.split('\n').filter((line) => line.includes(' sub=2 ')).length;
+}
+
+async function listensUntilStopped(driver: RedisDriver, deployment: SentinelDeployment): Promise<void> {
+  await driver.start();
+  await eventually(async () => (await listeners(deployment)) === 1);
+  await driver.stop();
+  await eventually(async () => (await listeners(deployment)) === 0);
+}
+
+describe('the driver listens to sentinels that ask for a password', () => {
+  let deployment: SentinelDeployment;
+
+  beforeAll(async () => {
+    const aclUsers = redisVersion() < 6.2 ? [] : [`watcher on >${USER.sentinelPassword} ${RIGHTS}`];
+    deployment = await startSentinel({ password: PASSWORD, aclUsers });
+    const user = ['ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all'] as const;
+    await deployment.master.client().call(...user, ...(redisVersion() < 6.2 ? [] : ['&*']));
+  });
+
+  it.each([
+    ['in the URL', `?sentinelPassword=${PASSWORD}`, undefined],
+    ['in the options', '', { sentinelPassword: PASSWORD }],
+    [
+      'in the options, with a function beside it',
+      '',
+      { sentinelPassword: PASSWORD, username: 'app', password: () => 'secret' },
+    ],
+    [
+      'in both, of which that in the URL is right',
+      `?sentinelPassword=${PASSWORD}`,
+      { sentinelPassword: '-' },
+    ],
+  ])('%s', async (_where, query, redisOptions) => {
+    await listensUntilStopped(byUrl(deployment, query, redisOptions).driver, deployment);
+  });
+
+  it.skipIf(redisVersion() < 6.2).each([
+    [
+      'in the URL',
+      `?sentinelUsername=${USER.sentinelUsername}&sentinelPassword=${USER.sentinelPassword}`,
+      undefined,
+    ],
+    ['in the options', '', USER],
+  ])('of a user %s, with no more rights than the docs say', async (_where, query, redisOptions) => {
+    await listensUntilStopped(byUrl(deployment, query, redisOptions).driver, deployment);
+  });
+
+  it.each([
+    ['of a ready client', {}],
+    // That listens for the later word alone, when new clients use the new master already.
+    ['of a ready client with a failoverDetector', { failoverDetector: true }],
+  ])('%s', async (_whose, options) => {
+    const { driver } = byClient(deployment, { sentinelPassword: PASSWORD, ...options });
+    await listensUntilStopped(driver, deployment);
+  });
+
+  it('with a failoverDetector in the options', async () => {
+    const { driver } = byUrl(deployment, '', { sentinelPassword: PASSWORD, failoverDetector: true });
+    await listensUntilStopped(driver, deployment);
+  });
+});
+
+describe('the driver listens to sentinels that speak TLS', () => {
+  let deployment: SentinelDeployment;
+
+  beforeAll(async () => {
+    deployment = await startSentinel({ tls: true });
+  });
+
+  it.each([
+    ['by the options', byUrlWithTls],
+    [
+      'by a ready client',
+      () => byClient(deployment, { sentinelTLS: { ca: deployment.sentinel.tls!.cert } }).driver,
+    ],
+  ])('%s', async (_how, create) => {
+    await listensUntilStopped(create(), deployment);
+  });
+
+  function byUrlWithTls(): RedisDriver {
+    return byUrl(deployment, '', { sentinelTLS: { ca: deployment.sentinel.tls!.cert } }).driver;
+  }
+});
+
+describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription', () => {
+  let deployment: SentinelDeployment;
+
+  beforeAll(async () => {
+    deployment = await startSentinel({ aclUsers: [`watcher on >${USER.sentinelPassword} ${RIGHTS}`] });
+  });
+
+  it.each([
+    ['by a URL', () => byUrl(deployment, '', USER)],
+    ['by a ready client', () => byClient(deployment, USER)],
+  ])('is warned of once, and listened to when it no longer does, %s', async (_how, create) => {
+    const admin = deployment.sentinel.client();
+    await admin.call('ACL', 'SETUSER', 'watcher', 'reset', 'on', `>${USER.sentinelPassword}`);
+    await admin.call('ACL', 'SETUSER', 'watcher', ...WITHOUT_SUBSCRIBE.split(' '));
+    const { driver, context } = create();
+    await driver.start();
+    await eventually(() => context.warnings.length > 0);
+    // Another connection is refused likewise.
+    await deployment.master.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await eventually(() => context.changes.length >= 3 && context.changes.at(-1)?.state === 'up');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const refused = context.warnings.filter((line) => line.includes('refuse'));
+    expect(refused).toEqual([
+      expect.stringMatching(/^Redis node sentinel main.*: the sentinels refuse .*NOPERM.*\+subscribe/),
+    ]);
+    expect(refused.join()).not.toContain(USER.sentinelPassword);
+    await admin.call('ACL', 'SETUSER', 'watcher', '+subscribe');
+    await eventually(async () => (await listeners(deployment)) === 1);
+    await driver.stop();
+  });
+
+  it('is not warned of while another one is listened to', async () => {
+    const other = await startSentinel();
+    const admin = deployment.sentinel.client();
+    await admin.call('ACL', 'SETUSER', 'default', '-subscribe');
+    const both = deployment.url.replace(
+      `:${deployment.sentinel.port}`,
+      (port) => `${port},127.0.0.1:${other.sentinel.port}`,
+    );
+    const context = recordingContext();
+    const driver = driverOn(both, context);
+    drivers.push(driver);
+    await driver.start();
+    await eventually(async () => (await listeners(other)) === 1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(context.warnings).toEqual([]);
+    await driver.stop();
+    await admin.call('ACL', 'SETUSER', 'default', '+subscribe');
+  });
+});
