@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const thorough = process.env['COORDINATION_TESTS'] === 'thorough';
-// Applications under test would warn of a variable that they do not know.
-delete process.env['COORDINATION_TESTS'];
+// Applications under test would take options from the environment, or warn of variables that they do not know.
+for (const name of Object.keys(process.env)) if (name.startsWith('COORDINATION_')) delete process.env[name];
 
 /** Tests that may share one copy of the library and of Nest in a worker, which spares a second or two for each file. */
 const ROOMS = 'coordinator|driver|elections|health|inspection|module|runs|synchronized|telemetry|testing';

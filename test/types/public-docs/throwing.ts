@@ -23,6 +23,7 @@ export class Throwing {
 
   #within(node: ts.Node): boolean {
     if (ts.isThrowStatement(node)) return true;
+    if (isMadeOnly(node)) return false;
     if (ts.isTryStatement(node) && node.catchClause) {
       // What is thrown in the block is the business of the catch clause.
       const rest = [node.catchClause.block, node.finallyBlock];
@@ -43,4 +44,10 @@ export class Throwing {
     // Of an overloaded function the declaration with the body counts.
     return [called, ...(target?.declarations ?? [])].some((declaration) => this.throws(declaration));
   }
+}
+
+/** A function that is made and not handed to another one throws where it is called, which counts there. */
+function isMadeOnly(node: ts.Node): boolean {
+  if (!ts.isFunctionExpression(node) && !ts.isArrowFunction(node)) return false;
+  return !ts.isCallExpression(node.parent) && !ts.isNewExpression(node.parent);
 }
