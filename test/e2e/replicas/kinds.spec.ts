@@ -34,7 +34,7 @@ describe.each(Object.entries(ONE_OF_EACH_KIND))('several replicas on %s', (name,
   it.skipIf(name === 'PostgreSQL')(
     'let a writer in after three reader holds at most, though 32 readers never stop',
     async () => {
-      const [backendUrl, hold] = [await begin(), 400];
+      const [backendUrl, hold] = [await begin(), 1000];
       const order = {
         backendUrl,
         ttl: TTL,
@@ -57,7 +57,7 @@ describe.each(Object.entries(ONE_OF_EACH_KIND))('several replicas on %s', (name,
         expect(lease.signal.aborted).toBe(false);
       }
       expect(Math.max(...waits), `it waited for ${waits.map(Math.round).join(', ')} ms`).toBeLessThan(
-        3 * hold,
+        3 * hold + SLACK,
       );
       // A writer that never waits would show nothing.
       expect(Math.max(...waits)).toBeGreaterThan(hold / 4);
