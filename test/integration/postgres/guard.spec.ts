@@ -141,7 +141,7 @@ describe.skipIf(postgresBin() === undefined)('a lease that is checked inside a t
 
   it('goes on through renewals, in every isolation level', async () => {
     for (const isolation of ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE']) {
-      const quick = new CoordinatorService({ backendUrl: url, ttl: 300, stopTimeout: 0 });
+      const quick = new CoordinatorService({ backendUrl: url, ttl: 5000, heartbeat: 100, stopTimeout: 0 });
       await quick.start();
       const lease = await quick.getLock(lock).hold();
       await inTransaction(isolation, async (tx) => {
@@ -205,7 +205,7 @@ describe.skipIf(postgresBin() === undefined)('a lease that is checked inside a t
   });
 
   it('ends the transaction of a process that is stopped, so that the lock does not stay with it', async () => {
-    const quick = new CoordinatorService({ backendUrl: url, ttl: 400, stopTimeout: 0 });
+    const quick = new CoordinatorService({ backendUrl: url, ttl: 1500, stopTimeout: 0 });
     await quick.start();
     const lease = await quick.getLock(lock).hold();
     const client = await server.client(url);

@@ -37,7 +37,7 @@ describe('a lockKey of the application’s', () => {
       return name;
     };
     const [one, two] = [1, 2].map(
-      () => new CoordinatorService({ backendUrl: url, redis: { lockKey }, ttl: 300 }),
+      () => new CoordinatorService({ backendUrl: url, redis: { lockKey }, ttl: 5000, heartbeat: 50 }),
     );
     await Promise.all([one!.start(), two!.start()]);
     asked.length = 0;
@@ -60,7 +60,12 @@ describe('a lockKey of the application’s', () => {
     const client = server.client();
     const tenant = new AsyncLocalStorage<string>();
     const lockKey = (name: string): string => `${tenant.getStore() ?? 'nobody'}:${name}`;
-    const coordinator = new CoordinatorService({ backendUrl: server.url, redis: { lockKey }, ttl: 300 });
+    const coordinator = new CoordinatorService({
+      backendUrl: server.url,
+      redis: { lockKey },
+      ttl: 5000,
+      heartbeat: 50,
+    });
     const lost: string[] = [];
     coordinator.on('lease.lost', ({ lock }) => lost.push(lock));
     await coordinator.start();
