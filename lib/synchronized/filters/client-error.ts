@@ -31,9 +31,13 @@ export function clientBodyOf(error: CoordinationError): object {
 /** The same for a message handler: gRPC takes a code and a text of its own from it. */
 export function rpcErrorOf(error: CoordinationError, host: ArgumentsHost): object {
   if (!isGrpcCall(host.getArgByIndex(2)) && !isGrpcCall(host.getArgByIndex(0))) return clientBodyOf(error);
-  const code = GRPC_CODES[error.getStatus()] ?? GRPC_INTERNAL;
   const { message } = error.getResponse() as { message: string };
-  return { code, message, details: message };
+  return grpcStatusOf(error.getStatus(), message);
+}
+
+/** What gRPC makes an answer of. */
+export function grpcStatusOf(httpStatus: number, message: string): object {
+  return { code: GRPC_CODES[httpStatus] ?? GRPC_INTERNAL, message, details: message };
 }
 
 /** Tells an HTTP client when to come again, where that makes sense and can still be told. */

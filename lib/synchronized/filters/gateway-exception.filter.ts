@@ -12,7 +12,7 @@ interface WsClient {
 
 /** The keys under which Nest keeps these on a class; @nestjs/websockets need not be installed to read them. */
 const IS_GATEWAY = 'websockets:is_gateway';
-const FILTERS = '__exceptionFilters__';
+export const FILTERS = '__exceptionFilters__';
 
 /** Gives a coordination error the shape in which Nest tells clients of gateways about errors. */
 @Catch(CoordinationError)

@@ -1,4 +1,4 @@
-export { clientErrorOf, tellRetryAfter } from './client-error.js';
+export { clientErrorOf, grpcStatusOf, tellRetryAfter } from './client-error.js';
 export { CoordinationExceptionFilter } from './coordination-exception.filter.js';
 export { addGatewayFilters } from './gateway-exception.filter.js';
 export { addGraphqlBoundaries } from './graphql-boundary.js';

@@ -2,11 +2,11 @@ import { Catch, type ExceptionFilter } from '@nestjs/common';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { CoordinationError } from '../../errors.js';
 import { methodsOf } from '../../injection/index.js';
+import { FILTERS } from './gateway-exception.filter.js';
 import { refusals } from './refusals.js';
 
 /** The keys under which Nest keeps these; @nestjs/microservices and @nestjs/websockets need not be installed to read them. */
 const HANDLER_KEYS = ['path', 'microservices:pattern', 'websockets:message_mapping'];
-const FILTERS = '__exceptionFilters__';
 
 /** No error is one of these, but whoever asks that by `instanceof` has the error told. */
 class Told {

@@ -1,7 +1,7 @@
-import type { ExecutionContext } from '@nestjs/common';
+import { type ExecutionContext, HttpStatus } from '@nestjs/common';
 import { constants } from 'node:http2';
 import type { CancelSource } from '../../common/cancellation.js';
-import { type GrpcStreamCall, grpcStreamCallOf, httpResponseOf } from '../filters/index.js';
+import { type GrpcStreamCall, grpcStatusOf, grpcStreamCallOf, httpResponseOf } from '../filters/index.js';
 import { onEnd, type ClientLink } from './client-link.js';
 
 /** The part of an HTTP response that is looked at: Express' and Node's own, or what Fastify calls `raw`. */
@@ -102,8 +102,8 @@ export class Client implements CancelSource {
   }
 }
 
-/** The status of a call whose lease is lost: ABORTED. */
-const LOST = { code: 10, details: 'Conflict' };
+/** Of a call whose lease was lost while it was answered. */
+const LOST = grpcStatusOf(HttpStatus.CONFLICT, 'Conflict');
 
 /** The client of a call of gRPC that its handler answers by itself. */
 class StreamCallClient extends Client {

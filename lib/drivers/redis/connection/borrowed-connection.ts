@@ -32,11 +32,11 @@ export class BorrowedConnection implements Connection {
     this.#settings = settings;
     this.#backoff = new Backoff({ ...RECONNECTING, random: settings.random });
     const sentinels = sentinelsOf(client);
-    if (!sentinels) return;
-    this.#watch = new SentinelWatch(sentinels, {
-      onSwitch: () => reconnect(client),
-      onRefused: (error) => settings.onSentinelsRefuse?.(error),
-    });
+    if (sentinels)
+      this.#watch = new SentinelWatch(sentinels, {
+        onSwitch: () => reconnect(client),
+        onRefused: (error) => settings.onSentinelsRefuse?.(error),
+      });
   }
 
   async start(): Promise<void> {

@@ -238,8 +238,9 @@ export class WaiterQueue {
         this.remove(waiter);
         waiter.lost();
         someLost = true;
-        // A share that was granted is not missing until its message is read, which tells an earlier time.
-      } else if (!isShare(waiter.id)) waiter.waited(since);
+      }
+      // A share that was granted meanwhile is not missing either: the message that tells of it may still be on its way.
+      else if (!isShare(waiter.id)) waiter.waited(since);
     }
     // The waiters behind them may be lost, too.
     if (someLost && !line.empty && !this.#stopped) void this.#refresh([line]);
