@@ -454,6 +454,18 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     ),
   },
   {
+    name: 'sentinels asked without the password of the options',
+    wrong: 'they refuse to tell of a failover, and the old master grants what the new one grants',
+    edits: [
+      {
+        file: 'lib/drivers/redis/connection/clients.ts',
+        find: '      ...(sentinelPassword && { password: sentinelPassword }),\n',
+        replace: '',
+      },
+    ],
+    foundBy: spec('test/integration/redis/sentinel-watch.spec.ts', 'in the options'),
+  },
+  {
     name: 'a refusing node still counted as up',
     wrong: 'nobody is told that no lock is to be had, and each call asks it in vain',
     edits: [
@@ -582,6 +594,18 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
       },
     ],
     foundBy: spec('test/integration/redis/cluster-shards.spec.ts', 'serves its own again'),
+  },
+  {
+    name: 'server of a Cluster without a name taken for the one that was asked',
+    wrong: 'the locks of a slot that moves to it are refused, and their leases lost',
+    edits: [
+      {
+        file: 'lib/drivers/redis/node/cluster-redirect.ts',
+        find: 'told === NAMELESS ? namelessAt(port, from, known) : told',
+        replace: "told === NAMELESS ? '' : told",
+      },
+    ],
+    foundBy: spec('test/unit/cluster-addresses.spec.ts', 'leads to the one that is known by its address'),
   },
   {
     name: 'record of the last connection believed',
