@@ -9,7 +9,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { ApplicationConfig, ExternalContextCreator, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { CoordinationAsyncOptions, CoordinationModuleOptions } from './coordination.module-options.js';
 import {
   asyncOptionsProviders,
@@ -41,7 +41,6 @@ import {
 } from './synchronized/index.js';
 import {
   addGatewayFilters,
-  addGraphqlBoundaries,
   addMessageBoundaries,
   addRefusalWitness,
   CoordinationExceptionFilter,
@@ -77,7 +76,6 @@ export class CoordinationModule
     @Inject(ApplicationConfig) config: ApplicationConfig,
     @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
-    @Inject(ExternalContextCreator) creator: ExternalContextCreator,
   ) {
     const names = namesInUse.get(config) ?? new Set();
     if (names.has(name.value)) {
@@ -92,7 +90,6 @@ export class CoordinationModule
       addGatewayFilters(modules);
       addMessageBoundaries(modules);
       addRefusalWitness(config, modules);
-      addGraphqlBoundaries(creator, modules);
       knowWrappedMethods(modules);
     }
     namesInUse.set(config, names.add(name.value));

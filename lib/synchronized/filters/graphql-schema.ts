@@ -1,5 +1,6 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { copyFace } from '../../injection/index.js';
+import { isAsyncIterable } from '../definition/index.js';
 import { graphqlErrorOf } from './client-error.js';
 
 /** What a schema calls: the resolver of a field, or what tells the type of a value. Each has four parameters, or fewer. */
@@ -21,38 +22,41 @@ interface Schema {
   getTypeMap(): Readonly<Record<string, Type>>;
 }
 
-/** The class in which @nestjs/graphql keeps the schema that it has built. */
-const SCHEMA_HOST = 'GraphQLSchemaHost';
 /** The token under which the module of the schema has its options. */
 const OPTIONS = 'GqlModuleOptions';
 
 const guarded = new WeakSet<Resolver>();
 
 /**
- * Shows GraphQL clients the generic text of a coordination error, wherever it was thrown: besides resolvers a schema calls
- * getters, field middlewares, and what tells the type of a value, and Nest stands around none of these.
+ * Shows GraphQL clients the generic text of a coordination error, wherever it was thrown. GraphQL shows the message of whatever it
+ * is thrown, and Nest asks no filter for a field, nor for the values of a subscription; around getters, field middlewares, and
+ * what tells the type of a value it does not even stand. Filters of the application run within, and see the error as it is.
  *
  * Has to be done after the schema was built, which is in a hook.
  */
 export function guardGraphqlSchemas(modules: ModulesContainer): void {
   for (const { providers } of modules.values()) {
-    for (const { metatype, instance } of providers.values()) {
-      if (typeof metatype !== 'function' || metatype.name !== SCHEMA_HOST) continue;
+    const options = providers.get(OPTIONS)?.instance as { readonly fieldResolver?: unknown } | undefined;
+    if (!options) continue;
+    const { fieldResolver } = options;
+    const resolve = typeof fieldResolver === 'function' ? (fieldResolver as Resolver) : propertyOf;
+    for (const { instance } of providers.values()) {
       const schema = schemaOf(instance);
-      if (!schema) continue;
-      const options = providers.get(OPTIONS)?.instance as { readonly fieldResolver?: unknown } | undefined;
-      const { fieldResolver } = options ?? {};
-      guardSchema(schema, typeof fieldResolver === 'function' ? (fieldResolver as Resolver) : propertyOf);
+      if (schema) guardSchema(schema, resolve);
     }
   }
 }
 
-/** The getter throws where there is no schema, as in a test that never built one. */
+/** What the host of a schema keeps: it is known by its accessors, as a build may rename its class. */
 function schemaOf(host: unknown): Schema | undefined {
+  if (typeof host !== 'object' || host === null) return undefined;
+  const accessors = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(host) ?? {}, 'schema');
+  if (!accessors?.get || !accessors.set) return undefined;
   try {
-    const { schema } = host as { readonly schema?: Partial<Schema> };
+    const schema: Partial<Schema> | undefined = accessors.get.call(host);
     return typeof schema?.getTypeMap === 'function' ? (schema as Schema) : undefined;
   } catch {
+    // The getter throws where there is no schema, as in a test that never built one.
     return undefined;
   }
 }
@@ -72,7 +76,7 @@ function guardSchema(schema: Schema, fieldResolver: Resolver): void {
 
 function guardField(field: Field, fieldResolver: Resolver): void {
   field.resolve = guard(field.resolve ?? fieldResolver);
-  if (field.subscribe) field.subscribe = guard(field.subscribe);
+  if (field.subscribe) field.subscribe = guard(field.subscribe, shownSubscription);
 }
 
 /** As GraphQL itself resolves a field. */
@@ -84,11 +88,12 @@ function propertyOf(source: unknown, args: unknown, context: unknown, info: unkn
   return (source as Record<string, Resolver>)[fieldName]?.(args, context, info);
 }
 
-function guard(resolver: Resolver): Resolver {
+/** @param show makes of what the resolver returns what GraphQL may see */
+function guard(resolver: Resolver, show: (value: unknown) => unknown = shown): Resolver {
   if (guarded.has(resolver)) return resolver;
   const wrapper: Resolver = function (a, b, c, d) {
     try {
-      return shown(resolver.call(this, a, b, c, d));
+      return show(resolver.call(this, a, b, c, d));
     } catch (error) {
       return fail(error);
     }
@@ -113,6 +118,37 @@ function shownList(list: unknown[]): unknown[] {
     if (item !== list[index]) (copy ??= [...list])[index] = item;
   }
   return copy ?? list;
+}
+
+function shownSubscription(value: unknown): unknown {
+  if (isAsyncIterable(value)) return shownValues(value);
+  return typeof value === 'object' && value !== null && isThenable(value)
+    ? value.then(shownSubscription, fail)
+    : value;
+}
+
+function shownValues(values: AsyncIterable<unknown>): AsyncIterableIterator<unknown> {
+  const iterator = values[Symbol.asyncIterator]();
+  return {
+    next: async (...sent) => shownStep(async () => iterator.next(...sent)),
+    return: async (value) => shownStep(async () => (await iterator.return?.(value)) ?? { done: true, value }),
+    throw: async (error) =>
+      shownStep(async () => {
+        if (!iterator.throw) throw error;
+        return iterator.throw(error);
+      }),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function shownStep<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 function isThenable(value: object): value is PromiseLike<unknown> {

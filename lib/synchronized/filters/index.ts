@@ -1,7 +1,6 @@
 export { clientErrorOf, grpcStatusOf, tellRetryAfter } from './client-error.js';
 export { CoordinationExceptionFilter } from './coordination-exception.filter.js';
 export { addGatewayFilters } from './gateway-exception.filter.js';
-export { addGraphqlBoundaries } from './graphql-boundary.js';
 export { guardGraphqlSchemas } from './graphql-schema.js';
 export { type GrpcStreamCall, grpcStreamCallOf } from './grpc-stream-call.js';
 export { httpAnswerOf, httpResponseOf } from './http-response.js';

@@ -1,5 +1,5 @@
 import { ApolloDriver } from '@nestjs/apollo';
-import { type GqlModuleOptions, GraphQLModule } from '@nestjs/graphql';
+import { type GqlModuleOptions, GraphQLModule, GraphQLSchemaHost } from '@nestjs/graphql';
 import { MercuriusDriver } from '@nestjs/mercurius';
 import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
@@ -92,20 +92,46 @@ describe('a service that is called from where no resolver stands', () => {
     expect(log.of('error').filter((line) => line.includes('Sizes.of'))).toHaveLength(1);
   });
 
-  it('tells no lock name by the values of a subscription', async () => {
-    const { url, peer } = await start('express', 'code first', {
-      driver: ApolloDriver,
-      subscriptions: { 'graphql-ws': true },
-    } as GqlModuleOptions);
-    await peer.getLock('size-7').acquire();
-    const client = createClient({
-      url: `${url.replace('http', 'ws')}/graphql`,
-      webSocketImpl: WebSocket,
-      retryAttempts: 0,
+  describe.each([
+    ['Apollo', 'express', { driver: ApolloDriver, subscriptions: { 'graphql-ws': true } }],
+    ['Mercurius', 'fastify', { driver: MercuriusDriver, subscription: true }],
+  ] as const)('a subscription with %s', (_name, platform, driver) => {
+    async function subscribe(field: string) {
+      const { url, peer } = await start(platform, 'code first', driver as GqlModuleOptions);
+      await peer.getLock('size-7').acquire();
+      const client = createClient({
+        url: `${url.replace('http', 'ws')}/graphql`,
+        webSocketImpl: WebSocket,
+        retryAttempts: 0,
+      });
+      afterTest(async () => void client.dispose());
+      return client.iterate<Record<string, string>>({ query: `subscription { ${field} }` });
+    }
+
+    it('tells no lock name by its values', async () => {
+      const values = await subscribe('ticks');
+      const told: unknown = await values.next().catch((error: unknown) => error);
+      expect(JSON.stringify(told)).toContain('"message":"Locked"');
+      expect(JSON.stringify(told)).not.toContain('size-7');
     });
-    afterTest(async () => void client.dispose());
-    const { value } = await client.iterate({ query: 'subscription { ticks }' }).next();
-    expect(value).toMatchObject({ errors: [{ message: 'Locked' }] });
+
+    it('tells no lock name when it fails on its way', async () => {
+      const values = await subscribe('lateTicks');
+      expect(await values.next()).toMatchObject({ value: { data: { lateTicks: 'tick' } } });
+      const told: unknown = await values.next().catch((error: unknown) => error);
+      expect(told).toEqual([{ message: 'Locked' }]);
+    });
+  });
+
+  it('tells no lock name where a build has renamed the class that keeps the schema', async () => {
+    const name = Object.getOwnPropertyDescriptor(GraphQLSchemaHost, 'name')!;
+    Object.defineProperty(GraphQLSchemaHost, 'name', { ...name, value: 'a' });
+    afterTest(async () => void Object.defineProperty(GraphQLSchemaHost, 'name', name));
+    const { ask, peer } = await start('express', 'code first', { driver: ApolloDriver });
+    await peer.getLock('size-7').acquire();
+    const answer = await ask('{ share { byGetter } }');
+    expect(answer).toContain('"message":"Locked"');
+    expect(answer).not.toContain('size-7');
   });
 });
 
