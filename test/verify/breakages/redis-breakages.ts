@@ -507,8 +507,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/drivers/redis/quorum/renewal-round.ts',
-        find: 'if (yes >= quorum) return RENEWED;',
-        replace: 'if (yes >= Math.max(1, quorum - 1)) return RENEWED;',
+        find: 'count: new VoteCount(nodeSet.quorum)',
+        replace: 'count: new VoteCount(Math.max(1, nodeSet.quorum - 1))',
       },
     ],
     foundBy: spec(

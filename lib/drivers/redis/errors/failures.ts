@@ -158,7 +158,7 @@ const TABLE = {
   'other-name': {
     words: /ALTNAME/,
     advice:
-      'the TLS certificate is for another host name: give a name that it has, or that name in redis.tls.servername',
+      'the TLS certificate is for another host name: give a name that it has, or that name in redis.options.tls.servername',
     quoted: true,
   },
   'old-certificate': {
@@ -168,12 +168,12 @@ const TABLE = {
   },
   'no-client-certificate': {
     words: /CERTIFICATE_REQUIRED|certificate required/i,
-    advice: 'wants a TLS certificate of the client: give redis.tls.cert and redis.tls.key',
+    advice: 'wants a TLS certificate of the client: give redis.options.tls.cert and redis.options.tls.key',
     quoted: true,
   },
   certificate: {
     words: /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|CERT_|certificate/i,
-    advice: 'the TLS certificate is not accepted: give its authority in redis.tls.ca',
+    advice: 'the TLS certificate is not accepted: give its authority in redis.options.tls.ca',
     quoted: true,
   },
   'plain-port': {

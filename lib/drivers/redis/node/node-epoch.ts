@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Clock, type Moment, momentOf } from '../../../common/clock.js';
-import { NodeError } from '../errors/index.js';
+import { cleanError, NodeError } from '../errors/index.js';
 import {
   listOf,
   LOOK,
@@ -142,7 +142,7 @@ export class NodeEpoch {
     const { monotonic, wall } = momentOf(clock);
     const reply = this.#check(
       await run('evalsha', SYNC.sha, this.#keys, this.#args('', '')).catch((error: unknown) => {
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        if (cleanError(error).kind !== 'no-script') throw error;
         // No client has run it since the server was started.
         return run('eval', SYNC.text, this.#keys, this.#args('1', ''));
       }),

@@ -157,17 +157,13 @@ export class RedlockVoting {
    * @returns whether a quorum has the share now
    */
   async downgrade(name: string, key: string, from: string, to: string, ttl: number): Promise<boolean> {
-    const { nodes, quorum } = this.#nodeSet;
     const votes = new Votes(key, to, 'acquire', this.#nodeVotes.length, { downgrade: from });
-    await new Promise<void>((resolve) => {
-      let left = nodes.length;
-      for (const nodeVote of this.#nodeVotes)
-        nodeVote.acquire(votes, wholeMs(ttl), () => {
-          left -= 1;
-          if (left === 0 || votes.count('yes') >= quorum) resolve();
-        });
-    });
-    if (votes.count('yes') >= quorum) return true;
+    try {
+      await this.#redlock.share(votes, wholeMs(ttl));
+      return true;
+    } catch (error) {
+      await allVotes(error);
+    }
     this.#refuseUnlessAnswered(`share the lock ${quoted(name)}`, votes);
     return false;
   }
@@ -231,7 +227,7 @@ function wholeMs(ttl: number): number {
   return Math.max(1, Math.floor(ttl));
 }
 
-/** Redlock settles at a majority; this waits for the rest, which is bounded by the nodes' command time-outs. */
+/** Votes settle at a majority; this waits for the rest, which is bounded by the nodes' command time-outs. */
 async function allVotes(thrown: unknown): Promise<void> {
   if (!(thrown instanceof ExecutionError)) throw thrown;
   await Promise.all(thrown.attempts);

@@ -20,6 +20,7 @@ import {
 import { type NodeError, toldError } from '../errors/index.js';
 import type { RedisNode } from '../node/index.js';
 import type { RedisGrant } from './redlock-voting.js';
+import { VoteCount } from './vote-count.js';
 import { quoted } from '../../../common/quoted.js';
 
 const RENEWED: RenewOutcome = { kind: 'renewed' };
@@ -34,8 +35,7 @@ const BROKEN: Loss = {
 
 /** What the nodes have said of one lease. */
 interface LeaseVotes {
-  yes: number;
-  no: number;
+  readonly count: VoteCount;
   /** By another holder, where a node knows. */
   taken: boolean;
   /** By the number of the node. */
@@ -80,7 +80,7 @@ export class RenewalRound {
     this.#keys = keys;
     // Redis takes whole ms only.
     this.#ttl = Math.max(1, Math.floor(ttl));
-    this.#votes = grants.map(() => ({ yes: 0, no: 0, taken: false }));
+    this.#votes = grants.map(() => ({ count: new VoteCount(nodeSet.quorum), taken: false }));
     this.#undecided = grants.length;
   }
 
@@ -157,21 +157,16 @@ export class RenewalRound {
 
   #count(lease: number, node: number, status: number | NodeError, jumped: NodeError | undefined): void {
     const votes = this.#votes[lease]!;
-    const { quorum } = this.#nodeSet;
     if (status === 0 || status === -1) {
-      votes.no += 1;
       votes.taken ||= status === -1;
-      if (votes.no === quorum) this.#undecided -= 1;
+      if (votes.count.add(false)) this.#undecided -= 1;
       const lacking = this.#lacking.get(node);
       if (lacking) lacking.push(lease);
       else this.#lacking.set(node, [lease]);
     } else if (typeof status !== 'number') {
       this.#fail(lease, node, status);
     } else if (jumped) this.#fail(lease, node, jumped);
-    else {
-      votes.yes += 1;
-      if (votes.yes === quorum) this.#undecided -= 1;
-    }
+    else if (votes.count.add(true)) this.#undecided -= 1;
   }
 
   #fail(lease: number, node: number, error: NodeError): void {
@@ -193,28 +188,26 @@ export class RenewalRound {
     for (const [node, leases] of this.#lacking) {
       const standings = leases.flatMap((lease) => {
         const { standing } = this.#grants[lease]!;
-        return (this.#votes[lease]!.yes >= this.#nodeSet.quorum && standing) || [];
+        return (this.#votes[lease]!.count.decision === 'for' && standing) || [];
       });
       this.#completer.complete(node, standings, this.#ttl, this.#since, () => undefined);
     }
   }
 
   #outcomes(): readonly RenewOutcome[] {
-    const { quorum } = this.#nodeSet;
     const failed = this.#undecided > 0 ? this.#failed() : undefined;
-    return this.#votes.map(({ yes, no, taken }, lease) => {
-      if (yes >= quorum) return RENEWED;
-      if (no >= quorum) return { kind: 'lost', loss: taken ? TAKEN_OVER : BROKEN };
+    return this.#votes.map(({ count: { decision }, taken }, lease) => {
+      if (decision === 'for') return RENEWED;
+      if (decision === 'against') return { kind: 'lost', loss: taken ? TAKEN_OVER : BROKEN };
       return failed!.get(lease)!;
     });
   }
 
   /** Of the leases about which no quorum has decided; those that failed for the same reasons share an error. */
   #failed(): ReadonlyMap<number, RenewOutcome> {
-    const { quorum } = this.#nodeSet;
     const alike = new Map<string, number[]>();
-    for (const [lease, { yes, no, failures = [] }] of this.#votes.entries()) {
-      if (yes >= quorum || no >= quorum) continue;
+    for (const [lease, { count, failures = [] }] of this.#votes.entries()) {
+      if (count.decision) continue;
       const reasons = [...failures].map(([node, { message }]) => `${node} ${message}`).join();
       const others = alike.get(reasons);
       if (others) others.push(lease);

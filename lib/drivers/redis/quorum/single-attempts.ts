@@ -1,14 +1,16 @@
 import Redlock, { type Executed, ExecutionError } from 'redlock';
 import { giveBack, type VotingNode } from '../node/index.js';
 import { AcquireExchange, type Done, type Question, ReleaseExchange } from './vote-exchanges.js';
+import { VoteCount } from './vote-count.js';
 import type { Votes } from './votes.js';
 
 /** Each answer is among the votes already. */
 const DONE: Executed = { attempts: [] };
 
 /**
- * Redlock, which takes its ids from the votes, and is told each node's answer by a call: a promise or two for each
- * would be the dearest part of a lock. Its loop over several attempts is left out, for the same reason.
+ * Redlock without its loops. The package checks what it is asked for, keeps the lock, and gives a failed acquisition back; it takes
+ * its ids from the votes. Its loop over several attempts is left out, as waiting is the work of the layers above, and its loop over
+ * the nodes, as its promises and closures take 2.7 to 3.9 µs of CPU for each acquisition, and as much for its release.
  */
 export class SingleAttempts extends Redlock<Votes> {
   readonly #nodeVotes: readonly NodeVote[];
@@ -23,6 +25,11 @@ export class SingleAttempts extends Redlock<Votes> {
   /** As `release`, of what the votes stand for. */
   free(votes: Votes): Promise<Executed> {
     return this.#ask(votes);
+  }
+
+  /** As `acquire`, where a refusal gives nothing back: a lease alone that is to be shared stays what it is. */
+  share(votes: Votes, ttl: number): Promise<Executed> {
+    return this.#ask(votes, ttl);
   }
 
   protected override _random(): string {
@@ -43,16 +50,14 @@ export class SingleAttempts extends Redlock<Votes> {
     const partial = ttl === undefined && votes.purpose === 'acquire';
     if (partial) votes.withdraw();
     return new Promise((resolve, reject) => {
-      let inFavour = 0;
-      let against = 0;
+      const tally = new VoteCount(this.#quorum);
       let onAll: (() => void) | undefined;
       const count = (vote: boolean): void => {
-        if (vote) inFavour += 1;
-        else against += 1;
-        if (vote && inFavour === this.#quorum) resolve(DONE);
-        if (!vote && against === this.#quorum)
+        const decision = tally.add(vote);
+        if (decision === 'for') resolve(DONE);
+        else if (decision === 'against')
           reject(new ExecutionError('no quorum', [new Promise<void>((done) => (onAll = done))]));
-        if (inFavour + against === this.#nodeVotes.length) onAll?.();
+        if (tally.counted === this.#nodeVotes.length) onAll?.();
       };
       for (const nodeVote of this.#nodeVotes) {
         if (partial) void nodeVote.giveBack(votes).then(() => count(false));

@@ -40,8 +40,8 @@ const NO_TERMS: VoteTerms = {};
 const NO_ANSWERS: undefined[][] = [];
 
 /**
- * One operation on all nodes. Redlock counts the votes and sees numbers only; the votes travel through it in the
- * place of the key, and keeps what each node really said.
+ * One operation on all nodes, and what each of them said. Redlock knows of whole operations only: the votes travel through it in the
+ * place of the key.
  */
 export class Votes {
   /** By the number of the node; a hole while it has not answered. */
