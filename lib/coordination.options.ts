@@ -22,7 +22,7 @@ import { usableTime } from './lock/lease/index.js';
 export interface CoordinationOptions extends BackendOptions {
   /**
    * `file:`, `file:///dir`, `memory:`, `redis://h1[,h2,h3]`, `rediss://…`, `redis+sentinel://…/master`,
-   * `redis+cluster://…`, or a list of them. Default `file:`; has to be given with NODE_ENV=production.
+   * `redis+cluster://…`, `postgres://…`, or a list of Redis nodes. Default `file:`; has to be given with NODE_ENV=production.
    */
   readonly backendUrl?: string | readonly string[] | undefined;
   /** Makes the driver of a back end that this package does not have, instead of `backendUrl`. */

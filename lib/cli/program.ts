@@ -1,10 +1,7 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { VERSION } from '../common/version.js';
-import { addBreak } from './commands/break.js';
-import { addLooking } from './commands/look.js';
-import { addLock } from './commands/lock.js';
-import { addWatch } from './commands/watch.js';
+import { addBreak, addLock, addLooking, addWatch } from './commands/index.js';
 import { addGlobalOptions } from './connect.js';
 import { addDoctor } from './doctor/index.js';
 import { EXIT } from './exit-codes.js';

@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.js';
 import type { Grant, LockMode, LockStore, RecordStore, WaitQueue } from './port/index.js';
 
 export type * from './port/index.js';
-export { TRUSTED_MS } from './port/index.js';
+export { NO_TRANSACTION, NOT_HELD, TRUSTED_MS } from './port/index.js';
 
 /**
  * The port: the few things that one kind of back end must be able to do.

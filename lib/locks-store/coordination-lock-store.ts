@@ -4,14 +4,10 @@ import type { Claim, Granted, Taken } from '../drivers/driver.js';
 import { InvalidOptionsError } from '../errors.js';
 import { wholly } from '../lock/acquire/index.js';
 import { type LockManager, lockManagerOf, type LockProvider } from '../lock/index.js';
-import { Deadline } from '../lock/lease/index.js';
+import { Deadline, ttlForUsable } from '../lock/lease/index.js';
 import type { LockAcquireResult, LockStoreRegistry, SharedLockStore } from './contract.js';
 import { KeptLease } from './kept-lease.js';
 import { RenewTogether } from './renew-together.js';
-
-/** The share of a ttl by which two clocks may run apart, and the precision of a back end's expiry, ms: as for our own leases. */
-const DRIFT_FACTOR = 0.01;
-const DRIFT_CONSTANT = 2;
 
 /** How long callers that split the votes of several nodes among them try again, ms, and how often. */
 const SPLIT_VOTE_MS = 100;
@@ -89,7 +85,7 @@ export class CoordinationLockStore implements SharedLockStore {
     if (!lease) return false;
     if (lease.over) return giveBackQuietly(lease);
     const end = Deadline.after(lease.clock, ttl);
-    const outcome = await this.#renewals.renew(lease, askedFor(ttl));
+    const outcome = await this.#renewals.renew(lease, ttlForUsable(ttl));
     if (outcome.kind === 'failed') throw outcome.error;
     if (outcome.kind === 'lost') {
       lease.forget();
@@ -97,7 +93,7 @@ export class CoordinationLockStore implements SharedLockStore {
     }
     // It was given back meanwhile, or the time for which it was renewed is over.
     if (lease.over || end.over) return giveBackQuietly(lease);
-    lease.extend(askedFor(ttl));
+    lease.extend(ttlForUsable(ttl));
     return true;
   }
 
@@ -119,7 +115,8 @@ export class CoordinationLockStore implements SharedLockStore {
     const claim: Claim = {
       name,
       key: driver.locks.keyOf(name),
-      ttl: askedFor(ttl),
+      // `@nestjs/locks` takes no drift off its ttl, so its deadline has to lie within ours.
+      ttl: ttlForUsable(ttl),
       tokens: 1,
       mode: 'exclusive',
       memberId: manager.memberId,
@@ -162,14 +159,6 @@ async function giveBackQuietly(lease: KeptLease): Promise<false> {
   return false;
 }
 
-/**
- * A lease that lasts longer, by the largest drift, than what its owner counts with: `@nestjs/locks` takes no drift off its ttl, so its
- * deadline has to lie within ours.
- */
-function askedFor(ttl: number): number {
-  return Math.ceil((ttl + DRIFT_CONSTANT) / (1 - DRIFT_FACTOR)) + 1;
-}
-
 /** A key and an owner in one text, which no other two make. */
 function idOf(key: string, owner: string): string {
   return JSON.stringify([key, owner]);
@@ -185,7 +174,7 @@ function checkCall(key: string, ttl: number, { driver }: LockManager): void {
       `CoordinationLockStore: the ttl of ${quoted(key)} must be a number of ms above 0, got ${shown(ttl)}`,
     );
   const { longestTtl = Infinity } = driver.traits;
-  if (askedFor(ttl) > longestTtl)
+  if (ttlForUsable(ttl) > longestTtl)
     throw new InvalidOptionsError(
       `CoordinationLockStore: the ttl of ${quoted(key)} is ${ttl} ms, and ${driver.description} should be asked for ${longestTtl} ms at most: it may forget leases when it restarts, and then grants nothing for as long as the longest one; give a shorter ttl, a larger redis.maxTtl on every replica, or redis.persistent where each node keeps every write`,
     );

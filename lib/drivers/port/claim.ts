@@ -1,10 +1,10 @@
 import type { Grant, Loss } from './grant.js';
 
 /**
- * How a lock may be held: by one holder alone, or by several holders who share it. Holders of both modes are never there at once. A
- * number of permits is made of exclusive locks above the port, so that no driver has to have `permits`.
+ * How a lock may be held: by one holder alone, or by several holders who share it. Holders of both modes are never there at once.
+ * Semaphores are made of exclusive locks, above the port.
  */
-export type LockMode = 'exclusive' | 'shared' | 'permits';
+export type LockMode = 'exclusive' | 'shared';
 
 /** What is asked for by one acquisition. */
 export interface Claim {

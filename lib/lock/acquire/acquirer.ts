@@ -86,7 +86,7 @@ export class Acquirer {
 
   #keepsNoOrder(name: string): InvalidOptionsError {
     return new InvalidOptionsError(
-      `Lock ${quoted(name)}: the option "fair" needs a back end that keeps the order of the waiters, and ${this.#driver.description} does not; leave "fair" out, or use Redis, files or memory`,
+      `Lock ${quoted(name)}: the option "fair" needs a back end that keeps the order of the waiters, and ${this.#driver.description} does not; leave "fair" out, or use one of the back ends of this package, which all keep it`,
     );
   }
 

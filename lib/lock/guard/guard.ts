@@ -1,5 +1,5 @@
 import { quoted } from '../../common/quoted.js';
-import type { Holder, Loss } from '../../drivers/driver.js';
+import { type Holder, type Loss, NO_TRANSACTION, NOT_HELD } from '../../drivers/driver.js';
 import { CoordinationSchemaError, InvalidOptionsError } from '../../errors.js';
 import { sqlStateOf } from './sql-state.js';
 import { type GuardedTransaction, runIn } from './transaction.js';
@@ -22,9 +22,6 @@ export interface GuardLoss extends Loss {
 /** The row of the lock has changed since the transaction's snapshot, as far as it is not merely a conflict with another transaction. */
 const SERIALIZATION_FAILURE = '40001';
 
-const LEASE_LOST = 'NC001';
-const NO_TRANSACTION = 'NC003';
-
 /** The schema, the table, the function, or a right on them. */
 const NOT_THERE: readonly (string | undefined)[] = ['3F000', '42P01', '42883', '42501'];
 
@@ -43,7 +40,7 @@ export async function runGuard(
     return undefined;
   } catch (error) {
     const state = sqlStateOf(error);
-    if (state === LEASE_LOST) return lossOf(guard, error);
+    if (state === NOT_HELD) return lossOf(guard, error);
     if (state === SERIALIZATION_FAILURE) {
       const loss = await lossOf(guard, error);
       // A conflict with another transaction: it is to be tried again, and that is the application's matter.

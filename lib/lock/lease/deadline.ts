@@ -12,6 +12,11 @@ export function usableTime(ttl: number): number {
   return ttl - Math.round(ttl * DRIFT_FACTOR) - DRIFT_CONSTANT;
 }
 
+/** The ttl, ms, of which a holder may use at least so many ms. */
+export function ttlForUsable(ms: number): number {
+  return Math.ceil((ms + DRIFT_CONSTANT) / (1 - DRIFT_FACTOR)) + 1;
+}
+
 /**
  * The end of a lease as its holder must see it, counted from a moment before the request was sent.
  *

@@ -128,7 +128,7 @@ describe.each([
       .catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(InvalidOptionsError);
     expect((refused as Error).message).toBe(
-      `Lock "in-order": the option "fair" needs a back end that keeps the order of the waiters, and http ${url} does not; leave "fair" out, or use Redis, files or memory`,
+      `Lock "in-order": the option "fair" needs a back end that keeps the order of the waiters, and http ${url} does not; leave "fair" out, or use one of the back ends of this package, which all keep it`,
     );
   });
 });

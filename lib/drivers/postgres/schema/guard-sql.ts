@@ -1,10 +1,5 @@
+import { NO_TRANSACTION, NOT_HELD } from '../../driver.js';
 import { SHARED } from './tables-sql.js';
-
-/** The lease is not held any more, or the transaction sees the time before it. */
-export const NOT_HELD = 'NC001';
-
-/** There is no transaction that could be guarded. */
-export const NO_TRANSACTION = 'NC003';
 
 /**
  * The check inside a transaction of the application. Its row lock keeps everybody from taking the lock over until that transaction ends.

@@ -1,4 +1,3 @@
-export { NO_TRANSACTION, NOT_HELD } from './guard-sql.js';
 export { HANDED_OVER_MS } from './release-sql.js';
 export { DEFAULT_SCHEMA, isSchemaName, postgresSchema, quotedSchema } from './schema-sql.js';
 export { PURGED_AT_ONCE } from './server-sql.js';
