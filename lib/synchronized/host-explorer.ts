@@ -6,8 +6,8 @@ import { classNameOf, lockNameError } from '../lock/name/index.js';
 import type { LockProvider } from '../lock/index.js';
 import {
   decoratedAt,
-  defineSynchronized,
   definitionOf,
+  knowSynchronized,
   type SynchronizedDefinition,
 } from './definition/index.js';
 import { bindHost, methodsOf, prototypeOf, providedBy, wantsCoordinator } from '../injection/index.js';
@@ -40,7 +40,7 @@ export function knowWrappedMethods(modules: ModulesContainer): void {
     }
   }
   for (const [method, [definition, ...others]] of places)
-    if (definition && others.length === 0) defineSynchronized(method, definition);
+    if (definition && others.length === 0) knowSynchronized(method, definition);
 }
 
 /**

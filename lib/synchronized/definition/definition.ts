@@ -35,8 +35,22 @@ export interface SynchronizedDefinition {
 /** By prototype and key, as a decorator above may put a function of its own in the place of the wrapper, without its metadata. */
 const decorated = new WeakMap<object, Map<string | symbol, SynchronizedDefinition>>();
 
+const wrappers = new WeakSet<object>();
+
+/** @param wrapper takes the lock itself */
 export function defineSynchronized(wrapper: object, definition: SynchronizedDefinition): void {
-  Reflect.defineMetadata(DEFINITION, definition, wrapper);
+  wrappers.add(wrapper);
+  knowSynchronized(wrapper, definition);
+}
+
+/** @param method calls the wrapper, as a decorator above has made it */
+export function knowSynchronized(method: object, definition: SynchronizedDefinition): void {
+  Reflect.defineMetadata(DEFINITION, definition, method);
+}
+
+/** Whether that function takes the lock itself: a decorator above may call it several times, or when the call has ended. */
+export function isWrapper(method: object): boolean {
+  return wrappers.has(method);
 }
 
 /** Notes that the method of a prototype was decorated, whatever it is replaced with later. */

@@ -3,6 +3,8 @@ export {
   defineSynchronized,
   definitionOf,
   isAsyncIterable,
+  isWrapper,
+  knowSynchronized,
   noteDecorated,
   providerOf,
   returnKindOf,

@@ -7,8 +7,14 @@ import { graphqlErrorOf } from './client-error.js';
 type Resolver = (this: unknown, a: unknown, b?: unknown, c?: unknown, d?: unknown) => unknown;
 
 interface Field {
+  readonly type: Wrapping;
   resolve?: Resolver | null;
   subscribe?: Resolver | null;
+}
+
+/** What a field gives: a type, or a list of one, or one that is never null. */
+interface Wrapping {
+  readonly ofType?: Wrapping;
 }
 
 /** A type of a schema, as far as it is looked at; @nestjs/graphql and graphql need not be installed. */
@@ -75,8 +81,16 @@ function guardSchema(schema: Schema, fieldResolver: Resolver): void {
 }
 
 function guardField(field: Field, fieldResolver: Resolver): void {
-  field.resolve = guard(field.resolve ?? fieldResolver);
+  const depth = listDepthOf(field.type);
+  field.resolve = guard(field.resolve ?? fieldResolver, (value) => shown(value, depth));
   if (field.subscribe) field.subscribe = guard(field.subscribe, shownSubscription);
+}
+
+/** How many lists lie in one another. */
+function listDepthOf(type: Wrapping | undefined): number {
+  if (!type) return 0;
+  const isList = Object.prototype.toString.call(type) === '[object GraphQLList]';
+  return listDepthOf(type.ofType) + (isList ? 1 : 0);
 }
 
 /** As GraphQL itself resolves a field. */
@@ -89,7 +103,7 @@ function propertyOf(source: unknown, args: unknown, context: unknown, info: unkn
 }
 
 /** @param show makes of what the resolver returns what GraphQL may see */
-function guard(resolver: Resolver, show: (value: unknown) => unknown = shown): Resolver {
+function guard(resolver: Resolver, show: (value: unknown) => unknown = (value) => shown(value, 0)): Resolver {
   if (guarded.has(resolver)) return resolver;
   const wrapper: Resolver = function (a, b, c, d) {
     try {
@@ -103,18 +117,24 @@ function guard(resolver: Resolver, show: (value: unknown) => unknown = shown): R
   return wrapper;
 }
 
-/** Every field pays for this: most values are neither to be awaited nor lists. */
-function shown(value: unknown): unknown {
+/**
+ * Every field pays for this: most values are neither errors nor to be awaited nor lists.
+ * @param depth how many lists lie in one another
+ */
+function shown(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return shownList(value);
-  return isThenable(value) ? value.then(shown, fail) : value;
+  // GraphQL takes an error that is returned, as DataLoader does for one of many, for one that is thrown.
+  if (value instanceof Error) return graphqlErrorOf(value);
+  if (isThenable(value)) return value.then((settled) => shown(settled, depth), fail);
+  return depth > 0 && isIterable(value) ? shownList(value, depth - 1) : value;
 }
 
-/** GraphQL awaits the items of a list by itself. The list is copied only where one of them is to be awaited. */
-function shownList(list: unknown[]): unknown[] {
+/** GraphQL takes any iterable for a list, and awaits its items by itself. An array is copied only where one of them is to be awaited. */
+function shownList(values: Iterable<unknown>, depth: number): unknown[] {
+  const list = Array.isArray(values) ? values : [...values];
   let copy: unknown[] | undefined;
   for (let index = 0; index < list.length; index += 1) {
-    const item = shown(list[index]);
+    const item = shown(list[index], depth);
     if (item !== list[index]) (copy ??= [...list])[index] = item;
   }
   return copy ?? list;
@@ -149,6 +169,10 @@ async function shownStep<T>(step: () => Promise<T>): Promise<T> {
   } catch (error) {
     return fail(error);
   }
+}
+
+function isIterable(value: object): value is Iterable<unknown> {
+  return Symbol.iterator in value && typeof value[Symbol.iterator] === 'function';
 }
 
 function isThenable(value: object): value is PromiseLike<unknown> {

@@ -22,11 +22,15 @@ export function markUnderAppConfig(context: ExecutionContext): void {
   underAppConfig.add(context);
 }
 
+export function isEventHandler(handler: object): boolean {
+  return Reflect.getMetadata(HANDLER_TYPE, handler) === EVENT;
+}
+
 /** The handler's name when the call is an event, which nobody gets an answer to. */
 export function eventOf(context: ExecutionContext): string | undefined {
   if (context.getType() !== 'rpc') return undefined;
   const handler = context.getHandler();
-  if (Reflect.getMetadata(HANDLER_TYPE, handler) !== EVENT) return undefined;
+  if (!isEventHandler(handler)) return undefined;
   return `${context.getClass().name}.${handler.name}`;
 }
 

@@ -3,30 +3,36 @@ import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { CoordinationError } from '../../errors.js';
 import { methodsOf } from '../../injection/index.js';
 import { FILTERS } from './gateway-exception.filter.js';
+import { isEventHandler } from './message-boundary.interceptor.js';
 import { refusals } from './refusals.js';
 
 /** The keys under which Nest keeps these; @nestjs/microservices and @nestjs/websockets need not be installed to read them. */
 const HANDLER_KEYS = ['path', 'microservices:pattern', 'websockets:message_mapping'];
-
-/** No error is one of these, but whoever asks that by `instanceof` has the error told. */
-class Told {
-  static [Symbol.hasInstance](error: unknown): false {
-    if (error instanceof CoordinationError) refusals.tell(error);
-    return false;
-  }
-}
 
 /**
  * A filter that catches nothing. Nest asks the filters of a call in turn whether an error is theirs, and the first one ends that: one
  * of the application that catches everything would hide an error from ours. This one is asked before all of them, so that the log knows of
  * every error that goes out to a client, also from guards, pipes and middleware. Nest asks no filter while all goes well.
  */
-@Catch(Told)
 class RefusalWitness implements ExceptionFilter {
   catch(): void {}
 }
 
-const witness = new RefusalWitness();
+/** @param event the handler, where it is one of events */
+function witnessOf(event?: string): RefusalWitness {
+  /** No error is one of these, but `instanceof` has the error told. */
+  class Told {
+    static [Symbol.hasInstance](error: unknown): false {
+      if (error instanceof CoordinationError) refusals.tell(error, event);
+      return false;
+    }
+  }
+  @Catch(Told)
+  class Witness extends RefusalWitness {}
+  return new Witness();
+}
+
+const witness = witnessOf();
 
 /**
  * Has the log told of errors whichever filters the application has. Has to be done before the handlers are registered, which is before
@@ -36,20 +42,27 @@ export function addRefusalWitness(config: ApplicationConfig, modules: ModulesCon
   witnessGlobally(config);
   for (const module of modules.values())
     for (const { metatype } of [...module.controllers.values(), ...module.providers.values()])
-      if (typeof metatype === 'function') witnessHandlers(metatype.prototype);
+      if (typeof metatype === 'function') witnessHandlers(metatype);
 }
 
-/** For middleware, and handlers that other libraries call. An application may add global filters after this, and Nest asks the last one first. */
+/** For middleware, and handlers without filters of their own. An application may add global filters after this, and Nest asks the last one first. */
 function witnessGlobally(config: ApplicationConfig): void {
   const filtersOf = config.getGlobalFilters.bind(config);
   config.getGlobalFilters = () => [...filtersOf(), witness];
 }
 
-/** Nest asks the filters of the method before those of its class, and those before global ones. */
-function witnessHandlers(prototype: unknown): void {
-  for (const { method } of methodsOf(prototype)) {
-    if (!HANDLER_KEYS.some((key) => Reflect.hasOwnMetadata(key, method))) continue;
+/**
+ * Nest asks the filters of the method before those of its class, and those before global ones, which take no part in a hybrid
+ * application without `inheritAppConfig`. Handlers that other libraries call are known by their filters alone.
+ */
+function witnessHandlers(type: Function): void {
+  const classHasFilters = Reflect.hasMetadata(FILTERS, type);
+  for (const { method } of methodsOf(type.prototype)) {
+    const hasFilters = classHasFilters || Reflect.hasMetadata(FILTERS, method);
+    if (!hasFilters && !HANDLER_KEYS.some((key) => Reflect.hasOwnMetadata(key, method))) continue;
     const filters = (Reflect.getMetadata(FILTERS, method) ?? []) as unknown[];
-    if (!filters.includes(witness)) Reflect.defineMetadata(FILTERS, [...filters, witness], method);
+    if (filters.some((filter) => filter instanceof RefusalWitness)) continue;
+    const own = isEventHandler(method) ? witnessOf(`${type.name}.${method.name}`) : witness;
+    Reflect.defineMetadata(FILTERS, [...filters, own], method);
   }
 }

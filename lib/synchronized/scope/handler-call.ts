@@ -67,7 +67,7 @@ export class HandlerCall implements Observer<unknown> {
       return this.error(error);
     }
     this.#over = true;
-    void this.scope.end().then(() => {
+    void this.scope.end(true).then(() => {
       const { lost } = this.scope;
       if (lost) this.#tell(lost);
       else this.subscriber.complete();

@@ -15,7 +15,7 @@ import { type LockNames, sameNames } from '../../lock/name/index.js';
 import type { Client } from './client.js';
 import { type SynchronizedDefinition, takeLease } from '../definition/index.js';
 import { endWithLease } from './locked-observable.js';
-import { ScopedLock } from './scoped-lock.js';
+import { notRun, ScopedLock } from './scoped-lock.js';
 
 const DONE: Promise<unknown> = Promise.resolve();
 
@@ -26,8 +26,9 @@ const DONE: Promise<unknown> = Promise.resolve();
  *   open ── end(), no body runs ─────────────────────────→ released
  *     └──── end(), a body runs ──→ ending ── it returns ──→ released
  *
- * A handler that is entered again in the same call (a retry interceptor) finds its lock taken, and waits for the body
- * that still runs. An earlier try that has not begun by then was given up, and never begins.
+ * A handler that is entered again in the same call (a retry interceptor) finds its lock taken, and waits for the body that still runs. An
+ * earlier try that has not begun by then was given up, and never begins. But a decorator above the method may call it for each item of
+ * a list, or after the answer. All these calls run, each under a lease of its own, which the call keeps to its end where it is the only one.
  *
  * Every request pays for what stands here: nearly all calls take one lock, run one body, and are cancelled by nobody.
  */
@@ -43,14 +44,20 @@ export class Scope implements LeaseContext {
   #running = 0;
   #end: Promise<unknown> | undefined;
   #skipped = false;
+  #calls = 0;
+  #answered = false;
 
-  /** @param client whom the call is for, where the transport shows it */
+  /**
+   * @param client whom the call is for, where the transport shows it
+   * @param eachForItself whether each call of the method stands for itself, and is no new try of the last one
+   */
   constructor(
     private readonly definition: SynchronizedDefinition,
     private readonly provider: LockProvider,
     private readonly client: Client | undefined,
+    private readonly eachForItself = false,
   ) {
-    this.#cancellation = new Cancellation(() => this.#notRun('the call ended'), client);
+    this.#cancellation = new Cancellation(() => notRun(definition, 'the call ended'), client);
   }
 
   get label(): string {
@@ -71,12 +78,13 @@ export class Scope implements LeaseContext {
   }
 
   /**
-   * The scope of this async context, if it is one of this very method. Also when it has ended: pipes that were still
-   * running when the call ended must not start the body afterwards.
+   * The scope of this async context, if it is one of this very method. Also when it has ended: pipes that still ran then must not
+   * start the body. What a decorator begins after the answer is no part of the call.
    */
   static of(definition: SynchronizedDefinition): Scope | undefined {
     const call = currentContext()?.call;
-    return call instanceof Scope && call.definition === definition ? call : undefined;
+    if (!(call instanceof Scope) || call.definition !== definition) return undefined;
+    return call.#answered && call.eachForItself ? undefined : call;
   }
 
   /** Runs `work` so that the handler finds this scope, and what is around the handler its lease. */
@@ -97,7 +105,28 @@ export class Scope implements LeaseContext {
    * @param self what the handler belongs to, for the name of the lock
    */
   async enter(self: unknown, args: readonly unknown[], body: () => unknown): Promise<unknown> {
-    const lock = this.#lockOf(this.definition.nameOf(self, args));
+    const name = this.definition.nameOf(self, args);
+    return this.eachForItself ? this.#enterAlone(name, body) : this.#runUnder(this.#lockOf(name), body);
+  }
+
+  /** It counts as running from here, so that it is not given up when the handler has answered. */
+  async #enterAlone(name: LockNames, body: () => unknown): Promise<unknown> {
+    this.#running += 1;
+    this.#calls += 1;
+    const before = this.#locks;
+    let lock: ScopedLock | undefined;
+    try {
+      // Kept for the case that it would be the only one.
+      if (before?.ended) await this.#letGo(before);
+      lock = this.#lockOf(name);
+      return await this.#runUnder(lock, body);
+    } finally {
+      if (this.#calls > 1 && lock) await this.#letGo(lock);
+      this.#ranOne();
+    }
+  }
+
+  async #runUnder(lock: ScopedLock, body: () => unknown): Promise<unknown> {
     const attempt = lock.newTry();
     const lease = lock.lease ?? (await lock.taking);
     this.#skipped = lease === undefined;
@@ -105,7 +134,7 @@ export class Scope implements LeaseContext {
     while (lock.running) await lock.whenEnded();
     // From here to `begin` nothing is awaited, so that no other try comes in between.
     this.#cancellation.throwIfAborted();
-    if (!lock.isLatest(attempt)) throw this.#notRun('the call was tried again');
+    if (!lock.isLatest(attempt)) throw notRun(this.definition, 'the call was tried again');
     // A lock that was taken before the handler, or for an earlier try of it.
     if (lease.lost) throw lease.lost;
     lock.begin();
@@ -152,9 +181,10 @@ export class Scope implements LeaseContext {
    * Ends the scope: calls that still wait for a lock are refused, and the leases are given back when the last body has ended.
    * Only the first call has an effect. Resolves when that is done, or at once while a body still runs.
    */
-  end(): Promise<unknown> {
+  end(answered = false): Promise<unknown> {
     if (this.#end) return this.#end;
-    this.#cancellation.cancel();
+    this.#answered = answered;
+    if (!answered || !this.eachForItself) this.#cancellation.cancel();
     this.#end = this.#running === 0 ? this.#release() : DONE;
     return this.#end;
   }
@@ -170,21 +200,13 @@ export class Scope implements LeaseContext {
     return leases;
   }
 
-  #notRun(why: string): LockAcquireFailedError {
-    return new LockAcquireFailedError(
-      `${this.definition.label}: ${why} before its lock was to be had, so it did not run`,
-    );
-  }
-
   #lockOf(name: LockNames): ScopedLock {
-    for (let lock = this.#locks; lock; lock = lock.next) if (sameNames(lock.name, name)) return lock;
+    for (let lock = this.#locks; lock; lock = lock.next)
+      if (sameNames(lock.name, name) && !(this.eachForItself && lock.tried)) return lock;
     const lock = new ScopedLock(name, this.#locks);
     this.#locks = lock;
-    lock.take(
-      takeLease(this.definition, this.provider, name, this.#cancellation, (lease) =>
-        this.#taken(lock, lease),
-      ),
-    );
+    const taken = (lease: HeldLease | undefined): void => this.#taken(lock, lease);
+    lock.take(takeLease(this.definition, this.provider, name, this.#cancellation, taken));
     return lock;
   }
 
@@ -196,6 +218,12 @@ export class Scope implements LeaseContext {
     }
     // It is asked for again when the handler is entered again.
     else this.#locks = this.#locks?.without(lock);
+  }
+
+  /** Gives the lock back before the call has ended. */
+  async #letGo(lock: ScopedLock): Promise<void> {
+    this.#locks = this.#locks?.without(lock);
+    await lock.lease?.finish();
   }
 
   /** A body, or another user of the locks, has ended. */

@@ -1,5 +1,12 @@
+import { LockAcquireFailedError } from '../../errors.js';
 import type { HeldLease } from '../../lock/lease/index.js';
 import type { LockNames } from '../../lock/name/index.js';
+import type { SynchronizedDefinition } from '../definition/index.js';
+
+/** What a call rejects with that was given up before its body began. */
+export function notRun({ label }: SynchronizedDefinition, why: string): LockAcquireFailedError {
+  return new LockAcquireFailedError(`${label}: ${why} before its lock was to be had, so it did not run`);
+}
 
 /** The lock of one name, or of several together, within a call, and the tries of the handler that want it. */
 export class ScopedLock {
@@ -8,6 +15,7 @@ export class ScopedLock {
   #next: ScopedLock | undefined;
   #tries = 0;
   #running = false;
+  #ended = false;
   /** Tries that wait for the body that runs. */
   #waiting: (() => void)[] | undefined;
 
@@ -54,6 +62,10 @@ export class ScopedLock {
     return this.#tries;
   }
 
+  get tried(): boolean {
+    return this.#tries > 0;
+  }
+
   isLatest(attempt: number): boolean {
     return this.#tries === attempt;
   }
@@ -63,13 +75,20 @@ export class ScopedLock {
     return this.#running;
   }
 
+  /** True when a body has run. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   begin(): void {
     this.#running = true;
+    this.#ended = false;
   }
 
   /** Wakes the tries that wait, each of which looks again. */
   end(): void {
     this.#running = false;
+    this.#ended = true;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (waiting) for (const wake of waiting) wake();

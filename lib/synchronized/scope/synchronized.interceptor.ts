@@ -13,7 +13,7 @@ import {
   tellRetryAfter,
 } from '../filters/index.js';
 import { clientOf } from './client.js';
-import { definitionOf, type SynchronizedDefinition } from '../definition/index.js';
+import { definitionOf, isWrapper, type SynchronizedDefinition } from '../definition/index.js';
 import { holdUntilEnd, keepsForRequest } from '../request/index.js';
 import { HandlerCall } from './handler-call.js';
 import { nestAnswersFor } from './response-parameter.js';
@@ -74,7 +74,9 @@ export class SynchronizedInterceptor implements NestInterceptor {
     return new Observable((subscriber) => {
       // The sender of an event waits for no answer: the event is to be handled also when its sender has left.
       const client = eventOf(context) === undefined ? clientOf(context) : undefined;
-      const scope = new Scope(definition, this.provider, client);
+      // A decorator above that calls it does so perhaps several times, or when the call has ended.
+      const eachForItself = definition.returns === 'promise' && !isWrapper(context.getHandler());
+      const scope = new Scope(definition, this.provider, client, eachForItself);
       const call = new HandlerCall(scope, definition, client, subscriber, {
         http: context.getType() === 'http',
         errorFor: (error) => this.#forClient(error, context),
