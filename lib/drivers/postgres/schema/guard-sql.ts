@@ -1,17 +1,17 @@
 import { SHARED } from './tables-sql.js';
 
-/** The lease is not held any more, or the transaction sees the time before it. */
+/** The lease is no longer held, or the transaction's snapshot is older than the lease. */
 export const NOT_HELD = 'NC001';
 
-/** There is no transaction that could be guarded. */
+/** There is no open transaction to guard. */
 export const NO_TRANSACTION = 'NC003';
 
 /**
- * The check inside a transaction of the application. Its row lock keeps everybody from taking the lock over until that transaction ends.
+ * The check inside a transaction of the application. Its row lock keeps other claims from taking the lock over until that transaction ends.
  *
- * It is sent as a statement of its own without values; then a statement outside a transaction begins with one, which is how that is found out.
- * `idle_in_transaction_session_timeout` is lowered for this transaction, so that a process that is stopped in its middle does not keep
- * the lock for ever. It needs no right on the table, as it runs with those of its owner.
+ * It is sent as a statement of its own without values. Outside a transaction, such a statement begins one itself; that is how the function
+ * detects a missing transaction. It lowers `idle_in_transaction_session_timeout` for this transaction, so that a process that is stopped
+ * in the middle does not keep the lock for ever. The caller needs no right on the table: the function runs with the rights of its owner.
  *
  * @param p_idle ms; 0: the session's own limit stays
  */
