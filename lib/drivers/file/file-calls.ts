@@ -3,7 +3,7 @@ import type { StateDirectory } from './directory/index.js';
 import type { FileHealth } from './file-health.js';
 import { failedOn, shorten } from './kernel/index.js';
 
-const STORE = 'store who holds';
+const STORE = 'store the holder of';
 
 /** Runs work on the back end's files. It turns failures into the back end's errors, and reports them to its health. */
 export class FileCalls {

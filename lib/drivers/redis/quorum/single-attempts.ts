@@ -3,12 +3,12 @@ import { giveBack, type VotingNode } from '../node/index.js';
 import { AcquireExchange, type Done, type Question, ReleaseExchange } from './vote-exchanges.js';
 import type { Votes } from './votes.js';
 
-/** Each answer is among the votes already. */
+/** There is nothing to wait for: each answer is among the votes already. */
 const DONE: Executed = { attempts: [] };
 
 /**
- * Redlock, which takes its ids from the votes, and is told each node's answer by a call: a promise or two for each
- * would be the dearest part of a lock. Its loop over several attempts is left out, for the same reason.
+ * Redlock, with two changes. It takes its ids from the votes. And each node's answer comes by a call: a promise or two for each would be
+ * the most expensive part of a lock. Its loop over several attempts is left out, for the same reason.
  */
 export class SingleAttempts extends Redlock<Votes> {
   readonly #nodeVotes: readonly NodeVote[];
@@ -20,7 +20,7 @@ export class SingleAttempts extends Redlock<Votes> {
     this.#quorum = quorum;
   }
 
-  /** As `release`, of what the votes stand for. */
+  /** As `release`, for the lock of these votes. */
   free(votes: Votes): Promise<Executed> {
     return this.#ask(votes);
   }
@@ -39,7 +39,7 @@ export class SingleAttempts extends Redlock<Votes> {
   }
 
   #ask(votes: Votes, ttl?: number): Promise<Executed> {
-    // Redlock gives a failed acquisition back.
+    // Redlock gives back the votes of a failed acquisition.
     const partial = ttl === undefined && votes.purpose === 'acquire';
     if (partial) votes.withdraw();
     return new Promise((resolve, reject) => {
@@ -63,7 +63,7 @@ export class SingleAttempts extends Redlock<Votes> {
   }
 }
 
-/** One node, as those see it who ask for its vote. What it really said is among the votes then. */
+/** One node, as Redlock sees it: an answer for or against. The node's real answer is among the votes then. */
 export class NodeVote {
   constructor(
     private readonly node: VotingNode,
@@ -79,7 +79,7 @@ export class NodeVote {
     new ReleaseExchange(this.#ask(votes, done)).begin();
   }
 
-  /** Gives the vote of an acquisition back, where it was given; never rejects. */
+  /** Gives back the node's vote for an acquisition, if it may have given one; never rejects. */
   giveBack(votes: Votes): Promise<void> {
     if (!this.#mayHold(votes)) return Promise.resolve();
     return giveBack(this.node.at(votes.key), votes.key, votes.id);
@@ -89,7 +89,7 @@ export class NodeVote {
     return { node: this.node.at(votes.key), index: this.index, votes, done };
   }
 
-  /** Whether this node may hold our id after a failed acquisition, and we have to give it back. */
+  /** Whether this node may hold our id after a failed acquisition, so that we have to give it back. */
   #mayHold(votes: Votes): boolean {
     // A waiter keeps its place there, or its turn, and leaves by itself.
     if (votes.terms.waiter?.node === this.index) return false;
