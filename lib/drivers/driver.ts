@@ -81,7 +81,7 @@ export interface Traits {
   readonly lifetime: 'lease' | 'process';
   /** The modes that a claim may ask for. Where `shared` is missing, a lock that has to be shared is refused with an error that names it. */
   readonly modes: readonly LockMode[];
-  /** The most leases in one renewal: both sides have to finish them within a millisecond or two. */
+  /** How many leases one renewal should have at most: both sides have to finish them within a millisecond or two. */
   readonly renewBatch: number;
   /**
    * The longest ttl, in ms, that a claim should ask for. Set where the back end may forget leases: it then grants nothing for as long

@@ -18,7 +18,7 @@ export interface RecordStore {
    */
   get(space: string, key: string): Promise<StoredRecord | undefined>;
 
-  /** Removes a record, unless its version is larger than the given one; does nothing where there is no record. */
+  /** Removes a record, unless its version number is larger than the given one; does nothing where there is no record. */
   remove(space: string, key: string, version: number): Promise<void>;
 
   /** All records of one space that have not expired, in no order. */
