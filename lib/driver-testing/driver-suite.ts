@@ -1,11 +1,11 @@
 import { CASES } from './cases/index.js';
 import { CASE_LIMIT, caseOf, type DriverCase, type DriverSuiteOptions } from './suite-case.js';
 
-/** Both stop a case; the suite's own limit comes first, as it says what it waited for. */
+/** The runner's limit for a case, ms. The suite's own limit is shorter and ends a case first: its message says what it waited for. */
 const RUNNER_LIMIT = 2 * CASE_LIMIT + 5000;
 
 /**
- * What a test runner has. `describe` and `it` of vitest, Jest and `node:test` are such.
+ * The two functions that the suite needs of a test runner. `describe` and `it` of vitest, Jest and `node:test` fit.
  * @publicApi
  */
 export interface SuiteRunner {
@@ -16,8 +16,8 @@ export interface SuiteRunner {
 }
 
 /**
- * What a driver has to do: every driver, and each one that claims a trait. The cases need nothing of a test runner, may run in
- * any order, and leave locks and records behind that nobody else uses.
+ * The cases that a driver must pass: those for every driver, and those for each trait that it claims. The cases need no test runner and
+ * may run in any order. They leave locks and records behind, under names that nothing else uses.
  *
  * @throws Error when the traits have neither `lease` nor `process`, or both
  * @example

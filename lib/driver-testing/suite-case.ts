@@ -2,23 +2,23 @@ import type { Driver, DriverFactory } from '../drivers/driver.js';
 import { clockOffBy, recordingContext } from './suite-context.js';
 
 /**
- * What a driver may have or be: leases that expire, or leases that end with the process; a queue; a watch for locks; locks that may
- * be shared.
+ * What a driver may have: leases that expire, or leases that end with the process; a queue; a watch for locks; locks that can be
+ * shared.
  * @publicApi
  */
 export type DriverTrait = 'lease' | 'process' | 'queue' | 'watch' | 'shared';
 
 /**
- * What the suite has to know of a driver.
+ * What the suite needs to know of a driver.
  * @publicApi
  */
 export interface DriverSuiteOptions {
   /**
-   * Makes a new driver on the back end under test; not started. Each one stands for a process of its own, and all of them share
-   * the back end.
+   * Makes a new driver on the back end under test; it does not start it. Each driver stands for a process of its own, and all of them
+   * share the back end.
    */
   readonly create: DriverFactory;
-  /** What the driver claims, and so has to show: `lease` or `process`, and `queue`, `watch` and `shared` where it has them. */
+  /** The traits that the driver claims, and so has to prove: `lease` or `process`, and `queue`, `watch` and `shared` if it has them. */
   readonly traits: readonly DriverTrait[];
 }
 
@@ -29,9 +29,9 @@ export interface DriverSuiteOptions {
 export interface DriverCase {
   /** The promise as a sentence. */
   readonly name: string;
-  /** `mandatory`: every driver has to keep it. A trait: every driver that claims it. */
+  /** `mandatory`: every driver must keep the promise. A trait: every driver that claims it must. */
   readonly part: 'mandatory' | DriverTrait;
-  /** Makes drivers, looks whether they keep the promise, and stops them. Rejects if they do not; settles within a minute. */
+  /** Makes drivers, checks that they keep the promise, and stops them. Rejects if they do not; settles within a minute. */
   readonly run: () => Promise<void>;
 }
 
@@ -41,17 +41,17 @@ export interface SuiteBench {
   readonly b: Driver;
   readonly contextOfA: ReturnType<typeof recordingContext>;
   readonly options: DriverSuiteOptions;
-  /** One more; started. Its wall clock is wrong by so many ms. */
+  /** Makes and starts one more driver, whose wall clock is wrong by so many ms. */
   readonly member: (clockOff?: number) => Promise<Driver>;
-  /** One more; not started. */
+  /** Makes one more driver; does not start it. */
   readonly create: () => Promise<Driver>;
 }
 
-/** A case that has not been given its drivers yet. */
+/** A case before it gets its drivers. */
 export interface CaseDefinition {
   readonly name: string;
   readonly part: DriverCase['part'];
-  /** A further trait without which the promise means nothing. */
+  /** Another trait that the driver must have for this case. */
   readonly also?: DriverTrait | undefined;
   readonly body: (bench: SuiteBench) => Promise<void>;
 }
@@ -97,7 +97,7 @@ async function runCase(body: CaseDefinition['body'], options: DriverSuiteOptions
   }
 }
 
-/** The runner's own limit would not tell which of both it was. */
+/** Limits each step separately: the runner's own limit would not tell which of them took too long. */
 async function withinLimit(work: Promise<unknown>, complaint: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {

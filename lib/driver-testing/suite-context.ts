@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../common/clock.js';
 import type { BackendChange, DriverFactoryContext } from '../drivers/driver.js';
 
-/** A context as a coordinator makes it, which remembers what the driver told. */
+/** A context as a coordinator makes it, which also records what the driver reports. */
 export function recordingContext(): DriverFactoryContext & { changes: BackendChange[]; warnings: string[] } {
   const changes: BackendChange[] = [];
   const warnings: string[] = [];

@@ -3,7 +3,7 @@ import type { Driver, Grant, LockMode, QueuedWaiter } from '../drivers/driver.js
 import { enqueue, request } from './driver-calls.js';
 import { eventually } from './eventually.js';
 
-/** Waits at a place as a contender does: tries when it is woken, or after a second. */
+/** A waiter in the queue of a lock: it tries when it is woken, or after a second. */
 export class SuiteWaiter {
   readonly #place: QueuedWaiter;
   #wake: () => void = () => undefined;
@@ -30,7 +30,7 @@ export class SuiteWaiter {
     return this.#woken;
   }
 
-  /** Tries a taken lock, so that it waits from now on. */
+  /** Tries to take the lock, which must be taken; from then on it waits. */
   async enqueue(): Promise<void> {
     assert.equal((await this.#place.tryAcquire()).granted, false);
     const ready = this.#place.ready();
@@ -39,7 +39,7 @@ export class SuiteWaiter {
     assert.equal((await this.#place.tryAcquire()).granted, false);
   }
 
-  /** Its grant, when it comes. */
+  /** Waits for its turn, and returns the grant. */
   async turn(): Promise<Grant> {
     return eventually(async () => {
       await new Promise<void>((resolve) => {

@@ -5,13 +5,13 @@ import type { DriverFactory } from './driver.js';
 export interface TextOption {
   /** Its environment variable. */
   readonly variable: string;
-  /** Reads the text; text that means nothing is returned as it is, for the check to show. */
+  /** Reads the text; returns text without a meaning unchanged, so that the check can show it. */
   readonly read: (text: string) => unknown;
 }
 
 /**
  * One kind of back end, as far as it is known before its driver is loaded: schemes, options, and how to get the driver. It
- * must not import the driver, or every application would load the clients of all back ends.
+ * must not import the driver: every application would then load the clients of all back ends.
  */
 export interface BackendKind {
   /** The option of the module that holds the options of this back end. */
@@ -21,10 +21,10 @@ export interface BackendKind {
   readonly bareUrl?: boolean;
   /** Its options by name; undefined for one that cannot be given as text. */
   readonly options: Readonly<Record<string, TextOption | undefined>>;
-  /** What the query of its URLs may carry besides options. */
+  /** The keys, besides options, that the query of its URLs may have. */
   readonly urlKeys: readonly string[];
 
-  /** The option, if one is given, that makes sense for this back end alone, so that another one's URL must be a mistake. */
+  /** The option that only this back end understands, if one is given: the URL of another back end beside it must be a mistake. */
   claimedBy(options: unknown): string | undefined;
 
   /**
@@ -37,8 +37,8 @@ export interface BackendKind {
 
   /**
    * Reads the URLs. Connects to nothing and loads nothing.
-   * @param urls none when the options alone say where the back end is
-   * @param query what the URLs' queries say, except what stands for options
+   * @param urls empty when the options alone say where the back end is
+   * @param query all keys and values of the URLs' queries, options among them
    * @param options checked; those that the query gives are among them
    * @throws an Error with one line that says what is wrong and what to do; it names no secret
    */

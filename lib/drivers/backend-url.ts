@@ -1,15 +1,15 @@
 /** One URL of a back end, taken apart; the driver reads the rest. It may hold a password, so nothing may quote it. */
 export interface BackendUrl {
   readonly scheme: string;
-  /** What stands between `scheme:` and the query, with `//`. */
+  /** The part between `scheme:` and the query, with `//`. */
   readonly rest: string;
   readonly query: string;
 }
 
-/** What can stand at the beginning of a URL. */
+/** The schemes that a URL may begin with. */
 export interface KnownSchemes {
   readonly all: readonly string[];
-  /** Those that need no "//". */
+  /** The schemes that need no "//". */
   readonly bare: readonly string[];
 }
 

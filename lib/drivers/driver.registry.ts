@@ -13,9 +13,9 @@ export type { BackendKind } from './backend-kind.js';
 
 /** Options of back ends, each under its name. */
 export interface BackendOptions {
-  /** Redis: its options, or ready clients instead of a URL. Those that are settings only may stand beside another back end's URL. */
+  /** Redis: its options, or ready clients instead of a URL. Options that are only settings may stand beside another back end's URL. */
   readonly redis?: RedisBackendOptions | undefined;
-  /** PostgreSQL: its options, or a pool of pg instead of a URL. Those that are settings only may stand beside another back end's URL. */
+  /** PostgreSQL: its options, or a pool of pg instead of a URL. Options that are only settings may stand beside another back end's URL. */
   readonly postgres?: PostgresBackendOptions | undefined;
 }
 
@@ -27,23 +27,23 @@ const SCHEMES: KnownSchemes = {
   bare: BACKENDS.filter(({ bareUrl }) => bareUrl).flatMap(({ schemes }) => schemes),
 };
 
-/** Where the back end is, before its options are checked. */
+/** The chosen back end, before its options are checked. */
 export interface BackendChoice {
   readonly kind: BackendKind;
   /** Options of the coordinator that came with the URL, as text. */
   readonly query: Readonly<Record<string, string>>;
-  /** Options of this back end, those that came with the URL among them. */
+  /** Options of this back end, including the ones from the URL. */
   readonly options: unknown;
-  /** @throws an Error with one line, as {@link chooseBackend} */
+  /** @throws an Error with one line, as {@link chooseBackend} does */
   readonly open: () => DriverFactory;
 }
 
-/** Whether options alone say which back end is meant. */
+/** Whether the options alone choose a back end. */
 export function needsNoUrl(options: BackendOptions): boolean {
   return claimsOf(options).length > 0;
 }
 
-/** The options by which one back end is meant. */
+/** The options that each choose a back end. */
 export function claimsOf(options: BackendOptions): readonly string[] {
   return BACKENDS.flatMap((kind) => claimOf(kind, options) ?? []);
 }
@@ -101,7 +101,7 @@ function claimOf(kind: BackendKind, options: BackendOptions): string | undefined
   return kind.claimedBy(givenTo(kind, options));
 }
 
-/** What is given as options of this back end, checked or not. */
+/** The given options of this back end, checked or not. */
 export function givenTo(kind: BackendKind, options: BackendOptions): unknown {
   return (options as Readonly<Record<string, unknown>>)[kind.name];
 }
@@ -119,7 +119,7 @@ export function textOptions(
   return found;
 }
 
-/** What is given goes before what the URL says. */
+/** Options that are given in code win over those in the URL. */
 function merged(fromUrl: object, given: unknown): unknown {
   if (typeof given !== 'object' || given === null) return given ?? fromUrl;
   const defined = Object.entries(given).filter(([, value]) => value !== undefined);

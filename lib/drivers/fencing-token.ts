@@ -1,9 +1,9 @@
-/** Tokens must stay below 2^53, and a wall clock can be set to anything: beyond this, in 2112, it counts no more. */
+/** Tokens must stay below 2^53, and a wall clock can be set to any time: clock values beyond this one (in 2112) are cut to it. */
 const LAST_CLOCK = 2 ** 52;
 
 /**
- * The fencing token after `last`: by the wall clock in µs, so that a counter that was lost goes on above where it was;
- * one more where the clock has not passed it, so that no clock can make a counter go back.
+ * The fencing token after `last`. It follows the wall clock in µs, so that a counter that was lost continues above its last value.
+ * It is `last + 1` where the clock is behind, so that no clock can make a counter go back.
  *
  * @param last the largest token so far; 0 when none is known
  * @param wall Unix time, ms

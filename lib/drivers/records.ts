@@ -1,8 +1,8 @@
 import type { NewRecord } from './driver.js';
 
 /**
- * Whether a record takes the place of the one that is there: it has a larger version, or is the same one once more and then lasts
- * longer. Of two with one version the first one stays, so that each of two writers that must not be two learns of the other.
+ * Whether a record replaces the stored one. It does with a larger version, and with the same version and value, which makes the record
+ * last longer. With the same version and another value the stored record stays, so that the second of two writers learns of the first.
  */
 export function isNewer(
   { version, value }: Pick<NewRecord, 'version' | 'value'>,

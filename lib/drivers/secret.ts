@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A string that shows itself to nobody who does not ask for it by name: not to logs, JSON or `util.inspect`. */
+/** A string that only `reveal` shows: logs, JSON and `util.inspect` get `[secret]`. */
 export class Secret {
   readonly #value: string;
 

@@ -1,11 +1,11 @@
-/** How the id of a share ends, so that scripts and functions of a back end know it from that of a lease alone. No other id has it. */
+/** The suffix of a shared lease's id. Scripts and SQL functions know a shared lease by it; no id of an exclusive lease has it. */
 export const SHARED_MARK = '+';
 
 export function isShare(id: string): boolean {
   return id.endsWith(SHARED_MARK);
 }
 
-/** The id that a lease has from when it is shared. The same each time, so that it may be asked for again. */
+/** The id of a lease once it is shared. It is always the same, so that the downgrade can be repeated. */
 export function shareOf(id: string): string {
   return isShare(id) ? id : id + SHARED_MARK;
 }

@@ -1,8 +1,8 @@
 import type { Claim, Granted, LockStore, QueuedWaiter, Taken, Watch } from './driver.js';
 
 /**
- * A waiter on a driver that keeps no order: it is told when the lock is freed, and tries. Above the drivers, for all that have
- * no queue; where nothing is told either, the waiter looks once a second.
+ * A waiter on a driver that has no queue. It tries again when the driver reports that the lock was freed. The layer above wakes it
+ * once a second as well, also where the driver has no `watch`.
  */
 export class UnorderedWaiter implements QueuedWaiter {
   #watch?: Watch;

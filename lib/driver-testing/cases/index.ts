@@ -9,7 +9,7 @@ import { sharedLeaseCases, sharedOrderCases } from './shared-life.cases.js';
 import { sharedCases } from './shared.cases.js';
 import { watchCases } from './watch.cases.js';
 
-/** The whole suite. */
+/** All cases of the suite. */
 export const CASES: readonly CaseDefinition[] = [
   ...lifeCases,
   ...lockCases,

@@ -3,10 +3,10 @@ import { BackendUnavailableError } from '../../errors.js';
 import { fencedRequest, freshName, granted, request, take, tryAcquire } from '../driver-calls.js';
 import { defineCases } from '../suite-case.js';
 
-/** How long a call may take that cannot succeed any more, ms. */
+/** How long a call that cannot succeed any more may take, ms. */
 const BOUND = 15_000;
 
-/** What a driver is before and after it gives locks. */
+/** The life of a driver: its start, its stop, and calls after the stop. */
 export const lifeCases = defineCases('mandatory', {
   'describes itself for the log, in one line': async ({ a }) => {
     assert.match(a.description, /^\S.*$/);
@@ -41,7 +41,7 @@ export const lifeCases = defineCases('mandatory', {
 
   'stops while it starts, and then the start is over too': async ({ create }) => {
     const driver = await create();
-    // Whether it had started before it was stopped is left to the driver.
+    // The driver decides whether it had started before it was stopped.
     const starting = driver.start().catch((error: unknown) => error);
     await driver.stop();
     await starting;

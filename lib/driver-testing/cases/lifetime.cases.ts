@@ -14,7 +14,7 @@ import {
 import { eventually } from '../eventually.js';
 import { defineCases } from '../suite-case.js';
 
-/** What the back end may round the end of a lease by, ms. */
+/** How far the back end may round the end of a lease, ms. */
 const ROUNDING = 10;
 
 export const leaseCases = defineCases('lease', {
@@ -64,7 +64,7 @@ export const leaseCases = defineCases('lease', {
     assert.equal(await isOwner(a, grant), false);
   },
 
-  'renews several leases at once, and says of each what became of it': async ({ a, b }) => {
+  'renews several leases at once, and reports the outcome of each': async ({ a, b }) => {
     const names = Array.from({ length: 20 }, (_, index) => freshName(index % 2 === 0 ? 'lock' : '{tag}'));
     const grants: Grant[] = [];
     for (const lock of names) grants.push(granted(await tryAcquire(a, request(lock))));
@@ -82,7 +82,7 @@ export const leaseCases = defineCases('lease', {
     for (const grant of grants) await a.locks.release(grant);
   },
 
-  'renews nothing for nobody': async ({ a }) => {
+  'renews nothing when it is given no grants': async ({ a }) => {
     assert.deepEqual(await a.locks.renew([], 10_000), []);
   },
 });

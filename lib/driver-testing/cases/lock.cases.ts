@@ -17,13 +17,13 @@ const STRANGE_NAMES = [
   '*',
 ];
 
-/** Pairs that one back end or another takes for the same text. */
+/** Pairs of names that one back end or another might confuse. */
 const SIMILAR_NAMES: readonly (readonly [string, string])[] = [
   ['share', 'SHARE'],
   ['share', 'share '],
   ['share', ' share'],
   ['share', 'shäre'],
-  // One letter, and a letter with a mark.
+  // One character, and the same as a letter with a combining mark.
   ['\u00e4', 'a\u0308'],
   ['{a}b', '{a}c'],
   ['a/b', 'a:b'],
@@ -117,7 +117,7 @@ export const lockCases = defineCases('mandatory', {
     assert.equal(await a.locks.release(grant), false);
   },
 
-  'never frees the lease of somebody else by a late release': async ({ a, b }) => {
+  'never frees the lease of another holder by a late release': async ({ a, b }) => {
     const lock = freshName();
     const old = granted(await tryAcquire(a, request(lock)));
     await a.locks.release(old);
@@ -135,7 +135,7 @@ export const lockCases = defineCases('mandatory', {
     assert.equal(await isOwner(a, grant), false);
   },
 
-  'gives a lock to one of many who try at once': async ({ a, b }) => {
+  'gives a lock to one of many members that try at once': async ({ a, b }) => {
     const lock = freshName();
     for (let round = 0; round < 20; round += 1) {
       // A split vote over several nodes may leave a round without a winner; two winners are never right.
@@ -147,7 +147,7 @@ export const lockCases = defineCases('mandatory', {
     }
   },
 
-  'tells who holds a lock, and lists it among all': async ({ a, b }) => {
+  'tells the holder of a lock, and lists it among all': async ({ a, b }) => {
     const lock = freshName();
     assert.deepEqual(await b.locks.holders(lock), []);
     const grant = granted(await tryAcquire(a, request(lock)));
@@ -162,7 +162,7 @@ export const lockCases = defineCases('mandatory', {
     assert.deepEqual(await inList(), []);
   },
 
-  'breaks a lock whoever holds it: that one knows before the next one has it, or nobody has it for a while':
+  'breaks a lock of any member: its holder knows before the next one has it, or the lock is blocked for a while':
     async ({ a, b }) => {
       const lock = freshName();
       const lost = request(lock);
@@ -198,7 +198,7 @@ export const lockCases = defineCases('mandatory', {
     await a.locks.release(current);
   },
 
-  'tells nobody of a loss after the release': async ({ a, b }) => {
+  'tells no holder of a loss after its release': async ({ a, b }) => {
     const lock = freshName();
     const ended = request(lock);
     await a.locks.release(granted(await tryAcquire(a, ended)));
@@ -209,7 +209,7 @@ export const lockCases = defineCases('mandatory', {
     assert.equal(await a.locks.release(current), false);
   },
 
-  'keeps a lock from everybody for a while after a release that asks for it': async ({ a, b }) => {
+  'blocks a lock for all for a while after a release that asks for it': async ({ a, b }) => {
     const lock = freshName();
     const grant = granted(await tryAcquire(a, request(lock)));
     const released = performance.now();

@@ -5,7 +5,7 @@ import { defineCases } from '../suite-case.js';
 import { SuiteWaiter } from '../suite-waiter.js';
 
 export const queueCases = defineCases('queue', {
-  'wakes who waits when the lock is released': async ({ a, b }) => {
+  'wakes a waiter when the lock is released': async ({ a, b }) => {
     const lock = freshName();
     const grant = granted(await tryAcquire(a, request(lock)));
     const waiter = new SuiteWaiter(b, lock);
@@ -14,7 +14,7 @@ export const queueCases = defineCases('queue', {
     await b.locks.release(await waiter.turn());
   },
 
-  'keeps the order of those who wait, in whichever process': async ({ a, b }) => {
+  'keeps the order of the waiters, over all processes': async ({ a, b }) => {
     const lock = freshName();
     const grant = granted(await tryAcquire(a, request(lock)));
     const waiters = [b, a, b, a, a, b].map((driver) => new SuiteWaiter(driver, lock));
@@ -29,7 +29,7 @@ export const queueCases = defineCases('queue', {
     await last[0].locks.release(last[1]);
   },
 
-  'lets nobody in before those who wait': async ({ a, b }) => {
+  'lets no newcomer in before the waiters': async ({ a, b }) => {
     const lock = freshName();
     const grant = granted(await tryAcquire(a, request(lock)));
     const waiter = new SuiteWaiter(b, lock);
@@ -39,7 +39,7 @@ export const queueCases = defineCases('queue', {
     await b.locks.release(await waiter.turn());
   },
 
-  'goes on with the next one when somebody leaves': async ({ a, b }) => {
+  'goes on with the next waiter when one leaves': async ({ a, b }) => {
     const lock = freshName();
     const grant = granted(await tryAcquire(a, request(lock)));
     const [first, second, third] = [b, a, b].map((driver) => new SuiteWaiter(driver, lock));
@@ -47,13 +47,13 @@ export const queueCases = defineCases('queue', {
     for (const waiter of [first, second, third]) await waiter.enqueue();
     await second.leave();
     await a.locks.release(grant);
-    // It may be its turn by now, and nobody takes it.
+    // Its turn may have come already; it leaves without using it.
     await first.leave();
     await b.locks.release(await third.turn());
     await a.locks.release(await take(a, request(lock)));
   },
 
-  'costs nothing at a place from which nobody has tried': async ({ a, b }) => {
+  'costs nothing at a place without a try': async ({ a, b }) => {
     const lock = freshName();
     const idle = new SuiteWaiter(b, lock);
     const grant = granted(await tryAcquire(a, request(lock)));

@@ -4,20 +4,20 @@ import { freshName } from '../driver-calls.js';
 import { eventually } from '../eventually.js';
 import { defineCases } from '../suite-case.js';
 
-/** The largest version: a fencing token may be such a number. */
+/** The largest version: a fencing token may be as large. */
 const LARGEST = 2 ** 53 - 1;
 
-/** What the sum of two times may be off by, ms. */
+/** How far the sum of two times may be off, ms. */
 const ROUNDING = 1;
 
-/** Unix time, ms: no back end is so far behind. */
+/** Unix time, ms. The clock of every back end must be later than this. */
 const YEAR_2020 = 1_577_836_800_000;
 
 function recordOf(key: string, version: number, value = `value ${version}`, space = 'suite'): NewRecord {
   return { space, key, version, value };
 }
 
-/** Looks at a record that has to be there. */
+/** Checks a record that must be there. */
 function assertIs(found: StoredRecord | undefined, expected: NewRecord, longest = 10_000): void {
   assert.ok(found, `there is no record ${JSON.stringify(expected)}`);
   const { remaining, at, ...record } = found;
@@ -27,7 +27,7 @@ function assertIs(found: StoredRecord | undefined, expected: NewRecord, longest 
 }
 
 export const recordCases = defineCases('mandatory', {
-  'what one puts another gets, until it is removed': async ({ a, b }) => {
+  'a record that one member puts another member gets, until it is removed': async ({ a, b }) => {
     const key = freshName('{a}:b c/☃\n');
     const record = recordOf(key, 7);
     assert.equal(await b.records.get('suite', key), undefined);
@@ -53,7 +53,7 @@ export const recordCases = defineCases('mandatory', {
     assert.equal(await b.records.get('suite', key), undefined);
   },
 
-  'the larger version of a record wins, and whoever puts is told what is there': async ({ a, b }) => {
+  'the larger version of a record wins, and each writer is told what is there': async ({ a, b }) => {
     const key = freshName();
     await a.records.put(recordOf(key, 10), 10_000);
     assertIs(await b.records.put(recordOf(key, 9), 10_000), recordOf(key, 10));
@@ -99,12 +99,12 @@ export const recordCases = defineCases('mandatory', {
     for (const key of keys) await a.records.remove(space, key, 1);
   },
 
-  'who watches a space is told of changes, until the watch ends': async ({ a, b }) => {
+  'a watcher of a space is told of changes, until the watch ends': async ({ a, b }) => {
     const space = freshName('space');
     let [told, version] = [0, 0];
     const watch = b.records.watch(space, () => (told += 1));
     await watch.ready;
-    // A hint may be missed, and so one change of several is enough.
+    // A hint may be missed, so one report after several changes is enough.
     const until = (change: () => Promise<unknown>): Promise<boolean> => {
       told = 0;
       return eventually(async () => (await change(), told > 0), { every: 50 });
@@ -113,7 +113,7 @@ export const recordCases = defineCases('mandatory', {
       a.records.put(recordOf('key', (version += 1), undefined, space), 10_000);
     await until(put);
     await until(async () => {
-      // The look before may have removed it, in vain.
+      // The round before may have removed the record, and its report was missed.
       if ((await a.records.get(space, 'key')) === undefined) await put();
       await a.records.remove(space, 'key', version);
     });

@@ -19,7 +19,7 @@ import { SuiteWaiter } from '../suite-waiter.js';
 export const sharedOrderCases = defineCases(
   'shared',
   {
-    'lets nobody who shares a lock in before one who waits to be alone': async ({ a, b }) => {
+    'lets no newcomer share a lock before a waiter for an exclusive lease': async ({ a, b }) => {
       const lock = freshName();
       const share = await take(a, sharedRequest(lock));
       const writer = new SuiteWaiter(b, lock);
@@ -32,7 +32,7 @@ export const sharedOrderCases = defineCases(
       const alone = await writer.turn();
       for (const reader of readers) assert.equal(reader.granted, false);
       await b.locks.release(alone);
-      // All together: none of them has ended when the last one comes.
+      // All together: no share has ended yet when the last one comes.
       const shares = await Promise.all(readers.map((reader) => reader.turn()));
       for (const [index, grant] of shares.entries()) {
         assert.equal(await isOwner(a, grant), true);
@@ -40,7 +40,7 @@ export const sharedOrderCases = defineCases(
       }
     },
 
-    'keeps the order of those who share and those who do not': async ({ a, b }) => {
+    'keeps the order of shared and exclusive waiters': async ({ a, b }) => {
       const lock = freshName();
       const alone = granted(await tryAcquire(a, request(lock)));
       const line = (['shared', 'shared', 'exclusive', 'shared'] as const).map(
@@ -60,7 +60,7 @@ export const sharedOrderCases = defineCases(
       await a.locks.release(await last.turn());
     },
 
-    'goes on with those who share when one gives up that waited to be alone': async ({ a, b }) => {
+    'goes on with shared waiters when an exclusive waiter before them gives up': async ({ a, b }) => {
       const lock = freshName();
       const share = await take(a, sharedRequest(lock));
       const writer = new SuiteWaiter(b, lock);
@@ -73,7 +73,7 @@ export const sharedOrderCases = defineCases(
       await a.locks.release(share);
     },
 
-    'lets those in who wait to share a lock that was held alone until now': async ({ a, b }) => {
+    'lets shared waiters in when the exclusive lease before them ends': async ({ a, b }) => {
       const lock = freshName();
       const alone = granted(await tryAcquire(a, request(lock)));
       const readers = [new SuiteWaiter(a, lock, 'shared'), new SuiteWaiter(b, lock, 'shared')];
@@ -107,7 +107,7 @@ export const sharedLeaseCases = defineCases(
       await a.locks.release(await take(a, request(lock)));
     },
 
-    'gives a lock to one alone when the last share has ended, and not before': async ({ a, b }) => {
+    'grants an exclusive lease when the last share has ended, and not before': async ({ a, b }) => {
       const lock = freshName();
       await take(a, sharedRequest(lock, 200));
       const began = performance.now();
@@ -139,7 +139,7 @@ export const sharedLeaseCases = defineCases(
       assert.ok(performance.now() - began < 5000, 'it was kept for a share that was given back');
     },
 
-    'renews shares and leases alone by one call, and says of each what became of it': async ({ a, b }) => {
+    'renews shares and exclusive leases by one call, and reports the outcome of each': async ({ a, b }) => {
       const locks = Array.from({ length: 6 }, () => freshName());
       const grants: Grant[] = [];
       for (const [index, lock] of locks.entries())

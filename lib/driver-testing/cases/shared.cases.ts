@@ -35,7 +35,7 @@ export const sharedCases = defineCases('shared', {
     for (const [driver, grant] of grants) assert.equal(await driver.locks.release(grant), true);
   },
 
-  'gives a lock to nobody alone as long as one shares it': async ({ a, b }) => {
+  'grants no exclusive lease as long as a holder shares the lock': async ({ a, b }) => {
     const lock = freshName();
     const [first, second] = [await take(a, sharedRequest(lock)), await take(b, sharedRequest(lock))];
     for (const driver of [a, b]) assert.equal((await tryAcquire(driver, request(lock))).granted, false);
@@ -46,7 +46,7 @@ export const sharedCases = defineCases('shared', {
     await a.locks.release(await take(a, request(lock)));
   },
 
-  'shares no lock that somebody holds alone': async ({ a, b }) => {
+  'shares no lock that another holder has exclusively': async ({ a, b }) => {
     const lock = freshName();
     const grant = granted(await tryAcquire(a, request(lock)));
     for (const driver of [a, b]) assert.equal((await tryAcquire(driver, sharedRequest(lock))).granted, false);
@@ -68,7 +68,7 @@ export const sharedCases = defineCases('shared', {
     await a.locks.release(next);
   },
 
-  'never has one who shares beside one who is alone': async ({ a, b }) => {
+  'never has a shared holder beside an exclusive one': async ({ a, b }) => {
     const lock = freshName();
     for (let round = 0; round < 20; round += 1) {
       const asks = [request(lock), sharedRequest(lock), sharedRequest(lock), request(lock)];
@@ -89,7 +89,7 @@ export const sharedCases = defineCases('shared', {
     }
   },
 
-  'breaks a shared lock: all who share it know before the next one has it, or nobody has it for a while':
+  'breaks a shared lock: all its holders know before the next one has it, or the lock is blocked for a while':
     async ({ a, b }) => {
       const lock = freshName();
       const asks = [sharedRequest(lock), sharedRequest(lock)];
@@ -101,7 +101,7 @@ export const sharedCases = defineCases('shared', {
       for (const { revoked } of asks)
         assert.ok(
           revoked.length === 1 || ms >= TRUSTED_MS,
-          `one was not told when the next had it after ${ms} ms`,
+          `one holder was not told when the next had it after ${ms} ms`,
         );
       for (const grant of grants) assert.equal(await isOwner(a, grant), false);
       assert.equal(await a.locks.release(grants[0]!), false);
@@ -109,7 +109,7 @@ export const sharedCases = defineCases('shared', {
       await b.locks.release(next);
     },
 
-  'keeps a shared lock from who wants it alone after a release that asks for it': async ({ a, b }) => {
+  'blocks a shared lock for exclusive claims after a release that asks for it': async ({ a, b }) => {
     const lock = freshName();
     const grant = await take(a, sharedRequest(lock));
     const released = performance.now();
@@ -122,7 +122,7 @@ export const sharedCases = defineCases('shared', {
     await b.locks.release(next);
   },
 
-  'lets others share the lock of one who was alone, and nobody be alone in between': async ({ a, b }) => {
+  'lets others share a lock after a downgrade, with no exclusive holder in between': async ({ a, b }) => {
     const lock = freshName();
     const alone = granted(await tryAcquire(a, fencedRequest(lock)));
     const downgrade = a.locks.downgrade?.(alone, 10_000);
@@ -130,7 +130,7 @@ export const sharedCases = defineCases('shared', {
     const { grant, done } = downgrade;
     const between = Array.from({ length: 20 }, async (_, index) => {
       const reply = await tryAcquire(index % 2 === 0 ? a : b, request(lock));
-      assert.equal(reply.granted, false, 'somebody had it alone in between');
+      assert.equal(reply.granted, false, 'another holder had it exclusively in between');
     });
     assert.equal(await done, true);
     await Promise.all(between);
@@ -157,22 +157,20 @@ export const sharedCases = defineCases('shared', {
     await b.locks.release(next);
   },
 
-  'gives who shares a token above that of each lease alone before, and below that of each one after': async ({
-    a,
-    b,
-  }) => {
-    const lock = freshName();
-    const fencedShare = { ...fencedRequest(lock), mode: 'shared' as const };
-    for (let round = 0; round < 3; round += 1) {
-      const before = await take(a, fencedRequest(lock));
-      await a.locks.release(before);
-      const shares = [await take(a, fencedShare), await take(b, fencedShare)];
-      for (const share of shares) assert.ok(tokenOf(share) > tokenOf(before));
-      await a.locks.release(shares[0]!);
-      await b.locks.release(shares[1]!);
-      const next = await take(b, fencedRequest(lock));
-      for (const share of shares) assert.ok(tokenOf(next) > tokenOf(share));
-      await b.locks.release(next);
-    }
-  },
+  'gives a share a token above that of each exclusive lease before, and below that of each one after':
+    async ({ a, b }) => {
+      const lock = freshName();
+      const fencedShare = { ...fencedRequest(lock), mode: 'shared' as const };
+      for (let round = 0; round < 3; round += 1) {
+        const before = await take(a, fencedRequest(lock));
+        await a.locks.release(before);
+        const shares = [await take(a, fencedShare), await take(b, fencedShare)];
+        for (const share of shares) assert.ok(tokenOf(share) > tokenOf(before));
+        await a.locks.release(shares[0]!);
+        await b.locks.release(shares[1]!);
+        const next = await take(b, fencedRequest(lock));
+        for (const share of shares) assert.ok(tokenOf(next) > tokenOf(share));
+        await b.locks.release(next);
+      }
+    },
 });

@@ -15,7 +15,7 @@ import {
 import { type CaseDefinition, defineCases, type SuiteBench } from '../suite-case.js';
 
 const HOUR = 3_600_000;
-/** Under contention, of every driver. */
+/** How many leases each driver takes under contention. */
 const LEASES = 100;
 
 interface TokenBench extends SuiteBench {
@@ -25,8 +25,8 @@ interface TokenBench extends SuiteBench {
 }
 
 /**
- * The members' clocks disagree by hours, and the one that is ahead goes first, so that only what the back end has counted can
- * put the tokens after it in order.
+ * The members' clocks disagree by hours. The one that is ahead goes first, so that only the counter of the back end can keep the later
+ * tokens in order.
  */
 function withWrongClocks(body: (bench: TokenBench) => Promise<void>): CaseDefinition['body'] {
   return async (bench) => {
@@ -61,7 +61,7 @@ const all = {
     assert.ok((await takeToken(behind, lock)) > last);
   }),
 
-  'tokens grow with every lease of the name, whoever takes it and whatever its clock says': withWrongClocks(
+  'tokens grow with every lease of the name, in any process and with any clock': withWrongClocks(
     async ({ ahead, right, behind }) => {
       const lock = freshName();
       let last = 0;
@@ -80,7 +80,7 @@ const all = {
     const lock = freshName();
     let last = await takeToken(ahead, lock);
     for (let round = 0; round < 5; round += 1) {
-      // One and two in between: a record may have two places that take turns.
+      // One plain lease, then two, in turn: a stored counter may have two slots that alternate.
       for (let plain = 0; plain <= round % 2; plain += 1) {
         await right.locks.release(await take(right, request(lock)));
       }
@@ -93,7 +93,7 @@ const all = {
   'tokens grow over a lock that was broken': withWrongClocks(async ({ ahead, behind }) => {
     const lock = freshName();
     const lost = tokenOf(await take(ahead, fencedRequest(lock)));
-    // On one machine the processes have one clock, and a request to break ends by it: so not by one that is off.
+    // `ahead` breaks its own lease: a request to another process has a deadline, and real processes of one machine have one clock.
     assert.equal(await breakLock(ahead, lock), true);
     assert.ok((await takeToken(behind, lock)) > lost);
   }),
@@ -133,7 +133,7 @@ const all = {
         for (let lease = 0; lease < LEASES; lease += 1) {
           const fencing = lease % 4 !== 3;
           const grant = await take(driver, { ...request(lock), fencing }, Math.random() * 4);
-          // Under the lock, so this is the order of the leases.
+          // Pushed while the lock is held, so this is the order of the leases.
           if (fencing) tokens.push(tokenOf(grant));
           await driver.locks.release(grant);
         }

@@ -4,14 +4,14 @@ import { eventually } from '../eventually.js';
 import { defineCases } from '../suite-case.js';
 
 export const watchCases = defineCases('watch', {
-  'tells who watches a lock that it was released, until the watch ends': async ({ a, b }) => {
+  'tells a watcher that the lock was released, until the watch ends': async ({ a, b }) => {
     const lock = freshName();
     let [told, other] = [0, 0];
     const watch = b.locks.watch?.(lock, () => (told += 1));
     const second = b.locks.watch?.(lock, () => (other += 1));
     assert.ok(watch && second);
     await Promise.all([watch.ready, second.ready]);
-    // A hint may be missed, and so one release of several is enough.
+    // A hint may be missed, so one report after several releases is enough.
     await eventually(
       async () => {
         await a.locks.release(await take(a, request(lock)));

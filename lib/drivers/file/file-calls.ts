@@ -3,9 +3,9 @@ import type { StateDirectory } from './directory/index.js';
 import type { FileHealth } from './file-health.js';
 import { failedOn, shorten } from './kernel/index.js';
 
-const STORE = 'store who holds';
+const STORE = 'store the holder of';
 
-/** Work on the files of a back end: what fails is the back end's failure, and its health is told. */
+/** Runs work on the back end's files. It turns failures into the back end's errors, and reports them to its health. */
 export class FileCalls {
   constructor(
     private readonly directory: StateDirectory,
@@ -13,8 +13,8 @@ export class FileCalls {
   ) {}
 
   /**
-   * @param what is to be done, for the message
-   * @param name of the lock, where it is one
+   * @param what the task, for the message
+   * @param name the lock's name, for work on a lock
    * @param path default: the file of the lock
    * @throws BackendUnavailableError where the work throws
    */
@@ -22,7 +22,7 @@ export class FileCalls {
     return this.#attempt(what, name, path, work, (error) => this.health.unreachable(error));
   }
 
-  /** The same for what has to be written down before a lock is granted. */
+  /** As `attempt`, for what has to be written down before a lock is granted. */
   store<T>(name: string, path: string, work: () => T): T {
     const stored = this.#attempt(STORE, name, path, work, (error) => this.health.unwritable(error));
     this.health.stored();

@@ -1,14 +1,14 @@
 import type { Clock } from '../../common/clock.js';
 import type { BackendChange } from '../driver.js';
 
-/** Failing again so soon after it was well, it is not called well before it has been so for as long, ms. */
+/** A back end that fails within this time after a recovery counts as up only this long after its last failure, ms. */
 const CALM = 60_000;
 
 /**
- * Tells each change of the back end's state once, and few of them where every other call fails: for want of descriptors, or
- * of inodes, which only new names need.
+ * Reports each change of the back end's state once. Reports few of them where every other call fails, for want of descriptors or
+ * of inodes (which only new names need).
  *
- * A full disk can still be read: what shows that files are there does not show that a lock can be granted again.
+ * A full disk can still be read: a file that can be opened does not show that a lock can be granted again.
  */
 export class FileHealth {
   #state: 'starting' | 'up' | 'unreachable' | 'unwritable' = 'starting';

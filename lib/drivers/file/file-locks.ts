@@ -5,11 +5,11 @@ import type { FileParts } from './file-parts.js';
 import { failedOn, LockFile } from './kernel/index.js';
 import { LockHolders } from './lock-holders.js';
 
-/** How often a file is tried that is to be shared. */
+/** How often a shared claim tries to lock the file. */
 const MOST_TRIES = 4;
 export const TAKEN: Taken = { granted: false };
 
-/** Who holds which lock: a lock is a file in one directory, locked by the kernel for its holder. */
+/** The locks of this driver: a lock is a file in one directory, locked by the kernel for its holder. */
 export class FileLocks implements LockStore {
   readonly #holders: LockHolders;
 
@@ -26,11 +26,11 @@ export class FileLocks implements LockStore {
     return this.takeAsNewcomer(request, () => queues.inspect(request.name));
   }
 
-  /** Those who wait go first, though the lock be free for the moment. */
+  /** Waiters go first, even if the lock is free at this moment. */
   takeAsNewcomer(request: Claim, onBehind?: () => void): Granted | Taken {
     const { queues } = this.context.running();
     let behind = false;
-    // Each ticket is a link to the lock's file, beside its own.
+    // Each ticket is one more link to the lock's file.
     const reply = this.take(request, (links) => {
       behind = links > 1 && queues.isWaitedFor(request.name);
       return !behind;
@@ -39,7 +39,7 @@ export class FileLocks implements LockStore {
     return reply;
   }
 
-  /** @param admits whether it may be tried at all, by the number of links to the file */
+  /** @param admits gets the number of links to the file, and decides whether to try at all */
   take(request: Claim, admits?: (links: number) => boolean): Granted | Taken {
     const { native, shares } = this.context.running();
     const { name, mode } = request;
@@ -50,7 +50,7 @@ export class FileLocks implements LockStore {
     const tryOnce = (): LockFile | undefined =>
       this.context.calls.attempt('lock', name, path, () => LockFile.take(path, native, admits, isVacant));
     let file = tryOnce();
-    // Another process may be making a share at this moment, for which it has the file locked for some µs.
+    // Another process may be making a share at this moment: it then has the file locked for some µs.
     if (shared) for (let tries = 1; !file && tries < MOST_TRIES; tries += 1) file = tryOnce();
     if (!file) {
       this.context.health.reached();
@@ -64,7 +64,7 @@ export class FileLocks implements LockStore {
     }
   }
 
-  /** Makes a lease of a file that is locked; where it throws there is none. */
+  /** Makes a lease of a locked file; if it throws, there is no lease. */
   #hold(file: LockFile, request: Claim): Granted | Taken {
     const { instance, guard, floor, shares } = this.context.running();
     const { name, key, tokens, mode } = request;
@@ -79,13 +79,13 @@ export class FileLocks implements LockStore {
       socket: instance.socket,
       name,
     };
-    // The counter is the last token of those that are reserved. A file without one may be that of a name that had another.
+    // The counter is the last of the reserved tokens. A new file may belong to a name whose old file was removed: hence the floor.
     const count =
       tokens > 0
         ? (last: number) => nextFencingToken(last || floor.read(), this.context.clock.wall()) + tokens - 1
         : undefined;
-    // Nothing is granted that is not written down: without its record nobody could find the holder, and without its token the
-    // next lease could get the same.
+    // A lock is granted only once it is written down. Without its record no process could find the holder, and without its token
+    // the next lease could get the same token.
     const counter = this.context.calls.store(name, path, () => file.store(owner, count));
     const reserved = tokens > 0 && { tokens: { first: counter - tokens + 1, count: tokens } };
     if (mode === 'shared') {
@@ -100,7 +100,7 @@ export class FileLocks implements LockStore {
     return { granted: true, grant };
   }
 
-  /** A lease here lasts as long as its process: there is nothing to renew, and nobody asks. */
+  /** A lease of this driver lasts as long as its process: there is nothing to renew, and the layer above never calls this. */
   async renew(grants: readonly Grant[]): Promise<readonly RenewOutcome[]> {
     return grants.map((grant) =>
       this.context.heldLocks.isHeld(grant) || this.context.running().shares.isHeld(grant)
@@ -120,7 +120,7 @@ export class FileLocks implements LockStore {
     );
   }
 
-  /** The share is there before the file is let go. */
+  /** Makes the share before it frees the file. */
   downgrade(grant: Grant): Downgrade {
     const { name, key, tokens } = grant;
     const { shares } = this.context.running();
@@ -146,7 +146,7 @@ export class FileLocks implements LockStore {
     return this.#holders.list();
   }
 
-  /** The file stays locked meanwhile, though not for longer than this process lives. */
+  /** Keeps the file locked for `ms` ms more, but not longer than this process lives. */
   #keep(grant: Grant, ms: number): boolean {
     const shares = this.context.shares();
     const endShare = shares?.keep(grant);
@@ -170,7 +170,7 @@ export class FileLocks implements LockStore {
   }
 }
 
-/** For after a failure, which tells more than one of this would. The file is closed in any case. */
+/** Frees the file and drops an error: the caller has a failure that tells more, or its grant stands already. The file is closed anyhow. */
 function freeQuietly(file: LockFile): void {
   try {
     file.free();

@@ -8,10 +8,10 @@ import type { Peers } from './peers/index.js';
 import type { FileQueues } from './queue/index.js';
 import type { FileShares } from './shares/index.js';
 
-/** Of leases that are held, and of those that queue up, so many are seen to in one turn of the event loop: about a ms of work. */
+/** How many held leases, or joining waiters, are handled in one turn of the event loop: about a ms of work. */
 export const AT_ONCE = 100;
 
-/** What a driver has between its start and its stop. */
+/** The parts of a driver that exist between its start and its stop. */
 export interface RunningFiles {
   readonly native: NativeLock;
   readonly instance: Instance;
@@ -21,7 +21,7 @@ export interface RunningFiles {
   readonly shares: FileShares;
 }
 
-/** What a driver has, and its locks and leases need. */
+/** The parts of a driver that its locks and leases need. */
 export interface FileParts {
   readonly clock: Clock;
   readonly warn: (message: string) => void;
@@ -32,11 +32,11 @@ export interface FileParts {
   readonly peers: Peers;
   /** @throws BackendUnavailableError when the driver does not run */
   readonly running: () => RunningFiles;
-  /** There from the start on, also after the stop. */
+  /** Exists from the start on, also after the stop. */
   readonly shares: () => FileShares | undefined;
 }
 
-/** Lets the process do what has come in meanwhile. */
+/** Lets the process handle the input that has come in meanwhile. */
 export function nextTurn(clock: Clock): Promise<void> {
   return new Promise((resolve) => clock.afterInput(resolve));
 }

@@ -15,7 +15,7 @@ export interface FileWaitQueueContext {
   readonly queues: () => FileQueues | undefined;
 }
 
-/** The order of the waiters: who finds a lock taken draws a ticket, which gives the order over all processes. */
+/** The order of the waiters: a waiter that finds a lock taken draws a ticket, which gives the order over all processes. */
 export class FileWaitQueue implements WaitQueue {
   readonly #joins: Turnstile;
 
@@ -34,7 +34,7 @@ export class FileWaitQueue implements WaitQueue {
 
   #tryInLine(request: Claim, waiter: FileWaiter): Granted | Taken | Promise<Granted | Taken> {
     if (waiter.ticket) return this.#tryInTurn(request, waiter);
-    // Those who wait here already go first.
+    // The waiters of this driver go first.
     const reply = this.context.running().queues.has(request.name)
       ? TAKEN
       : this.context.locks.takeAsNewcomer(request);
@@ -54,14 +54,14 @@ export class FileWaitQueue implements WaitQueue {
   #tryInTurn(request: Claim, waiter: FileWaiter): Granted | Taken {
     const { name } = request;
     const { queues } = this.context.running();
-    // Also just after lining up: the lock may have been freed in between.
+    // Try also right after joining: the lock may have been freed in between.
     if (!this.context.calls.attempt('queue up for', name, undefined, () => queues.isTurnOf(name, waiter)))
       return TAKEN;
     let reply: Granted | Taken;
     try {
       reply = this.context.locks.take(request);
     } catch (error) {
-      // Who cannot take it does not keep off those who can.
+      // A waiter that cannot take the lock must not block others that can.
       queues.leave(name, waiter);
       throw error;
     }

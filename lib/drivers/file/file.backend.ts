@@ -20,7 +20,7 @@ export const fileBackend: BackendKind = {
   },
 };
 
-/** Undefined for the directory of this user. */
+/** Undefined stands for the directory of this user. */
 export function directoryOf(rest: string): string | undefined {
   if (rest === '' || rest === '//') return undefined;
   if (!/^(\/\/)?\/(?!\/)/.test(rest)) {

@@ -21,7 +21,7 @@ import { FileRecords } from './records/index.js';
 import { FileShares } from './shares/index.js';
 import { Peers, WakeServer } from './peers/index.js';
 
-/** What exists between start and stop only. */
+/** The parts that exist only between start and stop. */
 interface Running extends RunningFiles {
   readonly server: WakeServer;
   readonly housekeeping: Housekeeping;
@@ -30,9 +30,9 @@ interface Running extends RunningFiles {
 /**
  * Locks for the processes of one machine: a lock is a file in one directory, locked by the kernel for its holder.
  *
- * A holder that dies frees its locks at once; one that is stopped keeps them. Who finds a lock taken draws a ticket,
- * which gives the order over all processes. Each driver listens on a Unix socket, where the others wait for the locks
- * that it holds, and for those of its waiters that come before them.
+ * A holder that dies frees its locks at once; one that is stopped keeps them. A waiter that finds a lock taken draws a ticket,
+ * which gives the order over all processes. Each driver listens on a Unix socket. Other drivers connect to it, and wait there for
+ * the locks that it holds and for its waiters that are ahead of theirs.
  */
 export class FileDriver implements Driver {
   readonly description: string;
@@ -52,13 +52,13 @@ export class FileDriver implements Driver {
   });
   #leases: LeaseUpkeep;
   #running?: Running;
-  /** Kept at the stop: what they have may be released after it. */
+  /** Kept at the stop: its shares may be released after it. */
   #shares?: FileShares;
   #stopping?: Promise<void>;
 
   /**
    * @param directory undefined for a directory of this user, `$XDG_STATE_HOME/nestjs-coordination`.
-   * @param looksOnly whether it needs a directory that is there already
+   * @param looksOnly true for a driver that creates no directory, and needs an existing one
    */
   constructor(
     directory: string | undefined,
@@ -107,7 +107,7 @@ export class FileDriver implements Driver {
     await this.#directory.prepare(native, this.context.warn);
     const { instancesFolder, queuesFolder } = this.#directory;
     const instances = new Instances(instancesFolder, native);
-    // An instance says when it was taken last, and none is old enough to be removed here.
+    // The sweep must remove no instance here: an instance file tells when it was last taken, and -Infinity makes none old enough.
     const sweeps: [string, Generator<void>][] = [
       [queuesFolder, Tickets.sweep(queuesFolder, instances)],
       [instancesFolder, Instance.sweep(instancesFolder, native, -Infinity)],
@@ -178,7 +178,7 @@ export class FileDriver implements Driver {
     return this.#stopping;
   }
 
-  /** The heartbeat puts a record; that is also when it is looked whether the directory and the files of leases are still there. */
+  /** Runs when the heartbeat puts a record: checks that the directory and the files of the leases are still there. */
   async #lookAround(): Promise<void> {
     const { guard } = this.#get();
     const { path } = this.#directory;
@@ -200,12 +200,12 @@ export class FileDriver implements Driver {
     return this.#running;
   }
 
-  /** For those who wait: a file that cannot be read now names nobody, and the next attempt to lock it says why. */
+  /** For waiters. A file that cannot be read now gives no owner; the next attempt to lock it reports why. */
   #readOwner(name: string, shares: FileShares) {
     try {
       return shares.otherOf(name) ?? LockFile.read(this.#directory.lock(name));
     } catch {
-      // As above: waiters then look every 250 ms.
+      // As above: without an owner, waiters look every 250 ms.
       return undefined;
     }
   }
@@ -221,13 +221,13 @@ export class FileDriver implements Driver {
     await running.server.close();
     try {
       finishAll([
-        // The others believe in its shares for as long as it has its instance, which then ends with this process.
+        // Others respect its shares for as long as it has its instance. With shares left, the instance ends with this process.
         () => (running.shares.some ? undefined : running.instance.leave()),
-        // After the socket was unlinked.
+        // Only now that the socket is unlinked.
         () => this.#sockets.close(),
       ]);
     } catch (error) {
-      // The files are closed all the same; the socket that may be left is removed by whoever starts next.
+      // The files are closed all the same. The next driver that starts removes a socket that is left.
       this.context.warn(failedOn(this.#directory.instancesFolder, 'tidy up', error).message);
     }
   }

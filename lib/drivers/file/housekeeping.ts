@@ -6,11 +6,11 @@ import { Instance, type Instances, type StateDirectory, type TokenFloor } from '
 import { isRecordOrDraft, sweepRecord } from './records/index.js';
 import { Tickets } from './queue/index.js';
 
-/** A lock file that nobody has used for so long is removed, ms. */
+/** A lock file that was not used for this long is removed, ms. */
 const UNUSED = 24 * 3_600_000;
-/** From the end of a round to the next one, ms: half of it at least. */
+/** The pause between two rounds, ms: at least half of it, at most one and a half. */
 const REST = 3_600_000;
-/** A round is done in parts of so many files, ms apart: about a ms of work each. */
+/** A round handles this many files at a time, about a ms of work, with a pause (ms) in between. */
 const PART = 32;
 const PAUSE = 10;
 
@@ -27,10 +27,10 @@ export interface HousekeepingContext {
 }
 
 /**
- * Removes what is of no use any more: files of locks that nobody has used for a day, and what dead processes have left.
+ * Removes unused files: those of locks that were not used for a day, and what dead processes have left.
  *
- * Every driver does so by itself, from its start on and then every hour, a little at a time. Several may be at it at once, and
- * each may be killed or stopped at any point: a file is removed under its lock, see {@link LockFile}.
+ * Every driver does this by itself, from its start on and then about every hour, a few files at a time. Several drivers may do it at
+ * once, and each may be killed or stopped at any point: a file is removed under its lock, see {@link LockFile}.
  */
 export class Housekeeping {
   #timer?: Timer;
@@ -61,7 +61,7 @@ export class Housekeeping {
     try {
       for (let files = 0; files < PART && !done; files += 1) done = this.#round.next().done;
     } catch {
-      // A folder that cannot be read now. Who needs it says so; the next round tries again.
+      // A folder cannot be read now. The caller that needs it reports that; the next round tries again.
       done = true;
     }
     if (done) this.#round = undefined;
@@ -69,7 +69,7 @@ export class Housekeeping {
   }
 }
 
-/** One round; it may stand still, or end, after each file. */
+/** One round; the caller may pause or end it after each file. */
 export function* round(context: HousekeepingContext): Generator<void> {
   const { directory, native, instances, clock } = context;
   const before = clock.wall() - UNUSED;
@@ -100,7 +100,7 @@ function* sweepRecords(folder: string, native: NativeLock, clock: Clock): Genera
     try {
       sweepRecord(join(folder, name), native, clock.wall());
     } catch {
-      // It stays, which is safe, and the next round comes by again.
+      // The file stays, which is safe. The next round tries again.
     }
     yield;
   }
@@ -118,13 +118,13 @@ function removeUnused(path: string, before: number, { native, floor }: Housekeep
     if (!file) return;
     let unused = false;
     try {
-      // Again, now that nobody else can use it.
+      // Check again, now that the file is locked and no other process can use it.
       unused = file.isUnusedSince(before) && floor.raise(file.counter());
     } finally {
       if (unused) file.remove();
       else file.free();
     }
   } catch {
-    // It stays, which is safe, and the next round comes by again.
+    // The file stays, which is safe. The next round tries again.
   }
 }

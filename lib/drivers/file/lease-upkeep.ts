@@ -1,11 +1,11 @@
 import { AT_ONCE, type FileParts, nextTurn } from './file-parts.js';
 import { finishAll } from './kernel/index.js';
 
-/** Ends the leases of this driver whose files are not those any more that others would lock. */
+/** Ends the leases of this driver whose file was removed or replaced, so that other processes would lock another one. */
 export class LeaseUpkeep {
   constructor(private readonly parts: FileParts) {}
 
-  /** A little at a time: there may be many. */
+  /** Checks a few at a time: there may be many. */
   async lookAfterAll(): Promise<void> {
     const { clock, calls, heldLocks } = this.parts;
     for (const [index, grant] of heldLocks.grants().entries()) {
@@ -17,7 +17,7 @@ export class LeaseUpkeep {
       calls.attempt('look at', grant.name, undefined, () => shares?.loseIfGone(grant));
   }
 
-  /** All at once: the directory has gone, say. */
+  /** Checks all at once, for example when the directory has gone. */
   loseAllGone(): void {
     const { heldLocks } = this.parts;
     const shares = this.parts.shares();

@@ -8,7 +8,7 @@ import { failedOn, LockFile, look, ownerSilent, shorten } from './kernel/index.j
 /** How long the holder of a share gets to answer, ms. */
 const LONGEST_BREAK = 1000;
 
-/** Tells the holders of locks, and takes locks away from them: those of this driver, those who share a file, and who has it locked. */
+/** Finds the holders of locks, and takes locks away from them: holders in this driver, sharers of a file, and the process that locked it. */
 export class LockHolders {
   constructor(private readonly parts: FileParts) {}
 

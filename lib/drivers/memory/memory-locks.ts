@@ -15,7 +15,7 @@ import type { MemorySpace, MemoryWaiter } from './memory-space.js';
 
 const TAKEN: Taken = { granted: false };
 
-/** Unique in this process, which is all that this driver serves. */
+/** Gives ids that are unique in this process; the driver serves no other process. */
 let grants = 0;
 
 export class MemoryLocks implements LockStore, WaitQueue {
@@ -75,7 +75,7 @@ export class MemoryLocks implements LockStore, WaitQueue {
     return this.space.names.flatMap((name) => this.space.holdersOf(name));
   }
 
-  /** The time is the lock's, and not this driver's: it goes on after a stop, and keeps no process alive. */
+  /** The timer belongs to the lock and not to this driver: it goes on after a stop, and keeps no process alive. */
   #keep(name: string, ended: string, ms: number): void {
     grants += 1;
     const id = `kept-${grants}`;

@@ -13,7 +13,7 @@ export class MemoryRecordSpaces {
   readonly #spaces = new Map<string, Map<string, Stored>>();
   readonly #watchers = new Map<string, Set<() => void>>();
 
-  /** What is there at that time. What has expired is removed by the look. */
+  /** The records of a space at that time. It removes the expired ones. */
   of(space: string, now: number): Map<string, Stored> {
     const stored = this.#spaces.get(space) ?? new Map<string, Stored>();
     for (const [key, { until }] of stored) if (until <= now) stored.delete(key);

@@ -6,15 +6,15 @@ type Revoke = (loss: Loss) => void;
 
 interface MemoryHolder {
   readonly id: string;
-  /** Undefined while the lock is kept from everybody after a release. */
+  /** Undefined while the lock stays blocked for all after a release. */
   readonly memberId?: string;
   readonly revoke: Revoke;
 }
 
-/** Those who share a name, by their ids. */
+/** The holders who share a name, by their ids. */
 type MemorySharers = Map<string, MemoryHolder>;
 
-/** Told when it may be its turn. */
+/** A waiter; the space calls `wake` when it may be its turn. */
 export interface MemoryWaiter {
   readonly wake: () => void;
   /** Whether it asks for the shared lock. */
@@ -23,13 +23,13 @@ export interface MemoryWaiter {
 
 const spaces = new Map<string, MemorySpace>();
 
-/** What the memory drivers of one URL share. */
+/** What the memory drivers with one URL share. */
 export class MemorySpace {
   readonly records = new MemoryRecordSpaces();
   readonly #holders = new Map<string, MemoryHolder | MemorySharers>();
-  /** Who waits for a name, in the order of arrival. */
+  /** The waiters of each name, in the order of arrival. */
   readonly #lines = new Map<string, Set<MemoryWaiter>>();
-  /** One for all names: each then skips some numbers, and nothing is kept of names that nobody holds. */
+  /** One counter for all names: each name skips some numbers, and nothing has to be kept for names without a holder. */
   #lastToken = 0;
 
   static named(name: string): MemorySpace {
@@ -39,8 +39,8 @@ export class MemorySpace {
   }
 
   /**
-   * True when the name was free, nobody waits for it before `waiter`, and it now belongs to the grant of that id. A waiter that
-   * fails is queued.
+   * Takes the name for the grant of that id. Returns false when the name is taken, or another waiter is ahead of `waiter`. A waiter
+   * that fails is queued.
    */
   take({ name, memberId, onRevoked, mode }: Claim, id: string, waiter?: MemoryWaiter): boolean {
     const line = this.#lines.get(name);
@@ -53,7 +53,7 @@ export class MemorySpace {
     const holder = { id, memberId, revoke: onRevoked };
     if (shared) this.#share(name, holder, there);
     else this.#holders.set(name, holder);
-    // After that, so that the next one is not woken in vain.
+    // Leave only now: the next waiter is then not woken in vain.
     if (waiter) this.leave(name, waiter);
     return true;
   }
@@ -67,7 +67,7 @@ export class MemorySpace {
   }
 
   /**
-   * The first of so many new tokens.
+   * Reserves `count` new tokens, and returns the first one.
    * @param wall Unix time, ms
    */
   nextToken(wall: number, count: number): number {
@@ -80,7 +80,7 @@ export class MemorySpace {
     return this.#find(grant.name, grant.id) !== undefined;
   }
 
-  /** That lease has ended, and the name is kept from all whom it has kept off, until the other id is freed. */
+  /** Ends a lease, and blocks the name for all that this lease kept out, until the other id is freed. */
   keep(name: string, ended: string, id: string): void {
     const there = this.#holders.get(name);
     const kept = { id, revoke: () => undefined };
@@ -90,7 +90,7 @@ export class MemorySpace {
     } else this.#holders.set(name, kept);
   }
 
-  /** The name is shared from now on by the id that had it alone; false when it has it no more. */
+  /** Turns the exclusive lease of that id into a shared one; false when the id no longer holds the name. */
   downgrade(name: string, id: string): boolean {
     const holder = this.#find(name, id);
     if (!holder) return false;
@@ -112,7 +112,7 @@ export class MemorySpace {
     return [...this.#holders.keys()];
   }
 
-  /** Frees the name, if that id has it, and wakes who is first in line; returns how to tell the former holder, if there was one. */
+  /** Frees the name, if that id holds it, and wakes the first waiter. Returns the former holder's `revoke`, if there was a holder. */
   free(name: string, id: string): Revoke | undefined {
     const holder = this.#find(name, id);
     if (!holder) return undefined;
@@ -141,7 +141,7 @@ export class MemorySpace {
     else this.#lines.set(name, new Set([waiter]));
   }
 
-  /** Wakes those who may take the name as it is now: the first one, and those behind it as long as all of them share it. */
+  /** Wakes the waiters that may take the name now: the first one, and the shared ones directly behind it if it is shared too. */
   #wakeNext(name: string): void {
     const there = this.#holders.get(name);
     if (there && !(there instanceof Map)) return;
@@ -158,7 +158,7 @@ export class MemorySpace {
   }
 }
 
-/** Whether nobody waits before the waiter, or only those who share the name with it. */
+/** Whether no waiter is ahead of this one, or only waiters that share the name with it. */
 function isTurn(line: Set<MemoryWaiter> | undefined, waiter: MemoryWaiter | undefined): boolean {
   const first = firstOf(line);
   if (first === undefined || first === waiter) return true;

@@ -21,7 +21,7 @@ export const memoryBackend: BackendKind = {
   },
 };
 
-/** Makes drivers that share a space of their own. It ends with them, as no URL leads to it. */
+/** Makes drivers that share a space of their own. The space ends with them, as no URL leads to it. */
 export function unnamedSpace(): (context: DriverContext) => Promise<Driver> {
   let space: MemorySpace | undefined;
   return async (context) => {

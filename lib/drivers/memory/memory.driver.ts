@@ -16,7 +16,7 @@ export class MemoryDriver implements Driver {
   readonly queue: MemoryLocks;
   readonly records: MemoryRecords;
 
-  /** @param space its name, or one that no URL names */
+  /** @param space the name of a space, or a space that no URL names */
   constructor(
     space: string | MemorySpace,
     private readonly context: Pick<DriverContext, 'clock' | 'onBackendChange'>,

@@ -1,5 +1,5 @@
 /** A subscription that ends when it is disposed of. */
 export interface Watch extends Disposable {
-  /** Settles when nothing is missed from then on, or when it is clear that nothing will be told. Never rejects. */
+  /** Settles when no event can be missed any more, or when it is clear that none will be reported. Never rejects. */
   readonly ready: Promise<void>;
 }

@@ -4,18 +4,18 @@ import type { Server } from './connection/index.js';
 import { codeOf } from './errors/index.js';
 import { TOKENS_PER_GRANT } from './schema/index.js';
 
-/** How long the place of a waiter is kept that does not look again, ms; it looks at least once a second. */
+/** How long the place of a waiter is kept without a new look, ms. A waiter looks at least once a second. */
 const PLACE_KEPT = 2500;
 
-/** Who is told of nothing looks again after this many ms, and up to twice as many. */
+/** A waiter that gets no notifications looks again after this many ms, or up to twice as many. */
 const LOOK_EVERY = 50;
 
-/** Another waiter is first: if that one is gone, its place is so for at most PLACE_KEPT. */
+/** Another waiter is first. It may be gone; its place then stays for at most PLACE_KEPT. ms. */
 const QUEUED_LOOK_EVERY = 250;
 
 export interface Attempt {
   readonly id: string;
-  /** The number of this look of a waiter; undefined for one who does not wait. */
+  /** The number of this look of a waiter; undefined for a claim that does not wait. */
   readonly look?: number;
 }
 
@@ -70,7 +70,7 @@ export class Acquiring {
       ]);
       return rows[0] ?? {};
     } catch (error) {
-      // A stranger has locked the row: nobody gets the lock meanwhile, and the server is well.
+      // A session outside this package has locked the row. The server is well, and no claim gets the lock meanwhile.
       if (error instanceof BackendUnavailableError && codeOf(error.cause) === '55P03')
         return { outcome: 'guarded' };
       throw error;
@@ -87,7 +87,7 @@ export class Acquiring {
   }
 }
 
-/** @param token the first of those that the server has drawn */
+/** @param token the first token that the server has drawn for it */
 export function grantOf({ name, key, tokens }: Claim, id: string, token: number): Granted['grant'] {
   if (tokens === 0) return { name, key, id };
   return { name, key, id, tokens: { first: token, count: Math.min(tokens, TOKENS_PER_GRANT) } };

@@ -1,14 +1,15 @@
 import type { Grant } from '../driver.js';
 
-/** What `idle_in_transaction_session_timeout` can be at most, ms. */
+/** The largest value of `idle_in_transaction_session_timeout`, ms. */
 const LONGEST_IDLE = 2 ** 31 - 1;
 
 /**
- * The statement that checks a lease inside a transaction: one literal, as statements with values are sent in a way that hides whether a
- * transaction is open, and some tools write values as `?`. The key is hexadecimal, so no name can be more than a text in it.
+ * The statement that checks a lease inside a transaction. It is one literal without values, for two reasons: a statement with values is
+ * sent in a way that hides whether a transaction is open, and some tools write values as `?`. The key is hexadecimal, so that no name
+ * can break out of its text.
  *
  * @param schema as SQL writes it
- * @param idle after how many ms without a statement the server ends the transaction
+ * @param idle the server ends the transaction after this many ms without a statement
  */
 export function guardStatement(schema: string, { key, id }: Grant, idle: number): string {
   const name = `convert_from(decode('${Buffer.from(key).toString('hex')}', 'hex'), 'UTF8')`;

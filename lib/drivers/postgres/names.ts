@@ -3,15 +3,15 @@ import { createHash } from 'node:crypto';
 /** A key that is longer than this, in characters, is hashed: an index of PostgreSQL takes rows of some 2700 bytes. */
 const LONGEST = 400;
 
-/** How much of a long name its key begins with, so that people recognise it. */
+/** How many characters of a long name its key begins with, so that people recognise it. */
 const RECOGNISED = 80;
 
-/** What is in a key as it is: printable ASCII without `%`. */
+/** The characters that a key has to encode: all but printable ASCII without `%`. */
 const ENCODED = /[^\x20-\x24\x26-\x7e]/g;
 
 /**
- * The text under which a name is stored. It is ASCII, as a `text` column takes no NUL and no half of a surrogate pair, and a database
- * may have any encoding. Different names have different keys.
+ * The text under which a name is stored. It is ASCII: a `text` column takes no NUL and no half of a surrogate pair, and a database may
+ * have any encoding. Different names have different keys.
  */
 export function keyOf(name: string): string {
   const key = encoded(name);
@@ -20,12 +20,12 @@ export function keyOf(name: string): string {
   return `${key.slice(0, RECOGNISED)}%#${createHash('sha256').update(key).digest('hex')}`;
 }
 
-/** The name of a key; of one that was hashed, as much as is known. */
+/** The name behind a key. For a hashed key, only the part that is known. */
 export function nameOf(key: string): string {
   return decoded(key);
 }
 
-/** As {@link keyOf}, whole: for values. */
+/** As {@link keyOf}, but never hashed: for values. */
 export function encoded(text: string): string {
   return text.replace(ENCODED, (character) => {
     const code = character.charCodeAt(0);

@@ -25,13 +25,13 @@ const LOSSES: Readonly<Record<string, Loss>> = {
   broken: { reason: 'broken', message: 'the lock was broken, or its row deleted' },
 };
 
-/** After this many ms a statement that was not answered has run, or never will, unless its server is stopped for longer. */
+/** After this many ms a statement without an answer has run or never will, unless its server is stopped for longer. */
 const LATE = 2000;
 
-/** As many acquisitions are given back later, when the server can be asked again; what others got ends by its ttl. */
+/** The most acquisitions that are remembered until the server can be asked to give them back. The leases of others end by their ttl. */
 const MOST_LEFT = 1000;
 
-/** How often a downgrade looks whether the transaction under its lease is over, ms. */
+/** How often a downgrade checks whether the transaction under its lease is over, ms. */
 const GUARDED_LOOK_EVERY = 50;
 
 /** The function that ends the lease, or the share, with this id. */
@@ -39,12 +39,12 @@ function releaseOf(id: string): string {
   return isShare(id) ? 'release_share_1' : 'release_1';
 }
 
-/** Who holds which lock: rows of the tables `lease` and `share`. */
+/** The locks of this driver: rows of the tables `lease` and `share`. */
 export class PostgresLocks implements LockStore {
   readonly #server: Server;
   readonly #acquiring: Acquiring;
   readonly #clock: Clock;
-  /** Acquisitions for which nobody waits any more, and of which it is not known what they got: the lock's key by their ids. */
+  /** Acquisitions whose caller has gone and whose outcome is unknown: from the id to the lock's key. */
   readonly #left = new Map<string, string>();
   #again: Timer | undefined;
 
@@ -61,7 +61,7 @@ export class PostgresLocks implements LockStore {
     try {
       return await this.#acquiring.attempt(claim, { id });
     } catch (error) {
-      // It may have been granted, or be granted yet.
+      // The server may have granted the lock, or may still grant it.
       void this.abandon(claim.key, id);
       throw error;
     }
@@ -98,7 +98,7 @@ export class PostgresLocks implements LockStore {
       const { rows } = await this.#server.call('release a lock', text, values);
       return rows[0]?.['held'] === true;
     } catch (error) {
-      // One that is to be kept for a while is so by its own ttl, at most.
+      // A lock that should stay blocked for a while is not freed: it stays blocked until its own ttl ends.
       if (keepFor === 0) this.#giveBackLater(key, id);
       throw error;
     }
@@ -112,7 +112,7 @@ export class PostgresLocks implements LockStore {
     };
   }
 
-  /** As long as a transaction under the lease is open, nobody shares the lock, and it is asked again. */
+  /** While a transaction under the lease is open, the lock cannot be shared. It then asks again, until `ttl` is over. */
   async #downgrade(key: string, id: string, share: string, ttl: number): Promise<boolean> {
     const text = `SELECT ${this.#server.schema}.downgrade_1($1, $2, $3, $4) AS outcome`;
     const until = this.#clock.monotonic() + ttl;
@@ -135,7 +135,7 @@ export class PostgresLocks implements LockStore {
     return found.map((holder) => ({ ...holder, name }));
   }
 
-  /** Nobody has the lock for a while after, as the holder is told by its next renewal only. */
+  /** The lock stays blocked for a while afterwards, as the holder learns of it only by its next renewal. */
   async revoke({ key, id }: Holder): Promise<boolean> {
     const text = `SELECT ${this.#server.schema}.${releaseOf(id)}($1, $2, $3, NULL) AS held`;
     const { rows } = await this.#server.call('break a lock', text, [key, id, TRUSTED_MS]);
@@ -149,8 +149,8 @@ export class PostgresLocks implements LockStore {
   }
 
   /**
-   * Nobody waits for this acquisition any more: its place in the queue is given up, and so is what it got, or gets when its statement runs
-   * late. Never rejects: what fails is done again when the server can be asked.
+   * Gives up an acquisition whose caller has gone: its place in the queue, and the lease that it has or gets when its statement runs late.
+   * Never rejects: a failed attempt is repeated when the server can be asked.
    */
   async leave(key: string, id: string): Promise<void> {
     const { schema, timeline } = this.#server;
@@ -161,20 +161,20 @@ export class PostgresLocks implements LockStore {
     );
   }
 
-  /** As {@link leave}, when the last statement was not answered: it may run after the first attempt to undo it. */
+  /** As {@link leave}, after a statement without an answer: that one may run after the first attempt to undo it. */
   abandon(key: string, id: string): Promise<void> {
     this.#clock.setTimer(LATE, () => void this.leave(key, id), 'background');
     return this.leave(key, id);
   }
 
-  /** The connection is another one. */
+  /** Called when a connection was replaced. */
   giveBackLeft(): void {
     if (this.#server.up) for (const [id, key] of this.#left) void this.leave(key, id);
   }
 
   #giveBackLater(key: string, id: string): void {
     if (this.#left.size < MOST_LEFT) this.#left.set(id, key);
-    // The server may have refused that one statement, so that no change of connection tells when to repeat it.
+    // The server may have refused only that statement. Then no change of connection tells when to repeat it, so a timer does.
     if (this.#again) return;
     this.#again = this.#clock.setTimer(
       LATE,

@@ -6,10 +6,10 @@ import { PostgresLocks } from './postgres-locks.js';
 import { PostgresQueue } from './queue/index.js';
 import { PostgresRecords } from './records/index.js';
 
-/** Leases that one statement renews: the server is done with them in some 3 ms. */
+/** The most leases that one statement renews: the server needs some 3 ms for them. */
 const RENEWALS = 500;
 
-/** What a notification of a record's change begins with; others begin with the id of a waiter. */
+/** The beginning of a notification about a record. The others begin with the id of a waiter. */
 const OF_A_RECORD = '* ';
 
 /**

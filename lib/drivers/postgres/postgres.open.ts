@@ -6,8 +6,8 @@ import { PostgresDriver } from './postgres.driver.js';
 import { DEFAULT_SCHEMA } from './schema/index.js';
 
 /**
- * Makes the driver, once it is needed.
- * @param url undefined where the pool says it all
+ * Makes the driver when it is needed.
+ * @param url undefined where the pool says everything
  * @throws InvalidOptionsError when `pg` is not installed
  */
 export async function openDriver(

@@ -7,10 +7,10 @@ import type { NodeSet } from './quorum/index.js';
 import { holdersAt } from './lock-holders.js';
 import { BREAK, END_SHARE, sharersOf, wholeNumber } from './scripts/index.js';
 
-/** How often it is looked where the lease is: the lease may be completed at another node at that very moment. */
+/** How often the breaker looks for the lease: the lease may be completed at another node at that very moment. */
 const MOST_LOOKS = 3;
 
-/** The nodes where a lease has the key, and how many other nodes have answered. */
+/** The nodes that have the lease, and how many other nodes have answered. */
 interface Found {
   readonly having: readonly VotingNode[];
   readonly others: number;
@@ -26,7 +26,7 @@ export class LockBreaker {
     this.#clock = clock;
   }
 
-  /** @returns false when the holder had lost the lock already */
+  /** @returns false when the holder had already lost the lock */
   async break(holder: Holder): Promise<boolean> {
     let broken = false;
     for (let look = 1; look <= MOST_LOOKS; look += 1) {
@@ -35,7 +35,7 @@ export class LockBreaker {
       const ms = await this.#breakAt(having, holder, Math.max(1, this.#nodeSet.quorum - others));
       if (ms === 0) continue;
       broken = true;
-      // Then once more: a holder that was being given another node has to lose that one too.
+      // Then look once more: the lease may have been stored on another node meanwhile, and has to go there too.
       await this.#pause(ms);
     }
     return broken;
@@ -52,7 +52,7 @@ export class LockBreaker {
 
   /**
    * @param needed how many nodes have to answer
-   * @returns for how many ms at most no caller gets the lock; 0 when the lease has gone from these nodes
+   * @returns how long no caller gets the lock, ms at most; 0 when the lease has gone from these nodes
    */
   async #breakAt(having: readonly VotingNode[], { name, key, id }: Holder, needed: number): Promise<number> {
     const replies = await this.#nodeSet.collect(
@@ -71,7 +71,7 @@ export class LockBreaker {
     return Math.max(0, ...replies.map(Number));
   }
 
-  /** A little longer, as the clocks of the nodes may be slower. */
+  /** Waits a little longer than `ms`, as the clocks of the nodes may be slower. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#clock.setTimer((1 + DRIFT) * ms + PRECISION, resolve));
   }

@@ -6,10 +6,10 @@ import type { RedisNode } from './node/index.js';
 import type { NodeSet } from './quorum/index.js';
 import { BROKEN, HOLDERS, listOf, OUR_LOCKS, sharersOf, textOf } from './scripts/index.js';
 
-/** How many keys of a node one command looks at; the node does nothing else meanwhile. */
+/** How many keys of a node one command looks at. The node does nothing else meanwhile. */
 const AT_ONCE = 500;
 
-/** Tells the holders of locks. */
+/** Finds the holders of locks. */
 export class LockHolders {
   readonly #nodeSet: NodeSet;
 
@@ -21,7 +21,7 @@ export class LockHolders {
   async of(name: string, key: string): Promise<readonly Holder[]> {
     const { nodes, quorum } = this.#nodeSet;
     const replies = await this.#nodeSet.collect(
-      `tell who holds ${quoted(name)}`,
+      `tell the holder of ${quoted(name)}`,
       key,
       (node) => holdersAt(node, key),
       (some) => isWhole(some, quorum),
@@ -33,7 +33,7 @@ export class LockHolders {
     });
   }
 
-  /** Only locks whose keys are ours: which of the keys are locks that an application makes itself is unknown. */
+  /** Lists only locks with our own keys. Where an application makes the keys, it is unknown which keys are locks. */
   async list(): Promise<readonly Holder[]> {
     const { quorum, nodes } = this.#nodeSet;
     const counts = new Map<string, Map<string, number>>();
@@ -66,13 +66,13 @@ export async function holdersAt(server: RedisNode, key: string): Promise<readonl
   return ids.filter((id) => !id.startsWith(BROKEN));
 }
 
-/** Whether so many nodes have said the same that the others cannot know of another holder. */
+/** Whether enough nodes agree on one holder that the other nodes cannot know of another. */
 function isWhole(replies: readonly unknown[], quorum: number): boolean {
   const first = (replies as (readonly string[])[]).find((ids) => ids.length === 1)?.[0];
   return first !== undefined && !isShare(first) && (countsOf(replies).get(first) ?? 0) >= quorum;
 }
 
-/** How many nodes have said which id. */
+/** How many nodes have reported each id. */
 function countsOf(replies: readonly unknown[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const ids of replies as (readonly string[])[])
@@ -95,7 +95,7 @@ async function scan(server: RedisNode, found: Map<string, readonly string[]>): P
   } while (cursor !== '0');
 }
 
-/** A client that puts a prefix before each key does not do so for the pattern, nor does it take the prefix off the answer. */
+/** A client with a key prefix neither adds it to the pattern nor takes it off the answer. So this function does both. */
 async function scanOnce(client: RedisClient, cursor: string): Promise<unknown> {
   const prefix = client.options.keyPrefix ?? '';
   const pattern = `${prefix.replaceAll(/[*?[\]\\]/g, String.raw`\$&`)}${OUR_LOCKS}*`;

@@ -37,9 +37,9 @@ export interface RedisLocksContext {
   readonly warn: (message: string) => void;
   /** The usual ttl of a lease, ms. */
   readonly ttl: number;
-  /** No lease may be longer, ms. */
+  /** The longest lease allowed, ms. */
   readonly maxTtl: number | undefined;
-  /** Whether a node may have forgotten leases that it has to sit out. */
+  /** Whether a node may have forgotten leases, so that it needs a quarantine. */
   readonly sitsOut: boolean;
 }
 
@@ -83,7 +83,7 @@ export class RedisLocks implements LockStore, WaitQueue {
   }
 
   renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
-    // They end before the other list has the node: see `NodeSet.isSure`.
+    // Leases must end before the node belongs to the other list: see `NodeSet.isSure`.
     if (this.#nodeSet.otherList)
       return this.#nodeSet.checkList(`renew leases`).then(() => this.renew(grants, ttl));
     const keys = grants.map(({ key }) => key);
@@ -127,7 +127,7 @@ export class RedisLocks implements LockStore, WaitQueue {
   }
 
   #lockRequest({ name, key, ttl, tokens, mode, caller }: Claim): LockRequest {
-    // First, always: the nodes may know of a longer one, of a replica with another maxTtl.
+    // Check always, and first: the nodes may know of a longer lease, of a replica with another maxTtl.
     if (ttl > this.#maxTtl) {
       throw new InvalidOptionsError(
         `Lock ${quoted(name)}: its ttl of ${ttl} ms is above redis.maxTtl (${this.#maxTtl} ms); raise it on every replica`,
@@ -137,7 +137,7 @@ export class RedisLocks implements LockStore, WaitQueue {
     return { name, key, ttl, tokens, shared: mode === 'shared', caller };
   }
 
-  /** A longer lease than all before: the nodes have to know of it, to sit it out after a restart. */
+  /** This lease is longer than all before. The nodes have to know of it, for their quarantine after a restart. */
   #lengthen(name: string, ttl: number): void {
     this.#longestTtl = ttl;
     const { sitsOut, warn } = this.#context;

@@ -14,7 +14,7 @@ import {
   redisProblems,
 } from './options/index.js';
 
-/** `redis://…` and its like, and ready ioredis clients. */
+/** `redis://…`, the other schemes of Redis, and ready ioredis clients. */
 export const redisBackend: BackendKind = {
   name: 'redis',
   schemes: REDIS_SCHEMES,

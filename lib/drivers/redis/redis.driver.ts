@@ -21,13 +21,13 @@ import { RedisLocks } from './redis-locks.js';
 import { RedisRecords } from './records/index.js';
 import { WaiterQueue } from './queue/index.js';
 
-/** Leases that one script renews. */
+/** The most leases that one script renews. */
 const RENEWALS = 500;
 
-/** Fewer where it may take a command for each of them. */
+/** The same on a Cluster, where each lease may need a command of its own. */
 const RENEWALS_ON_SHARDS = 32;
 
-/** What all locks may have to wait for when a node has restarted, where nobody has said otherwise by `maxTtl`, ms. */
+/** The longest that all locks may have to wait after a node's restart, where `maxTtl` is not set, ms. */
 const LONGEST_TTL = 3_600_000;
 
 /**
@@ -41,7 +41,7 @@ export class RedisDriver implements Driver {
   readonly description: string;
   readonly traits: Traits;
   readonly locks: RedisLocks;
-  /** The waiters' outer face is the locks' too. */
+  /** The same object as `locks`. */
   readonly queue: RedisLocks;
   readonly records: RedisRecords;
   readonly #nodeSet: NodeSet;
@@ -50,7 +50,7 @@ export class RedisDriver implements Driver {
   readonly #waiters: WaiterQueue;
   readonly #looksOnly: boolean;
   readonly #preflightName: string;
-  /** Of that name; made at the start. */
+  /** The key of that name; made at the start. */
   #preflightKey = '';
   #stopping: Promise<void> | undefined;
 
@@ -77,7 +77,7 @@ export class RedisDriver implements Driver {
       plans.map(({ name }) => name),
       settings.nodeList,
     );
-    // The application's function may not work any more when a connection is made anew.
+    // Uses the key made at the start: the application's function may not work any more at a later connect.
     const preflightKey = (random: string): string | undefined =>
       this.#looksOnly ? undefined : this.#preflightKey.replaceAll(placeholder, random);
     const nodeFor = (plan: ServerPlan, more: Partial<RedisNodeSettings> = {}): RedisNode =>
@@ -93,13 +93,13 @@ export class RedisDriver implements Driver {
         longestTtl: () => this.locks.longestTtl,
         ownTtl: settings.maxTtl ?? settings.ttl,
         list,
-        // A function of the application may make any key of any name.
+        // An application's own key function may make any key of any name.
         scope: settings.keyOf ? '' : (settings.prefix ?? ''),
         quarantine: settings.quarantine ?? true,
         persistent: settings.persistent ?? false,
         twinOf: (node, runId) => nodes.find((other) => other !== node && other.runId === runId)?.name,
         warn,
-        // One node is the back end, and its health is reported as that; a server of a Cluster is a part of it.
+        // A single node is the whole back end, and its health is reported as such. A server of a Cluster is only a part of it.
         tellsHealth: plans.length > 1 || plan.topology === 'shard',
         onChange: (node) => {
           this.#health.look();
@@ -124,7 +124,7 @@ export class RedisDriver implements Driver {
         'redis.quarantine is false and NODE_ENV is "production": after a restart of a Redis node two holders of a lock are possible; leave it out',
       );
     this.#nodeSet = new NodeSet(nodes, clock);
-    // Whether a node may have forgotten leases that it has to sit out.
+    // Whether a node may have forgotten leases, so that it needs a quarantine.
     const sitsOut = settings.persistent !== true && nodes.some(({ record }) => record !== undefined);
     const renewBatch = nodes.some(({ sharded }) => sharded) ? RENEWALS_ON_SHARDS : RENEWALS;
     const longestTtl =
@@ -153,7 +153,7 @@ export class RedisDriver implements Driver {
   }
 
   async start(): Promise<void> {
-    // Before anything is connected.
+    // Call the application's key function before connecting to any node.
     this.#preflightKey = this.locks.keyOf(this.#preflightName);
     const failures = await this.#nodeSet.start(!this.#looksOnly);
     if (!this.#nodeSet.usable || this.#nodeSet.otherList) {

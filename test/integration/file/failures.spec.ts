@@ -38,7 +38,7 @@ describe('a file driver that cannot go on', () => {
       for (let lease = 0; lease < 2; lease += 1) {
         await other.locks.release(granted(await tryAcquire(other, request('full'))));
       }
-      await expect(process.try('full')).rejects.toThrow('store who holds "full"');
+      await expect(process.try('full')).rejects.toThrow('store the holder of "full"');
       await run('prlimit', ['--pid', String(process.pid), '--fsize=unlimited:']);
       expect(await process.try('full')).toBe(true);
     },

@@ -111,7 +111,7 @@ describe('the fencing tokens of the file driver', () => {
     // A limit on the size of files stands in for a full disk: no room at all, and a second slot that is cut short.
     for (const room of [0, 1100]) {
       await run('prlimit', ['--pid', String(process.pid), `--fsize=${room}:`]);
-      await expect(process.fence('full', 1)).rejects.toThrow('failed to store who holds "full"');
+      await expect(process.fence('full', 1)).rejects.toThrow('failed to store the holder of "full"');
       const token = await takeAndRelease(late, 'full');
       expect(token).toBe(last + 1);
       last = await takeAndRelease(late, 'full');

@@ -104,7 +104,7 @@ describe('break', () => {
     await servers[1]?.kill();
     await expect(breakLock(driver, name)).rejects.toThrow(
       new RegExp(
-        `Redis cannot tell who holds "${name}" on 2 of 3 nodes: .*:${servers[0]?.port}.*:${servers[1]?.port}`,
+        `Redis cannot tell the holder of "${name}" on 2 of 3 nodes: .*:${servers[0]?.port}.*:${servers[1]?.port}`,
       ),
     );
   });

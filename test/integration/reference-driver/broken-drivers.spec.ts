@@ -81,13 +81,13 @@ const LEASE_MISTAKES: readonly Mistake[] = [
   },
   {
     mistake: 'ignores for how long a lock is to be kept',
-    breaks: 'keeps a lock from everybody for a while after a release that asks for it',
+    breaks: 'blocks a lock for all for a while after a release that asks for it',
     changes: ({ locks }) => ({ locks: { release: (grant) => locks.release(grant) } }),
   },
   {
     mistake: 'frees a broken lock at once, and tells nobody',
     breaks:
-      'breaks a lock whoever holds it: that one knows before the next one has it, or nobody has it for a while',
+      'breaks a lock of any member: its holder knows before the next one has it, or the lock is blocked for a while',
     changes: ({ locks }) => ({ locks: { revoke: (holder) => locks.release(holder) } }),
   },
   {
@@ -104,7 +104,7 @@ const LEASE_MISTAKES: readonly Mistake[] = [
   },
   {
     mistake: 'counts tokens by the clock of the member',
-    breaks: 'tokens grow with every lease of the name, whoever takes it and whatever its clock says',
+    breaks: 'tokens grow with every lease of the name, in any process and with any clock',
     changes: ({ locks }) => ({
       locks: {
         acquire: async (claim) => {
@@ -144,7 +144,7 @@ const LEASE_MISTAKES: readonly Mistake[] = [
   },
   {
     mistake: 'says of lost leases that they were renewed',
-    breaks: 'renews several leases at once, and says of each what became of it',
+    breaks: 'renews several leases at once, and reports the outcome of each',
     changes: ({ locks }) => ({
       locks: {
         renew: async (...args) => (await locks.renew(...args)).map(() => ({ kind: 'renewed' })),
@@ -153,7 +153,7 @@ const LEASE_MISTAKES: readonly Mistake[] = [
   },
   {
     mistake: 'lists nothing',
-    breaks: 'tells who holds a lock, and lists it among all',
+    breaks: 'tells the holder of a lock, and lists it among all',
     changes: () => ({ locks: { list: async () => [] } }),
   },
   {
@@ -195,14 +195,14 @@ const LEASE_MISTAKES: readonly Mistake[] = [
   {
     mistake: 'tells nobody who watches a lock',
     slow: true,
-    breaks: 'tells who watches a lock that it was released, until the watch ends',
+    breaks: 'tells a watcher that the lock was released, until the watch ends',
     changes: () => ({
       locks: { watch: () => ({ ready: Promise.resolve(), [Symbol.dispose]: () => undefined }) },
     }),
   },
   {
     mistake: 'lets an older record take the place of a newer one',
-    breaks: 'the larger version of a record wins, and whoever puts is told what is there',
+    breaks: 'the larger version of a record wins, and each writer is told what is there',
     changes: ({ records }) => {
       let version = 0;
       return {
@@ -234,13 +234,13 @@ const LEASE_MISTAKES: readonly Mistake[] = [
 const QUEUE_MISTAKES: readonly Mistake[] = [
   {
     mistake: 'wakes nobody, and gives no place',
-    breaks: 'lets nobody in before those who wait',
+    breaks: 'lets no newcomer in before the waiters',
     changes: ({ locks }) => ({ queue: { enqueue: (claim) => placeOf(() => locks.acquire(claim)) } }),
   },
   {
     mistake: 'keeps a place that was left',
     slow: true,
-    breaks: 'goes on with the next one when somebody leaves',
+    breaks: 'goes on with the next waiter when one leaves',
     changes: ({ queue }) => ({
       queue: {
         enqueue: (claim, wake) => {

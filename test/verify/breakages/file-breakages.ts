@@ -142,7 +142,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     ],
     foundBy: spec(
       'test/integration/file/shared-suite.spec.ts',
-      'queue: lets nobody in before those who wait',
+      'queue: lets no newcomer in before the waiters',
     ),
   },
   {

@@ -55,7 +55,7 @@ export const KIND_BREAKAGES: readonly Breakage[] = [
     edits: [
       { file: MEMORY, find: '|| !isTurn(line, waiter)', replace: '|| (!shared && !isTurn(line, waiter))' },
     ],
-    foundBy: spec('test/integration/memory/memory.driver.spec.ts', 'lets nobody who shares a lock in before'),
+    foundBy: spec('test/integration/memory/memory.driver.spec.ts', 'lets no newcomer share a lock before'),
   },
   {
     name: 'links of a locked file not looked at',
@@ -67,7 +67,7 @@ export const KIND_BREAKAGES: readonly Breakage[] = [
         replace: 'Number(there.nlink) > 0;',
       },
     ],
-    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'gives a lock to nobody alone as long as'),
+    foundBy: spec('test/integration/file/shared-suite.spec.ts', 'grants no exclusive lease as long as'),
   },
   {
     name: 'a permit too many',

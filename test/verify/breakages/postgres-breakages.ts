@@ -46,7 +46,7 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
         replace: 'ELSIF false THEN',
       },
     ],
-    foundBy: spec(SUITE, 'lets nobody who shares a lock in before one who waits to be alone'),
+    foundBy: spec(SUITE, 'lets no newcomer share a lock before a waiter for an exclusive lease'),
   },
   {
     name: 'postgres: a share whose end is that of the last reader to come',

@@ -3,21 +3,21 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { LOCK_MECHANISM, type NativeLock, shorten, unusableDirectory } from '../kernel/index.js';
 
-/** Grows with every change after which old and new processes would not understand each other. */
+/** Raised with every change after which old and new processes would not understand each other. */
 const VERSION = 3;
 const EXPECTED = { locks: LOCK_MECHANISM, version: VERSION };
 
 const FORMAT_FILE = 'format.json';
 
-/** What of ours there may be without the format file, when somebody restored a part; and what a new file system has. */
+/** Entries that may be there without the format file: ours, when an operator restored a part; and those of a new file system. */
 const HARMLESS = new Set(['locks', 'records', 'instances', 'queues', 'tokens', 'lost+found']);
 
-/** Another process needs microseconds to write the file; one that was stopped in the middle must not hold us up. */
+/** How long to wait for the file, ms: another process needs microseconds to write it, and one that was stopped must not block this one. */
 const LONGEST_WAIT = 1000;
 const PAUSE = 5;
 
 /**
- * Writes down how locks are kept in this directory, or compares what is written there.
+ * Writes down how locks are kept in this directory, or checks what is written there.
  *
  * Two mechanisms do not see each other's locks (flock(1) succeeds while an open-file lock is held), so processes that
  * use different ones must not share a directory.
@@ -29,7 +29,7 @@ export async function checkFormat(directory: string, native: NativeLock): Promis
   const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   try {
     for (let left = LONGEST_WAIT / PAUSE; readFileSync(path, 'utf8') === '' && left > 0; left -= 1) {
-      // Whoever locks the empty file writes it; it is locked for that alone.
+      // The process that locks the empty file writes it. The file is locked for nothing else.
       if (!native.tryLock(fd)) await after(PAUSE);
       else {
         try {
@@ -45,10 +45,10 @@ export async function checkFormat(directory: string, native: NativeLock): Promis
   }
 }
 
-/** Nothing is put into a directory that somebody uses for something else, the root of the file system before all. */
+/** Refuses a directory that is used for something else, above all the root of the file system. */
 function refuseForeign(directory: string, formatPath: string): void {
   const found = readdirSync(directory).find((entry) => !HARMLESS.has(entry));
-  // Asked for after the list was read: of what is ours it is made first.
+  // Check this after reading the list: our processes make the format file before everything else.
   if (found === undefined || existsSync(formatPath)) return;
   throw unusableDirectory(directory, {
     reason: `it holds other things (${shorten(found)} is one) and no ${FORMAT_FILE} of the file back end`,
@@ -78,7 +78,7 @@ function parse(text: string): { locks?: unknown; version?: unknown } | undefined
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
-    // Not JSON: the caller says what that means.
+    // Not JSON: the caller reports what that means.
     return undefined;
   }
 }

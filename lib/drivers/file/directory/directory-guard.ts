@@ -3,7 +3,7 @@ import { directoryReplaced, type LockFile } from '../kernel/index.js';
 import type { Instance, Instances } from './instance.js';
 import type { StateDirectory } from './state-directory.js';
 
-/** How soon another driver is looked for again that has not noticed yet, ms. */
+/** When to look again for a driver that has not noticed yet, ms. */
 const SOON = 250;
 
 export interface DirectoryGuardContext {
@@ -11,29 +11,29 @@ export interface DirectoryGuardContext {
   readonly instance: Pick<Instance, 'number' | 'isInPlace' | 'store'>;
   readonly instances: Pick<Instances, 'elsewhere'>;
   readonly clock: Clock;
-  /** Lease time of the coordinator, ms: so long another one may need to notice, which it does with its heartbeat. */
+  /** The coordinator's ttl, ms. Another driver notices with its heartbeat, so within this time. */
   readonly ttl: number;
-  /** Ends the leases whose files are not those any more that others would lock. */
+  /** Ends the leases whose files other processes would no longer lock. */
   readonly onMoved: () => void;
 }
 
 /**
- * The directory that the locks lie in, which has to be the same one for everybody.
+ * Makes sure that all drivers use the same directory of locks.
  *
- * Somebody may replace it while it is used: by another mount, a link that is turned, `mv` and `mkdir`. The holder of a lock in
- * the old one and the next holder in the new one would be two. So a driver that finds another directory than before
- * ends what it holds in the old one, says so in its instance, and grants nothing until every other driver has said the
- * same. One that starts asks the instances too. Every driver looks with its heartbeat, and after each lock that it takes.
+ * The directory may be replaced while it is in use: by another mount, by a link that is turned, by `mv` and `mkdir`. The lock could
+ * then have one holder in the old directory and another in the new one. So a driver that finds another directory than before ends
+ * its leases in the old one, says so in its instance, and grants nothing until every other driver has said the same. A driver that
+ * starts asks the instances too. Every driver looks with its heartbeat, and after each lock that it takes.
  *
- *     unsure ──nobody is elsewhere──▶ sure
+ *     unsure ──no driver elsewhere──▶ sure
  *        ▲                              │
  *        └──────another directory───────┘
  */
 export class DirectoryGuard {
   #sure = false;
-  /** What the instance says. */
+  /** The place that this driver's instance file states. */
   #told: string;
-  /** Where the instances are gone as well, the others have one ttl to notice. */
+  /** Where the instances are gone as well, this driver gives the others one ttl to notice. */
   #waitsUntil = -Infinity;
 
   constructor(private readonly context: DirectoryGuardContext) {
@@ -41,27 +41,27 @@ export class DirectoryGuard {
   }
 
   /**
-   * That nobody holds a lock elsewhere whose file this driver has just locked.
-   * @throws BackendUnavailableError when somebody may, or the directory must not be used any more
+   * Makes sure that no other driver holds, in another directory, the lock whose file this driver has just locked.
+   * @throws BackendUnavailableError when another driver may hold it, or the directory must not be used any more
    */
   confirm(file: Pick<LockFile, 'isInPlace'>): void {
     const { directory } = this.context;
     if (this.#sure && directory.isAsBefore()) return;
     this.look();
     this.#refuseWhileUnsure();
-    // It may be one of the directory before.
+    // The file may be in the directory that was used before.
     if (!file.isInPlace()) throw directoryReplaced(directory.path, 'at once', 0);
     this.#sure = true;
   }
 
   /**
-   * Notices what has become of the directory.
+   * Notices a change of the directory.
    * @throws BackendUnavailableError when it must not be used any more
    */
   look(): void {
     const { directory, instance, clock, ttl, onMoved } = this.context;
     const wasSure = this.#sure;
-    // Also when it must not be used: each lock looks anew then, until it may.
+    // False also if `inspect` throws: each lock then looks again, until the directory may be used.
     this.#sure = false;
     directory.inspect();
     if (directory.place === this.#told) {
@@ -69,7 +69,7 @@ export class DirectoryGuard {
       return;
     }
     this.#waitsUntil = clock.monotonic() + ttl;
-    // In this order: what the instance says, others rely on.
+    // In this order: others rely on what the instance says, so the leases must have ended first.
     onMoved();
     if (instance.isInPlace()) instance.store(directory.place);
     this.#told = directory.place;

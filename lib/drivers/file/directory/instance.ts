@@ -7,21 +7,21 @@ import { removePrivateFolder, SocketFolder } from './socket-folder.js';
 const NUMBER = /^\d+$/;
 
 /**
- * The place of one running driver: a number, a file that is locked as long as it runs, and a socket path of its own.
+ * The place of one running driver: a number, a file that stays locked as long as the driver runs, and a socket path of its own.
  *
- * Numbers are used again, so there are never more files than there were drivers at the same time, and whoever takes
- * an instance finds, and removes, what a dead process left there.
+ * Numbers are used again, so there are never more files than there were drivers at the same time. A driver that takes an instance
+ * removes what a dead process left there.
  */
 export class Instance {
   private constructor(
     readonly number: number,
-    /** As others find it written down; see {@link SocketFolder}. */
+    /** The socket's name as other drivers read it in the file; see {@link SocketFolder}. */
     readonly socket: string,
     private readonly file: LockFile,
     private readonly folder: SocketFolder,
   ) {}
 
-  /** @param place of the locks that its driver uses; see `Ground` */
+  /** @param place which directory its driver uses for locks; see `StateDirectory.place` */
   static take(directory: string, native: NativeLock, place: string): Instance {
     const folder = new SocketFolder(directory);
     for (let number = 0; ; number += 1) {
@@ -41,9 +41,9 @@ export class Instance {
   }
 
   /**
-   * Removes the sockets of processes that have died, which are those whose instance can be locked.
+   * Removes the sockets of dead processes: an instance that can be locked has no living driver.
    *
-   * @param before removes the instances too which nobody has taken since then, Unix ms
+   * @param before also removes the instances that no driver has taken since then, Unix ms
    */
   static *sweep(directory: string, native: NativeLock, before: number): Generator<void> {
     const folder = new SocketFolder(directory);
@@ -68,7 +68,7 @@ export class Instance {
     return this.folder.addressOf(this.socket);
   }
 
-  /** Writes down who sits here, and where the locks lie that its driver uses. */
+  /** Writes down which process has this instance, and which directory its driver uses for locks. */
   store(place: string): void {
     this.file.store({
       pid: process.pid,
@@ -80,7 +80,7 @@ export class Instance {
     });
   }
 
-  /** False in a directory that was removed and made again: others take this driver for dead there, or for another. */
+  /** False in a directory that was removed and made again: others see this driver there as dead, or see another one in its place. */
   isInPlace(): boolean {
     return this.file.isInPlace();
   }
@@ -98,24 +98,24 @@ export class Instance {
   }
 }
 
-/** The instances of all drivers, as they look from outside. */
+/** The instances of all drivers, as other processes see them. */
 export class Instances {
   constructor(
     private readonly directory: string,
     private readonly native: NativeLock,
   ) {}
 
-  /** Whether the driver of that instance runs, be its process stopped or not. */
+  /** Whether the driver of that instance runs, even if its process is stopped. */
   isTaken(number: number): boolean {
     return LockFile.isTaken(seatFile(this.directory, number), this.native);
   }
 
-  /** Where the driver of that instance can be asked. */
+  /** The socket of the driver of that instance. */
   socketOf(number: number): string | undefined {
     return LockFile.read(seatFile(this.directory, number))?.socket;
   }
 
-  /** A driver that runs, other than that of `own`, and uses locks in another place. */
+  /** A running driver, other than that of `own`, that uses locks in another place. */
   elsewhere(place: string, own: number): OwnerRecord | undefined {
     for (const entry of readdirSync(this.directory)) {
       if (!NUMBER.test(entry) || Number(entry) === own) continue;

@@ -3,35 +3,35 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { unusableDirectory } from '../kernel/index.js';
 
-/** sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a 0 at the end; Node cuts a longer path silently. */
+/** sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a 0 at the end. Node cuts a longer path silently. */
 const LONGEST_SOCKET_PATH = 103;
 const PRIVATE_PREFIX = 'coordination-socket-';
-/** What leads to an open directory in few bytes, where there is such a thing. */
+/** A short path to an open directory, where the system has one. */
 const OPEN_FILES = '/proc/self/fd';
 
 /**
- * Where the sockets of the drivers lie. A driver writes down its socket by its name in this folder: another container may have
- * the same volume at another path.
+ * The folder of the drivers' sockets. A driver writes down its socket by its name in this folder: another container may mount the
+ * same volume at another path.
  */
 export class SocketFolder {
-  /** Of the folder, where its path is too long for a socket. */
+  /** Descriptor of the folder, where its path is too long for a socket. */
   #fd?: number;
 
   constructor(private readonly directory: string) {}
 
-  /** A name for the socket of an instance, as it is written down. */
+  /** The name to write down for the socket of an instance. */
   nameFor(instance: number): string {
     const name = `${instance}.sock`;
     return fits(join(this.directory, name)) || existsSync(OPEN_FILES) ? name : privateSocket(this.directory);
   }
 
-  /** What to listen at, or to connect to. */
+  /** The address to listen at, or to connect to. */
   addressOf(socket: string): string {
     const near = this.pathOf(socket);
     return fits(near) ? near : `${OPEN_FILES}/${this.#open()}/${socket}`;
   }
 
-  /** Where its file is, however long that path. */
+  /** The path of the socket's file, however long. */
   pathOf(socket: string): string {
     return isAbsolute(socket) ? socket : join(this.directory, socket);
   }
@@ -48,14 +48,14 @@ export class SocketFolder {
   }
 }
 
-/** Removes the directory of a socket that had to be made elsewhere. */
+/** Removes the directory of a socket that was made outside the folder. */
 export function removePrivateFolder(socketPath: string): void {
   const parent = dirname(socketPath);
   if (!basename(parent).startsWith(PRIVATE_PREFIX)) return;
   try {
     rmdirSync(parent);
   } catch {
-    // Gone already, or not empty and so not only ours: an empty directory left behind harms nobody.
+    // It is gone already, or not empty and so not only ours. An empty directory left behind does no harm.
   }
 }
 
@@ -64,7 +64,7 @@ function fits(path: string): boolean {
 }
 
 function privateSocket(directory: string): string {
-  // mkdtemp makes it 0700.
+  // mkdtemp makes it with mode 0700.
   const path = join(mkdtempSync(join(tmpdir(), PRIVATE_PREFIX)), 's');
   if (fits(path)) return path;
   rmdirSync(dirname(path));

@@ -17,7 +17,7 @@ import {
   unusableDirectory,
 } from '../kernel/index.js';
 
-/** Magic numbers of Linux' statfs(2) for file systems whose locks may stay on one machine. */
+/** Magic numbers of Linux' statfs(2) for file systems whose locks may not reach other machines. */
 const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -27,26 +27,26 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 
 const FOLDERS = ['locks', 'records', 'instances', 'queues'] as const;
 
-/** Of so many names the path is kept, which takes a hash to make. */
+/** How many paths are cached: each takes a hash to make. */
 const MOST_KEPT = 256;
 
-/** How many hexadecimal digits of a lock's file name give the folder of its tickets. */
+/** How many hexadecimal digits of a lock's file name choose the folder of its tickets. */
 const BUCKET = 2;
 
-/** Who may do what with a directory. */
+/** Owner and permissions of a directory. */
 type Access = Pick<Found, 'uid' | 'mode'>;
 
-/** The directory of the file back end: whose it is, and where things lie in it. */
+/** The directory of the file back end: its owner, and the places of its files. */
 export class StateDirectory {
   readonly path: string;
   readonly #locksPath: string;
   readonly #lockFiles = new Memo((name) => `${this.locks}/${fileName(name)}`, MOST_KEPT);
-  /** The folder of locks as it was found last. */
+  /** The folder of locks at the last look. */
   #locks?: Found;
-  /** The directory itself, or where its link leads to, as it was found with it. */
+  /** The directory itself, or the one that its link leads to, at the same look. */
   #top?: Access;
 
-  /** @param directory undefined for the directory of this user, as the XDG base directory specification has it. */
+  /** @param directory undefined for the directory of this user, as defined by the XDG base directory specification */
   constructor(directory: string | undefined) {
     this.path = directory === undefined ? perUserDirectory() : resolve(directory);
     this.#locksPath = join(this.path, 'locks');
@@ -69,18 +69,18 @@ export class StateDirectory {
     return `${this.records}/${this.recordPrefix(space)}${fileName(key)}`;
   }
 
-  /** How the names of the files of one space begin. */
+  /** The prefix of the file names of one space. */
   recordPrefix(space: string): string {
     return `${fileName(space)}-`;
   }
 
-  /** Where the tickets of those who wait for a lock lie, and how the names of their files begin. */
+  /** The folder of the tickets of a lock's waiters, and the prefix of their file names. */
   queue(name: string): { readonly folder: string; readonly stem: string } {
     const stem = fileName(name);
     return { folder: `${this.queuesFolder}/${stem.slice(0, BUCKET)}`, stem };
   }
 
-  /** Folders of tickets: few enough to be kept, and enough for each to be short. */
+  /** Holds the folders of tickets: few enough to keep for good, and enough that each one is short. */
   get queuesFolder(): string {
     return join(this.path, 'queues');
   }
@@ -98,7 +98,7 @@ export class StateDirectory {
     if (!statSync(this.path, { throwIfNoEntry: false })) throw nothingThere(this.path);
   }
 
-  /** Creates what is missing, and refuses what is not safe to use. */
+  /** Creates the missing folders, and refuses a directory that is not safe to use. */
   prepare(native: NativeLock, warn: (message: string) => void): Promise<void> {
     return this.#guard(async () => {
       makeDirectory(this.path);
@@ -119,7 +119,7 @@ export class StateDirectory {
     });
   }
 
-  /** Whether the folder of locks is the one that was found last, and both it and the directory as they were then: at the cost of two looks. */
+  /** Whether the folder of locks, its access and that of the directory are as at the last look. Costs two system calls. */
   isAsBefore(): boolean {
     const [then, now] = [this.#locks, look(this.locks)];
     if (!now || !then || !isSame(now, then) || !isOpenAs(now, then)) return false;
@@ -128,7 +128,7 @@ export class StateDirectory {
   }
 
   /**
-   * Which directory the locks were found in last, whatever its path. Where the device differs, so do the kernel's locks.
+   * Identifies the directory of the locks at the last look, whatever its path. On another device the kernel's locks are others too.
    */
   get place(): string {
     return this.#locks ? `${this.#locks.dev}:${this.#locks.ino}` : '';
@@ -151,7 +151,7 @@ export class StateDirectory {
     this.#top = top;
   }
 
-  /** A link may be turned, and then leads others to other locks. The directory itself may be one: they share its turns. */
+  /** A link may be turned, and then leads other processes to other locks. Only the directory itself may be one: all folders turn with it. */
   #refuseLink(folder: string): Found | undefined {
     const found = look(join(this.path, folder));
     if (found?.isSymbolicLink()) {
@@ -194,10 +194,10 @@ export class StateDirectory {
 }
 
 /**
- * Creates a directory and those above it, for this user alone.
+ * Creates a directory and its parents, for this user alone.
  *
- * Not by the recursive option of Node: where a file system answers ENOENT to every mkdir (/proc does), that one never
- * comes back.
+ * It does not use the recursive option of Node: where a file system answers ENOENT to every mkdir (/proc does), that option never
+ * returns.
  */
 function makeDirectory(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
@@ -206,25 +206,25 @@ function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Somebody else was quicker.
+    // Another process may have made it just now.
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
 }
 
-/** Names come from outside: as they are, `..` or a slash would lead out of the directory. */
+/** Names come from outside: used as they are, `..` or a slash would lead out of the directory. */
 function fileName(name: string): string {
   return hash('sha256', name, 'hex');
 }
 
 function perUserDirectory(): string {
   const { XDG_STATE_HOME } = process.env;
-  // The specification has relative paths ignored.
+  // The specification says to ignore relative paths.
   const base =
     XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homeDirectory(), '.local', 'state');
   return join(base, 'nestjs-coordination');
 }
 
-/** HOME, or what the system's table of users says; a container with a user of its own may have neither. */
+/** HOME, or the entry in the system's table of users. A container with a user of its own may have neither. */
 function homeDirectory(): string {
   try {
     return homedir();
@@ -242,7 +242,7 @@ function isWritable(path: string): boolean {
     accessSync(path, constants.W_OK);
     return true;
   } catch {
-    // The answer, and not a failure.
+    // This is the answer, not a failure.
     return false;
   }
 }

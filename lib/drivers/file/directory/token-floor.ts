@@ -1,7 +1,7 @@
 import { LockFile, type NativeLock } from '../kernel/index.js';
 
 /**
- * The largest fencing token of all lock files that were removed. A name that comes back has a new file, and goes on above this
+ * The largest fencing token of all removed lock files. A name that is used again gets a new file, and its tokens continue above this
  * number, whatever the clock says by then.
  */
 export class TokenFloor {
@@ -15,8 +15,8 @@ export class TokenFloor {
   }
 
   /**
-   * Stored before the file of that token is removed: who finds that file gone finds this number.
-   * @returns false when another process is at it; nothing may be removed then
+   * Must be called before the file with that token is removed: a process that finds the file gone then finds this number.
+   * @returns false when another process is writing the number; nothing may be removed then
    */
   raise(token: number): boolean {
     if (token <= this.read()) return true;

@@ -4,13 +4,13 @@ import type { Holder } from '../../driver.js';
 import { LockFile, type NativeLock, type OwnerRecord, ownerSilent } from '../kernel/index.js';
 import type { Peers } from '../peers/index.js';
 
-/** How long the holder gets to answer, ms: it needs well under one. */
+/** How long the holder gets to answer, ms: it needs well under 1 ms. */
 const LONGEST_WAIT = 1000;
 const PAUSE = 10;
 
 interface Target {
   readonly name: string;
-  /** Of the lease; '' when the record did not tell. */
+  /** The id of the lease; '' when the record did not tell. */
   readonly id: string;
   readonly path: string;
 }
@@ -24,7 +24,7 @@ export function holderOf(path: string, native: NativeLock): Holder | undefined {
 }
 
 /**
- * Makes the holder of a lock let go of it: only the process that has a file locked can unlock it.
+ * Makes the holder of a lock let go of it: only the process that locked a file can unlock it.
  *
  * @returns false when that lease does not hold it any more
  * @throws BackendUnavailableError when the holder does not answer within a second
@@ -47,7 +47,7 @@ export async function breakLock(
       const reply = await peers.break(owner.socket, owner.grantId, left);
       if (reply === 'broken') return true;
     }
-    // The record was that of the one before: the next one is being written.
+    // The record was that of the holder before: the present one is still writing its own.
     await new Promise<void>((resolve) => void clock.setTimer(PAUSE, resolve));
   }
   throw ownerSilent(name, owner);

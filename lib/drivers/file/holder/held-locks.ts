@@ -14,7 +14,7 @@ export class HeldLocks implements WakeHolder {
   #byName = new Map<string, Held>();
   #nameOf = new Map<string, string>();
 
-  /** @param onFreed is told every grant that has ended, after its file is unlocked. */
+  /** @param onFreed gets every grant that has ended, after its file is unlocked */
   constructor(private readonly onFreed: (grant: Grant) => void) {}
 
   has(name: string): boolean {
@@ -26,13 +26,13 @@ export class HeldLocks implements WakeHolder {
     this.#nameOf.set(grant.id, grant.name);
   }
 
-  /** True while the grant holds the lock: its file is locked, and still the one that others would lock. */
+  /** True while the grant holds the lock: its file is locked, and is still the one that other processes would lock. */
   isHeld(grant: Grant): boolean {
     const held = this.#byName.get(grant.name);
     return held?.grant.id === grant.id && held.file.isInPlace();
   }
 
-  /** Ends a grant, also where it throws; false if it did not hold the lock any more. */
+  /** Ends a grant, even if it throws; false if the grant no longer held the lock. */
   free(grant: Grant): boolean {
     const held = this.#byName.get(grant.name);
     if (held?.grant.id !== grant.id) return false;
@@ -43,7 +43,7 @@ export class HeldLocks implements WakeHolder {
     }
   }
 
-  /** Ends a grant, and keeps the file locked for another one that nobody has; undefined if it did not hold the lock any more. */
+  /** Ends a grant, and keeps the file locked for a new grant without an owner; undefined if the first one no longer held the lock. */
   keep(grant: Grant): Grant | undefined {
     const held = this.#byName.get(grant.name);
     if (held?.grant.id !== grant.id) return undefined;
@@ -63,7 +63,7 @@ export class HeldLocks implements WakeHolder {
     return held?.file.isInPlace() ? { name, key: name, id: held.grant.id, holds: 'yes' } : undefined;
   }
 
-  /** Its name is not cut here. */
+  /** As `holderOf`, by the grant. Its name is whole, unlike the one in the lock's file. */
   holderWith(grantId: string): Holder | undefined {
     const name = this.#nameOf.get(grantId);
     return name === undefined ? undefined : this.holderOf(name);
@@ -85,12 +85,12 @@ export class HeldLocks implements WakeHolder {
     return true;
   }
 
-  /** Those that are held at this moment. */
+  /** The grants that are held at this moment. */
   grants(): Grant[] {
     return Array.from(this.#byName.values(), ({ grant }) => grant);
   }
 
-  /** Ends a grant whose file is not the one that others would lock. Throws when that cannot be seen. */
+  /** Ends a grant whose file other processes would no longer lock. Throws when the file cannot be checked. */
   loseIfGone(grant: Grant): void {
     const held = this.#byName.get(grant.name);
     if (held?.grant.id === grant.id && !held.file.isInPlace()) this.#revoke(held, fileGone(held.file.path));
@@ -100,7 +100,7 @@ export class HeldLocks implements WakeHolder {
     try {
       this.#drop(held);
     } catch {
-      // The system complained, but the file is closed, so nobody is kept off. The holder has to be told all the same.
+      // The system complained, but the file is closed and blocks no other process. The holder must learn of the loss all the same.
     }
     held.onRevoked({ reason: 'broken', message });
   }

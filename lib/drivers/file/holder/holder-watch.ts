@@ -2,26 +2,26 @@ import type { Clock, Timer } from '../../../common/clock.js';
 import type { OwnerRecord } from '../kernel/index.js';
 import type { Peers } from '../peers/index.js';
 
-/** Between locking the file and writing down who did it lie some µs, so the first looks come soon. */
+/** Some µs pass between locking the file and writing the record, so the first looks come soon. ms. */
 const LOOKS = [2, 8, 32, 128];
-/** The net below everything else, ms. */
+/** How often it looks in any case until the holder has answered, ms. */
 const NET = 250;
 
 /**
- * The holder of a lock that is waited for, as far as it is known.
+ * Watches the holder of a lock that a waiter wants, as far as the holder is known.
  *
  *     loose ──look──▶ asking ──held──▶ told
  *       ▲               │ gone           │ gone
  *       └───────────────┴────────────────┘  and it rings
  *
- * `loose`: nobody to ask; `asking`: asked, no answer yet; `told`: the holder will tell when it frees the lock. In the
- * first two states it also rings every 250 ms (the holder is stopped, or has not written down yet who it is); the third
- * costs nothing.
+ * `loose`: no holder to ask. `asking`: the holder was asked and has not answered. `told`: the holder has answered, and will report
+ * when it frees the lock. In the first two states it also rings every 250 ms (the holder is stopped, or has not written its record
+ * yet). The third state costs nothing.
  */
 export class HolderWatch {
   #phase: 'loose' | 'asking' | 'told' | 'closed' = 'loose';
   #asked?: string;
-  /** A grant that is over; as long as the file still names it, there is nobody to ask. */
+  /** A grant that is over. As long as the file still names it, there is no holder to ask. */
   #over?: string;
   #looks = 0;
   #leave?: () => void;
@@ -36,7 +36,7 @@ export class HolderWatch {
     this.#look();
   }
 
-  /** The lock was found taken: somebody else may have got it since it rang. */
+  /** The waiter found the lock taken: another holder may have got it since the ring. */
   foundTaken(): void {
     if (this.#phase === 'loose') this.#look();
   }
@@ -47,7 +47,7 @@ export class HolderWatch {
     this.#leave?.();
   }
 
-  /** Looks into the file who holds the lock, and asks that holder; false if the file names nobody new. */
+  /** Reads from the file which holder has the lock, and asks that holder; false if the file names no new holder. */
   #look(): boolean {
     const owner = this.readOwner();
     if (!owner || owner.grantId === this.#over || owner.grantId === this.#asked) {
@@ -83,7 +83,7 @@ export class HolderWatch {
     this.ring();
   }
 
-  /** A process that waits has to stay alive, hence a foreground timer. */
+  /** A foreground timer: a process that waits has to stay alive. */
   #lookIn(ms: number): void {
     this.#timer?.cancel();
     this.#timer = this.clock.setTimer(ms, () => {

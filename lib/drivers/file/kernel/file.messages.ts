@@ -3,7 +3,7 @@ import type { OwnerRecord } from './owner-record.js';
 
 const OPTION = 'backendUrl (COORDINATION_BACKEND_URL)';
 
-/** What stands in the way of using a directory, and what would end it beside naming another one. */
+/** Why a directory cannot be used, and what would help besides naming another one. */
 export interface DirectoryProblem {
   readonly reason: string;
   readonly advice?: string;
@@ -21,14 +21,14 @@ export function unusableDirectory(
   );
 }
 
-/** For a tool that looks and makes nothing. */
+/** For a tool that only looks, and creates nothing. */
 export function nothingThere(directory: string): BackendUnavailableError {
   return new BackendUnavailableError(
     `there is no directory ${directory}, so no application has coordinated there yet; name another one with ${OPTION}, as in file:///var/lib/app/coordination`,
   );
 }
 
-/** Of a failure that was not expected, by what the system says of it. */
+/** Explains an unexpected failure by the system's error code. */
 export function directoryProblem(cause: unknown): DirectoryProblem {
   const reason = reasonOf(cause);
   switch (codeOf(cause)) {
@@ -57,7 +57,7 @@ export function failedOn(path: string, what: string, cause: unknown): BackendUna
   );
 }
 
-/** What ends a failure of the system, as far as its kind tells. */
+/** What ends a failure of the system, as far as its error code tells. */
 function wayOutOf(cause: unknown): string {
   switch (codeOf(cause)) {
     case 'EMFILE':
@@ -89,7 +89,7 @@ function codeOf(cause: unknown): unknown {
   return cause instanceof Error && 'code' in cause ? cause.code : undefined;
 }
 
-/** A directory that this process may not use as it is, and may be able to make another one in. */
+/** A directory of another user. `writable`: this process may create a directory of its own in it. */
 export function foreignDirectory(
   directory: string,
   owner: number,
@@ -112,12 +112,12 @@ export function noHome(cause: unknown): BackendUnavailableError {
   );
 }
 
-/** As a clause for people, of a lease that was lost. */
+/** A clause for people about a lost lease. */
 export function fileGone(path: string): string {
   return `its lock file ${path} was removed or replaced, so another process may have taken the lock`;
 }
 
-/** @param endsIn ms, as far as it is known */
+/** @param endsIn ms until it grants again, as far as known */
 export function directoryReplaced(directory: string, until: string, endsIn: number): BackendUnavailableError {
   return new BackendUnavailableError(
     `the file back end grants no lock yet: the directory ${directory} was replaced while it was in use, and another process may ` +
@@ -154,7 +154,7 @@ export function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** A name as it stands in a message of one line. */
+/** Makes a name fit into a message of one line. */
 export function shorten(name: string): string {
   return JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
 }

@@ -1,4 +1,4 @@
-/** Does each of these, whatever becomes of the others, and throws the first failure at the end. */
+/** Runs each of these even if others fail, and throws the first failure at the end. */
 export function finishAll(endings: readonly (() => void)[]): void {
   let failed = false;
   let first: unknown;

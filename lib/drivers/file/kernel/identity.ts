@@ -1,12 +1,12 @@
 import { type BigIntStats, fstatSync, lstatSync, type Stats } from 'node:fs';
 
-/** What stands for a file or a directory as long as somebody has it open, with what else is asked of it. */
+/** Identifies a file or a directory as long as a process has it open, together with its other attributes. */
 export type Found = Stats | BigIntStats;
 
 const EXACTLY = { bigint: true, throwIfNoEntry: false } as const;
 const QUICKLY = { throwIfNoEntry: false } as const;
 
-/** What the path itself leads to; undefined when there is nothing. */
+/** The file at the path itself; it follows no link there. Undefined when there is nothing. */
 export function look(path: string): Found | undefined {
   try {
     const found = lstatSync(path, QUICKLY);
@@ -18,7 +18,7 @@ export function look(path: string): Found | undefined {
   }
 }
 
-/** What is open. */
+/** The file that is open. */
 export function lookAt(fd: number): Found {
   const found = fstatSync(fd);
   return isExact(found) ? found : fstatSync(fd, { bigint: true });
@@ -32,7 +32,7 @@ export function isMissing(error: unknown): boolean {
   return isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR');
 }
 
-/** Overlay file systems number their files beyond 2^53, where several have the same number: they are asked for all digits. */
+/** Overlay file systems number their files beyond 2^53, where several become the same number: those need a look with all digits. */
 function isExact({ ino, dev }: Stats): boolean {
   return ino <= Number.MAX_SAFE_INTEGER && dev <= Number.MAX_SAFE_INTEGER;
 }

@@ -17,7 +17,7 @@ const OPEN = O_RDWR | O_NOFOLLOW;
 /** A file that is replaced this often while it is being locked is being fought over, not recreated. */
 const MOST_TRIES = 20;
 
-/** All use of these is synchronous, so one buffer each serves every file. */
+/** Every use of these buffers is synchronous, so one of each serves all files. */
 const READ = Buffer.alloc(RECORD_SIZE);
 const WRITE = Buffer.alloc(SLOT_SIZE);
 
@@ -35,7 +35,7 @@ const WRITE = Buffer.alloc(SLOT_SIZE);
  * 2. A process unlinks the path only while it holds the lock in the sense of 1 (`remove`). A path that leads to a file is never
  *    made to lead to another one: `open` creates only what is missing.
  * 3. So from the moment of 1 on, the path leads to the holder's file until the holder lets go: only the holder could unlink it.
- *    Everybody else opens that same file, and the kernel refuses its lock; or has a removed file open, and fails 1.
+ *    Any other process either opens that same file, and the kernel refuses its lock; or it has a removed file open, and fails 1.
  *
  * The inode of a file that is open is not used again, so 1 cannot take a new file for an old one. A process that dies in the
  * middle leaves the path with its file, or without one, and no lock: both are states to begin from. A process that is stopped
@@ -50,11 +50,11 @@ export class LockFile {
   ) {}
 
   /**
-   * Locks the file, and creates it if need be; undefined when somebody else has it. Throws the system's errors, and has
-   * nothing locked then.
+   * Locks the file, and creates it if need be; undefined when another holder has it locked. Throws the system's errors; nothing is
+   * locked then.
    *
-   * @param admits is asked before, with the number of links to the file; it is not touched if the answer is no
-   * @param isVacant is asked of a file that has more links than its own, when it is locked: it is let go if the answer is no
+   * @param admits is asked first, with the number of links to the file; on false the file is not touched
+   * @param isVacant is asked once the file is locked, if it has further links; on false the file is unlocked
    */
   static take(
     path: string,
@@ -103,7 +103,7 @@ export class LockFile {
       const file = new LockFile(path, fd, found, native);
       const there = look(path);
       if (there === undefined || !isSame(there, found)) return 'replaced';
-      // Now, and not before: a link may have been made until the file was locked.
+      // Check only now: a link could still be made until the file was locked.
       kept = Number(there.nlink) === 1 || isVacant();
       return kept ? file : undefined;
     } finally {
@@ -111,7 +111,7 @@ export class LockFile {
     }
   }
 
-  /** Who holds the file, or held it last, as far as it was written down. Needs no lock. */
+  /** The record of the file's present or last holder, as far as it was written down. Needs no lock. */
   static read(path: string): OwnerRecord | undefined {
     return lookInto(path, (fd) => decodeRecord(READ, readSync(fd, READ, 0, RECORD_SIZE, 0))?.record);
   }
@@ -121,12 +121,12 @@ export class LockFile {
     return lookInto(path, (fd) => newestSlot(READ, readSync(fd, READ, 0, RECORD_SIZE, 0))?.counter) ?? 0;
   }
 
-  /** Whether somebody has the file locked. One that is not there has nobody. */
+  /** Whether a process has the file locked; false when there is no file. */
   static isTaken(path: string, native: NativeLock): boolean {
     return lookInto(path, (fd) => native.isLocked(fd)) ?? false;
   }
 
-  /** True while the path leads to the file that is locked: it may have been removed or replaced by hand. */
+  /** True while the path leads to the locked file. False when the file was removed or replaced by hand. */
   isInPlace(): boolean {
     const there = look(this.path);
     return there !== undefined && isSame(there, this.identity);
@@ -137,9 +137,9 @@ export class LockFile {
   }
 
   /**
-   * Writes down who holds the file. Throws when it is not stored whole; what was stored before stays readable.
+   * Stores the record of the file's holder. Throws when it is not stored whole; the record before it stays readable then.
    *
-   * @param count makes the next value of the file's counter out of the last, 0 at first; without it, it stays as it was
+   * @param count computes the next value of the file's counter from the last one, which is 0 at first; without it the counter stays
    * @returns the counter
    */
   store(record: OwnerRecord, count: (last: number) => number = (last) => last): number {
@@ -156,13 +156,13 @@ export class LockFile {
     return newestSlot(READ, readSync(this.fd, READ, 0, RECORD_SIZE, 0))?.counter ?? 0;
   }
 
-  /** Whether nothing was stored in it since that time, Unix ms, and nobody waits for it. */
+  /** Whether nothing was stored in it since that time, Unix ms, and it has no ticket or share. */
   isUnusedSince(before: number): boolean {
     const { mtimeMs, nlink } = fstatSync(this.fd);
     return nlink === 1 && mtimeMs < before;
   }
 
-  /** Removes the file and lets go: in this order, see above. */
+  /** Removes the file and then unlocks it. The order matters, see the proof above. */
   remove(): void {
     try {
       if (this.isInPlace()) unlinkSync(this.path);
@@ -176,10 +176,10 @@ export class LockFile {
   }
 }
 
-/** The lock goes with the descriptor, also where unlocking fails. */
+/** Closing the descriptor ends the lock, even where unlocking fails. */
 function letGo(fd: number, native: NativeLock | undefined): void {
   try {
-    // Closing alone would leave the lock to a child process that is just being forked, until its exec.
+    // Closing alone would leave the lock to a child process that is being forked, until its exec.
     native?.unlock(fd);
   } finally {
     closeSync(fd);

@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 import { BackendUnavailableError } from '../../../errors.js';
 
-/** Locks of whole files that the kernel keeps per open file, and drops when the last descriptor of it is gone. */
+/** Locks of whole files. The kernel keeps them per open file, and drops a lock when the last descriptor of the open file is closed. */
 export interface NativeLock {
   /** Takes the exclusive lock without waiting; false when another open file has it. */
   tryLock(fd: number): boolean;
   unlock(fd: number): void;
-  /** Whether another open file has the lock; those who ask at the same time do not see each other. */
+  /** Whether another open file has the lock. Processes that ask at the same time do not see each other. */
   isLocked(fd: number): boolean;
 }
 
@@ -18,12 +18,12 @@ interface Binding {
 
 const PACKAGE = 'fs-native-extensions';
 
-/** What to use where there are no locks of this kind, for development too. */
+/** The back ends to use where there are no such locks, for development too. */
 const OTHERS =
   'choose another back end: memory: for one process, as in tests and development, or redis:// for several, ' +
   'as with "docker run -p 6379:6379 redis"; it is set by backendUrl (COORDINATION_BACKEND_URL)';
 
-/** What stands behind the locks here; processes exclude each other only if they use the same. */
+/** The kind of kernel lock in use. Processes exclude each other only if they use the same kind. */
 export const LOCK_MECHANISM = process.platform === 'linux' ? 'ofd' : 'flock';
 
 let loaded: NativeLock | undefined;
@@ -66,7 +66,7 @@ export async function loadBinding(
       const require = createRequire(referrerOf(first));
       return require(`./prebuilds/${platform}-${arch}/${PACKAGE}.node`) as Binding;
     } catch {
-      // The first failure is the one of the regular way, and tells more.
+      // Report the first failure: it is that of the regular way, and tells more.
       throw unavailable(
         `has no kernel locks here: ${PACKAGE} cannot be loaded on ${platform}-${arch} (${messageOf(first)})`,
         `${wayOutOf(first)}${OTHERS}`,
@@ -80,7 +80,7 @@ function unavailable(what: string, wayOut: string, cause?: unknown): BackendUnav
   return new BackendUnavailableError(`the file back end ${what}; ${wayOut}`, { cause });
 }
 
-/** What would make the package load, where its failure tells; the text goes on with another way out. */
+/** What would make the package load, where its failure tells. The caller appends the other back ends. */
 function wayOutOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
@@ -92,7 +92,7 @@ function wayOutOf(error: unknown): string {
   return '';
 }
 
-/** The package's loader looks beside the file that it was called from, and that is the bundle; or it was not even left whole. */
+/** The package's loader looks beside the file that called it. In a bundle that is the bundle itself, or the loader is not left whole. */
 function isBundled(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('referrer' in error) return !String(error.referrer).includes(`/${PACKAGE}/`);

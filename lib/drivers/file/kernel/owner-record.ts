@@ -1,24 +1,24 @@
 import { crc32 } from 'node:zlib';
 
-/** Who holds a lock, as its file tells the others. */
+/** The holder of a lock, as the lock's file tells other processes. */
 export interface OwnerRecord {
   readonly pid: number;
   readonly memberId: string;
   readonly grantId: string;
-  /** Where the holder can be asked; see `socket-folder.ts` and `wake-server.ts`. */
+  /** The socket of the holder's driver; see `socket-folder.ts` and `wake-server.ts`. */
   readonly socket: string;
-  /** The lock's name, cut where it is long: for people, never for comparing. */
+  /** The lock's name, cut where it is long: for people only, not for comparing. */
   readonly name: string;
-  /** Of an instance: the place of the locks that its driver uses. */
+  /** Only in the record of an instance: which directory its driver uses for locks. */
   readonly place?: string;
 }
 
-/** The slot that counts, without reading what it says. */
+/** The valid slot, without its text. */
 interface RecordSlot {
   readonly slot: 0 | 1;
   /** Begins at 1. */
   readonly sequence: number;
-  /** The largest fencing token so far, 0 when there was none. */
+  /** The largest fencing token so far; 0 when there was none. */
   readonly counter: number;
 }
 
@@ -27,8 +27,8 @@ export interface StoredRecord extends RecordSlot {
 }
 
 /*
- * A file has two slots of SLOT_SIZE bytes, and the valid one with the higher sequence counts. A writer fills the
- * other one, so a write that is cut short leaves the last record as it was. A slot is, little endian:
+ * A file has two slots of SLOT_SIZE bytes. The valid slot with the higher sequence counts. A writer fills the other slot, so that a
+ * write that is cut short leaves the last record as it was. A slot is, little endian:
  *
  *    0  u32  magic
  *    4  u32  crc32 of everything behind it, up to the end of the text
@@ -47,11 +47,11 @@ const ROOM = SLOT_SIZE - HEADER;
 /**
  * Fills `target` with a slot.
  *
- * @returns how many bytes it has
+ * @returns the number of bytes in it
  */
 export function encodeSlot(target: Buffer, sequence: number, counter: number, record: OwnerRecord): number {
   let text = JSON.stringify(record);
-  // A character takes 6 bytes at most in JSON; most records never come near.
+  // A character takes at most 6 bytes in JSON. Most records are far below the limit.
   for (let keep = 200; Buffer.byteLength(text) > ROOM; keep = Math.floor(keep / 2)) {
     const { memberId, name } = record;
     text = JSON.stringify({ ...record, memberId: memberId.slice(0, keep), name: name.slice(0, keep) });
@@ -66,7 +66,7 @@ export function encodeSlot(target: Buffer, sequence: number, counter: number, re
   return HEADER + length;
 }
 
-/** The record that counts in the first `length` bytes of a file, or undefined when there is none. */
+/** The valid record in the first `length` bytes of a file; undefined when there is none. */
 export function decodeRecord(bytes: Buffer, length: number): StoredRecord | undefined {
   const newest = newestSlot(bytes, length);
   if (!newest) return undefined;
@@ -75,7 +75,7 @@ export function decodeRecord(bytes: Buffer, length: number): StoredRecord | unde
   return { ...newest, record: JSON.parse(bytes.toString('utf8', start, end)) as OwnerRecord };
 }
 
-/** Which slot counts, without reading what it says. */
+/** Finds the valid slot, without reading its text. */
 export function newestSlot(bytes: Buffer, length: number): RecordSlot | undefined {
   const first = sequenceOf(bytes, 0, length);
   const second = sequenceOf(bytes, SLOT_SIZE, length);

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 
-/** Messages are about a hundred bytes long; whoever sends more without an end of line speaks something else. */
+/** The longest line that is read. Messages have about a hundred bytes: a longer line without an end is not our protocol. */
 const LONGEST_LINE = 16_384;
 
 /**
- * Messages as lines of JSON over a socket. Calls `onMessage` for each one and `onEnd` once, when the socket has
- * closed for whatever reason; a peer that sends anything else is disconnected.
+ * Messages as lines of JSON over a socket. Calls `onMessage` for each message, and `onEnd` once, when the socket has closed for any
+ * reason. A peer that sends anything else is disconnected.
  */
 export class MessageChannel<Out, In> {
   #rest = '';
@@ -18,7 +18,7 @@ export class MessageChannel<Out, In> {
   ) {
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => this.#read(chunk));
-    // An error is always followed by `close`, which says all that matters here: the other side is gone.
+    // `close` follows every error, and says all that matters here: the other side is gone.
     socket.on('error', () => undefined);
     socket.once('close', onEnd);
   }
@@ -48,7 +48,7 @@ function parse(queue: string): unknown {
   try {
     return JSON.parse(queue);
   } catch {
-    // Not JSON, so no message: the caller disconnects.
+    // Not JSON, so not a message: the caller disconnects.
     return undefined;
   }
 }

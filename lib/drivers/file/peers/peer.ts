@@ -3,11 +3,11 @@ import { type Clock, outsideCalls, type Timer } from '../../../common/clock.js';
 import { MessageChannel } from './message-channel.js';
 import { isWakeReply, type WakeReply, type WakeRequest } from './wake-messages.js';
 
-/** How long a connection is kept that nobody needs, ms: two who take turns ask each other again and again. */
+/** How long an unused connection is kept, ms: two processes that take turns ask each other again and again. */
 const LINGER = 2000;
 
 export interface WatchListener {
-  /** The other side answered: it will tell when the grant or ticket ends. */
+  /** The other side answered: it will report when the grant or ticket ends. */
   held(): void;
   /** The grant or ticket has ended, or the other side cannot be reached; nothing follows. */
   gone(how: 'ended' | 'unreachable'): void;
@@ -16,8 +16,8 @@ export interface WatchListener {
 export type BreakReply = 'broken' | 'unheld' | 'unreachable';
 
 /**
- * The connection to one other driver, for all of its grants and tickets that are watched here. `onEnd` is called when
- * it can be used no more. It keeps this process alive only while something is asked.
+ * The connection to one other driver, for all of its grants and tickets that are watched here. It calls `onEnd` when the connection
+ * cannot be used any more. It keeps this process alive only while it watches or asks something.
  */
 export class Peer {
   #channel: MessageChannel<WakeRequest, WakeReply>;
@@ -38,7 +38,7 @@ export class Peer {
     );
   }
 
-  /** Returns how to stop watching. */
+  /** @returns a function that stops watching */
   watch(id: string, listener: WatchListener): () => void {
     this.#use();
     this.#watches.set(id, listener);
@@ -51,7 +51,11 @@ export class Peer {
     };
   }
 
-  /** Asks the holder to let go of a grant before `until` (Unix ms); returns how to give that up. */
+  /**
+   * Asks the holder to let go of a grant.
+   * @param until Unix ms; the holder refuses later than that
+   * @returns a function that stops waiting for the reply
+   */
   break(grantId: string, until: number, onReply: (reply: BreakReply) => void): () => void {
     this.#use();
     const waiting = this.#breaks.get(grantId) ?? new Set();
@@ -97,7 +101,7 @@ export class Peer {
     this.#idle = this.clock.setTimer(LINGER, () => this.#retire(), 'background');
   }
 
-  /** At once not to be used any more, not only when its socket has closed. */
+  /** Takes the connection out of use at once, and not only when its socket has closed. */
   #retire(): void {
     this.onEnd();
     this.close();

@@ -1,12 +1,12 @@
 import type { Clock } from '../../../common/clock.js';
 import { Peer, type BreakReply, type WatchListener } from './peer.js';
 
-/** The connections of this driver to those who hold locks or wait for them: one to each. */
+/** The connections of this driver to drivers that hold locks or wait for them: one to each. */
 export class Peers {
   #bySocket = new Map<string, Peer>();
   #closed = false;
 
-  /** @param addressOf where a driver can be reached, by what it has written down */
+  /** @param addressOf gives the address of a driver from the socket name that it has written down */
   constructor(
     private readonly clock: Clock,
     private readonly addressOf: (socket: string) => string = (socket) => socket,

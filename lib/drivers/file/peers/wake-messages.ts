@@ -1,28 +1,28 @@
 /**
- * What one process asks another, which holds a lock or waits for it.
+ * A request to another process, which holds a lock or waits for it.
  *
- * A grant is named by its id, which is never used twice; a ticket by its file, which is not used twice while somebody
- * waits behind it.
+ * A grant is named by its id, which is never used twice. A ticket is named by its file, which is not used twice while a waiter
+ * stands behind it.
  */
 export interface WakeRequest {
   readonly op: 'watch' | 'unwatch' | 'break';
-  /** The grant or, but for `break`, the ticket. */
+  /** The grant or ticket; for `break` always a grant. */
   readonly id: string;
-  /** Who asks, for `break`. */
+  /** For `break`: the process that asks. */
   readonly pid?: number;
   /**
-   * For `break`: until when the caller waits, Unix ms. A process that was stopped must not let go of a lock later, after
-   * the caller was told that this has failed.
+   * For `break`: until when the caller waits, Unix ms. A process that was stopped meanwhile must not let go of the lock later: its
+   * caller was told that the break failed.
    */
   readonly until?: number;
 }
 
 /**
- * What it answers.
+ * The answer to a request.
  *
- * - `held` (to watch): it has that grant or ticket, and `freed` will follow.
- * - `freed` (to watch): it does not have it, or not any more.
- * - `broken`, `unheld` (to break): it has let go of it just now; it did not hold it.
+ * - `held` (to watch): the process has that grant or ticket, and `freed` will follow.
+ * - `freed` (to watch): the process does not have it, or no longer.
+ * - `broken`, `unheld` (to break): the process has let go of the grant just now; or it did not hold it.
  */
 export interface WakeReply {
   readonly op: 'held' | 'freed' | 'broken' | 'unheld';

@@ -3,19 +3,19 @@ import type { Clock } from '../../../common/clock.js';
 import { MessageChannel } from './message-channel.js';
 import { isWakeRequest, type WakeReply, type WakeRequest } from './wake-messages.js';
 
-/** What this process has, as far as the others may ask. */
+/** The grants and tickets of this process, as far as other processes may ask for them. */
 export interface Holder {
-  /** Whether it has that grant or ticket. */
+  /** Whether this process has that grant or ticket. */
   holds(id: string): boolean;
-  /** Lets go of a grant on request of another process; false if it is not held. */
+  /** Lets go of a grant on request of another process; false if the grant is not held. */
   revoke(grantId: string, pid: number): boolean;
 }
 
 type Channel = MessageChannel<WakeReply, WakeRequest>;
 
 /**
- * Where other processes wait for this one: they connect, name a grant or a ticket of it, and are told when it ends.
- * When this process dies, the kernel closes the connections, which tells them the same.
+ * The server at which other processes wait for this one. They connect and name a grant or a ticket of it; the server tells them when
+ * it ends. When this process dies, the kernel closes the connections, which tells them the same.
  *
  * It serves others only, and so never keeps this process alive.
  */
@@ -45,7 +45,7 @@ export class WakeServer {
       this.#server.once('error', reject);
       this.#server.listen(path, () => {
         this.#server.off('error', reject);
-        // A connection that cannot be accepted (no descriptors left) closes for its other side, which then polls.
+        // A connection that cannot be accepted (no descriptors left) closes at the other side, which then polls.
         this.#server.on('error', () => undefined);
         resolve();
       });
@@ -53,7 +53,7 @@ export class WakeServer {
     });
   }
 
-  /** Tells everybody who waits for this grant or ticket that it is over. */
+  /** Tells every process that waits for this grant or ticket that it is over. */
   freed(id: string): void {
     const channels = this.#watchers.get(id);
     if (!channels) return;

@@ -3,10 +3,10 @@ import type { OwnerRecord } from '../kernel/index.js';
 import { TicketWatch, type TicketWatchContext } from './ticket-watch.js';
 import type { Ticket, Tickets } from './tickets.js';
 
-/** For so long a look at who waits elsewhere counts for those who waited here by then, ms: they come behind. */
+/** How long a look at the waiters of other drivers is valid for those who waited here by then, ms: newer waiters stand behind them. */
 const COUNTS = 250;
 
-/** One who waits here, with its ticket as long as it does. */
+/** A waiter of this driver. It has a ticket as long as it waits. */
 export interface FileWaiter {
   readonly wake: () => void;
   ticket?: Ticket;
@@ -14,21 +14,21 @@ export interface FileWaiter {
 
 export interface FileQueueContext extends TicketWatchContext {
   readonly tickets: Tickets;
-  /** Who has the lock, as far as its file tells. */
+  /** The holder of the lock, as far as the lock's file tells. */
   readonly readOwner: (name: string) => Pick<OwnerRecord, 'grantId' | 'socket'> | undefined;
-  /** Whether this driver has the lock itself. */
+  /** Whether this driver holds the lock itself. */
   readonly heldHere: (name: string) => boolean;
-  /** Whether the others know this driver. */
+  /** Whether other drivers see this driver's instance. */
   readonly isSeated: () => boolean;
 }
 
 /**
- * Those of one driver who wait for one lock, in their order. Only the first of them looks around and is woken: when the
- * one before it, who is of another driver, waits no more, or, if there is none, when the lock is freed.
+ * The waiters of one driver for one lock, in their order. Only the first one looks around and is woken. It is woken when the waiter
+ * ahead of it, of another driver, no longer waits. If there is none, it is woken when the lock is freed.
  */
 export class FileQueue {
   readonly #waiters: FileWaiter[] = [];
-  /** The tickets of others, in their order, as they were found last; when; and up to which of ours. */
+  /** The tickets of other drivers at the last look, in their order; then the time of that look, and the last own ticket that it covers. */
   #others: Ticket[] = [];
   #looked = -Infinity;
   #lookedFor = 0;
@@ -58,16 +58,16 @@ export class FileQueue {
     else if (index === 0) this.ring();
   }
 
-  /** Whether it may try to lock: nobody waits before it. */
+  /** Whether this waiter may try to lock: no other waiter is ahead of it. */
   isTurnOf(waiter: FileWaiter): boolean {
     if (waiter !== this.#waiters[0]) return false;
-    // The end of our own lease rings, and then is the time to look.
+    // The end of this driver's own lease rings; that is the time to look.
     if (this.context.heldHere(this.name)) {
       this.#watchNobody();
       return false;
     }
     const { tickets, isSeated } = this.context;
-    // Whose tickets are removed by everybody would never have its turn: it takes its chance.
+    // Other drivers take this one for dead and remove its tickets. Its turn would never come, so it tries at once.
     if (!isSeated()) {
       this.#watchTicket(undefined);
       return true;
@@ -78,17 +78,17 @@ export class FileQueue {
     return before === undefined;
   }
 
-  /** The first one has found the lock taken. */
+  /** The first waiter has found the lock taken. */
   foundTaken(): void {
     if (this.#holder) return this.#holder.foundTaken();
     const { clock, peers, readOwner } = this.context;
     this.#holder = new HolderWatch(clock, peers, () => readOwner(this.name), this.ring);
   }
 
-  /** Wakes the first one. */
+  /** Wakes the first waiter. */
   readonly ring = (): void => this.#waiters[0]?.wake();
 
-  /** Everybody leaves. */
+  /** Removes all waiters of this driver. */
   close(): void {
     this.#watchNobody();
     for (const waiter of this.#waiters.splice(0)) this.#giveUp(waiter);
@@ -99,7 +99,7 @@ export class FileQueue {
     waiter.ticket = undefined;
   }
 
-  /** Looks into the folder now and then only: that takes as long as the queue is. */
+  /** Reads the folder only now and then: a read takes longer the longer the queue is. */
   #othersBefore(ticket: Ticket | undefined): Ticket[] {
     const { tickets, clock } = this.context;
     const now = clock.monotonic();
@@ -111,7 +111,7 @@ export class FileQueue {
     return this.#others;
   }
 
-  /** Others have passed over who did not answer, with all tickets: this process was stopped, or busy, for a time. */
+  /** Draws new tickets for all waiters: this process was stopped or busy and did not answer, so other drivers removed its tickets. */
   #replaceLost(): void {
     for (const waiter of this.#waiters) {
       const ticket = this.context.tickets.draw(this.name);

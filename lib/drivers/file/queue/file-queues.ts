@@ -1,27 +1,27 @@
 import { WaiterProbe } from './waiter-probe.js';
 import { FileQueue, type FileQueueContext, type FileWaiter } from './file-queue.js';
 
-/** Who waits in this driver, for which lock; and who waits elsewhere, as far as it is asked. */
+/** The waiters of this driver for each lock, and probes for the waiters of other drivers. */
 export class FileQueues {
   readonly #queues = new Map<string, FileQueue>();
   readonly #inspections = new Map<string, WaiterProbe>();
-  /** Those who have their lock, and whose tickets are still there. */
+  /** The waiters that were granted their lock and whose tickets are still there. */
   readonly #served = new Map<string, FileWaiter>();
 
   constructor(private readonly context: FileQueueContext) {}
 
-  /** Whether somebody waits here. */
+  /** Whether this driver has a waiter for the lock. */
   has(name: string): boolean {
     return this.#queues.has(name);
   }
 
-  /** Whether somebody waits already. */
+  /** Whether any driver has a waiter for the lock. */
   isWaitedFor(name: string): boolean {
     const { tickets } = this.context;
     return this.#queues.has(name) || tickets.lastBefore(tickets.of(name)) !== undefined;
   }
 
-  /** Somebody was kept off by those who wait, and does not stay: makes sure that they are there. */
+  /** A caller that does not wait was refused because of waiters: makes sure that these waiters are alive. */
   inspect(name: string): void {
     if (this.#queues.has(name) || this.#inspections.has(name)) return;
     const probe = new WaiterProbe(name, this.context, () => this.#inspections.delete(name));
@@ -45,7 +45,7 @@ export class FileQueues {
     this.#queues.get(name)?.foundTaken();
   }
 
-  /** One that has its lock leaves by itself. */
+  /** Removes a waiter; one that was granted its lock is removed by `serve` or `freed`. */
   leave(name: string, waiter: FileWaiter): void {
     if (this.#served.get(name) === waiter) return;
     const queue = this.#queues.get(name);
@@ -54,8 +54,8 @@ export class FileQueues {
   }
 
   /**
-   * It has its lock. Its work begins before the next one is told that it is the first now: where they share a processor, that
-   * one would run at once, and the lock lie idle meanwhile.
+   * A waiter was granted its lock. Its work begins before the next waiter learns that it is first now. Where both share a processor,
+   * the next one would otherwise run at once, and the lock would lie idle meanwhile.
    */
   serve(name: string, waiter: FileWaiter): void {
     this.#served.set(name, waiter);

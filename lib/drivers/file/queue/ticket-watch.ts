@@ -3,17 +3,17 @@ import type { Peers } from '../peers/index.js';
 import type { Instances } from '../directory/index.js';
 import type { Ticket, Tickets } from './tickets.js';
 
-/** How often a waiter is asked whether it is there, ms. */
+/** How often a waiter is asked whether it is alive, ms. */
 const PULSE = 500;
-/** How long it may be silent, ms: with {@link PULSE}, it is noticed within a second that it was stopped. */
+/** How long a waiter may be silent, ms: together with {@link PULSE}, a stopped waiter is noticed within a second. */
 const SILENCE = 500;
-/** The kernel closes the sockets of a process that has died some µs before it unlocks its files, so look again soon. */
+/** When to look again, ms. The kernel closes the sockets of a dead process some µs before it unlocks its files, so look again soon. */
 const LOOKS = [2, 8, 32, 128, 250];
 
 export interface TicketListener {
-  /** It is there. Told again and again. */
+  /** Called with each sign of life of the waiter. */
   readonly onAlive?: () => void;
-  /** Its place is no more: look again who is there. Told once, never at once, and nothing after it. */
+  /** Called once, when the ticket no longer counts: look again for the waiters. Never called at once; nothing is called after it. */
   readonly onEnd: () => void;
 }
 
@@ -25,15 +25,15 @@ export interface TicketWatchContext {
 }
 
 /**
- * Somebody of another driver who waits before us, watched until it does not any more: it got the lock or left, its process
- * died, or it does not answer and is passed over.
+ * Watches a waiter of another driver that is ahead of ours, until it no longer waits: it got the lock or left, its process died, or
+ * it does not answer and is passed over.
  */
 export class TicketWatch {
-  /** Since when there has been no answer. */
+  /** Since when the waiter has not answered. */
   #since?: number;
   /** When the timer is due. */
   #due = 0;
-  /** Whether it was held to its credit that this process itself was late. */
+  /** Whether the waiter got a second chance already, because this process itself was late. */
   #excused = false;
   #looks = 0;
   #leave?: () => void;
@@ -44,7 +44,7 @@ export class TicketWatch {
     held: () => this.#alive(),
     gone: (how: 'ended' | 'unreachable') => {
       this.#leave = undefined;
-      // Whatever may be left of it stands for nobody.
+      // A file that may be left of the ticket stands for no waiter.
       if (how === 'ended') this.#end(() => this.context.tickets.discard(this.ticket));
       else this.#unreachable();
     },
@@ -90,7 +90,7 @@ export class TicketWatch {
     else this.#arm(this.#nextLook(), () => this.#ask());
   }
 
-  /** An answer may lie unread, or the question, if this process was itself held up. */
+  /** If this process was held up itself, the answer may lie unread, or the question unsent. Then it asks once more. */
   #judge(): void {
     const late = this.context.clock.monotonic() - this.#due;
     if (late > SILENCE / 10 && !this.#excused) {
@@ -113,7 +113,7 @@ export class TicketWatch {
     try {
       tidy();
     } catch {
-      // A directory that cannot be written to: it is found there again, and the same is tried again.
+      // The directory cannot be written to. The ticket is found there again, and its removal is tried again.
     }
     this.listener.onEnd();
   }
@@ -133,7 +133,7 @@ export class TicketWatch {
     try {
       return this.context.instances.socketOf(this.ticket.instance);
     } catch {
-      // As unreachable as one whose socket is gone.
+      // Treat it as unreachable, as if its socket were gone.
       return undefined;
     }
   }
@@ -142,7 +142,7 @@ export class TicketWatch {
     try {
       return this.context.instances.isTaken(this.ticket.instance);
     } catch {
-      // Nobody is declared dead for that; it is asked again, and then passed over.
+      // A failed read declares no waiter dead. The waiter is asked again, and then passed over.
       return true;
     }
   }

@@ -12,46 +12,45 @@ import { dirname, join } from 'node:path';
 import { isMissing } from '../kernel/index.js';
 import type { Instances, StateDirectory } from '../directory/index.js';
 
-/** Which lock, which number, and whose; see {@link Ticket}. */
+/** The lock, the number and the instance of a {@link Ticket}. */
 const FILE_NAME = /^[0-9a-f]{64}\.(\d+)\.(\d+)(?:\.[a-z]+)?$/;
-/** What is needed for a ticket is removed while it is drawn: once is chance, this often is not. */
+/** Other processes may remove what a ticket needs while it is drawn. Once is chance; this many times is not. */
 const MOST_TRIES = 20;
 
-/** A place in the order of those who wait for one lock, over all processes. */
+/** A place in the order of the waiters for one lock, over all processes. */
 export interface Ticket {
   readonly path: string;
-  /** The name of its file, which is how others ask for it. */
+  /** The name of its file. Other drivers ask for the ticket by it. */
   readonly id: string;
-  /** When it was drawn: µs since the machine has started, or more where that one is in use here already. */
+  /** When it was drawn: µs since the machine started, or more where this driver has used that number already. */
   readonly sequence: number;
-  /** Of the driver that has it; two that drew at the same time have their order from it. */
+  /** The instance of its driver. It orders two tickets with the same number. */
   readonly instance: number;
 }
 
 /**
- * The order in which the processes of one machine wait for their locks: a file each, its number in its name.
+ * The order in which the processes of one machine wait for their locks: one file per waiter, with its number in its name.
  *
- * The number is the time by the clock that all processes of a machine share, which never goes back. So drawing a ticket is one
- * step, making a link, at a cost that does not depend on the length of the queue. A process that dies before that step
- * has drawn nothing, and one that stops before it comes to stand where it would have stood. Two that read the same
- * µs have their order by their instances.
+ * The number is the time of a clock that all processes of a machine share and that never goes back. So drawing a ticket is one
+ * step, making a link, and its cost does not depend on the length of the queue. A process that dies before that step has drawn
+ * nothing. A process that is stopped before it gets, once it goes on, the place that it would have had. Two processes that read the
+ * same µs are ordered by their instances.
  *
- * A ticket is a link to the file of the lock, so that the kernel keeps their number in that file, where who comes
- * to lock it finds it at no cost. Who comes first is all that they say: only the kernel's lock gives the lock away. Where
- * the lock's file was removed in the moment before the link, the ticket still counts among those who wait, and a
- * newcomer may miss it until the next one enters the queue.
+ * A ticket is a link to the file of the lock. So the kernel counts the tickets in that file, and a process that comes to lock it sees
+ * the count at no cost. Tickets only give the order: only the kernel's lock gives the lock away. Where the lock's file was removed
+ * in the moment before the link, the ticket still counts among the waiters, and a newcomer may miss it until the next waiter joins.
  *
- * The ticket of a dead process is one whose instance is free; whoever comes across it removes it.
+ * The ticket of a dead process is one whose instance is free. Any process that comes across it removes it.
  */
 export class Tickets {
-  /** Those that were drawn here, and not given up or taken away. */
+  /** The tickets that this driver drew and still has. */
   readonly #ours = new Set<string>();
   #last = 0;
 
   /**
-   * @param instance that of this driver
-   * @param onGone is told the id of every ticket of this driver that is one no more
-   * @param ending of the names of their files, where they are no places of waiters
+   * @param instance the instance of this driver
+   * @param onGone gets the id of every ticket of this driver that has ended
+   * @param ending the suffix of the file names, for links that are not places of waiters
    */
   constructor(
     private readonly directory: Pick<StateDirectory, 'lock' | 'queue'>,
@@ -62,7 +61,7 @@ export class Tickets {
   ) {}
 
   /**
-   * Removes those of processes that have died. If one dies later, whoever takes its instance knows nothing of its tickets, and
+   * Removes the tickets of dead processes. If a process dies later, the driver that takes its instance does not know its tickets, and
    * says so when it is asked for them.
    */
   static *sweep(queues: string, instances: Pick<Instances, 'isTaken'>): Generator<void> {
@@ -76,7 +75,7 @@ export class Tickets {
     }
   }
 
-  /** Whether that ticket stands for somebody who waits here. */
+  /** Whether that ticket stands for a waiter of this driver. */
   holds(id: string): boolean {
     return this.#ours.has(id);
   }
@@ -87,7 +86,7 @@ export class Tickets {
     return ticketsIn(folder, stem).toSorted(inOrder);
   }
 
-  /** A new one, behind all that are drawn already. */
+  /** Draws a new ticket, behind all that were drawn before. */
   draw(name: string): Ticket {
     const { folder, stem } = this.directory.queue(name);
     for (let tries = 1; ; tries += 1) {
@@ -101,13 +100,13 @@ export class Tickets {
       } catch (error) {
         if (tries === MOST_TRIES) throw error;
         if (isMissing(error)) this.#prepare(name, folder);
-        // Of a driver that had this instance before the machine was started anew.
+        // The file is left from a driver that had this instance before the machine restarted: take the next number.
         else if (!isThere(error)) throw error;
       }
     }
   }
 
-  /** Whether it is there still: others remove those of a driver that does not answer. */
+  /** Whether its file is still there: other drivers remove the tickets of a driver that does not answer. */
   isInPlace({ path }: Ticket): boolean {
     return existsSync(path);
   }
@@ -117,16 +116,16 @@ export class Tickets {
     try {
       unlinkSync(ticket.path);
     } catch {
-      // Others have passed it over, or cannot be kept waiting by it: asked for it, this driver does not know it.
+      // Others have removed it already; or it stays, and keeps no waiter back: asked for it, this driver says that it has ended.
     }
     this.onGone(ticket.id);
   }
 
   /**
-   * The last one that stands for somebody, of those before `ticket` or of all. Removes the others on its way.
+   * The last ticket of a living driver before `ticket`, or among all. Removes the dead ones that it passes.
    *
-   * @param all in their order; those that are there no more are taken out
-   * @param ticket the first one of this driver, if it has one: another one of it before that is a leftover
+   * @param all in their order; the function takes the removed ones out
+   * @param ticket the first one of this driver, if it has one: an earlier ticket of this driver is a leftover
    */
   lastBefore(all: Ticket[], ticket?: Ticket): Ticket | undefined {
     for (let index = all.length - 1; index >= 0; index -= 1) {
@@ -140,13 +139,13 @@ export class Tickets {
     return undefined;
   }
 
-  /** Sends all of its driver who wait for that lock to the tail: they draw another when they find theirs gone. */
+  /** Sends all waiters of that driver for the lock to the tail: they draw new tickets when they find theirs gone. */
   passOver({ path, id, instance }: Ticket): void {
     for (const other of ticketsIn(dirname(path), stemOf(id)))
       if (other.instance === instance) remove(other.path);
   }
 
-  /** Removes one that stands for nobody. */
+  /** Removes a ticket that stands for no waiter. */
   discard(ticket: Ticket): void {
     remove(ticket.path);
   }
@@ -156,7 +155,7 @@ export class Tickets {
     return this.#last;
   }
 
-  /** Makes what may be missing for a link, unless the directory itself is away. */
+  /** Makes the file and the folder that a link needs, unless the directory itself is gone. */
   #prepare(name: string, folder: string): void {
     const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
     closeSync(openSync(this.directory.lock(name), O_RDWR | O_CREAT | O_NOFOLLOW, 0o600));
@@ -199,7 +198,7 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    // Somebody else was quicker.
+    // Another process has removed it already.
     if (!isMissing(error)) throw error;
   }
 }

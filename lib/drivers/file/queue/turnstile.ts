@@ -1,6 +1,6 @@
 import type { Clock } from '../../../common/clock.js';
 
-/** Lets so many go on in each turn of the event loop, in the order in which they come. */
+/** Lets a fixed number of callers go on in each turn of the event loop, in the order in which they come. */
 export class Turnstile {
   #room: number;
   #open = false;
@@ -13,7 +13,7 @@ export class Turnstile {
     this.#room = most;
   }
 
-  /** Undefined for who may go on at once. */
+  /** @returns undefined when the caller may go on at once */
   enter(): Promise<void> | undefined {
     if (!this.#open) this.#openNext();
     if (this.#room === 0) return new Promise((resolve) => this.#waiting.push(resolve));

@@ -2,7 +2,7 @@ import type { Timer } from '../../../common/clock.js';
 import { TicketWatch, type TicketWatchContext } from './ticket-watch.js';
 import type { Ticket, Tickets } from './tickets.js';
 
-/** How long the answer is good for, ms. */
+/** How long the answer is valid, ms. */
 const VALID = 500;
 
 export interface WaiterProbeContext extends TicketWatchContext {
@@ -10,16 +10,16 @@ export interface WaiterProbeContext extends TicketWatchContext {
 }
 
 /**
- * Whether those who wait for a lock are there, asked for somebody who found them before it and does not wait: otherwise
- * one that is stopped, and waits alone, would keep everybody off for ever who only tries.
+ * Checks whether the waiters for a lock are alive, for a caller that only tries and found them ahead of it. Otherwise a single waiter
+ * that is stopped would block all such callers for ever.
  *
- * The last one is asked. If it is there, it looks after those before it; if it does not answer, it is passed over.
+ * The probe asks the last waiter. If it is alive, it looks after those before it; if it does not answer, it is passed over.
  */
 export class WaiterProbe {
   #watch?: TicketWatch;
   #timer?: Timer;
 
-  /** @param onDone is told when another one may be made */
+  /** @param onDone is called when another probe may be made */
   constructor(
     private readonly name: string,
     private readonly context: WaiterProbeContext,
@@ -45,7 +45,7 @@ export class WaiterProbe {
     try {
       return tickets.lastBefore(tickets.of(this.name));
     } catch {
-      // The next try finds the same, and says so.
+      // The next try meets the same failure, and reports it.
       return undefined;
     }
   }

@@ -7,7 +7,7 @@ import type { StateDirectory } from '../directory/index.js';
 import { type NativeLock, recordBusy } from '../kernel/index.js';
 import { isRecordName, readRecord, removeRecord, withRecord } from './record-file.js';
 
-/** How long another process may be at a record, ms: it needs well under one. */
+/** How long to wait for another process that has a record locked, ms: it needs well under 1 ms. */
 const LONGEST_WAIT = 1000;
 const PAUSE = 5;
 
@@ -20,7 +20,7 @@ export interface FileRecordsContext {
   readonly native: () => NativeLock;
   /** @throws BackendUnavailableError where the work throws */
   readonly attempt: <T>(what: string, path: string, work: () => T) => T;
-  /** Rejects when nothing may be stored. */
+  /** Rejects when the driver may store nothing. */
   readonly beforePut: () => Promise<void>;
 }
 
@@ -74,10 +74,10 @@ export class FileRecords implements RecordStore {
         if (name === null || isRecordName(name, prefix)) onChange();
       });
     } catch {
-      // The system has no watches left: nothing will be told.
+      // The system has no watches left: no change will be reported.
       return { ready: Promise.resolve(), [Symbol.dispose]: () => undefined };
     }
-    // It ends by itself then, and nothing more is told.
+    // After an error the watcher ends by itself, and no further change is reported.
     watcher.on('error', () => undefined);
     this.#watchers.add(watcher);
     const end = (): void => {

@@ -4,7 +4,7 @@ import { isMissing, LockFile, type NativeLock } from '../kernel/index.js';
 
 const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
-/** What is written next to a record before it takes the record's name. */
+/** The suffix of a draft: it is written next to a record, and then takes the record's name. */
 const DRAFT = '.draft';
 
 /** The name of a record's file, or of its draft. */
@@ -16,11 +16,11 @@ interface Written extends NewRecord {
 }
 
 /**
- * One record as a small JSON file. A writer locks the file that has the name, writes a draft and gives it that name; who finds
- * afterwards that the file it has locked has the name no more takes the new one: see {@link LockFile}. A reader needs no lock, as
- * the file behind the name is always whole. An empty file is one that was made to be locked, and is no record.
+ * One record as a small JSON file. A writer locks the file that has the name, writes a draft and renames it to that name. A process
+ * whose locked file no longer has the name locks the new one: see {@link LockFile}. A reader needs no lock, as the file with the name
+ * is always whole. An empty file was only made to be locked, and is no record.
  *
- * @returns what `change` returns; 'busy' when another process is at it
+ * @returns what `change` returns; 'busy' when another process has the record locked
  */
 export function withRecord<T>(
   path: string,
@@ -33,7 +33,7 @@ export function withRecord<T>(
   let empty = false;
   try {
     const there = readRecord(path, now);
-    // Nothing stays that only was made to be locked.
+    // A file that was only made to be locked must not stay.
     empty = there === undefined;
     return change(there, (record, ttl) => {
       replace(path, { ...record, until: now + ttl });
@@ -45,7 +45,7 @@ export function withRecord<T>(
   }
 }
 
-/** @returns false when another process is at it */
+/** @returns false when another process has the record locked */
 export function removeRecord(path: string, native: NativeLock, now: number, version: number): boolean {
   const file = LockFile.takeExisting(path, native);
   if (!file) return !LockFile.isTaken(path, native);
@@ -60,7 +60,7 @@ export function removeRecord(path: string, native: NativeLock, now: number, vers
   return true;
 }
 
-/** @param now Unix time, ms; a record that has expired by then is none */
+/** @param now Unix time, ms; a record that has expired by then counts as missing */
 export function readRecord(path: string, now: number): StoredRecord | undefined {
   let text: string;
   try {
@@ -75,7 +75,7 @@ export function readRecord(path: string, now: number): StoredRecord | undefined 
   return until > now ? { ...record, remaining: until - now, at: now } : undefined;
 }
 
-/** Undefined for an empty file, and for one that was cut short when the machine lost its power. */
+/** Undefined for an empty file, and for a file that was cut short by a power failure. */
 function parsed(text: string): Written | undefined {
   try {
     return JSON.parse(text) as Written;
@@ -85,12 +85,12 @@ function parsed(text: string): Written | undefined {
   }
 }
 
-/** True for the name of a record of that space, or of any; its draft has none of its own. */
+/** True for the file name of a record of that space, or of any space without a prefix; false for a draft. */
 export function isRecordName(name: string, prefix = ''): boolean {
   return NAME.test(name) && !name.endsWith(DRAFT) && name.startsWith(prefix);
 }
 
-/** Removes what has expired, and a draft whose writer has died. */
+/** Removes a record that has expired, or a draft whose writer has died. */
 export function sweepRecord(path: string, native: NativeLock, now: number): void {
   const draft = path.endsWith(DRAFT);
   const record = draft ? path.slice(0, -DRAFT.length) : path;

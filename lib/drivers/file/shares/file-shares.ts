@@ -14,23 +14,23 @@ export interface FileSharesContext {
   /** The number of this driver's instance. */
   readonly instance: number;
   readonly instances: { isTaken(number: number): boolean; socketOf(number: number): string | undefined };
-  /** Whether the others know this driver. */
+  /** Whether other drivers see this driver's instance. */
   readonly isSeated: () => boolean;
-  /** Told of every share that has ended, after its link was removed. */
+  /** Called for every share that has ended, after its link was removed. */
   readonly onFreed: (id: string, name: string) => void;
 }
 
 /**
- * The shares of locks. A share is a link to the lock's file, as a ticket is: the kernel counts them, so who locks a file that is not
- * shared sees that at no cost, and the share of a process that has died is one whose instance is free.
+ * The shares of locks. A share is a link to the lock's file, as a ticket is. The kernel counts the links, so a process that locks a file
+ * without shares sees that at no cost. The share of a dead process is one whose instance is free.
  *
- * The file is locked while a link is made, and whoever locks it to be alone looks for links afterwards. So a share never comes to a
- * holder that is alone, and no holder is alone beside a share.
+ * A process makes a link only while it has the file locked. A process that locks it for an exclusive lease looks for links afterwards.
+ * So no share is made beside an exclusive lease, and no exclusive lease beside a share.
  */
 export class FileShares {
   readonly #held = new Map<string, HeldShare>();
   readonly #links: Tickets;
-  /** Those that have ended, and keep others off for a while. */
+  /** The shares that have ended, and block exclusive claims for a while. */
   readonly #kept: Tickets;
 
   constructor(private readonly context: FileSharesContext) {
@@ -52,12 +52,12 @@ export class FileShares {
     this.#kept = linksOf('kept');
   }
 
-  /** Whether this driver has shares, which the others believe in as long as it keeps its instance. */
+  /** Whether this driver has shares. Other drivers respect them as long as it keeps its instance. */
   get some(): boolean {
     return this.#held.size > 0;
   }
 
-  /** Makes a share. The lock's file has to be locked by the caller. */
+  /** Makes a share. The caller must have the lock's file locked. */
   add(grant: Omit<Grant, 'id'>, onRevoked: Claim['onRevoked']): Grant {
     const ticket = this.#links.draw(grant.name);
     const share = { ...grant, id: ticket.id };
@@ -65,7 +65,7 @@ export class FileShares {
     return share;
   }
 
-  /** Whether a process shares the lock, or has kept it. Asked by who has locked its file, and for a file that has links. */
+  /** Whether a process shares the lock, or keeps it blocked after a share. The caller has the file locked, and has seen that it has links. */
   isShared(name: string): boolean {
     return [this.#links, this.#kept].some((links) => {
       const all = links.of(name);
@@ -82,7 +82,7 @@ export class FileShares {
     return held !== undefined && this.#isInPlace(held);
   }
 
-  /** Ends a share; undefined when it was none of this driver, and otherwise whether it still shared the lock. */
+  /** Ends a share. Returns undefined when it is not a share of this driver, and otherwise whether it still shared the lock. */
   free({ id }: Grant): boolean | undefined {
     const held = this.#held.get(id);
     if (!held) return undefined;
@@ -91,7 +91,7 @@ export class FileShares {
     return inPlace;
   }
 
-  /** As `free`, and keeps all who want to be alone off the lock until the function that it returns is called. */
+  /** As `free`, but blocks exclusive claims until the function that it returns is called. */
   keep({ id, name }: Grant): (() => void) | undefined {
     const held = this.#held.get(id);
     if (!held) return undefined;
@@ -109,7 +109,7 @@ export class FileShares {
     return held !== undefined;
   }
 
-  /** Those of all processes. */
+  /** The holders of shares, in all processes. */
   holdersOf(name: string): Holder[] {
     const all = this.#links.of(name);
     this.#links.lastBefore(all.filter(({ id }) => !this.#links.holds(id)));
@@ -118,7 +118,7 @@ export class FileShares {
       .map(({ id }) => ({ name, key: name, id, holds: 'yes' }));
   }
 
-  /** Where the holder of a share of another driver can be asked, which shares the lock; undefined when there is none. */
+  /** A share of another driver, and the socket of that driver; undefined when there is none. */
   otherOf(name: string): { readonly grantId: string; readonly socket: string } | undefined {
     const other = this.#links
       .of(name)
@@ -127,7 +127,7 @@ export class FileShares {
     return other && socket !== undefined ? { grantId: other.id, socket } : undefined;
   }
 
-  /** Where the driver can be asked that has that share. */
+  /** The socket of the driver that has that share. */
   socketOf(name: string, id: string): string | undefined {
     const ticket = this.#links.of(name).find((each) => each.id === id);
     return ticket && this.context.instances.socketOf(ticket.instance);
@@ -137,7 +137,7 @@ export class FileShares {
     return Array.from(this.#held.values(), ({ grant }) => grant);
   }
 
-  /** Ends a share that others do not see any more. */
+  /** Ends a share that other drivers no longer see. */
   loseIfGone({ id }: Grant): void {
     const held = this.#held.get(id);
     if (held && !this.#isInPlace(held))
@@ -151,7 +151,7 @@ export class FileShares {
     );
   }
 
-  /** The link is there, leads to the file that others would lock, and they know whose it is. */
+  /** The link is there, it leads to the file that others would lock, and others see the instance that it belongs to. */
   #isInPlace({ grant, ticket }: HeldShare): boolean {
     const [link, file] = [look(ticket.path), look(this.context.directory.lock(grant.name))];
     return link !== undefined && file !== undefined && isSame(link, file) && this.context.isSeated();

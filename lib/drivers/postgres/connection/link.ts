@@ -4,16 +4,16 @@ import type { BackendUnavailableError } from '../../../errors.js';
 import { explain, unavailable } from '../errors/index.js';
 import type { PgClient, PgClients, PgNotification, PgResult } from './pg-client.js';
 
-/** Between two connects, ms. */
+/** The pauses between two connects, ms. */
 const PAUSES = { first: 50, longest: 1000 };
 
 /** How long a client may take to end, ms. */
 const LONGEST_FAREWELL = 500;
 
-/** As many calls may wait for one connection; more are refused, or the first one would be late for its own lease. */
+/** The most calls that wait for one connection. More are refused: the first one would otherwise be too late for its own lease. */
 const MOST_WAITING = 5000;
 
-/** No call waits longer for the connection, ms: a server that answers slowly would hold its callers for as long as their line is. */
+/** The longest that a call waits for the connection, ms: behind a slow server, calls would otherwise wait as long as their queue is. */
 const LONGEST_IN_LINE = 5000;
 
 interface Call {
@@ -30,7 +30,7 @@ export interface LinkContext {
   readonly clients: PgClients;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Makes a new connection ready. @throws when the server cannot be used */
+  /** Prepares a new connection. @throws when the server cannot be used */
   readonly onConnect: (client: PgClient) => Promise<void>;
   /** The link has come up or gone down. */
   readonly onChange: () => void;
@@ -38,9 +38,9 @@ export interface LinkContext {
 }
 
 /**
- * One connection that is made anew when it is lost. It takes one statement at a time, so that nothing is between a statement and its answer;
- * each is answered or fails within the command time-out, counted from when it is sent, and waits for its turn no longer than
- * LONGEST_IN_LINE. While there is no connection, calls fail at once.
+ * One connection, which the link replaces when it is lost. The link sends one statement at a time, so that nothing stands between a
+ * statement and its answer. Each statement is answered or fails within the command time-out, counted from when it is sent. It waits for
+ * its turn no longer than LONGEST_IN_LINE. While there is no connection, calls fail at once.
  */
 export class Link {
   readonly #context: LinkContext;
@@ -52,10 +52,10 @@ export class Link {
   #cause: unknown = new Error('not connected yet');
   #again: Timer | undefined;
   #stopped = false;
-  /** Rejects with the stop. */
+  /** Rejects when the link is stopped. */
   readonly #stopping: Promise<never>;
   #refuse: (error: Error) => void = () => undefined;
-  /** The clients that have not ended. */
+  /** The clients that are still ending. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(context: LinkContext) {
@@ -69,22 +69,22 @@ export class Link {
     return this.#up;
   }
 
-  /** Why it is down. */
+  /** Why the link is down. */
   get cause(): unknown {
     return this.#cause;
   }
 
   /**
    * Connects for the first time.
-   * @throws what pg or the set-up throws; nothing is tried again then
+   * @throws what pg or the set-up throws; the link does not try again then
    */
   async open(): Promise<void> {
     await this.#connect();
   }
 
   /**
-   * @param what is done, as an infinitive after "cannot"
-   * @param place before or behind the calls that wait for this connection
+   * @param what the task, as an infinitive after "cannot"
+   * @param place before or behind the calls that already wait for this connection
    * @throws BackendUnavailableError
    */
   query(
@@ -107,7 +107,7 @@ export class Link {
     });
   }
 
-  /** Gives the connection up for a new one, where there is one. Its calls fail, as nobody knows what became of them. */
+  /** Gives up the connection, if there is one, for a new one. Its calls fail: whether their statements ran is unknown. */
   drop(cause: unknown): void {
     if (this.#up) this.#lost(cause);
   }
@@ -135,7 +135,7 @@ export class Link {
     });
     this.#client = client;
     try {
-      // A client that is ended while it connects never says so.
+      // A client that is ended while it connects never settles its `connect`.
       await Promise.race([client.connect().then(() => this.#context.onConnect(client)), this.#stopping]);
       if (ended !== undefined || this.#stopped) throw ended ?? new Error('the coordinator has stopped');
     } catch (error) {
@@ -168,7 +168,7 @@ export class Link {
     );
   }
 
-  /** The next call that has not waited too long; those before it are refused. */
+  /** The next call that has not waited too long. It refuses the older ones. */
   #nextInTime(): Call | undefined {
     const oldest = this.#context.clock.monotonic() - LONGEST_IN_LINE;
     let call = this.#waiting.shift();
@@ -182,7 +182,7 @@ export class Link {
     return call;
   }
 
-  /** What is wrong with the connection ends all calls: nobody knows what became of them. */
+  /** The connection is broken. All its calls fail: whether their statements ran is unknown. */
   #lost(error: unknown): void {
     const wasUp = this.#up;
     this.#down(error);
@@ -215,7 +215,7 @@ export class Link {
     );
   }
 
-  /** A client is thrown away: after a time-out it answers nothing any more. A server that is stopped does not hear the farewell. */
+  /** Ends a client for good: after a time-out it answers nothing any more. A stopped server does not hear the end, so its socket is cut. */
   #end(client: PgClient): void {
     const cut = this.#context.clock.setTimer(LONGEST_FAREWELL, () => client.connection?.stream?.destroy());
     const ending: Promise<void> = client

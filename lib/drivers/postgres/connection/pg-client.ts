@@ -1,11 +1,11 @@
-/** A client of `pg`, by what is used of it: applications may have another version than this package was built with. */
+/** The part of a client of `pg` that this package uses. Applications may have another version of `pg` than this package was built with. */
 export interface PgClient {
   connect(): Promise<unknown>;
   query(text: string, values?: readonly unknown[]): Promise<PgResult>;
   query(statement: PgStatement): Promise<PgResult>;
   end(): Promise<void>;
   on(event: 'error' | 'end' | 'notification', listener: (what: never) => void): unknown;
-  /** As the server told it at the connect; a pooler tells one of its own. */
+  /** The backend's process id, as the server sent it at the connect. A pooler sends one of its own. */
   readonly processID?: number | null;
   readonly connection?: { readonly stream?: { destroy(): unknown } };
 }
@@ -13,7 +13,7 @@ export interface PgClient {
 export interface PgStatement {
   readonly text: string;
   readonly values?: readonly unknown[];
-  /** How long this one may take, ms. */
+  /** How long this statement may take, ms. */
   readonly query_timeout: number;
 }
 
@@ -27,11 +27,11 @@ export interface PgNotification {
 
 export type PgClientClass = new (config: object) => PgClient;
 
-/** How the clients of one driver are made. */
+/** Makes the clients of one driver. */
 export interface PgClients {
-  /** The server as logs name it: host, port and database. */
+  /** The server's name in logs: host, port and database. */
   readonly name: string;
   readonly commandTimeout: number;
-  /** Makes a client that has not connected yet. */
+  /** Makes a client that is not connected yet. */
   create(): Promise<PgClient>;
 }

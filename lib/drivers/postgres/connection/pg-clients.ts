@@ -10,15 +10,15 @@ const CONNECT_TIMEOUT = 5000;
 const [SHORTEST, LONGEST] = [500, 2000];
 
 export interface PgSource {
-  /** Undefined where the pool says it all. */
+  /** Undefined where the pool says everything. */
   readonly url?: Secret | undefined;
   /** A pool, or options of pg. */
   readonly pool?: ReadyPostgresPool | object | undefined;
 }
 
 /**
- * Makes the clients of a driver: by the options of a pool, never with its connections, as a pool that the application has used up
- * would keep the renewals waiting.
+ * Makes the clients of a driver. It takes the options of a pool, never its connections: a pool that the application has used up would
+ * make the renewals wait.
  * @param ttl the coordinator's lease time, ms: a statement may take a fifth of it
  */
 export async function pgClients({ url, pool }: PgSource, ttl: number): Promise<PgClients> {
@@ -44,12 +44,12 @@ export async function pgClients({ url, pool }: PgSource, ttl: number): Promise<P
   };
 }
 
-/** All of them: a pool hides its password, as its options may be printed. */
+/** All options. A pool hides its password from a spread, as its options may be printed: so this copies it by name. */
 function optionsOf(options: object = {}): Readonly<Record<string, unknown>> {
   return { ...options, ...('password' in options && { password: options.password }) };
 }
 
-/** Host, port and database; where pg reads PGHOST and its like, by what it has read. */
+/** Host, port and database as pg has read them, also from PGHOST and the like. */
 function nameOf(client: object): string {
   const {
     host = 'localhost',
@@ -64,7 +64,7 @@ function clientClassOf(pool: ReadyPostgresPool): PgClientClass | undefined {
   return typeof pool.Client === 'function' ? (pool.Client as PgClientClass) : undefined;
 }
 
-/** `pg` is an optional peer: nobody needs it who has no postgres: URL. */
+/** `pg` is an optional peer: only applications with a postgres: URL need it. */
 async function loadClientClass(): Promise<PgClientClass> {
   try {
     const pg = (await import('pg')) as unknown as {

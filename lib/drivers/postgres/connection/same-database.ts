@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { InvalidOptionsError } from '../../../errors.js';
 import type { Link } from './link.js';
 
-/** The record of a check ends by itself if it is not removed, ms. */
+/** The check's record expires after this many ms if it is not removed. */
 const TTL = 10_000;
 
 /**
- * Writes a record over one link and looks for it over the other. With two databases behind them, leases would be taken in one of them
- * and renewed in the other.
+ * Writes a record over one link and looks for it over the other. If the links led to two databases, leases would be taken in one and
+ * renewed in the other.
  *
- * @throws InvalidOptionsError when it is not there; BackendUnavailableError
+ * @throws InvalidOptionsError when the record is not there; BackendUnavailableError
  */
 export async function checkSameDatabase(work: Link, upkeep: Link, schema: string): Promise<void> {
   const [space, key] = ['same-database', randomUUID()];

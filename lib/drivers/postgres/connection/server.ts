@@ -9,20 +9,20 @@ import { checkSameDatabase } from './same-database.js';
 import type { PgClient, PgClients, PgResult } from './pg-client.js';
 import { ask, openServer, openSession } from './session.js';
 
-/** What nobody has used is looked for so often, ms. */
+/** How often unused rows are deleted, ms. */
 const PURGED_EVERY = 3_600_000;
-/** The same, while there is more of it, ms. */
+/** The same, while there are more of them, ms. */
 const PURGED_AGAIN = 2000;
 
 export interface ServerSettings {
   readonly schema: string;
   readonly migrate: boolean;
-  /** true: LISTEN whatever is on the way; false: never; undefined: unless a pooler is. */
+  /** true: always LISTEN; false: never; undefined: LISTEN unless there is a pooler. */
   readonly listen: boolean | undefined;
   /** The coordinator's lease time, ms. */
   readonly ttl: number;
   readonly clients: PgClients;
-  /** Of the connection that listens, where that goes another way. */
+  /** The clients of the connection that listens, where it has another URL. */
   readonly listening?: PgClients | undefined;
 }
 
@@ -33,14 +33,15 @@ export interface ServerListener {
 }
 
 /**
- * One PostgreSQL server over two connections. Work is for what callers wait for. Upkeep listens, and carries renewals and records: those are not
- * behind a line of acquisitions, and a connection that only listens would not notice its end. Each stands in for the other one.
+ * One PostgreSQL server over two connections. "Work" carries the calls that callers wait for. "Upkeep" listens, and carries renewals and
+ * records: those then do not stand behind a queue of acquisitions, and a connection that only listened would not notice its end. Each
+ * stands in for the other one.
  */
 export class Server {
   readonly name: string;
   /** The schema as SQL writes it. */
   readonly schema: string;
-  /** Of this process alone. */
+  /** The notification channel of this process alone. */
   readonly channel = `nestcoord_${randomBytes(10).toString('hex')}`;
   readonly #settings: ServerSettings;
   readonly #context: DriverContext;
@@ -82,17 +83,17 @@ export class Server {
     });
   }
 
-  /** Whether waiters are told, so that they need not look often. */
+  /** Whether the server notifies waiters, so that they need not look often. */
   get listening(): boolean {
     return this.#listening && this.#upkeep.up;
   }
 
-  /** Whether it can be asked at this moment. */
+  /** Whether the server can be asked at this moment. */
   get up(): boolean {
     return this.#work.up || this.#upkeep.up;
   }
 
-  /** Null where it is not told. */
+  /** Null where the server does not tell it. */
   get timeline(): string | null {
     return this.#timeline;
   }
@@ -124,17 +125,17 @@ export class Server {
     return this.#asked.query(what, text, values);
   }
 
-  /** The link for what callers wait for. */
+  /** The link for the calls that callers wait for. */
   get #asked(): Link {
     return this.#work.up ? this.#work : this.#upkeep;
   }
 
-  /** What must not wait behind calls. @throws BackendUnavailableError */
+  /** Sends a statement that must not wait behind the callers' calls. @throws BackendUnavailableError */
   keepUp(what: string, text: string, values?: readonly unknown[]): Promise<PgResult> {
     return (this.#upkeep.up ? this.#upkeep : this.#work).query(what, text, values, 'first');
   }
 
-  /** Whether leases of so many ms may be asked for now; undefined: yes. */
+  /** Waits until leases of that ttl (ms) may be asked for, or rejects; undefined when they may at once. */
   mayGrant(ttl: number): Promise<void> | undefined {
     const left = this.#refusesUntil - this.#context.clock.monotonic();
     if (left > 0) return Promise.reject(this.#refusal(left));
@@ -142,7 +143,7 @@ export class Server {
   }
 
   /**
-   * Asks which server it is: after another one has answered, or before a longer lease than ever.
+   * Asks which server answers. Needed after another server has answered, and before a longer lease than all before.
    * @throws BackendUnavailableError
    */
   async lookAgain(ttl = this.#longestTtl): Promise<void> {
@@ -153,7 +154,7 @@ export class Server {
     try {
       this.#note(result, link);
     } catch (error) {
-      // The next connection may lead to the server that took its place.
+      // The next connection may lead to the server that replaced this one.
       link.drop(error);
       throw unavailable(this.name, 'go on', error);
     }
@@ -168,19 +169,19 @@ export class Server {
     );
   }
 
-  /** @throws when a standby was promoted, and this is the server before it */
+  /** @throws when a standby was promoted, and this is the server that it replaced */
   #note({ rows }: PgResult, link: Link): void {
     const { timeline: told, refuses } = rows[0] ?? {};
     const [known, timeline] = [this.#timeline, typeof told === 'string' && told !== '' ? told : null];
     if (known !== null && timeline !== null && timeline < known) throw replaced();
     this.#timeline = timeline;
-    // The other connection may lead to the server before, which would renew what this one does not know of.
+    // The other connection may lead to the old server, which would renew leases that the new one does not know.
     if (known !== null && timeline !== null && timeline > known)
       (link === this.#work ? this.#upkeep : this.#work).drop(replaced());
     const now = this.#context.clock.monotonic();
     const isNews = this.#refusesUntil <= now && Number(refuses) > 0;
     this.#refusesUntil = Math.max(this.#refusesUntil, now + Number(refuses));
-    // Once, though both connections are told.
+    // Warn once, though both connections report it.
     if (isNews) this.#context.warn(this.#refusal(Number(refuses)).message);
   }
 
@@ -207,7 +208,7 @@ export class Server {
     if (this.#state !== 'up' && this.#state !== 'down') return;
     const [one, other] = this.#work.up ? [this.#work, this.#upkeep] : [this.#upkeep, this.#work];
     const state = one.up ? 'up' : 'down';
-    // What ended one connection may have ended the other one without its knowledge.
+    // The cause that ended one connection may have ended the other one unnoticed: send a statement over it.
     if (one.up && !other.up) one.query('look', 'SELECT 1').catch(() => undefined);
     if (state !== this.#state) {
       this.#state = state;

@@ -2,7 +2,7 @@ import { CoordinationSchemaError } from '../../../errors.js';
 import { postgresSchema, quotedSchema } from '../schema/index.js';
 import type { PgClient, PgResult } from './pg-client.js';
 
-/** What the driver calls; one that is missing belongs to a newer version of this package than the schema. */
+/** The functions that the driver calls. If one is missing, the schema is older than this version of the package. */
 const FUNCTIONS = [
   'acquire_1(text,text,text,bigint,text,integer,integer,text)',
   'release_1(text,text,bigint,text)',
@@ -20,7 +20,7 @@ const FUNCTIONS = [
   'guard_1(text,text,integer)',
 ];
 
-/** What the role needs; the guard needs none of it. */
+/** The rights that the role needs. The guard needs none of them. */
 export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   lease: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   share: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
@@ -30,7 +30,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   server: ['SELECT', 'INSERT', 'UPDATE'],
 };
 
-/** @returns which server it is, and for how long it grants nothing: see `open_1` */
+/** @returns the server's timeline, and for how many ms it grants nothing: see `open_1` */
 export function openServer(client: PgClient, schema: string, ttl: number): Promise<PgResult> {
   return ask(client, `SELECT * FROM ${schema}.open_1($1)`, [Math.ceil(ttl)]);
 }
@@ -41,21 +41,21 @@ export interface SessionSettings {
 }
 
 export interface Session {
-  /** Statements of one client go to changing connections of the server: nothing may be kept in a session. */
+  /** A pooler spreads the statements of one client over several connections of the server: nothing may be kept in a session. */
   readonly pooled: boolean;
 }
 
-/** How long a look at a new connection may take, and the creation of what is missing, which replicas do one after the other; ms. */
+/** Time-outs for the look at a new connection, and for the creation of the schema, which replicas do one after the other; ms. */
 const [LONGEST_LOOK, LONGEST_CREATION] = [5000, 30_000];
 
-/** Not by the time-out of commands: nobody's lease waits for it. */
+/** Sends a statement with a longer time-out than commands have: no lease waits for it. */
 export function ask(client: PgClient, text: string, values: readonly unknown[] = []): Promise<PgResult> {
   return client.query({ text, values, query_timeout: LONGEST_LOOK });
 }
 
 /**
- * Looks at a new connection, and makes it ready.
- * @throws CoordinationSchemaError, and what pg throws; an error with a code for what is wrong with the server
+ * Checks a new connection, and prepares it.
+ * @throws CoordinationSchemaError; what pg throws; an error with a code that tells what is wrong with the server
  */
 export async function openSession(client: PgClient, { schema, migrate }: SessionSettings): Promise<Session> {
   const { rows } = await ask(
@@ -78,7 +78,7 @@ export async function openSession(client: PgClient, { schema, migrate }: Session
   return { pooled };
 }
 
-/** The functions that are not there, or that the role may not see. */
+/** The functions that are missing, or that the role may not see. */
 export async function missingFunctions(client: PgClient, schema: string): Promise<readonly string[]> {
   const { rows } = await ask(
     client,
@@ -102,7 +102,7 @@ async function checkRights(client: PgClient, schema: string): Promise<void> {
   );
 }
 
-/** The rights that the role lacks, as a GRANT names them. The tables have to be there. */
+/** The rights that the role lacks, named as in a GRANT. The tables must exist. */
 export async function missingRights(client: PgClient, schema: string): Promise<readonly string[]> {
   const wanted = Object.entries(RIGHTS).flatMap(([table, rights]) => rights.map((right) => [table, right]));
   const { rows } = await ask(

@@ -1,24 +1,24 @@
 /**
- * What follows from an error.
+ * What the driver does about an error.
  *
- * - `reconnect`: the connection is of no use; the next one may be
- * - `schema`: tables, functions or rights are not what this package needs
- * - `options`: what was configured cannot work
- * - `once`: this one statement failed, and the server is well
+ * - `reconnect`: this connection is of no use; a new one may be
+ * - `schema`: tables, functions or rights are not as this package needs them
+ * - `options`: the configuration cannot work
+ * - `once`: only this statement failed, and the server is well
  */
 export type Consequence = 'reconnect' | 'schema' | 'options' | 'once';
 
 interface Failure {
-  /** SQLSTATEs, codes of Node, or beginnings of them. */
+  /** SQLSTATEs or codes of Node, or their first characters. */
   readonly codes?: readonly string[];
-  /** How it looks where there is no code. */
+  /** Matches the message of an error without a code. */
   readonly words?: RegExp;
-  /** What has happened, and what an operator can do about it. */
+  /** What has happened, and what an operator can do. */
   readonly advice: string;
   readonly consequence: Consequence;
 }
 
-/** All that can go wrong with a server, in one place; the first one that fits is meant. */
+/** All failures of a server, in one place. The first entry that fits counts. */
 const TABLE: readonly Failure[] = [
   {
     codes: ['25006'],
@@ -117,9 +117,9 @@ const TABLE: readonly Failure[] = [
   },
 ];
 
-/** What an error of pg or of the server means. */
+/** The meaning of an error of pg or of the server. */
 export interface Explained {
-  /** A clause after the server's name, with what to do. Names no secret. */
+  /** A clause that follows the server's name, with what to do. Names no secret. */
   readonly advice: string;
   readonly consequence: Consequence;
 }
@@ -132,7 +132,7 @@ export function explain(error: unknown): Explained {
       codes.some((known) => code?.startsWith(known)) || (words?.test(message) ?? false),
   );
   if (known) return known;
-  // With a SQLSTATE the server has answered, and will again.
+  // A SQLSTATE means that the server has answered, and will answer again.
   const answered = code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('08');
   return {
     advice: `answers: ${oneLine(message)}${code === undefined ? '' : ` (${code})`}`,

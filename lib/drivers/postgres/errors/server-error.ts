@@ -1,7 +1,7 @@
 import { BackendUnavailableError, CoordinationSchemaError, InvalidOptionsError } from '../../../errors.js';
 import { explain } from './failures.js';
 
-/** The server did not do what it was asked for. */
+/** The error of a statement that the server did not run, or that was not answered. */
 export function unavailable(server: string, what: string, cause: unknown): BackendUnavailableError {
   const { advice, consequence } = explain(cause);
   return new BackendUnavailableError(`Cannot ${what}: ${server} ${advice}`, {
@@ -10,7 +10,7 @@ export function unavailable(server: string, what: string, cause: unknown): Backe
   });
 }
 
-/** The start failed. What only a change of the configuration can mend is no matter of trying again. */
+/** The error of a failed start. Trying again does not help where only a change of the configuration can. */
 export function startError(server: string, cause: unknown): Error {
   if (cause instanceof InvalidOptionsError) return cause;
   if (cause instanceof CoordinationSchemaError)

@@ -3,7 +3,7 @@ import { Secret } from '../../secret.js';
 
 export const POSTGRES_SCHEMES = ['postgres', 'postgresql'] as const;
 
-/** What the query of a URL may carry for pg, which reads it. */
+/** The query keys of a URL that pg reads. */
 export const PG_KEYS = [
   'application_name',
   'client_encoding',
@@ -25,7 +25,7 @@ export const PG_KEYS = [
 ] as const;
 
 /**
- * The URL as pg reads it, without what is meant for this package.
+ * The URL for pg, without the keys that are meant for this package.
  * @throws an Error with one line, which quotes nothing that may be a password
  */
 export function postgresUrl(

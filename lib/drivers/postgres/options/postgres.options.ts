@@ -14,7 +14,7 @@ export const POSTGRES_OPTIONS: Readonly<Record<keyof PostgresBackendOptions, Tex
 
 const KNOWN = Object.keys(POSTGRES_OPTIONS);
 
-/** Every problem as a sentence. None shows what is in `pool` or `listen`, which hold passwords. */
+/** Every problem as a sentence. No sentence shows the content of `pool` or `listen`, which hold passwords. */
 export function postgresProblems(given: unknown): string[] {
   if (given === undefined) return [];
   if (isPool(given)) return ['postgres: give a pool of pg as postgres: { pool: … }'];
@@ -53,7 +53,7 @@ function isPostgresUrl(value: unknown): value is string {
   return typeof value === 'string' && /^postgres(ql)?:\/\//.test(value);
 }
 
-/** Pools are told from options by what they can do. */
+/** Tells a pool from options by its methods. */
 export function isPool(value: unknown): value is ReadyPostgresPool {
   return (
     typeof value === 'object' &&

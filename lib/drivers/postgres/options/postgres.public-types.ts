@@ -1,9 +1,9 @@
 /**
- * A pool of `pg`, by what is used of it. Its own connections are never used: those of the driver are made with its options.
+ * The part of a `pg` pool that this package uses. The driver never uses its connections: it makes its own, with the pool's options.
  * @publicApi
  */
 export interface ReadyPostgresPool {
-  /** The options that it was made with. */
+  /** The options that the pool was made with. */
   readonly options: object;
   /** The class of its connections. */
   readonly Client?: unknown;
@@ -19,21 +19,21 @@ export interface ReadyPostgresPool {
  */
 export interface PostgresBackendOptions {
   /**
-   * A `Pool` of `pg`, with whose options the driver makes two connections of its own; or options of a `Client` beside a URL, such as
-   * `ssl`, or `password` as a function that is asked at each connect.
+   * A `Pool` of `pg`: the driver makes two connections of its own with its options. Or options of a `Client` beside a URL, such as `ssl`,
+   * or `password` as a function, which pg calls at each connect.
    */
   readonly pool?: ReadyPostgresPool | object | undefined;
   /** Where tables and functions are; default `nest_coordination`. A plain name in lower case. */
   readonly schema?: string | undefined;
   /**
-   * Whether a start creates tables and functions that are missing. Default: true, and false with NODE_ENV=production, where the role of
-   * an application should not need the right; `postgresSchema()` has the SQL.
+   * Whether a start creates missing tables and functions. Default: true, but false with NODE_ENV=production, where the role of an
+   * application should not need that right; `postgresSchema()` has the SQL.
    */
   readonly migrate?: boolean | undefined;
   /**
-   * How waiters are told that a lock is free: `true` by LISTEN on the second connection, `false` not at all (they look every 50 to 100 ms),
-   * or the URL of a server or session pooler that leads past a transaction pooler, for that connection. Default: by LISTEN, unless a
-   * pooler is found on the way.
+   * How waiters learn that a lock is free. `true`: by LISTEN on the second connection. `false`: they look every 50 to 100 ms. A URL: by
+   * LISTEN on a second connection to that server or session pooler, past a transaction pooler. Default: by LISTEN, unless the driver
+   * finds a pooler on the way.
    */
   readonly listen?: boolean | string | undefined;
 }

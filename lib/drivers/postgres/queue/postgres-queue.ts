@@ -1,7 +1,7 @@
 import type { Claim, QueuedWaiter, WaitQueue } from '../../driver.js';
 import { PostgresWaiter, type PostgresQueueContext } from './postgres-waiter.js';
 
-/** The waiters of this process; their order is in the table `waiter`. */
+/** The waiters of this process. Their order is in the table `waiter`. */
 export class PostgresQueue implements WaitQueue {
   readonly #context: PostgresQueueContext;
   readonly #waiters = new Map<string, PostgresWaiter>();
@@ -14,7 +14,7 @@ export class PostgresQueue implements WaitQueue {
     return new PostgresWaiter(claim, wake, this.#waiters, this.#context);
   }
 
-  /** @param payload a waiter's id; and of a lock that was handed over to it, the token and the waiter's last look */
+  /** @param payload a waiter's id; with a lock that was handed over to it, also the token and the number of the waiter's last look */
   onNotification(payload: string): void {
     const [id = '', token, look] = payload.split(' ');
     const waiter = this.#waiters.get(id);
@@ -22,7 +22,7 @@ export class PostgresQueue implements WaitQueue {
     else waiter?.onHandedOver(Number(token), Number(look));
   }
 
-  /** Notifications may have been missed. */
+  /** Called when notifications may have been missed. */
   wakeAll(): void {
     for (const waiter of this.#waiters.values()) waiter.onTurn();
   }

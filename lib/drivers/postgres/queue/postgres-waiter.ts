@@ -11,14 +11,14 @@ export interface PostgresQueueContext {
   readonly clock: Clock;
 }
 
-/** A lock that was handed over is taken without asking when so much of its time is left for sure. */
+/** A waiter takes a lock that was handed over to it without asking the server, if at least this part of the lease surely remains. */
 const ENOUGH = 1 / 2;
 
 /**
  * One place in the queue, and the id of the acquisition that it leads to.
  *
- * A release hands the lock over to the first waiter. The notification carries the number of the waiter's last look that the server has
- * seen. If the answer to just that look was "taken", the lease began after the look was sent, and so it is known how long it lasts at least.
+ * A release hands the lock over to the first waiter. The notification carries the number of the last look of that waiter that the server
+ * has seen. If the answer to that look was "taken", the lease began after the look was sent. So the waiter knows how long it lasts at least.
  */
 export class PostgresWaiter implements QueuedWaiter {
   readonly #claim: Claim;
@@ -27,7 +27,7 @@ export class PostgresWaiter implements QueuedWaiter {
   readonly #context: PostgresQueueContext;
   #id: string;
   #looks = 0;
-  /** The last look that was answered, and the moment before it was sent. */
+  /** The last look with an answer, and the moment before it was sent. */
   #answered: { readonly look: number; readonly since: Moment } | undefined;
   #handedOver: { readonly token: number; readonly since: Moment } | undefined;
   #granted = false;
@@ -46,14 +46,14 @@ export class PostgresWaiter implements QueuedWaiter {
   }
 
   async tryAcquire(): Promise<Granted | Taken> {
-    // What was granted before has been given back by now: an id is never used for two acquisitions.
+    // The grant before has been given back by now. Use a new id: an id is never used for two acquisitions.
     if (this.#granted) this.#beginAnew();
     const handedOver = this.#takeHandedOver();
     if (handedOver) return handedOver;
     const { acquiring, clock } = this.#context;
     const look = (this.#looks += 1);
     const since = momentOf(clock);
-    // Before it is sent: the turn may come before the answer.
+    // Register before sending: the notification may come before the answer.
     this.#registry.set(this.#id, this);
     try {
       const reply = await acquiring.attempt(this.#claim, { id: this.#id, look });
@@ -61,7 +61,7 @@ export class PostgresWaiter implements QueuedWaiter {
       else this.#answered = { look, since };
       return reply;
     } catch (error) {
-      // It may run yet, and would take the lock when nobody waits here any more.
+      // The statement may still run, and would take the lock when no waiter is here any more.
       void this.#context.locks.abandon(this.#claim.key, this.#id);
       this.#beginAnew();
       throw error;

@@ -5,7 +5,7 @@ import { RecordWatches } from './record-watches.js';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Records: rows of the table of that name. */
+/** The records: rows of the table `record`. */
 export class PostgresRecords implements RecordStore {
   readonly #server: Server;
   readonly #watches: RecordWatches;
@@ -45,7 +45,7 @@ export class PostgresRecords implements RecordStore {
     this.#watches.tell(space);
   }
 
-  /** Notifications may have been missed. */
+  /** Called when notifications may have been missed. */
   onMissed(): void {
     this.#watches.renew();
   }

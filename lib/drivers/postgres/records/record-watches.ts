@@ -2,19 +2,19 @@ import type { Timer } from '../../../common/clock.js';
 import type { DriverContext, Watch } from '../../driver.js';
 import type { Server } from '../connection/index.js';
 
-/** How long the table says that this process watches, and how often that is said again, ms. */
+/** How long an entry in the table `watcher` is valid, and how often it is renewed, ms. */
 const [WATCHED_FOR, RENEWED_EVERY] = [60_000, 20_000];
 
-/** How often records are looked at where no notification comes, ms. */
+/** How often the records are read where no notification comes, ms. */
 const LOOK_EVERY = 250;
 
 interface Watched {
   readonly listeners: Set<() => void>;
-  /** What a look has found last. */
+  /** What the last look has found. */
   seen?: unknown;
 }
 
-/** Who wants to know of changes of records. The table `watcher` has this process as long as somebody does. */
+/** The listeners for changes of records. This process is in the table `watcher` as long as it has a listener. */
 export class RecordWatches {
   readonly #server: Server;
   readonly #context: DriverContext;
@@ -29,7 +29,7 @@ export class RecordWatches {
   }
 
   watch(space: string, onChange: () => void): Watch {
-    // One for each call: a function may be given twice.
+    // One wrapper for each call, so that the same function may be given twice.
     const listener = (): void => onChange();
     const watched: Watched = this.#spaces.get(space) ?? { listeners: new Set() };
     watched.listeners.add(listener);
@@ -53,7 +53,7 @@ export class RecordWatches {
     for (const listener of this.#spaces.get(space)?.listeners ?? []) listener();
   }
 
-  /** The connection is another one, and what happened meanwhile is not known. */
+  /** The connection was replaced; changes may have been missed meanwhile. */
   renew(): void {
     for (const space of this.#spaces.keys()) {
       void this.#announce(space);
@@ -82,7 +82,7 @@ export class RecordWatches {
     await this.#quietly(`DELETE FROM ${schema}.watcher WHERE space = $1 AND channel = $2`, [space, channel]);
   }
 
-  /** What fails is done again by the next renewal, or ends by itself. */
+  /** A failure needs no handling: the next renewal writes the entry again, or the entry expires. */
   async #quietly(text: string, values: readonly unknown[]): Promise<readonly unknown[]> {
     const result = await this.#server.keepUp('watch records', text, values).catch(() => undefined);
     return result?.rows ?? [];
@@ -121,7 +121,7 @@ export class RecordWatches {
     const watched = this.#spaces.get(space);
     if (!watched || typeof row !== 'object' || row === null || !('seen' in row)) return;
     const { seen } = row;
-    // The first look too: what has happened before it is not known.
+    // The first look counts as a change too: what happened before it is unknown.
     const changed = watched.seen !== seen;
     watched.seen = seen;
     if (changed) this.tell(space);

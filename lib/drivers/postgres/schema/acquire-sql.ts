@@ -1,6 +1,6 @@
 import { COMMIT_SURELY, LOCK_TIMEOUT, SHARED, TIMELINE } from './tables-sql.js';
 
-/** What a try begins with: it goes on only where it may. */
+/** The beginning of a try. It ends a try that must not go on. */
 export const PRELUDE = `IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'nestjs-coordination needs transactions that are READ COMMITTED' USING ERRCODE = 'NC002';
   END IF;
@@ -9,14 +9,14 @@ export const PRELUDE = `IF current_setting('transaction_isolation') <> 'read com
   END IF;
   ${COMMIT_SURELY}`;
 
-/** The lock's row, which is made by the first try, in `r`. */
+/** Locks the lock's row and puts it in `r`. The first try makes the row. */
 export const lockRow = (s: string): string => `LOOP
     SELECT * INTO r FROM ${s}.lease l WHERE l.name = p_name FOR NO KEY UPDATE;
     EXIT WHEN FOUND;
     INSERT INTO ${s}.lease (name) VALUES (p_name) ON CONFLICT DO NOTHING;
   END LOOP;`;
 
-/** The end of a try that was refused: who waits gets a place in the queue, or keeps it. */
+/** The end of a refused try: a waiter gets a place in the queue, or keeps its place. */
 export const keepPlace = (s: string): string => `IF p_wait > 0 THEN
     UPDATE ${s}.waiter w SET alive_until = t + p_wait * interval '1 ms', look = p_look, channel = p_channel
       WHERE w.name = p_name AND w.id = p_id;
@@ -27,18 +27,18 @@ export const keepPlace = (s: string): string => `IF p_wait > 0 THEN
   END IF;`;
 
 /**
- * One try. It waits for other calls of this package only, and never for a guard.
+ * One try. It waits only for other calls of this package, and never for a guard.
  *
- * - `granted`; to the same id once more, when the reply was lost or the lock was handed over to it
+ * - `granted`; also to the same id again, when the reply was lost or the lock was handed over to it
  * - `taken`: `remaining` ms are left of the present lease
- * - `queued`: it is free, and others came before
- * - `guarded`: it is free, and a transaction under the last lease is still open
- * - `moved`: another server answers than the one that the caller knows
+ * - `queued`: the lock is free, and other waiters came before
+ * - `guarded`: the lock is free, but a transaction under the last lease is still open
+ * - `moved`: another server answers than the caller knows
  *
- * The row is locked twice. NO KEY UPDATE serialises the tries. The takeover needs UPDATE besides, for two reasons: a guard's KEY SHARE keeps
- * it away, and it marks the new version of the row, so that a guard with an older snapshot fails with 40001 and does not pass.
+ * The row is locked twice. NO KEY UPDATE serialises the tries. The takeover also needs UPDATE, for two reasons. A guard's KEY SHARE
+ * blocks it. And it marks the new version of the row, so that a guard with an older snapshot fails with 40001 and does not pass.
  *
- * @param p_wait how long a place in the queue is kept for this id, ms; 0: it does not wait
+ * @param p_wait how long a place in the queue is kept for this id, ms; 0: the claim does not wait
  */
 export function acquireSql(s: string): string {
   return `
@@ -63,7 +63,7 @@ BEGIN
     outcome := 'taken'; remaining := ceil(extract(epoch FROM r.expires_at - t) * 1000);
   ELSIF head.id IS NOT NULL AND head.id <> p_id THEN
     outcome := 'queued'; remaining := 0;
-    -- Nobody has told it of a lease that ended by its ttl.
+    -- A lease that ended by its ttl has sent the first waiter no notification.
     IF head.channel IS NOT NULL THEN PERFORM pg_notify(head.channel, head.id); END IF;
   ELSE
     PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR UPDATE SKIP LOCKED;

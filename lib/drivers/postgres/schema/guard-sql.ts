@@ -2,11 +2,11 @@ import { NO_TRANSACTION, NOT_HELD } from '../../driver.js';
 import { SHARED } from './tables-sql.js';
 
 /**
- * The check inside a transaction of the application. Its row lock keeps everybody from taking the lock over until that transaction ends.
+ * The check inside a transaction of the application. Its row lock keeps other claims from taking the lock over until that transaction ends.
  *
- * It is sent as a statement of its own without values; then a statement outside a transaction begins with one, which is how that is found out.
- * `idle_in_transaction_session_timeout` is lowered for this transaction, so that a process that is stopped in its middle does not keep
- * the lock for ever. It needs no right on the table, as it runs with those of its owner.
+ * It is sent as a statement of its own without values. Outside a transaction, such a statement begins one itself; that is how the function
+ * detects a missing transaction. It lowers `idle_in_transaction_session_timeout` for this transaction, so that a process that is stopped
+ * in the middle does not keep the lock for ever. The caller needs no right on the table: the function runs with the rights of its owner.
  *
  * @param p_idle ms; 0: the session's own limit stays
  */

@@ -1,7 +1,7 @@
 import { COMMIT_SURELY, LOCK_TIMEOUT } from './tables-sql.js';
 
 /**
- * Writes of records. Processes that watch the space are notified, and nobody else: a NOTIFY serialises the commits of the database.
+ * Writes of records. Only processes that watch the space are notified: a NOTIFY serialises the commits of the database.
  */
 export function recordSql(s: string): string {
   const tellWatchers = `PERFORM pg_notify(w.channel, '* ' || p_space) FROM ${s}.watcher w

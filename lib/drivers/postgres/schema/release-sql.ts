@@ -1,15 +1,16 @@
 import { COMMIT_SURELY, LOCK_TIMEOUT, SHARED, TIMELINE } from './tables-sql.js';
 
-/** How long a lease lasts at most that a release hands over, ms: its waiter may be gone. */
+/** The longest lease that a release hands over, ms: its waiter may be gone. */
 export const HANDED_OVER_MS = 2000;
 
 /**
- * Ends of a lease.
+ * The ends of a lease.
  *
- * `release_1` hands the lock over to the first waiter, whom it notifies with the token and the number of the waiter's last look; or keeps it from
- * everybody for `p_keep` ms; or frees it. A plain release is committed asynchronously: to lose it costs the rest of a ttl.
+ * `release_1` hands the lock over to the first waiter, and notifies it with the token and the number of its last look. Or it blocks the
+ * lock for all for `p_keep` ms. Or it frees the lock. A plain release is committed asynchronously: if it is lost, the lock stays held for
+ * the rest of its ttl.
  *
- * A server that the holder does not know hands nothing over, and neither does one that grants nothing: another lease may be missing there.
+ * Two kinds of server hand nothing over: one that the holder does not know, and one that grants nothing. A lease may be missing there.
  */
 export function releaseSql(s: string): string {
   return `
@@ -58,14 +59,14 @@ BEGIN
   RETURN held;
 END $$;
 
--- A waiter gives its place up, and what it was granted meanwhile.
+-- A waiter gives up its place, and the lease that it was granted meanwhile.
 CREATE OR REPLACE FUNCTION ${s}.leave_1(p_name text, p_id text, p_timeline text) RETURNS boolean
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 BEGIN
   PERFORM 1 FROM ${s}.lease l WHERE l.name = p_name FOR NO KEY UPDATE;
   DELETE FROM ${s}.waiter w WHERE w.name = p_name AND w.id = p_id;
   IF p_id LIKE '%${SHARED}' THEN RETURN ${s}.release_share_1(p_name, p_id, 0, p_timeline); END IF;
-  -- Those behind it may share the lock with those who do already.
+  -- Waiters behind it may now share the lock with the present sharers.
   IF FOUND THEN PERFORM ${s}.wake_sharers_1(p_name, clock_timestamp()); END IF;
   RETURN ${s}.release_1(p_name, p_id, 0, p_timeline);
 END $$;`;

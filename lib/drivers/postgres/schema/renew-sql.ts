@@ -1,8 +1,9 @@
 import { COMMIT_SURELY, LOCK_TIMEOUT } from './tables-sql.js';
 
 /**
- * Moves the ends of many leases at once, and says of each in its order: `renewed`, `expired`, `taken-over`, `broken`, or `busy` when
- * a stranger has locked the row. Such a row is skipped at first, and waited for once all others are done, so that it fails one lease and not all.
+ * Moves the ends of many leases at once. Returns for each, in the same order: `renewed`, `expired`, `taken-over`, `broken`, or `busy` when
+ * a session outside this package has locked the row. It skips such a row at first, and waits for it when all others are done, so that the
+ * row fails one lease and not all.
  */
 export function renewSql(s: string): string {
   return `

@@ -7,19 +7,20 @@ import { serverSql } from './server-sql.js';
 import { sharedSql } from './shared-sql.js';
 import { tablesSql } from './tables-sql.js';
 
-/** Where the tables and functions are, unless the option says otherwise. */
+/** The schema of the tables and functions, unless the option names another one. */
 export const DEFAULT_SCHEMA = 'nest_coordination';
 
-/** Two numbers that name the creation among all advisory locks of the database. */
+/** Two numbers that identify the creation among the advisory locks of the database. */
 const CREATION = '7230115, 1';
 
 /**
- * Everything that the PostgreSQL back end needs, as SQL that can be run again: tables, a sequence and functions. For those who let
- * nobody but themselves create objects (`postgres: { migrate: false }`).
+ * Everything that the PostgreSQL back end needs, as SQL that can be run again: tables, a sequence and functions. For databases in which
+ * the application must not create objects itself (`postgres: { migrate: false }`).
  *
- * The functions carry their version in their names: replicas of two versions of this package run side by side.
+ * The functions have their version in their names, so that replicas of two versions of this package can run side by side.
  *
- * @param schema default `nest_coordination`
+ *
+ * @throws an Error when it is not a plain name
  * @throws an Error when that is no plain name
  *
  * @example
@@ -47,7 +48,7 @@ export function postgresSchema(schema: string = DEFAULT_SCHEMA): string {
   ].join('\n');
 }
 
-/** A plain name as SQL writes it. */
+/** Quotes a plain name for SQL. */
 export function quotedSchema(schema: string): string {
   if (!isSchemaName(schema)) throw new Error(`${JSON.stringify(schema)} is no name of a schema`);
   return `"${schema}"`;

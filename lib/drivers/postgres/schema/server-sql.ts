@@ -4,12 +4,13 @@ import { LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
 export const PURGED_AT_ONCE = 1000;
 
 /**
- * `open_1` is called once for each connection. It says which server this is, and for how long that one grants nothing, ms.
+ * `open_1` is called once for each connection. It tells which server this is, and for how many ms it grants nothing.
  *
- * When a standby was promoted since, leases that the old server granted last may be missing, unless the standby is a synchronous one. They
- * are over after the longest ttl, and until then nothing is granted. The tokens go on above the clock, which is above those that are missing.
+ * If a standby was promoted since the last call, the last leases of the old server may be missing, unless the standby is a synchronous
+ * one. Such leases are over after the longest ttl, and the server grants nothing until then. Its tokens continue above the clock, and so
+ * above the tokens that are missing.
  *
- * `purge_1` deletes what nobody has used for a day, and of a lock that is guarded nothing; it says how many locks.
+ * `purge_1` deletes the rows that were not used for a day, but no row of a guarded lock. It returns the number of deleted locks.
  */
 export function serverSql(s: string): string {
   return `

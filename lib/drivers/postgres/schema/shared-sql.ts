@@ -2,18 +2,19 @@ import { keepPlace, lockRow, PRELUDE } from './acquire-sql.js';
 import { COMMIT_SURELY, LOCK_TIMEOUT, SHARED } from './tables-sql.js';
 
 /**
- * Locks that are shared. The row of such a lock has SHARED for its holder and ends when the last share does, so a call that wants the lock alone
- * finds it taken and need not know of shares. Each share is a row of its own table, written under the lock of that row.
+ * Shared locks. The row of such a lock has SHARED as its holder, and ends with the last share. So a call for an exclusive lease finds the
+ * lock taken and need not know of shares. Each share is a row of its own table, written under the lock of the lock's row.
  *
- * `share_1` is one try, as `acquire_1`. A lock can be shared when it is free, or shared and no waiter is before us that wants it alone. The first
- * share is a takeover, which waits for guards as every takeover does. Those that wait to share behind it are woken, and come by a try of theirs.
+ * `share_1` is one try, as `acquire_1` is. A lock can be shared when it is free, or when it is shared and no waiter for an exclusive lease
+ * is ahead. The first share is a takeover, and waits for guards as every takeover does. It wakes the waiters behind it that want to share;
+ * they get their share by a try of their own.
  *
- * `downgrade_1` turns a lease alone into a share, says `done`, `lost` or `guarded`, and can be repeated. While a transaction under the lease
- * alone is open, nobody may share: that one was promised to be alone.
+ * `downgrade_1` turns an exclusive lease into a share. It returns `done`, `lost` or `guarded`, and can be repeated. While a transaction
+ * under the exclusive lease is open, the lock cannot be shared: that transaction was promised to be alone.
  */
 export function sharedSql(s: string): string {
   return `
--- Wakes those who wait to share, up to the first one that waits to be alone.
+-- Wakes the waiters that want to share, up to the first one that wants an exclusive lease.
 CREATE OR REPLACE FUNCTION ${s}.wake_sharers_1(p_name text, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -45,7 +46,7 @@ BEGIN
       outcome := 'granted'; remaining := p_ttl; RETURN;
     END IF;
   END IF;
-  -- The first one that waits to be alone, and came before us.
+  -- The first waiter ahead of this one that wants an exclusive lease.
   SELECT * INTO head FROM ${s}.waiter w WHERE w.name = p_name AND w.alive_until > t AND w.id NOT LIKE '%${SHARED}'
     AND w.seq < coalesce((SELECT x.seq FROM ${s}.waiter x WHERE x.name = p_name AND x.id = p_id), 9223372036854775807)
     ORDER BY w.seq LIMIT 1;
@@ -81,7 +82,8 @@ BEGIN
   ${keepPlace(s)}
 END $$;
 
--- Ends one share. The last one ends the lock's lease, as the release of a lease alone does. A share of which only the lease alone is known ends that one.
+-- Ends one share. The last one ends the lock's lease, as the release of an exclusive lease does.
+-- If the server knows only the exclusive lease, the call ends that one.
 CREATE OR REPLACE FUNCTION ${s}.release_share_1(p_name text, p_id text, p_keep bigint, p_timeline text) RETURNS boolean
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE
@@ -97,7 +99,7 @@ BEGIN
   IF ends IS NULL THEN RETURN false; END IF;
   t := clock_timestamp();
   IF p_keep > 0 THEN
-    -- A share that nobody holds.
+    -- A share without a holder.
     INSERT INTO ${s}.share (name, id, token, expires_at) VALUES (p_name, '-' || p_id, 0, t + p_keep * interval '1 ms');
   END IF;
   SELECT max(x.expires_at) INTO last_end FROM ${s}.share x WHERE x.name = p_name AND x.expires_at > t;
@@ -111,7 +113,7 @@ BEGIN
   RETURN ends > t;
 END $$;
 
--- Moves the ends of shares, and says of each in its order what renew_1 says of leases alone.
+-- Moves the ends of shares, and returns for each, in the same order, what renew_1 returns for exclusive leases.
 CREATE OR REPLACE FUNCTION ${s}.renew_shares_1(p_names text[], p_ids text[], p_ttl bigint) RETURNS text[]
 LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
 DECLARE

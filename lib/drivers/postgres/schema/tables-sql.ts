@@ -1,11 +1,12 @@
 import { SHARED_MARK } from '../../share-id.js';
 
 /**
- * One row for each lock that was used lately, share of one, waiter, record, process that watches records, and one for the server.
+ * The tables: a row for each lock that was used lately, for each share, waiter, record and process that watches records, and one row for
+ * the server.
  *
- * No index is on a column that changes, so that every update stays on its page (HOT); the room for it is what the fill factor leaves.
- * Tokens are drawn from one sequence, in ranges, so that rows can be deleted without forgetting them. It begins at the clock, in µs,
- * as the tokens of the other back ends do.
+ * No index is on a column that changes, so that every update stays on its page (HOT); the fill factor leaves room for it. Tokens are drawn
+ * from one sequence, in ranges, so that rows can be deleted and their tokens are never given again. The sequence begins at the clock, in
+ * µs, as the tokens of the other back ends do.
  */
 export function tablesSql(s: string): string {
   const storage = 'fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000';
@@ -21,7 +22,7 @@ END $$;
 CREATE TABLE IF NOT EXISTS ${s}.lease (
   name       text COLLATE "C" PRIMARY KEY,
   token      bigint NOT NULL DEFAULT 0,
-  holder     text,               -- the grant's id; '-' while nobody may have the lock; '${SHARED}' while it is shared; null: free
+  holder     text,               -- the grant's id; '-' while the lock is blocked for all; '${SHARED}' while it is shared; null: free
   member     text,
   expires_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (${storage});
@@ -40,8 +41,8 @@ CREATE TABLE IF NOT EXISTS ${s}.waiter (
   seq         bigint GENERATED ALWAYS AS IDENTITY,
   id          text NOT NULL,
   member      text NOT NULL,
-  channel     text,              -- null: it is told nothing, and looks often
-  look        integer NOT NULL,  -- which look of this waiter was the last
+  channel     text,              -- null: the waiter gets no notifications, and looks often
+  look        integer NOT NULL,  -- the number of this waiter's last look
   ttl         bigint NOT NULL,
   alive_until timestamptz NOT NULL,
   PRIMARY KEY (name, seq)
@@ -71,19 +72,19 @@ CREATE TABLE IF NOT EXISTS ${s}.server (
 );`;
 }
 
-/** How long a call waits for a row that another session has locked: for less than a client waits for its answer. */
+/** How long a call waits for a row that another session has locked: less than a client waits for its answer. */
 export const LOCK_TIMEOUT = '300ms';
 
-/** How many fencing tokens one grant may use: more than the layer above ever asks for at once. */
+/** How many fencing tokens one grant may use: more than the layer above ever asks for at a time. */
 export const TOKENS_PER_GRANT = 64;
 
-/** A commit that is acknowledged and then lost by a crash would be a lease that two have. */
+/** If a commit is acknowledged and then lost in a crash, its lock could get a second holder. */
 export const COMMIT_SURELY = `IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;`;
 
-/** The timeline changes when a standby is promoted: what the old server had acknowledged last may be missing. */
+/** The timeline changes when a standby is promoted: the last commits that the old server acknowledged may then be missing. */
 export const TIMELINE = 'substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)';
 
-/** The holder of a lock that is shared: no id, but what the ids of all shares end with. */
+/** The holder of a shared lock: not an id, but the suffix of the ids of all shares. */
 export const SHARED = SHARED_MARK;

@@ -7,9 +7,9 @@ import { cleanError, NodeError } from '../errors/index.js';
 import { SentinelWatch } from './sentinel-watch.js';
 
 /**
- * A ready client of the application: connected if that was not done yet, watched and probed, but never closed. When it leads to
- * a server that is the master no more, a client that reconnects by itself is told to, as by its own `reconnectOnError`.
- * At most one probe is under way, however long the client keeps it in its queue.
+ * A ready client of the application. The driver connects it if needed, watches and probes it, but never closes it. When the client
+ * leads to a server that is no longer the master, the driver makes it reconnect, as its own `reconnectOnError` would; but only if it
+ * reconnects by itself. At most one probe is under way, however long the client keeps the probe in its queue.
  */
 export class BorrowedConnection implements Connection {
   readonly #client: RedisClient;
@@ -102,7 +102,7 @@ export class BorrowedConnection implements Connection {
     this.#state = 'probing';
     try {
       await this.#connected();
-      // PING first: it says whether the server answers, and costs nothing if the client keeps it for later.
+      // PING first: it shows whether the server answers, and does no harm if the client keeps it for later.
       await this.#client.ping();
       if (!this.#is('probing')) return;
       this.#interrupted = false;
@@ -133,14 +133,14 @@ export class BorrowedConnection implements Connection {
         this.#given = undefined;
         resolve();
       };
-      // A stop does not wait for it.
+      // So that a stop does not wait for the client.
       this.#given = done;
       this.#client.on('ready', done);
       this.#client.on('end', done);
     });
   }
 
-  /** The state changes while a probe waits; the compiler cannot know. */
+  /** The state changes while a probe waits, which the compiler cannot know. */
   #is(state: string): boolean {
     return this.#state === state;
   }
@@ -152,7 +152,7 @@ export class BorrowedConnection implements Connection {
     });
   }
 
-  /** @param why the last try has failed */
+  /** @param why the error of the last try */
   #tryLater(why: NodeError): void {
     this.#retry?.cancel();
     const again = (): void => {
@@ -163,7 +163,7 @@ export class BorrowedConnection implements Connection {
   }
 }
 
-/** A client that does not reconnect by itself would be closed by that, and is the application's to care for. */
+/** Only for a client that reconnects by itself. Any other one would stay closed, and belongs to the application. */
 function reconnect(client: RedisClient): void {
   if (client.status !== 'ready' || isCluster(client)) return;
   if (typeof client.options.retryStrategy === 'function') client.disconnect(true);

@@ -4,7 +4,7 @@ import { type Sentinels, SentinelWatch } from './sentinel-watch.js';
 
 export type RedisClient = Redis | Cluster;
 
-/** What a Sentinel client may ask first; each step gets this share of the time to connect. */
+/** A Sentinel client may take this many steps before it is connected; each gets this share of the time to connect. */
 const DISCOVERY_STEPS = 3;
 
 const LOCAL = '127.0.0.1';
@@ -14,8 +14,8 @@ const PORT = 6379;
 export const DISCONNECT_TIMEOUT = 50;
 
 /**
- * Makes a client that connects once, when told to, and never again by itself: no retries, no resending. Who uses it
- * makes a new one after a failure, so that nothing of a dead connection lives on.
+ * Makes a client that connects once, when told to, and never again by itself: no retries, no resending. The caller makes a new
+ * client after a failure, so that nothing of a dead connection lives on.
  */
 export function createClient(
   url: SingleNodeUrl | SentinelNodeUrl,
@@ -34,7 +34,7 @@ export function createClient(
     ...(options.keepAlive !== undefined && { keepAlive: options.keepAlive }),
     ...(options.family !== undefined && { family: options.family }),
     ...(options.connectionName !== undefined && { connectionName: options.connectionName }),
-    // Ours covers ready clients too, and is watched without a timer per command.
+    // The driver's own time-out covers ready clients too, and needs no timer per command.
     commandTimeout: undefined,
     connectTimeout,
     disconnectTimeout: DISCONNECT_TIMEOUT,
@@ -54,7 +54,7 @@ export function createClient(
     ...single,
     sentinels: url.sentinels.map(({ host, port }) => ({ host, port })),
     name: url.masterName,
-    // Who follows the sentinels hears of another master earlier.
+    // The driver follows the sentinels itself (SentinelWatch), and learns of another master earlier.
     failoverDetector: false,
     sentinelRetryStrategy: () => null,
     sentinelCommandTimeout: connectTimeout / DISCOVERY_STEPS,
@@ -67,25 +67,25 @@ export function createClient(
 }
 
 /**
- * Has a client of ours end as soon as its sentinels tell of another master.
- * @param onRefused told when no sentinel tells, and one has refused to
+ * Makes a client of ours end as soon as its sentinels report another master.
+ * @param onRefused called when no sentinel reports, and one has refused to
  */
 export function followSentinels(client: Redis, onRefused: (error: unknown) => void): Redis {
   const sentinels = sentinelsOf(client);
   if (!sentinels) return client;
   const watch = new SentinelWatch(sentinels, { onSwitch: () => client.disconnect(), onRefused });
-  // Before it asks where the master is, so that nothing is missed.
+  // Start before the client asks for the master, so that no change is missed.
   client.once('connecting', () => watch.start());
   client.once('end', () => watch.stop());
   return client;
 }
 
-/** By its own word: the application may use another copy of ioredis, whose classes are not ours. */
+/** Asks the client itself: the application may use another copy of ioredis, whose classes are not ours. */
 export function isCluster(client: RedisClient): client is Cluster {
   return client.isCluster;
 }
 
-/** A second connection like the caller's own client, for subscribing; ours to close. */
+/** A second connection like the application's own client, for subscriptions. The driver closes it. */
 export function duplicateClient(client: Redis): RedisClient {
   return client.duplicate({
     lazyConnect: true,
@@ -97,14 +97,14 @@ export function duplicateClient(client: Redis): RedisClient {
   });
 }
 
-/** Who a Cluster client knows, or was told of. */
+/** The servers that a Cluster client knows, and its seeds. */
 export function seedsOf(client: Cluster): HostAndPort[] {
   const known = client.nodes().map(({ options: { host = '', port = 0 } }) => ({ host, port }));
   const seeds: unknown = client['startupNodes'];
   return [...known, ...(Array.isArray(seeds) ? seeds.flatMap(seedOf) : [])];
 }
 
-/** As ioredis reads it: a port, a URL, or host and port. */
+/** Reads a seed as ioredis does: a port, a URL, or host and port. */
 function seedOf(seed: unknown): HostAndPort[] {
   if (typeof seed === 'number') return [{ host: LOCAL, port: seed }];
   if (typeof seed === 'string') {
@@ -117,7 +117,7 @@ function seedOf(seed: unknown): HostAndPort[] {
   return [{ host: typeof host === 'string' ? host : LOCAL, port: Number(port) || PORT }];
 }
 
-/** A connection to one server of a Cluster as that client would make it; ours to close. */
+/** A connection to one server of a Cluster, made as that client would make it. The driver closes it. */
 export function serverClient(client: Cluster, told: HostAndPort, extra: RedisOptions): Redis {
   const { natMap, redisOptions, keyPrefix } = client.options;
   const id = `${told.host}:${told.port}`;
@@ -149,8 +149,8 @@ export function serverClient(client: Cluster, told: HostAndPort, extra: RedisOpt
 }
 
 /**
- * The sentinels of a client, and how it reaches them. Its own `failoverDetector` does not do: that listens for the later word alone,
- * when new clients use the new master already.
+ * The sentinels of a client, and how it reaches them. The client's own `failoverDetector` is not enough: it listens for the later message
+ * alone, and new clients use the new master before that.
  */
 export function sentinelsOf(client: RedisClient): Sentinels | undefined {
   if (isCluster(client)) return undefined;

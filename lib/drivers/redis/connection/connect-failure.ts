@@ -1,16 +1,16 @@
 import { cleanError, type FailureKind, NodeError } from '../errors/index.js';
 
-/** What ioredis says when every sentinel or seed failed, each for a reason of its own. */
+/** ioredis reports these when every sentinel or seed failed. The reason of each one tells more. */
 const GENERAL: readonly FailureKind[] = ['no-sentinel-answers', 'no-seed-answers'];
 
-/** Collects from the events of one client why it does not connect. */
+/** Finds out from the events of one client why it does not connect. */
 export class ConnectFailure {
   readonly #secrets: readonly string[];
   #tls: boolean | undefined;
   #told: NodeError | undefined;
   #detail: NodeError | undefined;
 
-  /** @param tls whether the connection speaks TLS; undefined when that is right for certain */
+  /** @param tls whether the connection speaks TLS; undefined when that setting is surely right */
   constructor(secrets: readonly string[], tls: boolean | undefined) {
     this.#secrets = secrets;
     this.#tls = tls;
@@ -20,17 +20,17 @@ export class ConnectFailure {
     this.#told = cleanError(error, this.#secrets);
   };
 
-  /** What a single sentinel or seed said. */
+  /** The error of a single sentinel or seed. */
   readonly detail = (error: unknown): void => {
     this.#detail = cleanError(error, this.#secrets);
   };
 
-  /** Throws what ioredis told and went on in spite of: without this, a refused SELECT means database 0. */
+  /** Throws an error that ioredis reported and then ignored: without this, a refused SELECT would mean database 0. */
   check(): void {
     if (this.#told?.answered) throw this.#told;
   }
 
-  /** The node has answered: whatever ends the connection, it is not a matter of TLS. */
+  /** The node has answered: from now on, TLS cannot be why the connection ends. */
   proven(): void {
     this.#tls = undefined;
   }

@@ -4,11 +4,11 @@ import type { NodeError } from '../errors/index.js';
 
 /** Keeps one connection to one node alive for its owner. */
 export interface Connection {
-  /** One try, bounded; rejects with a `NodeError`. The tries go on in the background until `stop`. */
+  /** One try, in bounded time; rejects with a `NodeError`. Further tries follow in the background until `stop`. */
   start(): Promise<void>;
-  /** The owner saw it hang or misbehave: give it up, and come back when it works again. */
+  /** The owner saw the connection hang or misbehave: drop it, and report `onUp` when it works again. */
   fail(error: NodeError): void;
-  /** Bounded, never rejects. */
+  /** Takes a bounded time, never rejects. */
   stop(): Promise<void>;
 }
 
@@ -16,21 +16,21 @@ export interface ConnectionOwner {
   /** Checks that the connection can do what the owner needs. */
   verify(client: RedisClient): Promise<void>;
   onUp(client: RedisClient): void;
-  /** Told of each try after the first one that has failed. */
+  /** Called for each later try that has failed; not for the first one. */
   onRefused?(error: NodeError): void;
-  /** Told once for every `onUp`. */
+  /** Called once for every `onUp`. */
   onDown(error: NodeError): void;
 }
 
 export interface ConnectionSettings {
-  /** How long one try may take in all, ms. */
+  /** How long one whole try may take, ms. */
   readonly connectTimeout: number;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Whether it speaks TLS, where that is known; for advice when nothing sensible comes back. */
+  /** Whether it speaks TLS, where that is known; for advice when the other side sends nothing sensible. */
   readonly tls?: boolean;
-  /** Told when no sentinel tells of another master, and one has refused to. */
+  /** Called when no sentinel reports other masters, and one has refused to. */
   readonly onSentinelsRefuse?: (error: unknown) => void;
-  /** Taken out of every error's text. */
+  /** Removed from the text of every error. */
   readonly secrets: readonly string[];
 }

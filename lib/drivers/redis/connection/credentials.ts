@@ -2,15 +2,15 @@ import type { RedisOptions } from 'ioredis';
 import { cleanError, NodeError } from '../errors/index.js';
 import type { Credential, RedisConnectionOptions, SentinelNodeUrl, SingleNodeUrl } from '../options/index.js';
 
-/** Asks for what is given as a function; undefined where everything is known already. */
+/** Whether user or password is a function, which has to be called at each connect. */
 export function asksFor(options: RedisConnectionOptions | undefined): boolean {
   return typeof options?.username === 'function' || typeof options?.password === 'function';
 }
 
 /**
- * The options with the user and password of this moment, which go before those of the URL.
- * @param onSecret told the password, to be kept out of every message
- * @throws NodeError when they cannot be had
+ * The options with the present user and password. These win over those of the URL.
+ * @param onSecret gets the password, to keep it out of every message
+ * @throws NodeError when a function does not give them
  */
 export async function withCredentials(
   url: SingleNodeUrl | SentinelNodeUrl,
@@ -36,7 +36,7 @@ async function asked(option: string, credential: Credential): Promise<string> {
   try {
     given = await credential();
   } catch (error) {
-    // Its words may hold anything.
+    // The text of the error may hold anything, so only its code is shown.
     throw new NodeError(
       `the function redis.options.${option} failed (${cleanError(error).code ?? 'see its own log'})`,
       {

@@ -76,7 +76,7 @@ export function nodePlans(
     const keepOut = (secret: string): void => {
       if (!passwords.includes(secret)) passwords.push(secret);
     };
-    /** With the user and password of this moment, where they are asked for. */
+    /** Calls the functions for user and password, where there are any. */
     const make = (to: SingleNodeUrl | SentinelNodeUrl, extra: RedisOptions = {}): Redis | Promise<Redis> => {
       if (!redisOptions || !asksFor(redisOptions))
         return createClient(to, source, connectTimeout, { ...(redisOptions as RedisOptions), ...extra });
@@ -120,7 +120,7 @@ export function nodePlans(
   });
 }
 
-/** Over all connections to one node. */
+/** Warns once for all connections to one node. */
 function warningOnce(
   name: string,
   secrets: readonly string[],
@@ -137,7 +137,7 @@ function warningOnce(
   };
 }
 
-/** A server of a Cluster. The scripts take the names of channels as they are, so nothing is put before those. */
+/** A server of a Cluster. The scripts take the names of channels as they are, so a subscription adds no prefix. */
 function shardPlan(
   address: HostAndPort,
   cluster: CommonPlan,
@@ -155,8 +155,8 @@ function shardPlan(
 }
 
 /**
- * Of a ready Cluster client its addresses and options are used, for a connection to each server that is ours: the client itself
- * sends a command on or again as it sees fit, and keeps what a server that hangs has not answered.
+ * Uses the addresses and options of a ready Cluster client, for own connections to each server. It does not use the client itself: that
+ * redirects and repeats commands as it sees fit, and keeps commands that a hanging server has not answered.
  */
 function borrowedCluster(
   client: Cluster,
@@ -183,7 +183,7 @@ function topologyOf(client: Redis): ServerPlan['topology'] {
   return client.options.sentinels ? 'sentinel' : 'single';
 }
 
-/** Only the address is read of the application's client, whose options hold its password. */
+/** Reads only the address of the application's client: its options also hold its password. */
 function clientName({ options }: Redis, index: number): string {
   if (options.sentinels) return `sentinel ${options.name}`;
   if (options.path) return options.path;

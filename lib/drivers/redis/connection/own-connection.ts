@@ -6,7 +6,7 @@ import type { Connection, ConnectionOwner, ConnectionSettings } from './connecti
 import { cleanError, NodeError } from '../errors/index.js';
 import { ConnectFailure } from './connect-failure.js';
 
-/** A connection that is ours: every try makes a new client, and a client that failed once is thrown away. */
+/** A connection of the driver's own. Every try makes a new client, and a client that failed once is thrown away. */
 export class OwnConnection implements Connection {
   readonly #create: () => RedisClient | Promise<RedisClient>;
   readonly #owner: ConnectionOwner;
@@ -15,11 +15,11 @@ export class OwnConnection implements Connection {
   /** Clients whose sockets are not closed yet. */
   readonly #closing = new Set<Promise<void>>();
   #live: RedisClient | undefined;
-  /** Ends the try that is under way. */
+  /** Ends the present try. */
   #abandon: ((error: NodeError) => void) | undefined;
   #retry: Timer | undefined;
   #stopped = false;
-  /** It has worked once, so the URL is right. */
+  /** The connection has worked once, so the URL is right. */
   #proven = false;
 
   constructor(
@@ -34,7 +34,7 @@ export class OwnConnection implements Connection {
   }
 
   async start(): Promise<void> {
-    // The first call that waits opens a connection for all that come after it.
+    // The first call that waits opens the connection for all later calls: keep that call's context out of it.
     const made = outsideCalls(this.#create);
     const client = made instanceof Promise ? await this.#madeInTime(made) : made;
     try {
@@ -53,7 +53,7 @@ export class OwnConnection implements Connection {
     this.#owner.onUp(client);
   }
 
-  /** The application is asked for the password, and may take as long as connecting. */
+  /** Waits for the application's password function, for as long as connecting may take. */
   async #madeInTime(made: Promise<RedisClient>): Promise<RedisClient> {
     const { clock, connectTimeout, secrets } = this.#settings;
     let watchdog: Timer | undefined;
@@ -108,7 +108,7 @@ export class OwnConnection implements Connection {
       };
       const watchdog = clock.setTimer(connectTimeout, () => settle(reasons.silence(connectTimeout)));
       this.#abandon = settle;
-      // ioredis tells the reason in events, and then rejects with 'Connection is closed.' alone.
+      // ioredis reports the reason in events, and then rejects only with 'Connection is closed.'
       client.on('error', reasons.told);
       client.on('sentinelError', reasons.detail);
       client.on('node error', reasons.detail);

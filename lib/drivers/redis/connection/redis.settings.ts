@@ -6,31 +6,31 @@ import type { NodePlan } from './node-plan.js';
 export type RedisSource =
   | (RedisNodeOptions & { readonly nodes: readonly RedisNodeUrl[] })
   | readonly RedisClient[]
-  /** For who brings the transport too: a simulation. */
+  /** For a simulation, which brings its own transport. */
   | { readonly plans: readonly NodePlan[] };
 
 export interface RedisDriverSettings {
-  /** The usual ttl of a lease, ms; the default of the command time-out follows from it. */
+  /** The usual ttl of a lease, ms. The default of the command time-out follows from it. */
   readonly ttl: number;
   /** ioredis options for every node that is given by URL. */
   readonly redisOptions?: RedisConnectionOptions;
   /** Maps a prefixed name to its Redis key; default `coordination:lock:` + the name. */
   readonly keyOf?: (name: string) => string;
-  /** The coordinator's prefix, for the one key that the driver makes up itself; default ''. */
+  /** The coordinator's prefix, for the only key whose name the driver makes itself; default ''. */
   readonly prefix?: string;
-  /** No lease may be longer, ms; without it, the longest that this coordinator has asked for. */
+  /** The longest lease allowed, ms; without it, the longest that this coordinator has asked for. */
   readonly maxTtl?: number;
   /**
-   * The nodes keep every write over a restart (appendfsync always), so that none has to be sat out. All clients have to agree:
-   * one that says so renews the record of a node after its restart, and the others believe that.
+   * The nodes keep every write over a restart (appendfsync always), so that a restart needs no quarantine. All clients have to agree:
+   * a client with this setting renews the record of a restarted node, and the others believe that record.
    */
   readonly persistent?: boolean;
-  /** Whether a node that may have forgotten leases is sat out; default true. Without, two holders are possible after a restart. */
+  /** Whether a node that may have forgotten leases is quarantined; default true. Without it, two holders are possible after a restart. */
   readonly quarantine?: boolean;
   /** Names the list of nodes, where replicas reach them under different addresses. */
   readonly nodeList?: string;
-  /** It takes no lock: the nodes are told nothing, and no script is tried out. */
+  /** For a tool that takes no lock: the driver writes nothing to the nodes, and tries no script out. */
   readonly looksOnly?: boolean;
-  /** For ready clients, which bring no options of their own, ms. */
+  /** For ready clients, as these have no node options; ms. */
   readonly commandTimeout?: number;
 }

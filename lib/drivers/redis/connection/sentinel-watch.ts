@@ -1,10 +1,10 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { cleanError } from '../errors/index.js';
 
-/** What sentinels tell of a master: another one has been promoted, or named. */
+/** The messages of sentinels about another master: it was promoted, or named. */
 const CHANNELS = ['+promoted-slave', '+switch-master'];
 
-/** Between two tries to reach a sentinel, ms; and where it has refused to tell. */
+/** The pauses between two tries to reach a sentinel, ms: usually, and after it has refused the subscription. */
 const RETRY = 1000;
 const RETRY_AFTER_REFUSAL = 5000;
 
@@ -16,18 +16,18 @@ export interface Sentinels {
 }
 
 export interface SentinelEvents {
-  /** Another master has been promoted, or named. */
+  /** Another master was promoted, or named. */
   readonly onSwitch: () => void;
-  /** No sentinel tells, and this one has refused to. */
+  /** No sentinel reports, and this one has refused to. */
   readonly onRefused: (error: unknown) => void;
 }
 
 /**
- * Listens to the sentinels, over a connection to each, for word of another master. The old one can be written to for some
- * seconds yet: clients that stay with it would grant what clients that come now grant at the new one.
+ * Listens to every sentinel, over a connection to each, for another master. The old master takes writes for some more seconds: clients
+ * that stay with it would grant the same locks that new clients are granted at the new master.
  */
 export class SentinelWatch {
-  /** Those that have answered or are away; of the others it is unknown yet. */
+  /** The state of each sentinel; `unknown` until it has answered or is known to be away. */
   readonly #clients = new Map<Redis, 'unknown' | 'tells' | 'refuses' | 'away'>();
 
   constructor(
@@ -51,7 +51,7 @@ export class SentinelWatch {
         retryStrategy: () => (this.#clients.get(client) === 'refuses' ? RETRY_AFTER_REFUSAL : RETRY),
       });
       this.#clients.set(client, 'unknown');
-      // A sentinel that is away is no news: the others tell.
+      // A sentinel that is away needs no report: the other sentinels still report.
       client.on('error', (error: unknown) => this.#failed(client, error));
       client.on('message', this.#told);
       client.on('ready', () => this.#subscribe(client));
@@ -71,7 +71,7 @@ export class SentinelWatch {
       () => this.#became(client, 'tells'),
       (error: unknown) => {
         this.#failed(client, error);
-        // The rights may be given later.
+        // Try again: an operator may give the rights later.
         if (this.#clients.has(client)) client.disconnect(true);
       },
     );
@@ -86,7 +86,7 @@ export class SentinelWatch {
   }
 
   #became(client: Redis, state: 'tells' | 'refuses' | 'away'): void {
-    // It may have been stopped meanwhile.
+    // The watch may have been stopped meanwhile.
     if (this.#clients.has(client)) this.#clients.set(client, state);
   }
 

@@ -1,26 +1,26 @@
 /**
  * What a node does after an answer that refuses a command.
  *
- * - `reconnect`: the connection leads to a server that is of no use; the next one may lead to the one that is.
- * - `wait`: the server refuses for a while. The connection stays, held leases are renewed and released over it, and nothing new
- *   is asked for until the scripts can be run again.
- * - `tell`: the server takes nothing new, and all else goes on. It is asked as ever, and counts as down for the listeners.
- * - `refuse`: it is a matter of this one command.
+ * - `reconnect`: the connection leads to a useless server; the next connection may lead to the right one.
+ * - `wait`: the server refuses for a while. The connection stays, and held leases are renewed and released over it. The node is asked for
+ *   no new lock until the scripts can run again.
+ * - `tell`: the server takes nothing new, and all else goes on. It is asked as before, and counts as down for the listeners.
+ * - `refuse`: only this command failed.
  */
 export type Consequence = 'reconnect' | 'wait' | 'tell' | 'refuse';
 
 interface Failure {
-  /** How it looks in the code or the text of an error by Redis, Node or ioredis; none for what only this package says. */
+  /** Matches the code or the text of an error of Redis, Node or ioredis; none for an error that only this package makes. */
   readonly words?: RegExp;
-  /** What has happened, and what an operator can do about it; none: the error's own text says it. */
+  /** What has happened, and what an operator can do; none where the error's own text says it. */
   readonly advice?: string;
-  /** Whether the words themselves tell more: they name the command, the key or the host. */
+  /** Whether the message also quotes the error: it names the command, the key or the host. */
   readonly quoted?: true;
-  /** `refuse` where it is not given. */
+  /** Default: `refuse`. */
   readonly consequence?: Consequence;
 }
 
-/** All that can go wrong with a node, in one place; the first one whose words are found is meant. */
+/** All failures of a node, in one place. The first entry whose words are found counts. */
 const TABLE = {
   // Redis answers, and refuses.
   'no-script': { words: /^NOSCRIPT/ },
@@ -53,10 +53,10 @@ const TABLE = {
   'protected-mode': {
     words: /^DENIED/,
     advice:
-      'takes connections from its own machine only (DENIED, protected mode): set a password there and give it in the URL, or turn protected-mode off in a network that nobody else reaches',
+      'takes connections from its own machine only (DENIED, protected mode): set a password there and give it in the URL, or turn protected-mode off in a network that only your processes reach',
   },
   'no-permission': {
-    // Within a script each server says it in another way: Redis 6, 7, and 8 as Valkey and Redict do.
+    // Each server words a refusal within a script in its own way: Redis 6, Redis 7, and Redis 8 as Valkey and Redict do.
     words: /\bNOPERM |executing (the )?script can't|ACL failure in script/,
     advice:
       'the ACL user may not do what is needed (NOPERM): give it all of the ACL SETUSER line of docs/redis.md',
@@ -70,7 +70,8 @@ const TABLE = {
   },
   busy: {
     words: /\bBUSY /,
-    advice: 'runs a script of somebody’s for too long (BUSY): end it with SCRIPT KILL, and make it shorter',
+    advice:
+      'is busy with a script that runs for too long (BUSY): end it with SCRIPT KILL, and make it shorter',
     consequence: 'wait',
   },
   'out-of-memory': {
@@ -204,7 +205,7 @@ const TABLE = {
     advice: 'no seed of the cluster answers: check the seeds’ hosts and ports',
     quoted: true,
   },
-  // What only this package says, in the error's own words.
+  // Errors that only this package makes: their own text says everything.
   evicts: {},
   'odd-answer': { consequence: 'reconnect' },
   other: {},
@@ -214,7 +215,7 @@ export type FailureKind = keyof typeof TABLE;
 
 const FAILURES: Readonly<Record<FailureKind, Failure>> = TABLE;
 
-/** Tells from the words of an error that is not ours what has happened. */
+/** Finds the kind of an error by its code and text. */
 export function kindOf(code: string | undefined, text: string): FailureKind {
   const words = code === undefined ? text : `${code} ${text}`;
   for (const [kind, failure] of Object.entries(FAILURES)) {

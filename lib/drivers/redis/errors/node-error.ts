@@ -8,7 +8,7 @@ interface NodeErrorOptions {
   readonly kind?: FailureKind;
 }
 
-/** Why one node did not do what it was asked. Built from text alone, so that nothing of the command is kept. */
+/** Why one node did not do what it was asked. Built from text alone, so that it keeps nothing of the command. */
 export class NodeError extends Error {
   declare readonly code?: string;
   readonly #sent: boolean;
@@ -36,27 +36,27 @@ export class NodeError extends Error {
     return this.#answered;
   }
 
-  /** After how many ms the reason will have passed, where that is known. */
+  /** In how many ms the reason is over, where that is known. */
   get endsIn(): number | undefined {
     return this.#endsIn;
   }
 
-  /** What has happened. */
+  /** The kind of failure. */
   get kind(): FailureKind {
     return this.#kind;
   }
 
-  /** What its node has to do about it. */
+  /** What the node does about it. */
   get consequence(): Consequence {
     return failureOf(this.#kind).consequence ?? 'refuse';
   }
 
-  /** True when Redis answered, and would answer the same again: what was asked for has not been done and will not be. */
+  /** True when Redis answered and would always answer the same: the command had no effect and never will. */
   get final(): boolean {
     return this.#answered && this.consequence === 'refuse' && this.#kind !== 'moving-slot';
   }
 
-  /** The same reason, for a command that was not sent because of it, or was sent and not answered. */
+  /** The same reason, for another command: one that was not sent because of it, or one that was sent and not answered. */
   asReason(sent: boolean): NodeError {
     return new NodeError(this.message, { sent, code: this.code, kind: this.#kind });
   }
@@ -67,7 +67,7 @@ export function cleanError(error: unknown, secrets: readonly string[] = []): Nod
   if (error instanceof NodeError) return error;
   if (!(error instanceof Error)) return new NodeError('an unknown failure');
   let message = error.message === '' ? error.name : error.message;
-  // A cluster client hides what its nodes said in a property of its own.
+  // A Cluster client puts the error of its node into a property of its own.
   if ('lastNodeError' in error && error.lastNodeError instanceof Error)
     message += ` ${error.lastNodeError.message}`;
   for (const secret of secrets) message = message.replaceAll(secret, '[secret]');
@@ -76,7 +76,7 @@ export function cleanError(error: unknown, secrets: readonly string[] = []): Nod
   return new NodeError(message, { answered, code, kind: kindOf(code, message) });
 }
 
-/** An error that Redis tells in the midst of another answer. */
+/** An error that Redis reports inside another answer. */
 export function toldError(text: string): NodeError {
   return new NodeError(text, { answered: true, kind: kindOf(undefined, text) });
 }

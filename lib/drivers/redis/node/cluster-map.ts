@@ -1,10 +1,10 @@
 import { NodeError } from '../errors/index.js';
 import type { HostAndPort } from '../options/index.js';
 
-/** What is told for the host of a server that has no name, where servers are called by their names. */
+/** The host that a Cluster reports for a server without a name, where it is configured to use names. */
 export const NAMELESS = '?';
 
-/** Slots that belong together, and the servers that have them. */
+/** A range of slots, and the servers that have them. */
 export interface SlotRange {
   readonly from: number;
   readonly to: number;
@@ -14,9 +14,9 @@ export interface SlotRange {
 }
 
 /**
- * What CLUSTER SLOTS tells.
- * @param asked the server that was asked: one that does not know its own name gives none
- * @throws NodeError when that is no such list, or an empty one
+ * Reads the reply of CLUSTER SLOTS.
+ * @param asked the server that was asked: a server that does not know its own name reports none
+ * @throws NodeError when the reply is no such list, or an empty one
  * https://redis.io/docs/latest/commands/cluster-slots/
  */
 export function slotRanges(reply: unknown, asked: HostAndPort | undefined): readonly SlotRange[] {
@@ -30,7 +30,7 @@ export function slotRanges(reply: unknown, asked: HostAndPort | undefined): read
   );
 }
 
-/** The same, for who takes an empty list, too. */
+/** The same, but an empty list is allowed. */
 export function rangesIn(reply: unknown, asked: HostAndPort | undefined): readonly SlotRange[] {
   return Array.isArray(reply) ? reply.flatMap((range: unknown) => rangeOf(range, asked)) : [];
 }
@@ -50,7 +50,7 @@ function addressOf(node: unknown, asked: HostAndPort | undefined): HostAndPort[]
   return name === undefined ? [] : [{ host: name, port: Number(port) }];
 }
 
-/** From Redis 7 on, more is told of a server: names and values in turn. */
+/** From Redis 7 on, the reply has more about each server: names and values in turn. */
 function ipOf(more: unknown): string | undefined {
   if (!Array.isArray(more)) return undefined;
   const at = more.findIndex((name, index) => index % 2 === 0 && name === 'ip');

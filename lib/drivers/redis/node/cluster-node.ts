@@ -13,32 +13,32 @@ import { SlotOwners } from './slot-owners.js';
 import { SlotReader } from './slot-reader.js';
 import { someReady } from './some-ready.js';
 
-/** A server without slots to which a command was sent on is kept for so long, ms: it is getting some. */
+/** A server without slots stays this long after a command was redirected to it, ms: it is about to get slots. */
 const GUEST_STAY = 60_000;
 
 export interface ClusterNodeSettings {
   readonly clock: Clock;
   readonly random: () => number;
   readonly warn: (message: string) => void;
-  /** A key that no lock has; given a random text. */
+  /** Makes a key that no lock has from a random text. */
   readonly preflightKey: (random: string) => string | undefined;
   /** Makes the node for one server, not started. */
   readonly nodeFor: (plan: ServerPlan, more: Partial<RedisNodeSettings>) => RedisNode;
-  /** The server has no slots any more, and has been stopped. */
+  /** Called when a server has no slots any more, and was stopped. */
   readonly onGone: (server: RedisNode) => void;
 }
 
 /**
- * A Redis Cluster, which has one vote: that of the server which has the slot of the lock's key.
+ * A Redis Cluster. It has one vote: that of the server with the slot of the lock's key.
  *
- * Each server has a connection, time-outs and orphaned keys of its own. So a server that hangs or dies takes along the locks of its
- * own slots only. Which server has which slot is read anew while something is wrong, and learnt from what the servers say of a slot that has
- * moved.
+ * Each server has its own connection, time-outs and orphaned keys. So a server that hangs or dies affects only the locks of its own
+ * slots. The node reads anew which server has which slot while something is wrong. It also learns that from servers that report a
+ * moved slot.
  */
 export class ClusterNode {
   readonly name: string;
   readonly sharded = true;
-  /** A failover can lose leases anyway, and there is no server that all locks share. */
+  /** None: a failover can lose leases anyway, and no server is common to all locks. */
   readonly record = undefined;
   readonly otherList = undefined;
   readonly runId = '';
@@ -46,16 +46,16 @@ export class ClusterNode {
   readonly #settings: ClusterNodeSettings;
   readonly #backoff: Backoff;
   readonly #slots: SlotReader;
-  /** By address. */
+  /** The servers, by address. */
   readonly #servers = new Map<string, RedisNode>();
-  /** Those that are connected for the first time. */
+  /** The servers whose first connect is under way. */
   readonly #starting = new Map<RedisNode, Promise<void>>();
-  /** When a command was sent on to a server that has no slot yet, on the monotonic clock, ms. */
+  /** When a command was redirected to a server that has no slot yet, on the monotonic clock, ms. */
   readonly #guests = new Map<RedisNode, number>();
   readonly #owners: SlotOwners;
-  /** Stands for a server where a slot has none: it refuses. */
+  /** Stands for the server of a slot that has none: it refuses every command. */
   readonly #noServer: RedisNode;
-  /** Masters and replicas, as far as they were heard of. */
+  /** The known masters and replicas. */
   #known: readonly HostAndPort[] = [];
   #looking: Promise<void> | undefined;
   #again: Timer | undefined;
@@ -74,13 +74,13 @@ export class ClusterNode {
     this.#noServer.start().catch(() => undefined);
   }
 
-  /** A part of it is enough: each lock is told of its own server. */
+  /** True while any server is up. The state of its own server decides about each lock. */
   get up(): boolean {
     for (const server of this.#servers.values()) if (server.up) return true;
     return false;
   }
 
-  /** As {@link up}. */
+  /** True while any server is well. */
   get well(): boolean {
     for (const server of this.#servers.values()) if (server.well) return true;
     return false;
@@ -91,7 +91,7 @@ export class ClusterNode {
     return reasons.length === 0 ? this.#refusal.message : [...new Set(reasons)].join('; ');
   }
 
-  /** What its keys are on, as far as it can be reached. */
+  /** The known servers that have slots. */
   get servers(): readonly RedisNode[] {
     return [...this.#owners.servers];
   }
@@ -110,7 +110,7 @@ export class ClusterNode {
       throw error;
     }
     const { clock } = this.#settings;
-    // What is wrong with a server is told to each caller that wants a lock of it, and here when no server can be used.
+    // Each caller that wants a lock of a server learns what is wrong with it. The start fails only when no server can be used.
     const failure = await someReady([...this.#starting.values()], clock, this.#plan.commandTimeout);
     if (failure && !this.up) throw failure;
     this.sayDown();
@@ -124,7 +124,7 @@ export class ClusterNode {
     await this.#looking?.catch(() => undefined);
   }
 
-  /** It has no record. */
+  /** Does nothing: a Cluster has no record. */
   sync(onDone: () => void): void {
     onDone();
   }
@@ -133,7 +133,7 @@ export class ClusterNode {
     for (const server of this.#servers.values()) server.lookAtMemory();
   }
 
-  /** As {@link sync}. */
+  /** Does nothing, as {@link sync}. */
   beginToSync(): Promise<void> {
     return Promise.resolve();
   }
@@ -146,8 +146,8 @@ export class ClusterNode {
   }
 
   /**
-   * Sends a command on to where its server says that the key is.
-   * @returns why that was not done
+   * Sends a command to the server that has its key, as told by the server that was asked first.
+   * @returns the error where it was not sent on
    */
   #redirect(from: RedisNode, exchange: Exchange, error: NodeError): NodeError | undefined {
     const redirection = redirectionOf(error, from.plan.address, this.#known);
@@ -186,7 +186,7 @@ export class ClusterNode {
     return server;
   }
 
-  /** Reads anew which server has which slot; one at a time. */
+  /** Reads anew which server has which slot. Calls share one read. */
   #look(): Promise<void> {
     const up = [...this.#servers.values()].filter((server) => server.up);
     this.#looking ??= this.#slots
@@ -235,7 +235,7 @@ export class ClusterNode {
     this.#settings.onGone(server);
   }
 
-  /** The servers that have the slots now may have the leases, too. */
+  /** Frees these keys at the servers that have their slots now: those may have got the leases, too. */
   #settle(orphanedKeys: ReturnType<RedisNode['takeDebts']>): void {
     for (const { key, id } of orphanedKeys) void giveBack(this.at(key), key, id);
   }

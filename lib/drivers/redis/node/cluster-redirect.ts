@@ -6,21 +6,21 @@ import { SLOTS } from '../scripts/index.js';
 import { NAMELESS } from './cluster-map.js';
 import { Exchange, type Rank } from './exchange.js';
 
-/** How often one command is sent on: a slot that moves costs one, or two. */
+/** How often one command may be redirected: a slot that moves costs one or two redirections. */
 const MOST_HOPS = 5;
 
-/** Where a server of a Cluster sends a command instead. */
+/** Where a server of a Cluster redirects a command to. */
 export interface Redirection {
   readonly slot: number;
   readonly address: HostAndPort;
-  /** The slot is still on its way: for this one command alone. */
+  /** The slot is still moving: the redirection is for this command alone. */
   readonly asking: boolean;
 }
 
 /**
  * @param from the server that has answered
- * @param known the servers of the Cluster, as far as they were heard of
- * @returns undefined for an error that is no redirection
+ * @param known the known servers of the Cluster
+ * @returns undefined when the error is not a redirection
  * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding
  */
 export function redirectionOf(
@@ -33,11 +33,11 @@ export function redirectionOf(
   if (kind === undefined || slot >= SLOTS) return undefined;
   const port = Number(digitsOfPort);
   const named = told === NAMELESS ? namelessAt(port, from, known) : told;
-  // A server that is to be reached under the host that was asked leaves it out.
+  // A server leaves the host out when it is the one that was asked.
   return { slot, address: { host: named || (from?.host ?? ''), port }, asking: kind === 'ASK' };
 }
 
-/** The host of a server without a name, where only one that is known can be meant: those are known by their IP addresses. */
+/** The host of a server without a name, if only one known server can be meant. Such servers are known by their IP addresses. */
 function namelessAt(
   port: number,
   from: HostAndPort | undefined,
@@ -50,14 +50,14 @@ function namelessAt(
   return hosts.size === 1 ? [...hosts][0] : undefined;
 }
 
-/** The same command, for the server to which it was sent on; an error when it was sent on too often. */
+/** The same command for the other server; an error when it was redirected too often. */
 export function sentOn(exchange: Exchange, { asking }: Redirection): Exchange | NodeError {
   const hops = exchange instanceof Redirected ? exchange.hops : 0;
   if (hops === MOST_HOPS) return new NodeError('its slot of the Cluster moves too often', { sent: false });
   return new Redirected(exchange, hops + 1, asking);
 }
 
-/** A command that its server has sent on. For its caller it was sent at the first time. */
+/** A redirected command. Its caller counts the time from the first sending. */
 class Redirected extends Exchange {
   constructor(
     private readonly exchange: Exchange,
@@ -77,7 +77,7 @@ class Redirected extends Exchange {
 
   send(client: RedisClient): Promise<unknown> {
     if (!this.asking) return this.exchange.send(client);
-    // Both at once, as ASKING counts for the command that comes right after it.
+    // Send both together: ASKING applies to the command right after it.
     return Promise.all([client.asking(), this.exchange.send(client)]).then(([, reply]) => reply);
   }
 

@@ -2,18 +2,18 @@ import type { Moment } from '../../../common/clock.js';
 import type { RedisClient } from '../connection/index.js';
 import type { NodeError } from '../errors/index.js';
 
-/** Which command goes out first where several wait: the lowest. */
+/** The order in which waiting commands are sent: the lowest rank first. */
 export const Rank = { upkeep: 0, release: 1, acquisition: 2 } as const;
 export type Rank = (typeof Rank)[keyof typeof Rank];
 
-/** One command to a node, and what becomes of it; sent once. */
+/** One command to a node, and what follows its reply; sent once. */
 export abstract class Exchange {
   #sentAt = 0;
   #departure: Moment | undefined;
   #settled = false;
   #waited = false;
   #turn = 0;
-  /** The one after it in its {@link ExchangeChain}, which alone writes it. */
+  /** The next one in its {@link ExchangeChain}. Only the chain writes it. */
   next?: Exchange;
 
   abstract readonly rank: Rank;
@@ -26,7 +26,7 @@ export abstract class Exchange {
     return this.#sentAt;
   }
 
-  /** The same on both clocks, where it had to wait until it was sent. */
+  /** The same moment on both clocks; only where the command had to wait before it was sent. */
   get departure(): Moment | undefined {
     return this.#departure;
   }
@@ -35,42 +35,45 @@ export abstract class Exchange {
     return this.#settled;
   }
 
-  /** Whether there was no room for it when the commands of its turn of the event loop were sent. */
+  /** Whether the window had no room for it when the commands of its turn of the event loop were sent. */
   get waited(): boolean {
     return this.#waited;
   }
 
-  /** @param turn the dispatch before which it came */
+  /** @param turn the number of the next dispatch */
   queue(turn: number): void {
     this.#turn = turn;
   }
 
-  /** @param turn the dispatch that it is looked at in; returns why it is not to be sent */
+  /**
+   * @param turn the number of the present dispatch
+   * @returns why the command must not be sent; undefined when it may be
+   */
   refusalAt(turn: number): NodeError | undefined {
     this.#waited = this.#turn < turn;
     return this.unwanted;
   }
 
-  /** @param departure where it had to wait until now */
+  /** @param departure only where the command had to wait until now */
   depart(sentAt: number, departure?: Moment): void {
     this.#sentAt = sentAt;
     this.#departure = departure;
   }
 
-  /** It was answered, or given up; false when it was before. */
+  /** The command was answered or given up; false when it already was. */
   settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
     return true;
   }
 
-  /** Why its caller no longer wants it, while it is not sent. */
+  /** Why the caller no longer wants the command; asked before it is sent. */
   get unwanted(): NodeError | undefined {
     return undefined;
   }
 }
 
-/** Exchanges in the order in which they came. It costs no memory of its own. */
+/** Exchanges in the order in which they came. The chain needs no memory of its own. */
 export class ExchangeChain {
   first?: Exchange;
   #last?: Exchange;
@@ -90,13 +93,13 @@ export class ExchangeChain {
     return first;
   }
 
-  /** Whether one of them is meant. */
+  /** Whether one of them fits. */
   some(isMeant: (exchange: Exchange) => boolean): boolean {
     for (let each = this.first; each; each = each.next) if (isMeant(each)) return true;
     return false;
   }
 
-  /** Takes out those that are meant, at most so many. */
+  /** Removes and returns those that fit, at most `most` of them. */
   takeOut(isMeant: (exchange: Exchange) => boolean, most = Infinity): Exchange[] {
     const out: Exchange[] = [];
     let next = this.first;

@@ -13,10 +13,10 @@ import { Rank } from './exchange.js';
 import type { NodeCommands } from './node-commands.js';
 
 /**
- * Frees a lock on one node if it has that id there, and takes the id out of the lock's queue.
+ * Frees a lock on one node if that id holds it there, and takes the id out of the lock's queue.
  *
- * @param args what `RELEASE` takes
- * @param onDone told once; of the error where that failed
+ * @param args the arguments of `RELEASE`
+ * @param onDone called once; with the error where that failed
  */
 export function free(
   node: Pick<NodeCommands, 'run'>,
@@ -33,7 +33,7 @@ export function free(
     args,
     (reply) => {
       if (oneOf(reply, 0, 1, -1) !== -1) return onDone();
-      // Done for the key alone, while its slot moves.
+      // Only the lock's key is freed, as its slot moves: the id must still leave the queue.
       node.run(LEAVE, new ScriptKeys([queueOf(key)]), [id], () => onDone(), onDone, Rank.release);
     },
     onDone,

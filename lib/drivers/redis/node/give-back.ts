@@ -1,7 +1,7 @@
 import { free } from './free.js';
 import type { RedisNode } from './redis-node.js';
 
-/** Takes an id out of the queue of a node, and frees the lock there if it has it, at once or as soon as it can; never rejects. */
+/** Takes an id out of the queue of a node, and frees the lock there if that id holds it: now, or as soon as possible. Never rejects. */
 export function giveBack(node: RedisNode, key: string, id: string): Promise<void> {
   return new Promise((resolve) => {
     free(node, node.lockKeys.of(key), key, releaseArgs(node, key, id), (error) => {
@@ -11,7 +11,7 @@ export function giveBack(node: RedisNode, key: string, id: string): Promise<void
   });
 }
 
-/** What {@link RELEASE} takes as its arguments. */
+/** The arguments of {@link RELEASE}. */
 export function releaseArgs(node: RedisNode, key: string, id: string): [id: string, ...rest: string[]] {
   return node.sharded ? [id, node.epoch, node.turnChannel(key)] : [id, node.epoch];
 }

@@ -1,7 +1,7 @@
 import type { ClusterPlan, ServerPlan } from '../connection/index.js';
 import { NodeError } from '../errors/index.js';
 
-/** What stands for a server where a slot of a Cluster has none: it is never connected. */
+/** The plan of a server that stands in for a slot without a server: it never connects. */
 export function noServer({ name, secrets, commandTimeout }: ClusterPlan): ServerPlan {
   const refuse = (): Promise<never> =>
     Promise.reject(new NodeError('no server of the Cluster has the slot of this lock', { sent: false }));

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../common/clock.js';
 
-/** Clocks of bounded rate: what Redlock assumes of two of them, and what a lease's deadline allows for. */
+/** How far two clocks may drift apart, as a share of the time. Redlock assumes it, and a lease's deadline allows for it. */
 export const DRIFT = 0.01;
-/** TIME and timers are precise to this, ms. */
+/** The precision of TIME and of timers, ms. */
 export const PRECISION = 2;
 
 interface Sample {
@@ -14,18 +14,18 @@ interface Sample {
 }
 
 /**
- * What we know of one node's clock from the times that its replies tell.
+ * The clock of one node, as far as its replies tell it.
  *
- * Keys expire by the node's clock. When it jumps ahead, leases of others end there before their holders know.
+ * Keys expire by the node's clock. When that clock jumps ahead, leases of other holders end on the node before these holders know.
  */
 export class NodeClock {
   readonly #clock: Clock;
   readonly #tolerance: number;
   #last: Sample | undefined;
-  /** The one that says the most about the node's time: most replies lie unread for a while when there are many. */
+  /** The sample that bounds the node's time best: when there are many replies, most lie unread for a while. */
   #surest: Sample | undefined;
 
-  /** @param ttl the usual lease time, ms: a jump is what uses up its allowance for drift */
+  /** @param ttl the usual lease time, ms: a change counts as a jump when it exceeds that lease's allowance for drift */
   constructor(clock: Clock, ttl: number) {
     this.#clock = clock;
     this.#tolerance = DRIFT * ttl + PRECISION;
@@ -36,7 +36,7 @@ export class NodeClock {
    *
    * @param micros the node's time, µs
    * @param sent when the command was sent, or a moment before the node told its time, on the monotonic clock, ms
-   * @param keep whether the next time is compared with this one; not when `sent` says little
+   * @param keep whether the next time is compared with this one; false when `sent` is not precise
    * @returns how far the clock has jumped since the last reply, ms; negative for a jump back, 0 for none
    */
   observe(micros: number, sent: number, keep = true): number {
@@ -62,7 +62,7 @@ export class NodeClock {
   }
 
   /**
-   * The node's time, ms, which it has reached for certain; undefined before the first reply.
+   * A time, ms, that the node's clock has certainly reached; undefined before the first reply.
    * @param now on the monotonic clock, ms
    */
   earliest(now: number): number | undefined {
@@ -73,7 +73,7 @@ export class NodeClock {
 
   #keepSurest(sample: Sample): void {
     const known = this.earliest(sample.received);
-    // Unless the clock was set back since.
+    // `known > most`: the node's clock was set back since.
     const most = sample.node + (1 + DRIFT) * (sample.received - sample.sent);
     if (known === undefined || known < sample.node || known > most) this.#surest = sample;
   }

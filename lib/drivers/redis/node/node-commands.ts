@@ -16,15 +16,15 @@ export interface NodeCommandsSettings {
   readonly commandTimeout: number;
   readonly secrets: readonly string[];
   readonly connection: Connection;
-  /** Sends a command on to the server of the Cluster that has its key by now; returns why that was not done. */
+  /** Sends a command on to the server of the Cluster that has its key now; returns the error where it was not sent on. */
   readonly redirect: ((exchange: Exchange, error: NodeError) => NodeError | undefined) | undefined;
-  /** Told of each command that failed over the client that is still in use. */
+  /** Called for each command that failed over the client that is still in use. */
   readonly onFailure: (error: NodeError) => void;
 }
 
 /**
  * The commands to one server. They go out over its client while there is one, and fail at once while there is none. So a dead
- * server costs one time-out when it fails and nothing after.
+ * server costs one time-out when it fails, and nothing after that.
  */
 export class NodeCommands {
   readonly #settings: NodeCommandsSettings;
@@ -53,7 +53,7 @@ export class NodeCommands {
     return this.#client;
   }
 
-  /** What commands fail with while there is no client. */
+  /** The error of commands while there is no client. */
   get closedReason(): NodeError {
     return this.#closedReason;
   }
@@ -65,8 +65,8 @@ export class NodeCommands {
 
   /**
    * From now on commands fail at once.
-   * @param reason for them, and for those that wait to be sent
-   * @param lost for those that were sent and not answered
+   * @param reason for these commands, and for those that wait to be sent
+   * @param lost for the commands that were sent and not answered
    */
   close(reason: NodeError, lost: NodeError): void {
     this.#client = undefined;
@@ -74,12 +74,12 @@ export class NodeCommands {
     this.#pending.rejectAll(lost, reason);
   }
 
-  /** There is a newer reason for the commands that fail at once. */
+  /** Sets a newer reason for the commands that fail at once. */
   explainClosed(reason: NodeError): void {
     this.#closedReason = reason;
   }
 
-  /** Every acquisition and release passes here once per node. */
+  /** Fast path: every acquisition and release passes here once per node. */
   exchange(exchange: Exchange): void {
     if (this.#readyClient()) this.#pending.submit(exchange);
     else exchange.onError(this.#closedReason);
@@ -90,7 +90,7 @@ export class NodeCommands {
     this.exchange(new Call(command, onReply, onError, rank));
   }
 
-  /** Runs a script by its name, and otherwise where the server cannot run it so. */
+  /** Runs a script by its name, or in another way where the server cannot run it so. */
   run(
     script: Script,
     keys: ScriptKeys,
@@ -138,7 +138,7 @@ export class NodeCommands {
       try {
         exchange.onReply(value);
       } catch (error) {
-        // A reply that cannot be read throws before anything was made of it.
+        // An unreadable reply throws before the caller has acted on it.
         if (!(error instanceof NodeError)) throw error;
         exchange.onError(error);
         if (this.#client === over) this.#settings.onFailure(error);

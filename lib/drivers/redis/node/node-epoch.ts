@@ -12,36 +12,36 @@ import {
   wholeNumber,
 } from '../scripts/index.js';
 
-/** How long a record outlives the last client, ms, or three of the longest leases. By then no client has a lease. */
+/** How long a record outlives the last client, ms; longer if three of the longest leases are. By then no client has a lease. */
 const RECORD_TTL = 86_400_000;
 
-/** Where every node keeps its record; one per database. Those of the scopes have the scope behind it. */
+/** The key of every node's record; one per database. The record of a scope has the scope at the end of its key. */
 export const NODE_RECORD = 'coordination:node';
 
-/** Which scopes have been heard of, other than that of all keys. */
+/** The key of the set of scopes that the node knows, other than that of all keys. */
 const SCOPES = 'coordination:nodes';
 
-/** How much of the time is counted for which a list is known to be recorded: clocks of bounded rate. */
+/** The share of the time in which a list is known to be recorded that counts: clocks drift. */
 const CERTAIN = 0.98;
 
-/** Before any time. */
+/** A moment before all others. */
 export const NEVER: Moment = { monotonic: -Infinity, wall: -Infinity };
 
 export interface NodeEpochSettings {
   readonly clock: Clock;
-  /** Stands for our list of nodes; see {@link listOfNodes}. */
+  /** The mark of our list of nodes; see {@link listOfNodes}. */
   readonly list: string;
-  /** With what the keys of our locks begin; '' when that is unknown. */
+  /** The common beginning of our locks' keys; '' when it is unknown. */
   readonly scope: string;
   /** The longest lease that this client has asked for or may ask for, ms. */
   readonly longestTtl: () => number;
-  /** What this client sits out whatever others have told the node, ms. */
+  /** The shortest quarantine of this client, whatever others have told the node, ms. */
   readonly ownTtl: number;
-  /** The node has been declared to keep every write. */
+  /** The options declare that the node keeps every write. */
   readonly persistent: boolean;
-  /** Whether what the node may have forgotten is sat out. */
+  /** Whether a node that may have forgotten leases is quarantined. */
   readonly quarantine: boolean;
-  /** Told once for each time that it has to wait, ms, for leases of up to `longest` ms. */
+  /** Called once for each quarantine: it lasts `ms` ms, because of leases of up to `longest` ms. */
   readonly onWait: (ms: number, longest: number) => void;
 }
 
@@ -56,7 +56,7 @@ interface Read {
   readonly made: number;
 }
 
-/** As EVAL, or EVALSHA, takes it. */
+/** Runs a script by EVAL or EVALSHA. */
 export type RunScript = (
   how: 'eval' | 'evalsha',
   script: string,
@@ -64,7 +64,7 @@ export type RunScript = (
   args: readonly string[],
 ) => Promise<unknown>;
 
-/** The node belongs to another list of nodes, so that ours may grant nothing. */
+/** The node belongs to another list of nodes, so this driver may grant nothing on it. */
 export class OtherListError extends NodeError {
   constructor(message: string) {
     super(message, { answered: true });
@@ -72,20 +72,20 @@ export class OtherListError extends NodeError {
 }
 
 /**
- * What one node says about itself: since when it remembers every lease, and which list of nodes it belongs to. The
- * node decides whether it grants anything; this only keeps what an acquisition must find there, and tells the node what we have
- * known of it before.
+ * The record that one node keeps about itself: since when it remembers every lease, and which list of nodes it belongs to. The node
+ * decides whether it grants a lock. This class only keeps what an acquisition must find in the record, and tells the node what this
+ * process knew of the record before.
  */
 export class NodeEpoch {
   readonly #settings: NodeEpochSettings;
   readonly key: string;
   #read: Read | undefined;
-  /** From when the node grants, on our monotonic clock, ms. */
+  /** When the node begins to grant, on our monotonic clock, ms. */
   #from = Infinity;
-  /** When the node was born, on our monotonic clock, ms, and how old it was when that was read, at least. */
+  /** When the node was born, on our monotonic clock, ms; and its least age when that was read. */
   #bornAt = Infinity;
   #age = 0;
-  /** Until when the node cannot belong to another list. Over on either clock, it is over: a machine that sleeps may stop one. */
+  /** Until when the node cannot belong to another list. It is over when either clock says so: one clock may stop while a machine sleeps. */
   listIsSureUntil: Moment = NEVER;
 
   constructor(settings: NodeEpochSettings) {
@@ -99,32 +99,32 @@ export class NodeEpoch {
   }
 
   /**
-   * What an acquisition must find; undefined as long as the node grants nothing, or does not know of a lease as long
-   * as ours may be.
+   * The record that an acquisition must find; undefined while the node grants nothing, or does not know of a lease as long as ours
+   * may be.
    */
   get text(): string | undefined {
     const read = this.#read;
     return this.#from <= 0 && read && read.longest >= this.#settings.longestTtl() ? read.text : undefined;
   }
 
-  /** How long the node still refuses to grant, ms; asking it again earlier tells nothing new. */
+  /** How long the node still refuses to grant, ms. Asking it earlier tells nothing new. */
   get wait(): number {
     return this.#from === Infinity ? 0 : Math.max(0, this.#from - this.#settings.clock.monotonic());
   }
 
-  /** How long it is still too young for a lease of so many ms, ms. */
+  /** How long the node is still too young for a lease of `ttl` ms, in ms. */
   waitFor(ttl: number): number {
     if (ttl <= this.#age || !this.#settings.quarantine) return 0;
     return Math.max(0, this.#bornAt + ttl - this.#settings.clock.monotonic());
   }
 
-  /** The node's record is not what it was. */
+  /** The node's record has changed. */
   forget(): void {
     this.#from = Infinity;
   }
 
   /**
-   * Whether the node would take us, without telling it anything.
+   * Checks whether the node belongs to our list, without writing anything to it.
    * @throws OtherListError
    */
   async look(run: RunScript): Promise<void> {
@@ -143,7 +143,7 @@ export class NodeEpoch {
     const reply = this.#check(
       await run('evalsha', SYNC.sha, this.#keys, this.#args('', '')).catch((error: unknown) => {
         if (cleanError(error).kind !== 'no-script') throw error;
-        // No client has run it since the server was started.
+        // No client has run the script since the server was started.
         return run('eval', SYNC.text, this.#keys, this.#args('1', ''));
       }),
     );
@@ -172,7 +172,7 @@ export class NodeEpoch {
     const { list, scope, longestTtl, persistent } = this.#settings;
     const longest = String(Math.ceil(longestTtl()));
     const { run = '', made = 0, longest: known = 0, toSitOut = 0 } = this.#read ?? {};
-    // What it had to sit out may not be over.
+    // The quarantine of the node may not be over yet.
     const evidence = String(Math.ceil(this.#age < toSitOut ? Math.max(known, toSitOut) : known));
     const kept = persistent ? '1' : '';
     return [list, longest, kept, String(RECORD_TTL), scope, run, String(made), evidence, first, look];
@@ -203,10 +203,10 @@ function readOf(text: string): Read {
 }
 
 /**
- * A short mark for a list of nodes. Two lists with different marks can have quorums without a common node, so that
- * both grant the same lock; any two lists of this one node agree.
+ * A short mark for a list of nodes. Two lists with different marks can have quorums without a common node, so that both grant the same
+ * lock. All lists of one node have the same mark.
  *
- * @param name names the list where its nodes are reached under different addresses
+ * @param name a name for the list, where its nodes are reached under different addresses
  */
 export function listOfNodes(names: readonly string[], name = ''): string {
   if (names.length === 1) return '1';

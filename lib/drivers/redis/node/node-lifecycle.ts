@@ -13,28 +13,28 @@ export interface NodeLifecycleSettings extends NodeTrustSettings, ServerChecksSe
   readonly random: () => number;
   /** Whether the log names the node when it goes down and comes back. */
   readonly tellsHealth: boolean;
-  /** Of a server of a Cluster. */
+  /** Only for a server of a Cluster. */
   readonly cluster?: ClusterTies;
 }
 
-/** What a server of a Cluster does not know by itself. */
+/** What a server of a Cluster asks of its Cluster. */
 export interface ClusterTies {
-  /** Sends a command on to the server that has its key by now; returns why that was not done. */
+  /** Sends a command on to the server that has its key now; returns the error where it was not sent on. */
   readonly redirect: (exchange: Exchange, error: NodeError) => NodeError | undefined;
-  /** This server cannot be used: another one may have its slots. */
+  /** This server cannot be used: another server may have its slots. */
   readonly onAway: () => void;
 }
 
-/** What is told of each change. */
+/** The owner of a node, which learns of each change. */
 export interface NodeLifecycleOwner {
   /** The name of another node of ours on the server with this run id, if there is one. One server must not have two votes. */
   readonly twinOf: (runId: string) => string | undefined;
-  /** Told after each change of `up`. */
+  /** Called after each change of `up`. */
   readonly onChange: () => void;
 }
 
 /**
- * From the first connection of a node to its stop.
+ * The life of a node, from its first connection to its stop.
  *
  *     down ──verify, onUp──▶ up ◀──refuses for a while (NodeRefusal)──▶ up for renewals and releases alone
  *      ▲                      │
@@ -45,7 +45,7 @@ export class NodeLifecycle implements ConnectionOwner {
   readonly #connection: Connection;
   readonly #checks: ServerChecks;
   readonly #refusal: NodeRefusal;
-  /** It was up once: from then on a node that refuses for a while keeps its connection. */
+  /** The node was up once. From then on it keeps its connection while it refuses for a while. */
   #proven = false;
   #saidDown = false;
   #stopped = false;
@@ -74,7 +74,7 @@ export class NodeLifecycle implements ConnectionOwner {
     );
   }
 
-  /** Whether the node may grant locks. One that refuses for a while does not, and still renews and frees them where it can. */
+  /** Whether the node may grant locks. A node that refuses for a while grants none, but still renews and frees them where it can. */
   get up(): boolean {
     return this.commands.client !== undefined && this.#refusal.reason?.consequence !== 'wait';
   }
@@ -89,7 +89,7 @@ export class NodeLifecycle implements ConnectionOwner {
     return explain(this.#refusal.reason ?? this.commands.closedReason);
   }
 
-  /** Why the node, which is connected, must not be asked for any lock now. */
+  /** Why the node must not be asked for any lock now, although it is connected. */
   get waitReason(): NodeError | undefined {
     const { reason } = this.#refusal;
     return reason?.consequence === 'wait' ? reason : undefined;
@@ -116,12 +116,12 @@ export class NodeLifecycle implements ConnectionOwner {
 
   /**
    * Ends all commands, for good.
-   * @returns what the server may still hold for us by then; nobody here frees it any more
+   * @returns the keys that the server may still hold for us; this node does not free them any more
    */
   retire(reason: NodeError): ReturnType<OrphanedKeys['takeAll']> {
     this.#stopped = true;
     this.#refusal.end();
-    // First: what was under way is owed, too.
+    // Close first: the commands that are under way may leave keys too.
     this.commands.close(reason.asReason(false), reason.asReason(true));
     const owed = this.orphanedKeys.takeAll();
     this.orphanedKeys.close();
@@ -130,7 +130,7 @@ export class NodeLifecycle implements ConnectionOwner {
 
   async verify(client: RedisClient): Promise<void> {
     this.#refusal.end();
-    // First: when it is found unwell, nothing of its record is read, and it may be another life of the server, or another server.
+    // Forget first: if the checks fail, the record is not read, and this may be a restarted server or another one.
     this.trust.forget();
     try {
       const run: RunScript = (how, script, keys, args) => client[how](script, keys.length, ...keys, ...args);
@@ -138,9 +138,9 @@ export class NodeLifecycle implements ConnectionOwner {
       await this.trust.readRecord(run);
     } catch (thrown) {
       const error = cleanError(thrown, this.settings.secrets);
-      // What it holds for us may still be renewed and freed. The next acquisition that it refuses finds out whether it is well.
+      // `tell`: leases on the node may still be renewed and freed. The next acquisition that it refuses finds out whether it is well.
       if (error.consequence !== 'tell') {
-        // A client of the application outlives a stop, after which nothing would end the examinations.
+        // A client of the application outlives a stop. Nothing would end the examinations after that.
         if (this.#stopped || !this.#proven || error.consequence !== 'wait') throw error;
         this.onRefused(error);
         this.#refusal.begin(client, error);
@@ -151,7 +151,7 @@ export class NodeLifecycle implements ConnectionOwner {
   onUp(client: RedisClient): void {
     this.commands.open(client);
     this.#proven = true;
-    // Before any caller asks for a lock that we may still have there.
+    // Settle before any caller asks for a lock that we may still have there.
     this.orphanedKeys.settle();
     this.#tellHealth();
   }
@@ -164,7 +164,7 @@ export class NodeLifecycle implements ConnectionOwner {
     this.#tellHealth();
   }
 
-  /** It answers again, but not so that it could be used. */
+  /** The node answers again, but still cannot be used. */
   onRefused(error: NodeError): void {
     const was = this.reason;
     this.commands.explainClosed(error.asReason(false));
@@ -173,21 +173,21 @@ export class NodeLifecycle implements ConnectionOwner {
     this.settings.warn(`Redis node ${this.settings.name} answers, and still cannot be used: ${this.reason}`);
   }
 
-  /** Redis has refused something: that may be a matter of this one command, or of the whole node. */
+  /** Redis has refused something. That may concern only this command, or the whole node. */
   doubt(error: NodeError): void {
     const { client } = this.commands;
-    // A slot that is elsewhere says nothing of the server.
+    // A slot that has moved says nothing about the server.
     if (!client || (this.#sharded && error.kind === 'cluster-part')) return;
     if (error.consequence === 'reconnect') this.#connection.fail(error);
     else if (error.consequence !== 'refuse') this.#refusal.suspect(client);
   }
 
-  /** Reads anew what INFO says of the server's memory. */
+  /** Checks again what INFO reports about the server's memory. */
   checkMemory(): void {
     this.commands.call(
       (client) => client.info('memory'),
       (reply) => this.#checks.checkMemory(textOf(reply)),
-      // Whatever is wrong with the node is told when it goes down.
+      // No report needed: if something is wrong with the node, it goes down and that is reported.
       () => undefined,
       Rank.upkeep,
     );
@@ -197,7 +197,7 @@ export class NodeLifecycle implements ConnectionOwner {
     return this.settings.topology === 'shard';
   }
 
-  /** Whether it can do all that may be asked of it. */
+  /** Checks that the server can do all that this driver may ask of it. */
   async #examine(client: RedisClient): Promise<void> {
     this.trust.meet(await this.#checks.checkInfo(client));
     await this.#checks.checkScripts(client);
@@ -206,7 +206,7 @@ export class NodeLifecycle implements ConnectionOwner {
   async #examineAgain(client: RedisClient): Promise<void> {
     try {
       await this.#examine(client);
-      // It may have refused to free something.
+      // The server may have refused to free some keys.
       if (this.commands.client === client) this.orphanedKeys.settle();
     } catch (thrown) {
       const error = cleanError(thrown, this.settings.secrets);
@@ -226,7 +226,7 @@ export class NodeLifecycle implements ConnectionOwner {
     this.settings.cluster?.onAway();
   }
 
-  /** One line for the operator per change, not per command. */
+  /** Writes one line for the operator per change, not per command. */
   sayDown(): void {
     if (this.#stopped || this.#saidDown || this.well || !this.settings.tellsHealth) return;
     this.#saidDown = true;

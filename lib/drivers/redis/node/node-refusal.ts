@@ -10,11 +10,11 @@ export interface NodeRefusalSettings {
 }
 
 /**
- * A server that is there and refuses for a while: it is full, cannot save, lacks replicas, or takes rights away.
+ * A server that answers and refuses for a while: it is full, cannot save, lacks replicas, or takes rights away.
  *
  *     well ──suspect──▶ (examined) ──fails──▶ ill ──examined again and again──▶ well
  *
- * It is judged by what an examination finds, not by one refusal: that may be a matter of one key.
+ * An examination decides whether the server is ill. A single refusal does not: it may concern one key only.
  */
 export class NodeRefusal {
   /** Why nothing new may be asked of the server; undefined when it is well. */
@@ -25,7 +25,7 @@ export class NodeRefusal {
 
   /**
    * @param examine rejects when the server still refuses
-   * @param onChange told when it becomes ill or well; not of `begin` and `end`
+   * @param onChange called when the server becomes ill or well; not for `begin` and `end`
    */
   constructor(
     private readonly settings: NodeRefusalSettings,
@@ -35,18 +35,18 @@ export class NodeRefusal {
     this.#backoff = new Backoff({ ...RECONNECTING, random: settings.random });
   }
 
-  /** Something was refused over this connection: looks whether the server is ill. One look at a time. */
+  /** The server refused something over this connection: examines whether it is ill. One examination at a time. */
   suspect(client: RedisClient): void {
     if (this.#examined === undefined && this.#timer === undefined) void this.#look(client);
   }
 
-  /** The server is ill, as its owner found out by itself. */
+  /** The owner has found out that the server is ill. */
   begin(client: RedisClient, error: NodeError): void {
     this.reason = error.asReason(false);
     this.#lookLater(client);
   }
 
-  /** The connection is over, and all that is known of the server with it. */
+  /** The connection is over: forgets all that is known of the server. */
   end(): void {
     this.reason = undefined;
     this.#examined = undefined;

@@ -6,16 +6,16 @@ import { TURN_CHANNEL } from '../scripts/index.js';
 
 export interface SubscriberEvents {
   readonly onMessage: (channel: string, message: string) => void;
-  /** The answer of `stateOf` may be another one now. */
+  /** The answer of `stateOf` may have changed. */
   readonly onChange: () => void;
-  /** Subscribed again after the connection was lost: something may have been missed. */
+  /** The node is subscribed again after a lost connection: messages may have been missed. */
   readonly onMissed: () => void;
 }
 
-/** After that a subscription on a Cluster is made again, as its slot may be elsewhere by now, ms. */
+/** After this many ms a subscription on a Cluster is made again, as its slot may have moved. */
 const RENEWED_AFTER = 5000;
 
-/** A subscription on a Cluster that has not been asked for again by then is ended, ms. */
+/** A subscription on a Cluster ends when it was not asked for again within this many ms. */
 const ENDED_AFTER = 8000;
 
 interface Subscription {
@@ -25,11 +25,11 @@ interface Subscription {
 }
 
 /**
- * The subscriptions on one node, over one connection that is opened with the first of them.
+ * The subscriptions on one node, over one connection that the first of them opens.
  *
- * On a Cluster from Redis 7 on, each is made at the server that has the slot of its channel, which keeps the messages away
- * from the others. When a slot moves, its server ends the subscription; it is made again at the other one, or here when that was
- * a mistake.
+ * On a Cluster from Redis 7 on, each subscription is made at the server with the slot of its channel. The other servers then do not
+ * get its messages. When a slot moves, its server ends the subscription. It is made again at the new server, or here when the slot
+ * did not move after all.
  */
 export class NodeSubscriber implements ConnectionOwner {
   readonly #plan: ServerPlan;
@@ -40,7 +40,7 @@ export class NodeSubscriber implements ConnectionOwner {
   readonly #channels = new Map<string, Subscription>();
   #connection: Connection | undefined;
   #client: RedisClient | undefined;
-  /** Whether Redis knows, and this user may use, what tells the subscribers at one server alone. */
+  /** Whether Redis has sharded publish and subscribe, and this user may use it: its messages reach one server alone. */
   #sharded = false;
   #lost = false;
   #warned = false;
@@ -57,8 +57,8 @@ export class NodeSubscriber implements ConnectionOwner {
   }
 
   /**
-   * Subscribes, unless that was done; a subscription that was refused is not tried again over the same connection. On a
-   * Cluster, where each lock has a channel, it lasts only if this is called again and again.
+   * Subscribes, unless the channel is subscribed. A refused subscription is not tried again over the same connection. On a Cluster, where
+   * each lock has a channel, a subscription lasts only if this is called again and again.
    */
   subscribe(channel: string): void {
     if (this.#plan.topology === 'shard') this.#endOld(channel);
@@ -115,7 +115,7 @@ export class NodeSubscriber implements ConnectionOwner {
     this.#client = undefined;
   }
 
-  /** Ends the subscriptions on a Cluster that were not asked for of late. */
+  /** Ends the subscriptions on a Cluster that were not asked for lately. */
   tidy(): void {
     this.#endOld();
   }
@@ -134,7 +134,7 @@ export class NodeSubscriber implements ConnectionOwner {
     this.#channels.delete(channel);
     const client = this.#client;
     if (!client) return;
-    // Either may have made it; what fails is over with the connection.
+    // The subscription may be of either kind. A failure does not matter: all subscriptions end with the connection.
     const ends = [client.unsubscribe(channel)];
     if (this.#sharded) ends.push(client.sunsubscribe(channel));
     for (const end of ends) end.catch(() => undefined);
@@ -143,7 +143,7 @@ export class NodeSubscriber implements ConnectionOwner {
   #open(): void {
     const connection = this.#plan.subscribe(this);
     this.#connection = connection;
-    // The tries go on; until one succeeds the watchers look by themselves.
+    // The connection tries again by itself. Until it succeeds, the waiters look by themselves.
     connection.start().catch(() => {
       if (this.#connection === connection) this.#lose();
     });
@@ -176,7 +176,7 @@ export class NodeSubscriber implements ConnectionOwner {
     try {
       if (this.#sharded) return void (await client.ssubscribe(...channels));
     } catch {
-      // Refused, or the slot is on its way: a message that no client hears there is told to all servers.
+      // Refused, or the slot is moving: a message that reaches no sharded subscriber is published to all servers.
     }
     await client.subscribe(...channels);
   }

@@ -11,7 +11,7 @@ export interface NodeTrustSettings extends Omit<NodeEpochSettings, 'onWait'> {
   /** How long a command may take before the node counts as down, ms. */
   readonly commandTimeout: number;
   readonly secrets: readonly string[];
-  /** One server, several behind Sentinel, of which one is the master, or a server of a Cluster. */
+  /** One server, the master behind Sentinel, or a server of a Cluster. */
   readonly topology: ServerPlan['topology'];
   /** The coordinator's lease time, ms. */
   readonly ttl: number;
@@ -19,21 +19,21 @@ export interface NodeTrustSettings extends Omit<NodeEpochSettings, 'onWait'> {
 }
 
 /**
- * Whether the votes of one node may be trusted. They may not when its clock has jumped, when it may have forgotten leases, or when
- * it belongs to another list of nodes.
+ * Whether the votes of one node can be trusted. They cannot when its clock has jumped, when it may have forgotten leases, or when it
+ * belongs to another list of nodes.
  */
 export class NodeTrust {
   readonly #settings: NodeTrustSettings;
   readonly #sharded: boolean;
-  /** A failover of Sentinel or Cluster can lose leases anyway, and a Cluster has no node that all locks share. */
+  /** Only for a single server. A failover of Sentinel or Cluster can lose leases anyway, and a Cluster has no node common to all locks. */
   readonly record: NodeEpoch | undefined;
   #clock: NodeClock;
-  /** The server whose clock we know. */
+  /** The run id of the server whose clock this is. */
   #clockOf = '';
-  /** Until then the node's clock counts as wrong, on our monotonic clock, ms. */
+  /** The node's clock counts as wrong until then, on our monotonic clock, ms. */
   #distrustedUntil = -Infinity;
   #syncing: Promise<void> | undefined;
-  /** The longest lease that the sync under way tells the node of, ms. */
+  /** The longest lease that the sync under way reports to the node, ms. */
   #syncingFor = 0;
   /** Whether the node may be told that it belongs to our list: no other node has objected. */
   #mayTell = false;
@@ -46,22 +46,22 @@ export class NodeTrust {
     if (settings.topology === 'single') this.record = newRecord(settings);
   }
 
-  /** What the node said when it belonged to another list, until it belongs to ours. */
+  /** The error of a node that belongs to another list, until it belongs to ours. */
   get otherList(): OtherListError | undefined {
     return this.#otherList;
   }
 
-  /** What a script that grants the lock must find in the node's record; '' where there is none. */
+  /** The record that a script must find on the node to grant the lock; '' where there is no record. */
   get epoch(): string {
     return this.record ? (this.record.text ?? UNKNOWN_EPOCH) : '';
   }
 
-  /** Where the record is; where there is none, a key in the slot of the lock's. */
+  /** The key of the record. Without a record, a key in the slot of the lock. */
   recordKey(key: string): string {
     return this.record?.key ?? key;
   }
 
-  /** Why a lease of so many ms must not be granted now, or that the node's record has to be read first. */
+  /** Why a lease of `ttl` ms must not be granted now; `sync` when the node's record has to be read first. */
   admissionFor(ttl: number): NodeError | 'sync' | undefined {
     const { admission, record } = this;
     if (admission !== undefined || !record) return admission;
@@ -91,33 +91,33 @@ export class NodeTrust {
     );
   }
 
-  /** For how long the node's clock still counts as wrong, ms. A clock that never jumped is not compared with ours. */
+  /** How long the node's clock still counts as wrong, ms. Reads our clock only if the node's clock has ever jumped. */
   get #distrusted(): number {
     const until = this.#distrustedUntil;
     return until === -Infinity ? 0 : until - this.#settings.clock.monotonic();
   }
 
-  /** We are connected to this server. Another server has another clock: after a failover, or a restart on another machine. */
+  /** Called on connecting to a server. Another server has another clock: after a failover, or a restart on another machine. */
   meet(runId: string): void {
     if (runId !== this.#clockOf) this.#clock = new NodeClock(this.#settings.clock, this.#settings.ttl);
     this.#clockOf = runId;
   }
 
   /**
-   * The last moment at which the node may do what is sent now, ms of its time; '' while its time is unknown.
+   * The last moment at which the node may run what is sent now, ms of its time; '' while its time is unknown.
    * @param now on the monotonic clock, ms
-   * @param most how long it may take at most, ms
+   * @param most the longest time until it runs, ms
    */
   notAfter(now: number, most = Infinity): number | '' {
-    // A command may be sent on to another server of a Cluster, which has a clock of its own.
+    // A Cluster may redirect the command to another server, which has a clock of its own.
     if (this.#sharded) return '';
     const earliest = this.#clock.earliest(now);
     return earliest === undefined ? '' : Math.floor(earliest + Math.min(most, this.#settings.commandTimeout));
   }
 
   /**
-   * Takes the node's time from a reply, or from a message, which does not tell when it was sent: `keep` is then false.
-   * @returns why the vote in this reply does not count: the node's clock has jumped since the last one
+   * Takes the node's time from a reply, or from a message. For a message it is unknown when it was sent: `keep` is then false.
+   * @returns why the vote in this reply does not count: the node's clock has jumped since the last reply
    */
   observe(micros: number, sentAt: number, keep = true): NodeError | undefined {
     const { clock, longestTtl, warn, name } = this.#settings;
@@ -130,7 +130,7 @@ export class NodeTrust {
     warn(
       `Redis node ${name}: ${said}${jump > 0 ? `; it takes part in no new lock for ${longest} ms` : ''}; keep the clocks of Redis from being stepped`,
     );
-    // The node has done it although it does not count. So the caller has to free it.
+    // The node has run the command although its vote does not count. So the caller has to free the lock there.
     return new NodeError(`${said}, so its vote does not count`);
   }
 
@@ -142,7 +142,7 @@ export class NodeTrust {
   /** Reads the node's record again; one sync at a time, which all callers share. */
   sync(run: RunScript, onDone: () => void, onError: (error: NodeError) => void): void {
     const longest = this.#settings.longestTtl();
-    // A sync that is under way may not have told the node of the longest lease.
+    // A sync under way may not have told the node of the longest lease.
     if (!this.#syncing || this.#syncingFor < longest) {
       this.#syncingFor = longest;
       const before = this.#syncing?.catch(() => undefined) ?? Promise.resolve();
@@ -156,7 +156,7 @@ export class NodeTrust {
     this.#syncing.then(onDone, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
   }
 
-  /** Whatever was read over the last connection says nothing of the next one: until the record was read again, nothing is granted. */
+  /** What was read over the last connection may be wrong for the next one. The node grants nothing until its record is read again. */
   forget(): void {
     this.record?.forget();
   }
@@ -166,9 +166,9 @@ export class NodeTrust {
   }
 
   /**
-   * A node that cannot be used may still belong to another list, whose replicas can use it. So it is asked for its list even when it
-   * refuses all else.
-   * @throws OtherListError if it belongs to another list, and otherwise `reason`: why it cannot be used
+   * A node that this driver cannot use may still belong to another list, whose replicas can use it. So the driver asks it for its list
+   * even when it refuses all else.
+   * @throws OtherListError if it belongs to another list; otherwise `reason`, which says why it cannot be used
    */
   async lookAtList(run: RunScript, reason: unknown): Promise<never> {
     if (cleanError(reason).answered)

@@ -2,43 +2,43 @@ import type { Clock, Timer } from '../../../common/clock.js';
 import type { NodeError } from '../errors/index.js';
 import { WINDOW } from './send-window.js';
 
-/** The most that are kept: some 30 MB. The oldest beyond these are forgotten, and end by their ttl. */
+/** The most keys that are remembered: some 30 MB. The oldest ones beyond that are forgotten, and end by their ttl. */
 export const MOST_ORPHANED_KEYS = 100_000;
 
-/** How many releases are on their way at once: so many that one is always ready to be sent before an acquisition. */
+/** How many releases are under way at once: enough that one is always ready to be sent before an acquisition. */
 const AT_ONCE = 2 * WINDOW;
 
 interface OrphanedKey {
   readonly key: string;
   /** When it was given up, on the monotonic clock, ms. */
   readonly since: number;
-  /** The node has forgotten it by then, by itself. */
+  /** By then the node has forgotten it by itself. */
   readonly until: number;
 }
 
 export interface OrphanedKeysSettings {
   readonly clock: Clock;
-  /** How long an acquisition may still be on its way after we gave it up, ms. */
+  /** How long an acquisition may still be under way after the caller gave it up, ms. */
   readonly commandTimeout: number;
-  /** Sends one release, and calls back once; the error of one that failed. */
+  /** Sends one release, and calls back once; with the error if it failed. */
   readonly free: (key: string, id: string, onDone: (error?: NodeError) => void) => void;
-  /** Some are forgotten; told once until all others have been settled. */
+  /** Called when keys are forgotten; once until all others are settled. */
   readonly onTooMany: () => void;
 }
 
 /**
- * Leases that a node may hold although we gave them up, by id: freed as soon as it can be reached, and kept for as long as the
- * node may hold them.
+ * Leases, by id, that a node may hold although their callers gave them up. They are freed as soon as the node can be reached, and
+ * remembered for as long as the node may hold them.
  */
 export class OrphanedKeys {
   readonly #settings: OrphanedKeysSettings;
   readonly #orphans = new Map<string, OrphanedKey>();
   #again: Timer | undefined;
-  /** The round in which they are being freed; what comes from an earlier one sends nothing more. */
+  /** The number of the present round of releases. An answer to an earlier round sends no further release. */
   #round = 0;
   /** A round is not over yet. */
   #freeing = false;
-  /** The node could be reached when that was told last. */
+  /** Whether the node could be reached when that was last reported. */
   #reachable = false;
   #toldTooMany = false;
   #closed = false;
@@ -51,22 +51,22 @@ export class OrphanedKeys {
     return this.#orphans.size;
   }
 
-  /** @param ms for how long the node may hold it at most */
+  /** @param ms how long the node may hold it at most */
   add(key: string, id: string, ms: number): void {
     if (this.#closed) return;
     const now = this.#settings.clock.monotonic();
     this.#forgetOver(now);
-    // At the end, as the latest.
+    // Move it to the end, as the latest.
     this.#orphans.delete(id);
     this.#orphans.set(id, { key, since: now, until: now + ms });
     if (this.#orphans.size > MOST_ORPHANED_KEYS) this.#forgetOldest();
-    // The node may be well, and refuse this one for a while.
+    // The node may be well, and have refused only this release for a while.
     if (this.#reachable && !this.#freeing && !this.#again) this.#settleLater();
   }
 
   /**
-   * Frees them all, as the node can be reached. An acquisition that is still on its way, over an older connection, is refused
-   * once its time is over: until then the release is repeated.
+   * Frees all keys now that the node can be reached. An acquisition may still be under way over an older connection; the node refuses it
+   * once its time is over. The release is repeated until then.
    */
   settle(): void {
     if (this.#closed) return;
@@ -78,20 +78,20 @@ export class OrphanedKeys {
     if (this.#orphans.size > 0) this.#free([...this.#orphans.keys()], now - commandTimeout);
   }
 
-  /** Takes all over: the caller has to free them from now on. */
+  /** Hands all keys over: the caller has to free them from now on. */
   takeAll(): { readonly key: string; readonly id: string }[] {
     const all = [...this.#orphans].map(([id, { key }]) => ({ key, id }));
     this.#orphans.clear();
     return all;
   }
 
-  /** Settles nothing any more, until the next `settle`. */
+  /** Frees nothing more until the next `settle`. */
   rest(): void {
     this.#reachable = false;
     this.#interrupt();
   }
 
-  /** Settles nothing any more: what is owed ends by its ttl. */
+  /** Frees nothing more: the remaining keys end by their ttl. */
   close(): void {
     this.#closed = true;
     this.rest();
@@ -105,7 +105,7 @@ export class OrphanedKeys {
     this.#again = undefined;
   }
 
-  /** @param over what was given up before that, on the monotonic clock, ms, cannot be on its way any more */
+  /** @param over an acquisition that was given up before this moment, on the monotonic clock, ms, cannot be under way any more */
   #free(ids: readonly string[], over: number): void {
     const round = this.#round;
     this.#freeing = true;
@@ -113,9 +113,9 @@ export class OrphanedKeys {
     let open = 0;
     const done = (id: string, orphan: OrphanedKey, error?: NodeError): void => {
       open -= 1;
-      // What the node refuses to free is not ours any more; what it did not answer, or refuses for a while, is tried again.
+      // A final refusal means that the key is not ours any more. Without an answer, or refused for a while, it is tried again.
       const settled = error ? error.final : orphan.since <= over;
-      // It may have been given up for a second time meanwhile.
+      // The key may have been given up for a second time meanwhile.
       if (settled && this.#orphans.get(id) === orphan) this.#orphans.delete(id);
       if (round !== this.#round) return;
       send();
@@ -155,7 +155,7 @@ export class OrphanedKeys {
     this.#toldTooMany = true;
   }
 
-  /** The oldest come first. */
+  /** Relies on the order of the map: the oldest keys come first. */
   #forgetOver(now: number): void {
     for (const [id, { until }] of this.#orphans) {
       if (until > now) break;

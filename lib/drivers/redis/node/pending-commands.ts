@@ -4,24 +4,24 @@ import { type Exchange, ExchangeChain, Rank } from './exchange.js';
 import { SendWindow, WINDOW } from './send-window.js';
 
 /**
- * From how many commands without an answer the next ones wait for the end of this turn of the event loop, and go out together:
- * fewer belong to one lock, of which a quorum has answered.
+ * With this many unanswered commands, the next ones wait for the end of this turn of the event loop and go out together. Fewer commands
+ * belong to one lock, of which a quorum has answered.
  */
 const FEW = 4;
 
-/** What keeps the leases alive may go past a full window, and has a bound of its own. */
+/** Commands that keep leases alive may exceed a full window, up to this limit. */
 const WINDOW_OF_UPKEEP = 2 * WINDOW;
 
-/** A time-out is watched in so many steps. */
+/** The watch for a time-out looks this many times within it. */
 const STEPS = 8;
 
-/** After so many time-outs a command counts as lost, although the server has answered later ones. */
+/** After this many time-outs a command counts as lost, although the server has answered later ones. */
 const MOST_TIMEOUTS = 4;
 
-/** How often commands are looked for that their callers no longer want, ms. */
+/** The pause between two searches for commands that their callers no longer want, ms. */
 const BETWEEN_DROPS = 50;
 
-/** Kept, as tests of an application may put clocks of theirs in its place that stand still. */
+/** Taken now, as an application's tests may replace it by a fake that stands still. */
 const nextTick = process.nextTick.bind(process);
 
 const all = (): boolean => true;
@@ -30,26 +30,25 @@ export interface PendingSettings {
   readonly clock: Clock;
   /** How long a server may be silent while commands are under way, ms. */
   readonly timeout: number;
-  /** Sends a command, which is under way from then on. */
+  /** Sends a command, which is then under way. */
   readonly send: (exchange: Exchange) => void;
-  /** Calls `sendAll`, whose commands should go out in one write; does not when nothing can be sent. */
+  /** Calls `sendAll`, whose commands should go out in one write; does not call it when nothing can be sent. */
   readonly together: (sendAll: () => void) => void;
   /** The server does not answer. */
   readonly onTimeout: () => void;
 }
 
 /**
- * The commands to one server that it has not answered yet: those under way, and those that wait until they may be sent, because
- * the window is full.
+ * The commands to one server without an answer: those under way, and those that wait because the window is full.
  *
- * A server that answers is well, however many commands it has to answer. So its silence is judged, and not the age of a
- * command. One timer watches it, so that a command costs no timer.
+ * A server that answers is well, however many commands it has to answer. So this class judges the silence of the server, and not the
+ * age of a command. One timer watches it, so that a command costs no timer.
  */
 export class PendingCommands {
   readonly #settings: PendingSettings;
-  /** In the order in which they were sent; answered ones leave with those before them. */
+  /** In the order of sending. An answered command leaves the chain once all before it have left. */
   readonly #sent = new ExchangeChain();
-  /** By their rank. */
+  /** One chain for each rank. */
   readonly #waiting = [new ExchangeChain(), new ExchangeChain(), new ExchangeChain()] as const;
   #underWay = 0;
   #queued = 0;
@@ -63,9 +62,9 @@ export class PendingCommands {
   #heard = false;
   /** Since when the server has been silent, on the monotonic clock, ms. */
   #silentSince = 0;
-  /** The oldest, when a later one was answered before it. */
+  /** The oldest command, when a later one was answered before it. */
   #overtaken: Exchange | undefined;
-  /** When unwanted ones were looked for, on the monotonic clock, ms. */
+  /** When unwanted commands were last searched for, on the monotonic clock, ms. */
   #dropped = 0;
 
   constructor(settings: PendingSettings) {
@@ -83,10 +82,10 @@ export class PendingCommands {
     return this.#queued;
   }
 
-  /** Sends a command, at once or when there is room for it. */
+  /** Sends a command, now or when there is room for it. */
   submit(exchange: Exchange): void {
     if (this.#underWay < FEW && this.#queued === 0) {
-      // Its caller may have gone while a node was connected or synced for it.
+      // The caller may have gone while the node was connected or synced.
       const { unwanted } = exchange;
       if (unwanted) return this.#giveUp(exchange, unwanted);
       exchange.depart(this.#settings.clock.monotonic());
@@ -99,7 +98,7 @@ export class PendingCommands {
     this.#dispatchSoon();
   }
 
-  /** False when the command was given up before. */
+  /** False when the command was given up earlier. */
   settle(exchange: Exchange): boolean {
     if (!exchange.settle()) return false;
     this.#heard = true;
@@ -112,13 +111,13 @@ export class PendingCommands {
   }
 
   /**
-   * Gives all of them up.
-   * @param unsent what those are told that were never sent
+   * Gives up all commands.
+   * @param unsent the error for commands that were never sent
    */
   rejectAll(error: NodeError, unsent: NodeError): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    // A caller that is told may send another one, which is not given up.
+    // Take all out first: a caller may send a new command when it learns of the error, and that one stays.
     const sent = this.#sent.takeOut(all);
     const waiting = this.#waiting.flatMap((chain) => chain.takeOut(all));
     this.#underWay = 0;
@@ -165,7 +164,7 @@ export class PendingCommands {
     this.#turn += 1;
   }
 
-  /** The next one that may be sent. */
+  /** Takes the next command that may be sent. */
   #next(): Exchange | undefined {
     const upkeep = this.#waiting[Rank.upkeep];
     const releases = this.#waiting[Rank.release];
@@ -194,7 +193,7 @@ export class PendingCommands {
     }
     const { clock, timeout } = this.#settings;
     const now = clock.monotonic();
-    // Nothing was read or written while the event loop was blocked: that is not the server's silence.
+    // While the event loop was blocked, nothing was read or written. That is not the server's silence.
     const late = now - this.#due;
     if (this.#heard) this.#silentSince = now;
     else this.#silentSince = Math.max(this.#silentSince, oldest.sentAt) + late;
@@ -205,22 +204,22 @@ export class PendingCommands {
       this.#arm(now);
       return;
     }
-    // Timers run before sockets are read: after a blocked event loop the reply may be there, waiting to be read.
+    // Timers run before sockets are read: after a blocked event loop a reply may still be unread.
     const timer = this.#timer;
     clock.afterInput(() => {
-      // All were given up meanwhile, and others may have been sent, which have a timer of their own.
+      // All commands were given up meanwhile. New ones may have been sent, which have a timer of their own.
       if (this.#timer !== timer) return;
       if (oldest.settled || (this.#heard && !lost)) this.#look();
       else this.#settings.onTimeout();
     });
   }
 
-  /** Callers that no longer want their commands are told so before it is the commands' turn. */
+  /** Rejects commands that their callers no longer want, before their turn comes. */
   #dropUnwanted(now: number): void {
     if (now - this.#dropped < BETWEEN_DROPS) return;
     this.#dropped = now;
     const isUnwanted = (exchange: Exchange): boolean => exchange.refusalAt(this.#turn) !== undefined;
-    // To tell very many callers at once would keep the event loop from all else.
+    // A limited number each time: rejecting very many at once would block the event loop.
     const dropped = this.#waiting.flatMap((chain) =>
       chain.some(isUnwanted) ? chain.takeOut(isUnwanted, WINDOW) : [],
     );

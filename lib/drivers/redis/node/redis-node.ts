@@ -21,17 +21,17 @@ import { free } from './free.js';
 export interface RedisNodeSettings extends NodeLifecycleSettings {
   /** The name of another node of ours on the server with this run id, if there is one. One server must not have two votes. */
   readonly twinOf: (node: RedisNode, runId: string) => string | undefined;
-  /** Told after each change of `up`. */
+  /** Called after each change of `up`. */
   readonly onChange: (node: RedisNode) => void;
 }
 
 /**
- * One node that has a vote, or one server of a Cluster: all that may be asked of it. Commands are sent by `NodeCommands`, whether
- * votes count is decided by `NodeTrust`, and `NodeLifecycle` knows whether the node is up.
+ * One node that has a vote, or one server of a Cluster, with all its operations. `NodeCommands` sends commands, `NodeTrust` decides
+ * whether votes count, and `NodeLifecycle` knows whether the node is up.
  */
 export class RedisNode {
   readonly name: string;
-  /** Whether it has some of the slots of a Cluster: what one script touches has to be in one of them. */
+  /** Whether it has only some of the slots of a Cluster. All keys of one script must then be in one slot. */
   readonly sharded: boolean;
   readonly lockKeys = new Memo((key) => new LockKeys(key, this.recordKey(key)), MOST_KEPT);
   readonly #settings: RedisNodeSettings;
@@ -52,7 +52,7 @@ export class RedisNode {
     this.#orphanedKeys = new OrphanedKeys({
       clock,
       commandTimeout,
-      // It does not grant the lock to the next waiter, who is granted it by the next command that knows the node's epoch.
+      // This release does not grant the lock to the next waiter. The next command that knows the node's epoch does.
       free: (key, id, onDone) =>
         free(this, new LockKeys(key, this.recordKey(key)), key, [id, UNKNOWN_EPOCH], onDone),
       onTooMany: () =>
@@ -68,7 +68,7 @@ export class RedisNode {
     this.#commands = this.#lifecycle.commands;
   }
 
-  /** Whether it may grant locks. One that refuses for a while does not, and still renews and frees them where it can. */
+  /** Whether it may grant locks. A node that refuses for a while grants none, but still renews and frees them where it can. */
   get up(): boolean {
     return this.#lifecycle.up;
   }
@@ -110,12 +110,12 @@ export class RedisNode {
     this.#lifecycle.sayDown();
   }
 
-  /** Looks whether it has been told to evict keys since it was connected. */
+  /** Checks whether the server was told to evict keys since it was connected. */
   lookAtMemory(): void {
     this.#lifecycle.checkMemory();
   }
 
-  /** Redis has refused something: that may be a matter of this one command, or of the whole node. */
+  /** Redis has refused something. That may concern only this command, or the whole node. */
   doubt(error: NodeError): void {
     this.#lifecycle.doubt(error);
   }
@@ -127,7 +127,7 @@ export class RedisNode {
 
   /**
    * As `send`, without a promise of its own.
-   * @param rank by default that of upkeep, which must not wait behind a crowd: one such command renews many leases
+   * @param rank default: upkeep. Such a command must not wait behind many others, as it renews many leases
    */
   call(
     command: Command,
@@ -138,12 +138,12 @@ export class RedisNode {
     this.#commands.call(command, onReply, onError, rank);
   }
 
-  /** As {@link call}, for a command that keeps its own state: every acquisition and release passes here once per node. */
+  /** As {@link call}, for a command that keeps its own state. Fast path: every acquisition and release passes here once per node. */
   exchange(exchange: Exchange): void {
     this.#commands.exchange(exchange);
   }
 
-  /** Runs a script by its name, and otherwise where the node cannot run it so. */
+  /** Runs a script by its name, or in another way where the node cannot run it so. */
   run(
     script: Script,
     keys: ScriptKeys,
@@ -155,32 +155,32 @@ export class RedisNode {
     this.#commands.run(script, keys, args, onReply, onError, rank);
   }
 
-  /** As {@link run}, for what is not on the way of every lock. */
+  /** As {@link run}, for scripts that are not on the fast path of every lock. */
   evaluate(script: Script, keys: readonly string[], args: readonly string[] = []): Promise<unknown> {
     return new Promise((resolve, reject) => this.run(script, new ScriptKeys(keys), args, resolve, reject));
   }
 
-  /** What the node has told of itself; undefined where a failover can lose leases anyway. */
+  /** The node's record about itself; undefined where a failover can lose leases anyway. */
   get record(): NodeEpoch | undefined {
     return this.#trust.record;
   }
 
-  /** What it said when it belonged to another list, until it belongs to ours. */
+  /** The error of a node that belongs to another list, until it belongs to ours. */
   get otherList(): OtherListError | undefined {
     return this.#trust.otherList;
   }
 
-  /** What a script that grants the lock must find in the node's record; '' where there is none. */
+  /** The record that a script must find on the node to grant the lock; '' where there is no record. */
   get epoch(): string {
     return this.#trust.epoch;
   }
 
-  /** Where the record is; where there is none, a key in the slot of the lock's. */
+  /** The key of the record. Without a record, a key in the slot of the lock. */
   recordKey(key: string): string {
     return this.#trust.recordKey(key);
   }
 
-  /** Why this node must not be asked for a lock now, or that its record has to be read first. */
+  /** Why this node must not be asked for a lock now; `sync` when its record has to be read first. */
   admissionFor(ttl: number): NodeError | 'sync' | undefined {
     return this.#lifecycle.waitReason ?? this.#trust.admissionFor(ttl);
   }
@@ -207,29 +207,29 @@ export class RedisNode {
     this.#trust.sync(run, onDone, onError);
   }
 
-  /** From now on the node is told that it belongs to our list; at once, where it can be reached. */
+  /** From now on the node may be told that it belongs to our list. Tells it at once, if it can be reached. */
   beginToSync(): Promise<void> {
     this.#trust.tellList();
-    // What is wrong with the node is told to each caller that wants a lock of it.
+    // Each caller that wants a lock of this node learns what is wrong with it.
     return new Promise((resolve) => this.sync(resolve, () => resolve()));
   }
 
-  /** The channel on which waiters for a lock are told of their turn; followed by the process. */
+  /** The channel on which the node tells waiters for a lock that it is their turn. The process id is appended to it. */
   turnChannel(key: string): string {
     return this.sharded ? shardedTurnChannel(key) : TURN_CHANNEL;
   }
 
-  /** The node may hold this lease although we gave it up: it is freed as soon as the node can be reached. */
+  /** Remembers a lease that the node may hold although its caller gave it up, and frees it as soon as the node can be reached. */
   releaseLater(key: string, id: string): void {
     this.#orphanedKeys.add(key, id, Math.max(QUEUE_TTL, this.#settings.longestTtl()));
   }
 
-  /** Takes over the keys that the node may still hold: the caller has to release them from now on. */
+  /** Hands over the keys that the node may still hold: the caller has to release them from now on. */
   takeDebts(): { readonly key: string; readonly id: string }[] {
     return this.#orphanedKeys.takeAll();
   }
 
-  /** Stops a server of a Cluster that has no slots any more, and takes over what it may still hold, as above. */
+  /** Stops a server of a Cluster that has no slots any more, and hands over the keys that it may still hold. */
   retire(): { readonly key: string; readonly id: string }[] {
     const owed = this.#lifecycle.retire(new NodeError('has no slots any more'));
     void this.stop();

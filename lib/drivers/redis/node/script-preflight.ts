@@ -29,12 +29,12 @@ import {
 } from '../scripts/index.js';
 import { cleanError } from '../errors/index.js';
 
-/** The key ends by itself when we die half-way, ms. */
+/** The key expires after this many ms if this process dies in the middle. */
 const TTL = 1000;
 
 /**
- * Runs every script on a key of its own: that loads them, and tells when connecting rather than at the first lock
- * what the user may not do, or that this is a replica.
+ * Runs every script on a key of its own. That loads the scripts. It also shows at the connect, and not at the first lock, what the user
+ * may not do, or that the server is a replica.
  */
 export async function preflight(client: RedisClient, key: string): Promise<void> {
   const [id, waiter, last] = [`${newProcess()}-0`, `${newProcess()}-0`, `${newProcess()}-0`];
@@ -57,7 +57,7 @@ export async function preflight(client: RedisClient, key: string): Promise<void>
       run(RELEASE, keys, [last, '']),
       run(RELEASE, keys, [id, '']),
       run(HOLDERS, [key, sharers], []),
-      // None of them has a share.
+      // Neither id has a share.
       run(RENEW_SHARES, [key, sharers], [TTL, share]),
       run(END_SHARE, [key, sharers], [share, '']),
       run(CONFIRM_SHARE, [key, counter, sharers], [share, 1]),
@@ -69,10 +69,10 @@ export async function preflight(client: RedisClient, key: string): Promise<void>
         [processOf(waiter), TTL, '', TURN_CHANNEL, 1, waiter],
       ),
     ]);
-    // It was granted to the waiter. By its name, as locks are released, which needs a right of its own.
+    // RELEASE has granted the lock to `waiter`. Release it by the script's name, as locks are: that needs a right of its own.
     await client.evalsha(RELEASE.sha, keys.length, ...keys, waiter, '').catch((error: unknown) => {
       if (cleanError(error).kind !== 'no-script') throw error;
-      // All scripts have been flushed since.
+      // Another client has flushed all scripts since.
       return run(RELEASE, keys, [waiter, '']);
     });
     await client.del(counter);
@@ -83,7 +83,7 @@ export async function preflight(client: RedisClient, key: string): Promise<void>
   }
 }
 
-/** A script that may not run a command fails without naming it; the bare command's own refusal does. */
+/** A script that may not run a command fails without naming the command. The refusal of the bare command names it. */
 async function nameTheCommand(client: RedisClient, key: string): Promise<void> {
   const [queue, waiters] = [queueOf(key), waitersOf(key)];
   await client.set(key, 'preflight', 'PX', TTL);
@@ -91,7 +91,7 @@ async function nameTheCommand(client: RedisClient, key: string): Promise<void> {
   await client.pttl(key);
   await client.exists(key);
   await client.del(key);
-  // XX: nothing is made that would stay if we died here.
+  // XX: makes nothing that would stay if this process died here.
   await client.zadd(queue, 'XX', 1, 'preflight');
   await client.zrange(queue, '0', '0');
   await client.zscore(queue, 'preflight');

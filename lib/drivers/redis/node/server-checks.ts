@@ -7,21 +7,21 @@ import { preflight } from './script-preflight.js';
 export interface ServerChecksSettings {
   readonly name: string;
   readonly topology: ServerPlan['topology'];
-  /** Declared to keep every write over a restart. */
+  /** The options declare that it keeps every write over a restart. */
   readonly persistent: boolean;
-  /** A key that no lock has, for trying the scripts out; given a random text. None where no lock's key gets to this server. */
+  /** Makes a key that no lock has from a random text, to try the scripts out. Undefined where no lock's key gets to this server. */
   readonly preflightKey: (random: string) => string | undefined;
   readonly warn: (message: string) => void;
 }
 
-/** Whether the server of a node can do all that may be asked of it, by what it tells of itself and by trying the scripts out. */
+/** Checks whether a node's server can do all that the driver needs: by its INFO, and by trying the scripts out. */
 export class ServerChecks {
   readonly #settings: ServerChecksSettings;
   readonly #twinOf: (runId: string) => string | undefined;
   #runId = '';
   /** The last server that was checked. */
   #checked = '';
-  /** Why the server may throw locks away, when it was last told to. */
+  /** Why the server may evict locks, at the last look. */
   #eviction: string | undefined;
 
   /** @param twinOf the name of another node of ours on the server with this run id, if there is one */
@@ -30,7 +30,7 @@ export class ServerChecks {
     this.#twinOf = twinOf;
   }
 
-  /** The server that we are connected to, or are about to be; '' when there is none. */
+  /** The run id of the server that we are connected to, or are about to be; '' when there is none. */
   get runId(): string {
     return this.#runId;
   }
@@ -41,7 +41,7 @@ export class ServerChecks {
   }
 
   /**
-   * Checks what the server tells of itself.
+   * Checks the server's INFO.
    * @returns the server's run id, which changes with each restart
    * @throws NodeError that says what to change
    */
@@ -62,16 +62,16 @@ export class ServerChecks {
     return runId;
   }
 
-  /** @throws the refusal of a script that the server does not run for us */
+  /** @throws the refusal of a script that this user may not run */
   async checkScripts(client: RedisClient): Promise<void> {
     const key = this.#settings.preflightKey(randomUUID());
     if (key !== undefined) await preflight(client, key);
   }
 
   /**
-   * Warns when the server has been told to evict keys since it was connected. Nothing is lost before its memory is full, so
-   * it is used on.
-   * @param memory what INFO says of it
+   * Warns when the server was told to evict keys since it was connected. It loses nothing before its memory is full, so the driver
+   * keeps using it.
+   * @param memory the memory part of INFO
    */
   checkMemory(memory: string): void {
     const eviction = evictionOf(parseInfo(memory));
@@ -81,7 +81,7 @@ export class ServerChecks {
     this.#eviction = eviction;
   }
 
-  /** A promise of the operator's that can be seen to be wrong. It is no error, as a test that flushes may mean it so. */
+  /** Warns when INFO disproves the operator's promise. It is not an error: a test that flushes may mean it so. */
   #checkPersistence(info: ServerInfo): void {
     const { persistent, warn, name } = this.#settings;
     if (!persistent || info.get('aof_enabled') !== '0' || info.get('run_id') === this.#checked) return;
@@ -91,7 +91,7 @@ export class ServerChecks {
   }
 }
 
-/** What INFO tells of a server. */
+/** The fields of a server's INFO. */
 type ServerInfo = ReadonlyMap<string, string>;
 
 function parseInfo(text: string): ServerInfo {
@@ -100,14 +100,14 @@ function parseInfo(text: string): ServerInfo {
 }
 
 /**
- * What a server must be for a lock to be safe on it: a master, and one that never throws keys away when its memory is
- * full. A held lock was seen evicted after 175 writes under volatile-lru.
+ * What a server must be for a lock to be safe on it: a master that never evicts keys when its memory is full. A held lock was seen
+ * evicted after 175 writes under volatile-lru.
  *
  * @param ofCluster whether it is used as a server of a Cluster
  * @throws NodeError that says what to change
  */
 function checkServer(info: ServerInfo, ofCluster: boolean): void {
-  // It tells of no append-only file then, and refuses nearly everything.
+  // While it loads, its INFO has no append-only file, and it refuses nearly everything.
   if (info.get('loading') === '1') {
     throw new NodeError('is still loading its data set', { answered: true, kind: 'loading' });
   }
@@ -122,7 +122,7 @@ function checkServer(info: ServerInfo, ofCluster: boolean): void {
   if (eviction !== undefined) throw new NodeError(eviction, { answered: true, kind: 'evicts' });
 }
 
-/** Why the server may throw a held lock away; undefined when it never does. */
+/** Why the server may evict a held lock; undefined when it never does. */
 function evictionOf(info: ServerInfo): string | undefined {
   const policy = info.get('maxmemory_policy') ?? 'noeviction';
   const limit = Number(info.get('maxmemory') ?? 0);

@@ -2,15 +2,15 @@ import { hashTagOf, slotOf, SLOTS } from '../scripts/index.js';
 import type { SlotRange } from './cluster-map.js';
 import type { RedisNode } from './redis-node.js';
 
-/** How many keys are tried for one that is in a slot of a certain server. */
+/** How many keys are tried to find one in a slot of a certain server. */
 const MOST_KEYS = 500;
 
-/** Which server of a Cluster has which slot, as far as it was heard of. */
+/** Which server of a Cluster has which slot, as far as known. */
 export class SlotOwners {
   /** By slot. */
   #owners: RedisNode[] = [];
 
-  /** @param keyPrefix what the client puts before each key */
+  /** @param keyPrefix the prefix that the client adds to each key */
   constructor(private readonly keyPrefix: string) {}
 
   get servers(): ReadonlySet<RedisNode> {
@@ -29,8 +29,8 @@ export class SlotOwners {
   }
 
   /**
-   * A key in one of the server's slots. Undefined where no lock's key gets there, or hardly one: a `lockKey` may put all into one slot.
-   * @param makeKey another key for each number
+   * A key in one of the server's slots. Undefined where no lock's key gets there, or hardly one: a `lockKey` may put all keys into one slot.
+   * @param makeKey gives another key for each number
    */
   keyAt(server: RedisNode, makeKey: (number: number) => string | undefined): string | undefined {
     for (let number = 0; number < MOST_KEYS; number += 1) {

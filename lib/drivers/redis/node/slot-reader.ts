@@ -7,7 +7,7 @@ import type { RedisNode } from './redis-node.js';
 /** Reads which server of a Cluster has which slot. */
 export class SlotReader {
   readonly #plan: ClusterPlan;
-  /** The connections over which servers are asked for the slots and nothing else. */
+  /** Connections that are used only to ask servers for the slots. */
   #asking: readonly Connection[] = [];
   #reads = 0;
   #stopped = false;
@@ -17,23 +17,23 @@ export class SlotReader {
   }
 
   /**
-   * @param up the servers that can be asked over the connections that they have
+   * @param up the servers that can be asked over their present connections
    * @param known masters and replicas, which are asked when none of those answers
-   * @throws NodeError when none has answered
+   * @throws NodeError when no server has answered
    */
   async read(up: readonly RedisNode[], known: readonly HostAndPort[]): Promise<readonly SlotRange[]> {
     this.#reads += 1;
     for (let number = 0; number < up.length; number += 1) {
-      // Another one each time: what one says may be old.
+      // Begin with another server each time: the answer of one server may be old.
       const server = up[(this.#reads + number) % up.length] as RedisNode;
       try {
         return slotRanges(await server.send((client) => client.cluster('SLOTS')), server.plan.address);
       } catch {
-        // The next one may know.
+        // Ask the next one.
         continue;
       }
     }
-    // A stop lets the servers fail too, and has stopped the connections that it knew of.
+    // A stop makes the servers fail too. It has stopped only the connections that existed then, so open no new ones.
     if (this.#stopped) throw new NodeError('the coordinator has been stopped', { sent: false });
     return this.#readAnew([...this.#plan.seeds(), ...known]);
   }
@@ -44,7 +44,7 @@ export class SlotReader {
     await Promise.all(this.#asking.map((connection) => connection.stop()));
   }
 
-  /** Over connections of its own to every server that was heard of; the first answer counts. */
+  /** Asks every known server over a new connection; the first answer counts. */
   async #readAnew(heardOf: readonly HostAndPort[]): Promise<readonly SlotRange[]> {
     const addresses = new Map(heardOf.map((address) => [formatHost(address), address]));
     const tries = [...addresses.values()].map((address) => {

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../common/clock.js';
 import { cleanError, type NodeError } from '../errors/index.js';
 
 /**
- * Resolves when all tries have succeeded or failed, and no later than `grace` ms after the first has succeeded.
+ * Resolves when all tries have succeeded or failed, but at most `grace` ms after the first success.
  * @returns the first failure so far
  */
 export function someReady(

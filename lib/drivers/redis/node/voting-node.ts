@@ -1,5 +1,5 @@
 import type { ClusterNode } from './cluster-node.js';
 import type { RedisNode } from './redis-node.js';
 
-/** What has one vote. */
+/** A node with one vote. */
 export type VotingNode = RedisNode | ClusterNode;

@@ -5,9 +5,9 @@ import { Secret } from '../../secret.js';
 export interface RedisNodeOptions {
   /** How long one command may take before its node counts as down; default `min(1000, ttl / 5)`, at least 50. */
   readonly commandTimeout?: number;
-  /** How long connecting may take, from the first packet until Redis has answered; default 3000. */
+  /** How long a connect may take, from the first packet until Redis has answered; default 3000. */
   readonly connectTimeout?: number;
-  /** After how many ms of silence TCP probes the connection; default 30 000. */
+  /** TCP probes the connection after this many ms of silence; default 30 000. */
   readonly keepAlive?: number;
   /** 4 or 6 to use one version of IP only; default 0, both. */
   readonly family?: number;

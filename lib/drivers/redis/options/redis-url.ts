@@ -29,7 +29,7 @@ export interface ClusterNodeUrl extends Common {
   readonly seeds: readonly HostAndPort[];
 }
 
-/** Where one Redlock node is: one server, or one Sentinel or Cluster deployment that has one vote. */
+/** The address of one Redlock node: a server, or a Sentinel or Cluster deployment, which has one vote. */
 export type RedisNodeUrl = SingleNodeUrl | SentinelNodeUrl | ClusterNodeUrl;
 
 export const REDIS_SCHEMES = [
@@ -39,7 +39,7 @@ export const REDIS_SCHEMES = [
   'rediss+sentinel',
   'redis+cluster',
   'rediss+cluster',
-  // Valkey calls itself so, and is the same to a client.
+  // The schemes of Valkey, which a client treats as Redis.
   'valkey',
   'valkeys',
   'valkey+sentinel',
@@ -74,14 +74,14 @@ function checkNodes(nodes: readonly RedisNodeUrl[]): void {
   }
 }
 
-/** Reads what stands between `scheme://` and the query. */
+/** Reads the part between `scheme://` and the query. */
 function parseRedisUrl(scheme: string, rest: string): RedisNodeUrl[] {
   const slash = rest.indexOf('/');
   const authority = slash < 0 ? rest : rest.slice(0, slash);
   const path = slash < 0 ? '' : rest.slice(slash + 1);
   if (path.includes('@')) throw new Error(`there is an "@" after the first "/"; ${ENCODE_HINT}`);
   const at = authority.lastIndexOf('@');
-  // In `:p@h1,:p@h2` all up to the last "@" would be taken for one password.
+  // In `:p@h1,:p@h2` everything up to the last "@" would count as one password.
   if (at >= 0 && /[@,]/.test(authority.slice(0, at))) {
     throw new Error(
       `there is an "@" or "," in user or password; ${ENCODE_HINT}. For several nodes give user and password once, before the first host, or a list of whole URLs`,
@@ -157,7 +157,7 @@ export function formatHost({ host, port }: HostAndPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** What logs and errors call the node: never with user or password. */
+/** The node's name in logs and errors: without user and password. */
 export function nodeName(node: RedisNodeUrl): string {
   if (node.topology === 'single') return formatHost(node);
   if (node.topology === 'sentinel')

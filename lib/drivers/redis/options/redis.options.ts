@@ -18,7 +18,7 @@ export const REDIS_OPTIONS: Readonly<Record<keyof RedisBackendOptions, TextOptio
 
 const KNOWN = Object.keys(REDIS_OPTIONS);
 
-/** Every problem as a sentence. None shows what is in `options` or `clients`, which hold passwords. */
+/** Every problem as a sentence. No sentence shows the content of `options` or `clients`, which hold passwords. */
 export function redisProblems(given: unknown, ttl: number): string[] {
   if (given === undefined) return [];
   if (isClient(given) || Array.isArray(given))
@@ -96,7 +96,7 @@ function named(option: keyof RedisBackendOptions): string {
   return `redis.${option}${variable === undefined ? '' : ` (${variable})`}`;
 }
 
-/** Those of another copy of ioredis have other classes than ours, and are the same to us. */
+/** The clients may come from another copy of ioredis. Its classes are not ours, but its clients work the same. */
 export function clientsOf(given: NonNullable<RedisBackendOptions['clients']>): readonly (Redis | Cluster)[] {
   return listOf<ReadyRedisClient>(given) as readonly unknown[] as readonly (Redis | Cluster)[];
 }
@@ -105,7 +105,7 @@ function listOf<T>(given: T | readonly T[]): readonly T[] {
   return Array.isArray(given) ? (given as readonly T[]) : [given as T];
 }
 
-/** ioredis clients are told from options by what they can do. */
+/** Tells ioredis clients from options by their methods. */
 function isClient(value: unknown): boolean {
   return (
     typeof value === 'object' && value !== null && 'evalsha' in value && typeof value.evalsha === 'function'

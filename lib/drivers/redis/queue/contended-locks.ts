@@ -1,10 +1,10 @@
 import type { Clock } from '../../../common/clock.js';
 
-/** For how long a lock that was found taken is expected to be contended, ms. */
+/** How long a lock counts as contended after it was found taken, ms. */
 const CONTENDED = 1000;
 const MOST_CONTENDED = 1000;
 
-/** The locks that were found taken a moment ago. To ask all nodes for one of them would be in vain. */
+/** The locks that were found taken a moment ago. Asking all nodes for such a lock would be in vain. */
 export class ContendedLocks {
   readonly #clock: Clock;
   /** By key, the oldest first: when the lock was found taken, on the monotonic clock, ms. */

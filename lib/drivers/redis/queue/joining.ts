@@ -15,17 +15,17 @@ import {
 } from '../scripts/index.js';
 import type { QueueEntry } from './node-queue.js';
 
-/** How many waiters one command puts into the queue; the node does nothing else meanwhile. */
+/** How many waiters one command puts into the queue. The node does nothing else meanwhile. */
 const MOST_AT_ONCE = 250;
 
-/** A waiter that enters the queue, and what it is told. */
+/** A waiter that enters the queue, and the promise of its `join`. */
 interface Comer {
   readonly id: string;
   readonly resolve: (busy: Busy) => void;
   readonly reject: (error: NodeError) => void;
 }
 
-/** Enters the waiters that come in one turn of the event loop into their queues together, by one command for each lock. */
+/** Puts the waiters that come in one turn of the event loop into their queues together, with one command for each lock. */
 export class Joining {
   readonly #nodes: readonly VotingNode[];
   readonly #clock: Clock;
@@ -33,7 +33,7 @@ export class Joining {
   /** The waiters that came in this turn, by the number of the node and by the lock's key. */
   readonly #comers: Map<string, Comer[]>[] = [];
 
-  /** @param alive for how long a waiter may be believed to wait, ms */
+  /** @param alive how long the nodes may believe that a waiter waits, ms */
   constructor(nodes: readonly VotingNode[], clock: Clock, alive: () => number) {
     this.#nodes = nodes;
     this.#clock = clock;
@@ -41,7 +41,7 @@ export class Joining {
   }
 
   /**
-   * Resolves to the holder of the lock then, which may be the waiter itself.
+   * Resolves to the holder of the lock at that time, which may be the waiter itself.
    * @throws NodeError
    */
   join({ id, key, node }: QueueEntry): Promise<Busy> {
@@ -64,7 +64,7 @@ export class Joining {
       this.#send(node, key, comers.slice(at, at + MOST_AT_ONCE));
   }
 
-  /** @param again it is sent for the second time: the node's record or its time were not what we took them for */
+  /** @param again true for the second try: the node's record or its time was not as expected at the first one */
   #send(node: RedisNode, key: string, comers: readonly Comer[], again = false): void {
     const fail = (error: NodeError): void => {
       for (const { reject } of comers) reject(error);

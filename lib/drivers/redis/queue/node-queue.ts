@@ -7,13 +7,13 @@ export interface QueueEntry {
   readonly key: string;
   /** The number of the node. */
   readonly node: number;
-  /** The node has said so, and nothing else is under way for it. */
+  /** True when the node has confirmed that it is queued, and no other command is under way for it. */
   readonly queued: boolean;
-  /** The lock was not its own before. */
+  /** A moment at which the lock was not yet its own. */
   readonly since: Moment;
-  /** Its place among those that ask, until the node has said so for the first time. */
+  /** Its slot among the waiters that ask, until the node has queued it for the first time. */
   readonly asking: Slot<QueueEntry> | undefined;
-  /** Where it stands from then on. */
+  /** Its queue from then on. */
   readonly line: NodeQueue | undefined;
   /** Called by the {@link Waiters} alone. */
   asks(place: Slot<QueueEntry> | undefined): void;
@@ -21,31 +21,31 @@ export interface QueueEntry {
   stands(line: NodeQueue | undefined): void;
   /** Called by the {@link Waiters} alone. */
   rename(id: string): void;
-  /** The node has granted it the lock, at its time in µs where that is known, and told so by a message. */
+  /** The node has granted it the lock. With a message: at `micros`, the node's time in µs. */
   granted(micros?: number): void;
-  /** It still waited after `since`. */
+  /** The waiter still waited after `since`. */
   waited(since: Moment): void;
-  /** It is in the queue no more. */
+  /** The waiter is no longer in the queue. */
   lost(): void;
 }
 
-/** How many waiters of a lock are looked at, beside those that have left since the last look, and at most. */
+/** How many waiters of a lock one look covers, besides twice those that left since the last look; and the most. */
 const FEW = 16;
 export const MOST_LOOKED_AT = 200;
 
 /**
  * The waiters of this process for one lock at one node, in the order in which they came.
  *
- * The node keeps them in the same order, and takes them out of its queue from the front only. So the first of them tell for all:
- * as long as they are in the queue, so are those behind.
+ * The node keeps them in the same order, and takes them out of its queue only from the front. So the first waiters tell for all: as
+ * long as they are in the queue, so are those behind them.
  */
 export class NodeQueue {
   readonly #waiters = new Set<QueueEntry>();
   #left = 0;
-  /** When the node was last asked what it has answered since, on the monotonic clock, ms. */
+  /** When the last question was sent that the node has answered, on the monotonic clock, ms. */
   #lookedAt: number;
   #doubtedAt = -Infinity;
-  /** For how long the lock was held then at most, ms, where known. */
+  /** The longest that the lock was still held at that look, ms, where known. */
   remaining: number | undefined;
   #looking: Promise<void> | undefined;
 
@@ -58,7 +58,7 @@ export class NodeQueue {
     this.#lookedAt = since;
   }
 
-  /** A look that is under way. */
+  /** The look that is under way. */
   get looking(): Promise<void> | undefined {
     return this.#looking;
   }
@@ -76,8 +76,8 @@ export class NodeQueue {
   }
 
   /**
-   * The first waiters: so many as may get the lock until the next look. A waiter that is looked at shortly before it is
-   * granted the lock has a lease at once.
+   * The first waiters: as many as may get the lock until the next look. A waiter that was looked at shortly before its grant can take
+   * the lease without asking the node again.
    */
   first(): QueueEntry[] {
     const count = Math.min(MOST_LOOKED_AT, FEW + 2 * this.#left);
@@ -94,24 +94,24 @@ export class NodeQueue {
     this.#looking = looking;
   }
 
-  /** That look is under way no more; another one may be. */
+  /** That look is over; another one may be under way. */
   endLook(looking: Promise<void>): void {
     if (this.#looking === looking) this.#looking = undefined;
   }
 
-  /** The node has answered what it was asked at `since`. */
+  /** The node has answered a question that was sent at `since`. */
   looked(since: number, pttl: number): void {
     this.#lookedAt = Math.max(this.#lookedAt, since);
     this.remaining = pttl < 0 ? undefined : pttl;
   }
 
-  /** What the node has told until now may have been missed. */
+  /** Messages of the node may have been missed until now. */
   doubt(now: number): void {
     this.#doubtedAt = now;
     this.#looking = undefined;
   }
 
-  /** Whether the node was asked after `since`, and there is no doubt. */
+  /** Whether the node has answered a question that was sent after `since`, and after the last doubt. */
   isSure(since: number): boolean {
     return this.#lookedAt > since && this.#lookedAt > this.#doubtedAt;
   }

@@ -13,27 +13,27 @@ import {
 } from '../scripts/index.js';
 import type { NodeQueue, QueueEntry } from './node-queue.js';
 
-/** How many locks and waiters one command looks at; the node does nothing else meanwhile. */
+/** How many locks and waiters one command looks at. The node does nothing else meanwhile. */
 const MOST_LOCKS = 50;
 const MOST_WAITERS = 500;
 
-/** A queue, and those of its waiters that are looked at. */
+/** A queue, and the waiters in it that the look covers. */
 export interface Look {
   readonly line: NodeQueue;
   readonly waiters: readonly QueueEntry[];
 }
 
-/** What a node says of one lock. */
+/** A node's answer about one lock. */
 export interface LockSeen {
   /** The holder's id, or ''. */
   readonly holder: string;
-  /** How long the key lasts, ms; negative where there is none, or where it does not end. */
+  /** The ttl of the key, ms; negative where there is no key, or it has no ttl. */
   readonly pttl: number;
-  /** Those of the ids that are not in the queue. */
+  /** The ids that are not in the queue. */
   readonly missing: readonly string[];
 }
 
-/** The process that looks, and for how long it may be believed to be alive, ms. */
+/** The process that looks, and how long the nodes may believe that it is alive, ms. */
 export interface Looker {
   readonly process: string;
   readonly alive: number;
@@ -42,11 +42,10 @@ export interface Looker {
 const NOT_SEEN: LockSeen = { holder: '', pttl: 0, missing: [] };
 
 /**
- * Tells a node that this process is alive, and asks it for locks and their waiters. The node's record is read again when it has
- * changed.
+ * Tells a node that this process is alive, and asks it for locks and their waiters. If the node's record has changed, it is read again.
  *
- * @param onSeen gets what the node says of each lock, before what it answers to the next command. While the slot of the lock is on
- * its way (`moving`) a free lock is granted to no waiter, as its queue may be at another server.
+ * @param onSeen gets the node's answer about each lock, before its answer to the next command. While the slot of the lock is moving
+ * (`moving`), a free lock is granted to no waiter, as its queue may be at another server.
  * @returns resolves when the node has answered or failed; never rejects
  */
 export function lookAt(
@@ -84,7 +83,7 @@ export function lookAt(
         for (const [at, look] of looks.entries()) onSeen(look, locks[at] ?? NOT_SEEN, moving);
         resolve();
       },
-      // The queue of a node that does not answer is suspected when the node goes down.
+      // If the node does not answer, it goes down, and its queue is suspected then.
       () => resolve(),
     );
   });
@@ -96,8 +95,8 @@ function seenOf(reply: unknown): LockSeen {
 }
 
 /**
- * Those to look at, for each command: the first waiters of each queue. A queue all of whose waiters try for the lock needs no look.
- * @param alone each lock needs a command of its own, as on a Cluster
+ * What to look at, for each command: the first waiters of each queue. A queue needs no look when all its waiters are trying for the lock.
+ * @param alone true where each lock needs a command of its own, as on a Cluster
  */
 export function looksFor(queues: readonly NodeQueue[], alone: boolean): Look[][] {
   const mostLocks = alone ? 1 : MOST_LOCKS;

@@ -8,14 +8,14 @@ import { type EntryOwner, WaiterEntry } from './waiters.js';
 import type { WaiterQueue } from './waiter-queue.js';
 
 /**
- * How much of a short grant may be used up when the lease is asked to last longer, as its share: the node has to answer before
- * the rest is over.
+ * The share of a short grant that may be over when the waiter asks for the whole lease: the node has to answer before the rest is over
+ * too.
  */
 const FRESH = 1 / 2;
 
 /**
- * The longest pause between two tries of a waiter that has the turn, and not yet the other nodes, ms. No message tells it that they
- * are free.
+ * The longest pause between two tries of a waiter that has the turn but not yet the other nodes, ms. No message tells it when these are
+ * free.
  */
 const LONGEST_PAUSE_AT_TURN = 100;
 
@@ -24,7 +24,7 @@ export interface RedisWaiterContext {
   readonly nodeSet: NodeSet;
   readonly voting: RedlockVoting;
   readonly queue: WaiterQueue;
-  /** What a request means to the nodes; throws when that may not be asked for. */
+  /** The request to the nodes for a claim; throws when the claim is not allowed. */
   readonly requestOf: (request: Claim) => LockRequest;
 }
 
@@ -35,9 +35,9 @@ export interface RedisWaiterContext {
  *      ▲              │ free ▶ (a lease)  │ lost              │ used up
  *      └──────────────┴───────────────────┴───────────────────┘
  *
- * At its turn the node has granted it the lock, for a short time. With one node that is a lease, which began after
- * the last time that the waiter was known to wait. With several nodes it is the right to ask the others, which no other waiter does
- * meanwhile. A waiter that finds this node free, and not the others, has the turn too.
+ * At its turn the node has granted it the lock for a short time. With one node that is a lease, which began after the waiter was last
+ * known to wait. With several nodes it is the right to ask the other nodes; no other waiter asks them meanwhile. A waiter that finds this
+ * node free but not the others has the turn too.
  */
 export class RedisWaiter implements QueuedWaiter, EntryOwner {
   readonly #request: Claim;
@@ -53,7 +53,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     this.#context = context;
   }
 
-  /** Not `async`, as every promise on the way of a lock that is free costs. */
+  /** Not `async`: each promise makes the acquisition of a free lock slower. */
   tryAcquire(): Promise<Granted | Taken> {
     return this.#state === 'out' ? this.#enter() : this.#tryFromQueue();
   }
@@ -73,7 +73,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     const node = this.#nodeOf(entry);
     const jumped = micros === undefined ? undefined : node?.observe(micros, entry.since.monotonic, false);
     this.#state = 'turn';
-    // Leases of others may have ended there early.
+    // The node's clock has jumped: leases of other holders may have ended there early.
     if (jumped) void this.leave();
     this.#wake();
   }
@@ -85,7 +85,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     this.#wake();
   }
 
-  /** Made once: all tries of a waiter are for the same. */
+  /** Made once: all tries of a waiter use the same request. */
   #asCandidate(): LockRequest {
     return (this.#lockRequest ??= this.#context.requestOf(this.#request));
   }
@@ -102,7 +102,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     return await (this.#state === 'turn' ? this.#takeTurn(this.#asCandidate()) : this.#enter());
   }
 
-  /** Asks all nodes, and enters the queue at one of them when that says that the lock is taken. */
+  /** Asks all nodes. If the node with the queue says that the lock is taken, the waiter is then in its queue. */
   #enter(): Promise<Granted | Taken> {
     let lockRequest: LockRequest;
     try {
@@ -116,13 +116,13 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     if (node === -1) return voting.acquire(lockRequest).then(({ reply }) => reply);
     const entry = this.#begin(key, node, lockRequest.shared);
     const follows = queue.add(entry);
-    // Those who share a lock need not stand behind one another.
+    // Waiters that share a lock need not queue behind one another.
     if (!lockRequest.shared && (follows || (nodeSet.nodes.length > 1 && queue.isContended(key))))
       return this.#join(entry, lockRequest);
     return voting.acquire(lockRequest, entry.waiter()).then(
       (result) => this.#entered(entry, result),
       (error: unknown) => {
-        // It may stand in the queue when the others could not be asked.
+        // The waiter may be in the queue although the other nodes could not be asked.
         void this.leave();
         throw error;
       },
@@ -138,7 +138,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     return reply;
   }
 
-  /** Enters the queue at one node, which saves the others a try that would be in vain. */
+  /** Enters the queue at one node, and so saves the other nodes a try that would be in vain. */
   async #join(entry: WaiterEntry, lockRequest: LockRequest): Promise<Granted | Taken> {
     const { voting, queue } = this.#context;
     try {
@@ -147,7 +147,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     } catch (error) {
       this.#end();
       if (!(error instanceof NodeError)) throw error;
-      // The node has entered us by half, where a key went missing while its slot moves.
+      // The node has entered this waiter by half: a key went missing while its slot moves.
       if (isHalfDone(error)) void queue.giveBack(entry.key, entry.node, entry.id);
       if (error.sent && !error.answered) this.#nodeOf(entry)?.releaseLater(entry.key, entry.id);
       return (await voting.acquire(lockRequest)).reply;
@@ -159,13 +159,13 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
 
   #enqueue(entry: WaiterEntry, remaining: number | undefined): Granted | Taken {
     this.#context.queue.foundTaken(entry.key);
-    // No message tells what happens in the queue of a node that has gone down meanwhile.
+    // If the node has gone down meanwhile, no message tells what happens in its queue.
     if (this.#nodeOf(entry)?.up !== true) void this.leave();
-    // It has left, also when it was told of a turn that it may not take.
+    // The waiter has left: for the reason above, or because it was granted a turn that it may not take.
     if (this.#entry !== entry) return { granted: false, retryAfter: 0 };
     this.#queued(entry);
     entry.answered();
-    // It may be its turn by now: the message can be faster than the reply.
+    // It may be its turn already: the message can be faster than the reply.
     if (this.#state !== 'entering') return { granted: false, retryAfter: 0 };
     this.#state = 'queued';
     return { granted: false, remaining: remaining === undefined || remaining < 0 ? undefined : remaining };
@@ -175,10 +175,10 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     const { nodeSet, voting, queue } = this.#context;
     const entry = this.#entry as WaiterEntry;
     const { name, ttl, tokens, shared } = lockRequest;
-    // A clock that jumped may have ended the lease of another holder, and a young node may have forgotten one that is as long.
+    // Not trusted: a clock that jumped may have ended another holder's lease, and a young node may have forgotten one of this ttl.
     const trusted = this.#nodeOf(entry)?.admissionFor(ttl) === undefined;
     const ms = Math.min(SHORT_GRANT, ttl);
-    // The node lets the next ones in that share the lock when it hears that the first one has come.
+    // A shared claim must ask the node: the node grants the next sharers their shares when it hears from the first one.
     if (
       nodeSet.nodes.length === 1 &&
       tokens === 0 &&
@@ -190,14 +190,14 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
       const term = { since: entry.since, ms };
       return { granted: true, grant: { name, id: entry.id, key: entry.key, term } };
     }
-    // What was sent under an id is never in doubt for the next try: each has an id of its own.
+    // Each try has an id of its own, so that what an earlier try has sent leaves the next one in no doubt.
     const id = queue.newId(shared);
     entry.waits(false);
     let outcome: VoteResult;
     try {
       outcome = await voting.acquire(lockRequest, entry.successor(id));
     } catch (error) {
-      // The node may have us under either.
+      // The node may hold the lock under either id.
       void this.leave();
       void queue.giveBack(entry.key, entry.node, id);
       throw error;
@@ -211,7 +211,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
       this.#end();
       return reply;
     }
-    // The node says that the turn is over, or nothing. When the others gave the lease without it, it is the next one's.
+    // The node says that the turn is over, or does not answer. If the other nodes gave the lease without it, the turn goes to the next waiter.
     void this.leave();
     if (reply.granted) return reply;
     void queue.giveBack(entry.key, entry.node, id);
@@ -223,7 +223,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     this.#context.queue.keepAlive(entry);
   }
 
-  /** The node is ours, and the others have to be asked again. A caller that has them without this node gives them back. */
+  /** This node has granted the lock, and the others have to be asked again. A caller that has those without this node gives them back. */
   #keepTurn(entry: WaiterEntry, reply: Taken): Taken {
     this.#state = 'turn';
     this.#queued(entry);
@@ -239,7 +239,7 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     return entry;
   }
 
-  /** Out of the queue, as far as this process is concerned. */
+  /** Ends the waiter's stay in the queue, as far as this process is concerned. */
   #end(): WaiterEntry | undefined {
     const entry = this.#entry;
     this.#entry = undefined;

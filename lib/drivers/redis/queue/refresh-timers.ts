@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../../common/clock.js';
 const CONNECTION_LINGER = 10_000;
 
 /**
- * When the nodes are told again that our waiters are alive.
+ * The timers for refreshes, which tell the nodes that our waiters are alive.
  *
  *     idle ──begin──▶ refreshing, once in a period ──end──▶ lingering ──▶ onRest
  *                        ▲                                      │
@@ -20,8 +20,8 @@ export class RefreshTimers {
   #stopped = false;
 
   /**
-   * @param onRefresh told when a period is over, or a lock that is waited for runs out
-   * @param onRest told when there has been no waiter for a while
+   * @param onRefresh called when a period is over, or when a lock with waiters runs out
+   * @param onRest called when there has been no waiter for a while
    */
   constructor(clock: Clock, onRefresh: () => void, onRest: () => void) {
     this.#clock = clock;
@@ -29,7 +29,7 @@ export class RefreshTimers {
     this.#onRest = onRest;
   }
 
-  /** There is a waiter: refreshes after so many ms, unless a refresh is due already. */
+  /** There is a waiter: refreshes after `period` ms, unless a refresh is due already. */
   begin(period: number): void {
     if (this.#stopped) return;
     this.#resting?.cancel();
@@ -37,7 +37,7 @@ export class RefreshTimers {
     this.#refreshing ??= this.#later(period);
   }
 
-  /** A refresh is under way: the next one follows after so many ms. */
+  /** A refresh is under way: the next one follows after `period` ms. */
   restart(period: number): void {
     this.#refreshing?.cancel();
     this.#refreshing = this.#later(period);
@@ -45,7 +45,7 @@ export class RefreshTimers {
 
   /** No waiter is left. */
   end(): void {
-    // A stop has cancelled the timers, and nothing may start one after it.
+    // A stop has cancelled the timers. Nothing may start one after it.
     if (!this.#refreshing || this.#stopped) return;
     this.#refreshing.cancel();
     this.#refreshing = undefined;
@@ -56,7 +56,7 @@ export class RefreshTimers {
     this.#resting ??= this.#clock.setTimer(CONNECTION_LINGER, rest, 'background');
   }
 
-  /** Refreshes after so many ms too, unless that was asked for already. */
+  /** Refreshes after `ms` ms as well, unless such a refresh is due already. */
   once(ms: number): void {
     if (this.#stopped) return;
     const refresh = (): void => {

@@ -6,33 +6,33 @@ import type { NodeSet } from '../quorum/index.js';
 const LONGEST_READY = 1000;
 
 export interface TurnEvents {
-  /** A node has granted a lock to the waiter with this id, at the node's time, µs. */
+  /** A node has granted a lock to the waiter with this id, at `micros`, the node's time in µs. */
   readonly onTurn: (id: string, micros: number) => void;
-  /** A subscription that a waiter has waited for was made or refused. The messages until then were missed. */
+  /** A waiter has waited for a subscription, which was made or refused now. Messages before that were missed. */
   readonly onReady: () => void;
-  /** A node is subscribed to again after its connection was lost. The messages meanwhile were missed. */
+  /** A node is subscribed again after its connection was lost. Messages meanwhile were missed. */
   readonly onMissed: () => void;
 }
 
-/** A waiter that waits until it is clear whether messages will come. */
+/** A waiter that does not know yet whether messages will come. */
 interface Unready {
-  /** Whether it is clear by now; true once. */
+  /** Whether that is clear now; returns true once. */
   readonly look: () => boolean;
   readonly end: () => void;
 }
 
-/** The messages by which the nodes tell the waiters of this process that it is their turn. A message only saves time. */
+/** The messages by which the nodes wake the waiters of this process at their turn. A message only saves time. */
 export class TurnChannels {
   readonly #nodeSet: NodeSet;
   readonly #process: string;
   readonly #commandTimeout: number;
   readonly #context: DriverContext;
   readonly #events: TurnEvents;
-  /** Of the nodes where a waiter of ours has waited. */
+  /** One for each node at which a waiter of ours has waited. */
   readonly #subscribers = new Map<RedisNode, NodeSubscriber>();
   readonly #unready = new Set<Unready>();
 
-  /** @param process with which the ids of our waiters begin */
+  /** @param process the beginning of our waiters' ids */
   constructor(
     nodeSet: NodeSet,
     process: string,
@@ -49,8 +49,8 @@ export class TurnChannels {
 
   /**
    * Subscribes at all nodes to the messages for a lock.
-   * @param index the number of the node where the waiter is
-   * @returns when it is clear whether messages will come; undefined when it is clear already
+   * @param index the number of the node with the waiter
+   * @returns a promise that settles when it is clear whether messages will come; undefined when that is clear already
    */
   ready(key: string, index: number): Promise<void> | undefined {
     for (const each of this.#nodeSet.nodes.keys()) this.listen(each, key);

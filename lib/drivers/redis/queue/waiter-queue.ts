@@ -12,7 +12,7 @@ import { RefreshTimers } from './refresh-timers.js';
 import { TurnChannels } from './turn-channels.js';
 import { Waiters } from './waiters.js';
 
-/** How often the nodes are told that our waiters are alive, ms: the most that a lost message costs. Less often with many locks. */
+/** How often the nodes are told that our waiters are alive, ms. A lost message costs no more than that. Less often with many locks. */
 const SHORTEST_PERIOD = 200;
 const LONGEST_PERIOD = 1000;
 const PERIOD_PER_LOCK = 0.2;
@@ -20,15 +20,15 @@ const PERIOD_PER_LOCK = 0.2;
 /** How many periods a waiter may miss before it is passed over. */
 const PERIODS_ALIVE = 3;
 
-/** How long after the node was asked a waiter is believed to be in its queue, ms, and in periods. */
+/** How long after a look at the node a waiter is believed to be in its queue: in ms, and in periods. */
 const SURE = 500;
 const PERIODS_SURE = 2.5;
 
 /**
- * The waiters of this process in the queues of the nodes. One command per node and period keeps them alive, however many they are,
- * and they are told what the nodes say. Only the first waiters of each lock are looked at.
+ * The waiters of this process in the queues of the nodes. One command per node and period keeps them alive, however many they are; its
+ * answer goes to the waiters. It looks only at the first waiters of each lock.
  *
- * What is lost with a message, or with a queue, shows at the next refresh.
+ * A lost message or a lost queue is noticed at the next refresh.
  */
 export class WaiterQueue {
   readonly #ids: HolderIds;
@@ -53,14 +53,14 @@ export class WaiterQueue {
     this.#contended = new ContendedLocks(context.clock);
     this.#joining = new Joining(nodeSet.nodes, context.clock, () => this.alive);
     this.#channels = new TurnChannels(nodeSet, ids.process, commandTimeout, context, {
-      // A waiter that has left, or has its lease already, need not be told.
+      // A waiter that has left, or has its lease already, is not found and needs no message.
       onTurn: (id, micros) => this.#waiters.find(id)?.granted(micros),
       onReady: () => this.#lookAnew(),
       onMissed: () => this.#refreshNow(),
     });
   }
 
-  /** For how long the nodes may believe that we wait, without another sign, ms. */
+  /** How long the nodes may believe, without another sign, that our waiters wait, ms. */
   get alive(): number {
     return PERIODS_ALIVE * this.#period;
   }
@@ -82,14 +82,14 @@ export class WaiterQueue {
   }
 
   /**
-   * Enters the waiter into the queue of its node, together with others; resolves to the holder then, which may be the waiter.
+   * Puts the waiter into the queue of its node, together with others. Resolves to the holder at that time, which may be the waiter.
    * @throws NodeError
    */
   join(waiter: QueueEntry): Promise<Busy> {
     return this.#joining.join(waiter);
   }
 
-  /** The waiter has been queued: from now on its node is told that it is alive. */
+  /** The waiter was queued: from now on its node is told that it is alive. */
   keepAlive(waiter: QueueEntry): void {
     if (this.#stopped) return;
     this.#waiters.enter(waiter);
@@ -105,13 +105,13 @@ export class WaiterQueue {
     this.#waiters.rename(waiter, id);
   }
 
-  /** Leaves the queue, and frees what was granted meanwhile; never rejects. */
+  /** Takes the waiter out of the queue, and frees the lease that it was granted meanwhile; never rejects. */
   leave(waiter: QueueEntry): Promise<void> {
     this.remove(waiter);
     return this.giveBack(waiter.key, waiter.node, waiter.id);
   }
 
-  /** Takes an id out of the queue of a node, and frees the lock there if it has it; never rejects. */
+  /** Takes an id out of the queue of a node, and frees the lock there if that id holds it; never rejects. */
   giveBack(key: string, index: number, id: string): Promise<void> {
     return giveBack(this.#nodeOf(index, key), key, id);
   }
@@ -135,7 +135,7 @@ export class WaiterQueue {
     this.#channels.recycle(node);
     for (const waiter of this.#waiters.queuedOnes()) {
       if (this.#nodeOf(waiter.node, waiter.key) !== node) continue;
-      // Where the node is down, as soon as it can be reached again.
+      // The waiter leaves the queue as soon as the node can be reached again.
       void this.leave(waiter);
       waiter.lost();
     }
@@ -146,13 +146,13 @@ export class WaiterQueue {
     return this.#channels.forget(node);
   }
 
-  /** Whether the node has said not long ago that the waiter, or one behind it, is in its queue. */
+  /** Whether the node has confirmed not long ago that the waiter, or one behind it, is in its queue. */
   isSure({ line }: QueueEntry): boolean {
     const ms = Math.max(SURE, PERIODS_SURE * this.#period);
     return line === undefined || line.isSure(this.#context.clock.monotonic() - ms);
   }
 
-  /** Looks at the lock of a waiter now, for all its waiters; never rejects. */
+  /** Looks now at the lock of a waiter, for all its waiters; never rejects. */
   look({ line }: QueueEntry): Promise<void> {
     if (!line) return Promise.resolve();
     return line.looking ?? this.#refresh([line]);
@@ -169,7 +169,7 @@ export class WaiterQueue {
     return this.#nodeSet.nodes[index]!.at(key);
   }
 
-  /** What the nodes have told until now may have been missed: all waiters look again, and together. */
+  /** Messages of the nodes may have been missed until now: looks again, for all waiters together. */
   #lookAnew(): void {
     const now = this.#context.clock.monotonic();
     for (const index of this.#nodeSet.nodes.keys())
@@ -183,7 +183,7 @@ export class WaiterQueue {
     for (const index of this.#nodeSet.nodes.keys()) {
       const lines = this.#waiters.linesAt(index);
       if (lines.length > 0) void this.#refresh(lines);
-      // On a Cluster a subscription lasts while it is asked for.
+      // On a Cluster a subscription lasts only while it is asked for again and again.
       if (this.#nodeSet.nodes[index]?.sharded) for (const { key } of lines) this.#channels.listen(index, key);
     }
     this.#channels.tidy();
@@ -191,7 +191,7 @@ export class WaiterQueue {
 
   /**
    * Resolves when the node has answered, or has failed; never rejects.
-   * @param lines of one node, at least one
+   * @param lines the queues of one node, at least one
    */
   #refresh(lines: readonly NodeQueue[]): Promise<void> {
     const index = lines[0]!.node;
@@ -217,14 +217,14 @@ export class WaiterQueue {
   }
 
   /**
-   * Tells the waiters of a lock what the node said of it.
-   * @param moving a free lock is granted to no waiter now
+   * Passes a node's answer about a lock on to the lock's waiters.
+   * @param moving true while a free lock is granted to no waiter, as its slot moves
    */
   #tell({ line, waiters }: Look, seen: LockSeen, since: Moment, moving: boolean): void {
     const { holder, pttl } = seen;
     line.looked(since.monotonic, pttl);
     const granted = this.#waiters.byId(holder);
-    // It may have left, got its lease, or be trying for it, meanwhile.
+    // The waiter may have left, got its lease, or begun a try meanwhile.
     if (granted?.line === line && granted.queued) granted.granted();
     const gone = new Set(seen.missing);
     let someLost = false;
@@ -239,12 +239,12 @@ export class WaiterQueue {
         waiter.lost();
         someLost = true;
       }
-      // A share that was granted meanwhile is not missing either: the message that tells of it may still be on its way.
+      // A waiter with a share that was granted meanwhile is not missing either; the message about it may still be on its way.
       else if (!isShare(waiter.id)) waiter.waited(since);
     }
-    // The waiters behind them may be lost, too.
+    // The waiters behind the lost ones may be lost too.
     if (someLost && !line.empty && !this.#stopped) void this.#refresh([line]);
-    // The lock runs out before the next refresh: its holder may be dead.
+    // The lock runs out before the next refresh: its holder may be dead, so look then.
     if (pttl >= 0 && pttl < this.#period) this.#timers.once(pttl + 1);
   }
 }

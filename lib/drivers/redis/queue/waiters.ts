@@ -4,10 +4,10 @@ import type { VotingWaiter } from '../quorum/index.js';
 import { NodeQueue, type QueueEntry } from './node-queue.js';
 
 /**
- * All waiters of this process at the nodes, by their ids and by what they wait for.
+ * All waiters of this process at the nodes, by their ids and by node and lock.
  *
- * Most who ask get the lock at once. They are not entered by their ids, which costs more than all else here, but kept
- * where they are looked for one by one: there are only as many as commands on their way.
+ * Most claims get the lock at once. A map by id would cost them more than all else here, so waiters that still ask are kept in a bag and
+ * searched one by one: there are only as many as commands under way.
  */
 export class Waiters {
   readonly #asking = new Bag<QueueEntry>();
@@ -16,12 +16,12 @@ export class Waiters {
   readonly #lines: Map<string, NodeQueue>[] = [];
   #latest: QueueEntry | undefined;
 
-  /** How many have been queued. */
+  /** How many waiters have been queued. */
   get queued(): number {
     return this.#queued.size;
   }
 
-  /** How many locks are waited for; at several nodes each counts. */
+  /** How many locks have waiters; a lock counts once for each node. */
   get lines(): number {
     return this.#lines.reduce((sum, { size }) => sum + size, 0);
   }
@@ -39,7 +39,7 @@ export class Waiters {
     return this.queued > 0 && this.#lines[node]?.has(key) === true;
   }
 
-  /** The node has it in its queue, or has granted it the lock. */
+  /** The node has the waiter in its queue, or has granted it the lock. */
   enter(waiter: QueueEntry): void {
     this.#doneAsking(waiter);
     this.#queued.set(waiter.id, waiter);
@@ -52,7 +52,7 @@ export class Waiters {
     waiter.stands(line);
   }
 
-  /** False when it was not there, or had not been queued. */
+  /** Returns false when the waiter had not been queued. */
   remove(waiter: QueueEntry): boolean {
     this.#doneAsking(waiter);
     // Most locks have no waiter.
@@ -65,14 +65,14 @@ export class Waiters {
     return true;
   }
 
-  /** The node has it under another id now. */
+  /** The node has the waiter under another id now. */
   rename(waiter: QueueEntry, id: string): void {
     this.#queued.delete(waiter.id);
     waiter.rename(id);
     this.enter(waiter);
   }
 
-  /** The one that has been queued under this id. */
+  /** The waiter that was queued under this id. */
   byId(id: string): QueueEntry | undefined {
     return this.#queued.get(id);
   }
@@ -81,7 +81,7 @@ export class Waiters {
     return this.byId(id) ?? this.#asking.items().find((waiter) => waiter.id === id);
   }
 
-  /** Those of whom the node has said so. */
+  /** The waiters that the node has confirmed to be in its queue. */
   queuedOnes(): QueueEntry[] {
     return [...this.#queued.values()].filter((waiter) => waiter.queued);
   }
@@ -103,7 +103,7 @@ export class Waiters {
   }
 }
 
-/** The waiter to which an entry passes on what the node says. */
+/** The waiter behind an entry: it learns what the node says. */
 export interface EntryOwner {
   granted(entry: WaiterEntry, micros?: number): void;
   lost(entry: WaiterEntry): void;
@@ -134,12 +134,12 @@ export class WaiterEntry implements QueueEntry {
     return this.#id;
   }
 
-  /** The lock was not ours before then. */
+  /** A moment at which the lock was not yet ours. */
   get since(): Moment {
     return this.#since;
   }
 
-  /** How long the node took to answer the last time, ms. */
+  /** How long the node took for its last answer, ms. */
   get trip(): number {
     return this.#trip;
   }
@@ -168,7 +168,7 @@ export class WaiterEntry implements QueueEntry {
     this.#id = id;
   }
 
-  /** @param queued false while something else is under way for it */
+  /** @param queued false while another command is under way for it */
   waits(queued: boolean): void {
     this.#queued = queued;
   }
@@ -181,7 +181,7 @@ export class WaiterEntry implements QueueEntry {
     this.owner.lost(this);
   }
 
-  /** How long ago it was known to wait, ms. */
+  /** How long ago the waiter was last known to wait, ms. */
   get age(): number {
     const { monotonic, wall } = momentOf(this.clock);
     return Math.max(monotonic - this.#since.monotonic, wall - this.#since.wall);
@@ -192,13 +192,13 @@ export class WaiterEntry implements QueueEntry {
     return { id, node, alive };
   }
 
-  /** The waiter that asks for the lock now that it has been granted. */
+  /** The terms of the next try, under a new id, now that the node has granted the lock to the present one. */
   successor(id: string): VotingWaiter {
     const { id: before, node, alive } = this;
     return { id, node, alive, before };
   }
 
-  /** The node has answered what was sent at `since`. */
+  /** The node has answered a question that was sent at `since`. */
   answered(): void {
     this.#trip = this.clock.monotonic() - this.#since.monotonic;
   }

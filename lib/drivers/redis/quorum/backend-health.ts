@@ -1,11 +1,11 @@
 import type { BackendChange } from '../../driver.js';
 import type { NodeSet } from './node-set.js';
 
-/** Tells once per change whether a quorum of the nodes can be used. */
+/** Reports once per change whether a quorum of the nodes can be used. */
 export class BackendHealth {
   readonly #nodeSet: NodeSet;
   readonly #tell: (change: BackendChange) => void;
-  /** Silent until `open`: a failed start is told by its rejection. */
+  /** Silent until `open`: a failed start is reported by its rejection. */
   #state: 'up' | 'down' | 'silent' = 'silent';
 
   constructor(nodeSet: NodeSet, tell: (change: BackendChange) => void) {

@@ -6,11 +6,11 @@ import { DRIFT, giveBack, PRECISION, type RedisNode } from '../node/index.js';
 import type { Standing, StandingCompleter } from './standing.js';
 
 /**
- * Has leases that a quorum has granted or renewed stored on more nodes, under the checks of an acquisition.
+ * Stores leases that a quorum has granted or renewed on the other nodes too, under the checks of an acquisition.
  *
- * That adds nothing to a deadline: what a node gets here is counted by the next renewal. A lease that was released, or broken, does
- * not come back by it. The node does it within a time, counted from before the quorum was asked, in which no other caller is granted
- * a lock that was broken. A release comes after it on the same connection, and is repeated where the connection broke.
+ * That does not move a deadline: the next renewal counts a node that gets the lease here. A lease that was released or broken does not
+ * come back by it. A node runs it only within a time, counted from before the quorum was asked, in which a broken lock is granted to no
+ * other caller. A release comes after it on the same connection, and is repeated if the connection breaks.
  */
 export class Completer implements StandingCompleter {
   readonly #nodeSet: NodeSet;
@@ -28,7 +28,7 @@ export class Completer implements StandingCompleter {
     return momentOf(this.#clock);
   }
 
-  /** Until it is stopped. */
+  /** Runs `run` after `ms` ms, unless the completer is stopped before. */
   later(ms: number, run: () => void): Timer {
     const timer = this.#clock.setTimer(
       ms,
@@ -53,10 +53,10 @@ export class Completer implements StandingCompleter {
   }
 
   /**
-   * @param index of the node
+   * @param index the number of the node
    * @param ttl ms
-   * @param since before the quorum was asked that has said that it has them
-   * @param done told of each whether the node has it now; of none when it was not asked, or did not answer
+   * @param since a moment before the quorum was asked that has confirmed these leases
+   * @param done gets, for each lease, whether the node has it now; an empty list when the node was not asked or did not answer
    */
   complete(
     index: number,
@@ -68,14 +68,14 @@ export class Completer implements StandingCompleter {
     const node = this.#nodeSet.nodes[index]!.at(standings[0]?.acquired.key ?? '');
     const open = standings.filter(({ over }) => !over);
     const usable = open.length > 0 && node.admissionFor(ttl) === undefined && this.#left(ttl, since) > 0;
-    // Each shard of a Cluster has a clock of its own, by which nothing can be limited.
+    // Each shard of a Cluster has a clock of its own, so no last moment can be given.
     if (!usable || node.sharded) return done([]);
     const keys = open.flatMap(({ acquired: { key } }) => [key, counterOf(key)]);
     const ids = open.flatMap(({ acquired: { id, lastToken } }) => [id, String(lastToken ?? '')]);
     node.call(
       (client) => {
         const last = node.notAfter(this.#clock.monotonic(), this.#left(ttl, since));
-        // Whole: it must not be sent a second time, after a release.
+        // EVAL with the whole text: EVALSHA might fail and be repeated after a release.
         return client.eval(
           COMPLETE.text,
           keys.length + 1,
@@ -94,14 +94,14 @@ export class Completer implements StandingCompleter {
         done(mine.map((each) => each === 1));
       },
       (error) => {
-        // It may be on its way over a connection that is no more, and behind the release then.
+        // The command may still be under way over a broken connection, and then run after the release.
         if (error.sent && !error.answered) this.#followUp(node, open);
         done([]);
       },
     );
   }
 
-  /** For how long the node may still do it, ms. */
+  /** How long the node may still run it, ms. */
   #left(ttl: number, { monotonic, wall }: Moment): number {
     const now = this.now();
     const passed = Math.max(now.monotonic - monotonic, now.wall - wall);

@@ -9,10 +9,10 @@ import { quoted } from '../../../common/quoted.js';
 /**
  * Fencing tokens that grow over all nodes, although each node counts by itself.
  *
- * The largest of a quorum's counters alone does not grow: with counters 5, 0 and 0, a lease on the first two nodes
- * gets 6, and the next one, on the last two, gets 2. So the largest is stored, while the lease is held, on a quorum of
- * the nodes that it was taken from. Two quorums share a node, the leases there follow one another, and so the later
- * one finds the token of the earlier one and counts on from it.
+ * The largest of a quorum's counters alone does not grow. With counters 5, 0 and 0, a lease on the first two nodes gets 6, and the
+ * next one, on the last two, gets 2. So while the lease is held, the largest token is stored on a quorum of the nodes that granted it.
+ * Two quorums share a node, and leases on one node follow one another. So the later lease finds the token of the earlier one there, and
+ * counts on from it.
  */
 export class FencingTokens {
   readonly #nodeSet: NodeSet;
@@ -25,8 +25,8 @@ export class FencingTokens {
   }
 
   /**
-   * What the next token should be at least, µs. The same for every node, so that their counters agree without a
-   * second round trip; which value it is does not matter to the order.
+   * The least value of the next token, µs. All nodes get the same hint, so that their counters agree without a second round trip. Its
+   * value does not matter to the order.
    */
   hint(): number {
     return Math.max(this.#last + 1, Math.floor(this.#clock.wall() * 1000));
@@ -34,11 +34,11 @@ export class FencingTokens {
 
   /**
    * The last of the tokens of a lease that a quorum has granted.
-   * @throws BackendUnavailableError when no quorum could be made to agree on one
+   * @throws BackendUnavailableError when no quorum agrees on one
    */
   async agree(name: string, votes: Votes): Promise<number> {
     const { nodes, quorum } = this.#nodeSet;
-    // Later votes are not looked at: only nodes whose counter went into the largest may confirm it.
+    // Later votes do not count: only nodes whose counter went into the largest one may confirm it.
     const tokens = nodes.flatMap((node, index) => {
       const token = votes.answers[index] === 'yes' ? votes.tokenOf(index) : undefined;
       return token === undefined ? [] : [{ node, token }];

@@ -3,7 +3,7 @@ import { BackendUnavailableError } from '../../../errors.js';
 import { cleanError, explain, type NodeError } from '../errors/index.js';
 import { NEVER, type RedisNode, type VotingNode } from '../node/index.js';
 
-/** All nodes, and what a majority of them is. */
+/** All nodes, and the size of a quorum of them. */
 export class NodeSet {
   readonly nodes: readonly VotingNode[];
   readonly quorum: number;
@@ -21,8 +21,8 @@ export class NodeSet {
   }
 
   /**
-   * The number of the node in whose queue to wait for a lock: the first that can be used, so that all processes agree as long as
-   * they see the same; -1 when there is none. A waiter in the queue of another one only loses the order.
+   * The number of the node whose queue the waiters of a lock use: the first usable one. So all processes agree as long as they see the
+   * same nodes; -1 when there is none. A waiter in the queue of another node only loses the order.
    */
   queueNodeOf(key: string): number {
     const sure = this.#first(key, undefined);
@@ -37,11 +37,11 @@ export class NodeSet {
   }
 
   /**
-   * Connects to every node: resolves when all have succeeded or failed. A quorum is not enough: the last one to answer may belong
-   * to another list of nodes. Only when none does are they told that they belong to ours, so that a wrong list takes no node.
+   * Connects to every node. Resolves when all have succeeded or failed: a quorum is not enough, as the last node to answer may belong to
+   * another list of nodes. Only when no node does are the nodes told that they belong to our list, so that a wrong list claims no node.
    *
-   * @param tells false: they are told nothing
-   * @returns what went wrong, by the number of the node
+   * @param tells false: the nodes are told nothing
+   * @returns the failures, by the number of the node
    */
   async start(tells = true): Promise<Map<number, NodeError>> {
     const failures = new Map<number, NodeError>();
@@ -54,7 +54,7 @@ export class NodeSet {
     return failures;
   }
 
-  /** Whether a node belongs to another list of nodes, as far as it is known. A quorum of the others may be one of that list too. */
+  /** Whether a node is known to belong to another list of nodes. The quorum of the other nodes may be one of that list too. */
   get otherList(): boolean {
     for (const { otherList } of this.nodes) if (otherList) return true;
     return false;
@@ -62,9 +62,9 @@ export class NodeSet {
 
   /**
    * Whether no node could belong to another list of nodes at that time, on the monotonic clock, ms. A node belongs to a list for two
-   * longest ttls after a client with that list was there. A lease that was asked for within one of them is over before the node is given
-   * away. So quorums of two lists with a common node are never both good, also when that node is not in either of them, as long as
-   * it can be reached. That the machine has slept since then, only the wall clock may know.
+   * longest ttls after a client with that list was there. A lease that was asked for within the first of them is over before the node is
+   * given away. So the quorums of two lists with a common node are never both valid, even if neither contains that node, as long as it can
+   * be reached. It checks the wall clock too: after the machine has slept, the monotonic clock may not show it.
    */
   isSure(at: number): boolean {
     const wall = this.#clock.wall();
@@ -72,7 +72,7 @@ export class NodeSet {
     const listed = this.nodes.filter(({ record }) => record);
     const up = listed.filter((node) => node.up);
     const single = this.nodes.length === 1;
-    // All went down since the lock was granted.
+    // All nodes went down since the lock was granted.
     if (!single && listed.length > 0 && up.length === 0) return false;
     const sure = single ? [] : up.map(({ record }) => record?.listIsSureUntil ?? NEVER);
     this.#sureUntil = {
@@ -82,7 +82,7 @@ export class NodeSet {
     return isBefore(at, wall, this.#sureUntil);
   }
 
-  /** @throws BackendUnavailableError when a node belongs to another list of nodes, which all are asked */
+  /** Asks all nodes for their list. @throws BackendUnavailableError when a node belongs to another list of nodes */
   async checkList(what: string): Promise<void> {
     await this.sync();
     this.#sureUntil = NEVER;
@@ -94,11 +94,11 @@ export class NodeSet {
   }
 
   /**
-   * Asks every node, or some: the server of each that has the key.
+   * Asks every node, or some of them: in a Cluster, the server that has the key.
    *
-   * @param needed how many have to answer; a quorum
-   * @returns the replies, as soon as `enough` says so, or else when every node has answered
-   * @throws BackendUnavailableError when fewer than needed could answer
+   * @param needed how many nodes have to answer; default: a quorum
+   * @returns the replies, as soon as `enough` is true for them, or else when every node has answered
+   * @throws BackendUnavailableError when fewer nodes than needed could answer
    */
   collect(
     what: string,
@@ -129,17 +129,17 @@ export class NodeSet {
     });
   }
 
-  /** Reads the record of every node again; resolves when all have answered, whatever they say. */
+  /** Reads the record of every node again; resolves when all have answered or failed. */
   async sync(): Promise<void> {
-    // What is wrong with a node is told to each caller that wants a lock of it.
+    // Each caller that wants a lock of a node learns what is wrong with it.
     await Promise.all(
       this.nodes.map((node) => new Promise<void>((resolve) => node.sync(resolve, () => resolve()))),
     );
   }
 
   /**
-   * @param failures what the nodes said, by their number
-   * @param key whose server in a Cluster said it
+   * @param failures the errors of the nodes, by their number
+   * @param key for a Cluster: the key of the server that failed
    */
   unavailable(what: string, failures: ReadonlyMap<number, NodeError>, key?: string): BackendUnavailableError {
     const nameOf = (node: VotingNode): string => (key === undefined ? node : node.at(key)).name;
@@ -154,7 +154,7 @@ export class NodeSet {
     });
   }
 
-  /** When so many of these failures will have passed that a quorum is left, ms, where that is known. */
+  /** In how many ms enough of these failures are over that a quorum is left, where that is known. */
   #endsIn(failures: readonly NodeError[]): number | undefined {
     const excess = failures.length - (this.nodes.length - this.quorum);
     const ends = failures.map(({ endsIn = Infinity }) => endsIn).toSorted((a, b) => a - b);

@@ -17,7 +17,7 @@ export interface LockRequest {
   readonly name: string;
   readonly key: string;
   readonly ttl: number;
-  /** How many fencing tokens; 0 for none. */
+  /** How many fencing tokens to reserve; 0 for none. */
   readonly tokens: number;
   /** Whether a share of the lock is enough. */
   readonly shared?: boolean;
@@ -25,9 +25,9 @@ export interface LockRequest {
 }
 
 export interface RedisGrant extends Grant {
-  /** Where a node had not answered yet, and may not even have been asked. */
+  /** Present where a node had not answered yet, and may not even have been asked. */
   votes?: Votes;
-  /** With several nodes. */
+  /** Present with several nodes. */
   standing?: Standing;
 }
 
@@ -37,8 +37,8 @@ export interface VoteResult {
 }
 
 /**
- * The Redlock algorithm for single attempts, and what its outcome means. Redlock's own retries keep partial votes
- * and its deadlines follow the wall clock, so neither is used: waiting and deadlines are the caller's.
+ * The Redlock algorithm for single attempts, and the meaning of their outcome. Redlock's own retries keep partial votes, and its
+ * deadlines follow the wall clock. So neither is used: the caller waits and computes deadlines.
  */
 export class RedlockVoting {
   readonly #redlock: SingleAttempts;
@@ -48,7 +48,7 @@ export class RedlockVoting {
   readonly #random: () => number;
   readonly #ids: HolderIds;
   readonly #tokens: FencingTokens;
-  /** Where there are nodes to be completed. */
+  /** Undefined with one node: there is no other one to complete. */
   readonly #completer: Completer | undefined;
 
   constructor(nodeSet: NodeSet, ids: HolderIds, completer: Completer, clock: Clock, random: () => number) {
@@ -65,13 +65,13 @@ export class RedlockVoting {
   /**
    * One attempt on all nodes.
    *
-   * Not `async`, as is nothing on the way of a lock that is free: such a function takes much memory each time.
-   * @param waiter that is in the queue of a node, or enters it, if there is one
+   * Not `async`, as is no function on the fast path of a free lock: an async function takes much memory each time.
+   * @param waiter the waiter that is in the queue of a node, or enters it, if there is one
    */
   acquire(lockRequest: LockRequest, waiter?: VotingWaiter): Promise<VoteResult> {
     if (this.#nodeSet.otherList) return this.#acquireAgain(lockRequest, waiter);
     const { key, ttl, tokens, shared, caller } = lockRequest;
-    // The node that keeps the order of the waiters has the last word.
+    // The gate: the node that keeps the order of the waiters has the last word.
     const gate = waiter?.node ?? this.#nodeSet.queueNodeOf(key);
     const hint = tokens > 0 ? this.#tokens.hint() : undefined;
     const start = this.#completer?.now();
@@ -98,7 +98,7 @@ export class RedlockVoting {
     return this.acquire(lockRequest, waiter);
   }
 
-  /** A quorum has granted it; what is missing is the word of the gate, of all nodes on their list, or the tokens. */
+  /** A quorum has granted the lock. Still missing: the answer of the gate, the check of all nodes' lists, or the tokens. */
   async #confirm(
     lockRequest: LockRequest,
     votes: Votes,
@@ -108,7 +108,7 @@ export class RedlockVoting {
     const { name, key, tokens } = lockRequest;
     const atGate = votes.answers[gate] ?? (await votes.answerOf(gate));
     if (isBusy(atGate)) {
-      // The others were free for a moment, and not for us: the turn of another waiter has come, or comes next.
+      // The other nodes were free for a moment, but not for us: the turn of another waiter has come, or comes next.
       await this.#giveBackVotes(votes);
       return { votes, reply: { granted: false, remaining: atGate.pttl < 0 ? undefined : atGate.pttl } };
     }
@@ -118,7 +118,7 @@ export class RedlockVoting {
       if (tokens === 0) return this.#granted(lockRequest, votes, start);
       return this.#granted(lockRequest, votes, start, await this.#tokens.agree(name, votes));
     } catch (error) {
-      // What cannot be freed now ends by its ttl; the caller has to know why there is no lease.
+      // A key that cannot be freed now ends by its ttl. The caller has to learn why there is no lease.
       votes.withdraw();
       await this.release({ name, key, id: votes.id }).catch(() => undefined);
       throw error;
@@ -126,8 +126,8 @@ export class RedlockVoting {
   }
 
   /**
-   * @param start before the first node was to be asked
-   * @param lastToken of those that were asked for
+   * @param start a moment before the first node was asked
+   * @param lastToken the last of the reserved tokens
    */
   #granted(
     { name, key, ttl, tokens, shared }: LockRequest,
@@ -142,7 +142,7 @@ export class RedlockVoting {
         ? { name, id, key, term }
         : { name, id, key, term, tokens: { first: lastToken - tokens + 1, count: tokens } };
     if (votes.answers.includes(undefined)) grant.votes = votes;
-    // A node that has no share of a lease gets none later: COMPLETE is for a key that one holder has.
+    // A share is not completed on other nodes: COMPLETE is for keys with one holder.
     if (start && this.#completer && !shared) {
       const acquired = { key, id, ttl, since: departure ?? start, lastToken };
       grant.standing = new Standing(this.#completer, acquired);
@@ -152,8 +152,8 @@ export class RedlockVoting {
   }
 
   /**
-   * Has a lease alone shared: each node that has it puts the id of the share in its place. A node that does not hear of it does so at
-   * the next renewal of the share.
+   * Turns an exclusive lease into a share: each node that has it replaces its id by the id of the share. A node that does not hear of it
+   * does so at the next renewal of the share.
    * @returns whether a quorum has the share now
    */
   async downgrade(name: string, key: string, from: string, to: string, ttl: number): Promise<boolean> {
@@ -172,13 +172,13 @@ export class RedlockVoting {
     const now = this.#clock.monotonic();
     const took = now - (votes.askedAt ?? now);
     const { nodes, quorum } = this.#nodeSet;
-    // A holder with a quorum, or a quorum lost to failures, is certain; for anything else every vote counts.
+    // Two outcomes are certain: a quorum has another holder, or failures have made a quorum impossible. Otherwise every vote counts.
     if (votes.failures <= nodes.length - quorum || votes.terms.waiter) await allVotes(error);
     this.#refuseUnlessAnswered(`take the lock ${quoted(name)}`, votes);
     return { votes, reply: refusal(votes, nodes.length, quorum, took, this.#random()) };
   }
 
-  /** Before a release is sent: nothing is asked for the grant any more that was not sent before. */
+  /** Called before a release is sent: from now on, no command that was not sent yet is sent for the grant. */
   withdraw(grant: RedisGrant): void {
     grant.votes?.withdraw();
     grant.standing?.end();
@@ -194,7 +194,7 @@ export class RedlockVoting {
       );
   }
 
-  /** True when a majority says it is not ours, false when a majority did it after all; throws when neither is known. */
+  /** True when a majority says that it is not ours, false when a majority released it after all; throws when neither is known. */
   async #denied(what: string, votes: Votes, error: unknown): Promise<boolean> {
     const { quorum } = this.#nodeSet;
     const denied = (): boolean => votes.count('gone') >= quorum;

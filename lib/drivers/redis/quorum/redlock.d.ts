@@ -1,13 +1,13 @@
 /**
- * What the driver uses of redlock 5.0.0-beta.2, whose own types do not resolve under NodeNext.
- * Redlock passes resources on untouched, so their type is that of the caller.
+ * The part of redlock 5.0.0-beta.2 that the driver uses; redlock's own types do not resolve under NodeNext. Redlock passes resources
+ * on unchanged, so the caller chooses their type.
  */
 declare module 'redlock' {
   interface Settings {
     readonly retryCount: number;
   }
 
-  /** What came of an operation that a majority was for. */
+  /** The result of an operation with a majority. */
   interface Executed {
     readonly attempts: readonly Promise<unknown>[];
   }

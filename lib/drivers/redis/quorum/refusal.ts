@@ -1,14 +1,14 @@
 import type { Votes, Busy } from './votes.js';
 
-/** A waiter looks by itself at least this often, ms: clients in other languages publish nothing. */
+/** A waiter looks at least this often by itself, ms: clients in other languages publish nothing. */
 const LONGEST_WAIT = 1000;
 
-/** The shortest window from which a loser of a split vote draws its next try, ms. */
+/** The shortest window from which the loser of a split vote draws its next try, ms. */
 const SHORTEST_JITTER = 5;
 
 /**
- * The same where a node that does not answer may have given another caller a quorum, ms: the vote may not be split at all, and
- * goes on so until that lease ends.
+ * The same, ms, where a node that does not answer may have given another caller a quorum. The vote may then not be split at all, and
+ * stays so until that lease ends.
  */
 const SHORTEST_JITTER_IN_DOUBT = 50;
 
@@ -19,9 +19,9 @@ export interface QuorumRefusal {
 }
 
 /**
- * When to look again after a failed acquisition. Only a holder that may have a quorum is worth waiting for. After a
- * split vote no caller holds the lock and no message will come, so the losers try again after a random time,
- * drawn from a window of some round trips, long enough that one of them is alone in it.
+ * When to look again after a failed acquisition. Waiting makes sense only for a holder that may have a quorum. After a split vote no
+ * caller holds the lock and no message will come. So the losers try again after a random time, from a window of some round trips: long
+ * enough that one of them is alone in it.
  *
  * @param took how long the attempt took, ms
  * @param random a number in [0, 1)
@@ -39,7 +39,7 @@ export function refusal(
     return mine.length > best.length ? mine : best;
   }, []);
   const silent = nodes - busy.length - votes.count('yes');
-  // A vote for us on a working node speaks against a holder that would need a silent node for its quorum.
+  // A vote for us on a working node speaks against a holder that needs a silent node for its quorum.
   const needsSilence = leader.length < quorum;
   const split = leader.length + silent < quorum || (needsSilence && votes.count('yes') > 0);
   if (split) {

@@ -26,27 +26,27 @@ import { quoted } from '../../../common/quoted.js';
 const RENEWED: RenewOutcome = { kind: 'renewed' };
 const TAKEN_OVER: Loss = {
   reason: 'taken-over',
-  message: 'Redis says that somebody else holds the lock now',
+  message: 'Redis says that another holder has the lock now',
 };
 const BROKEN: Loss = {
   reason: 'broken',
   message: 'Redis does not have it any more: it was broken, or its key is gone',
 };
 
-/** What the nodes have said of one lease. */
+/** The votes about one lease. */
 interface LeaseVotes {
   readonly count: VoteCount;
-  /** By another holder, where a node knows. */
+  /** Whether a node knows that another holder has it. */
   taken: boolean;
   /** By the number of the node. */
   failures?: Map<number, NodeError>;
 }
 
 /**
- * Renews several leases on all nodes by one command to each, and counts the votes of each lease for itself.
+ * Renews several leases on all nodes with one command to each, and counts the votes of each lease separately.
  *
- * A Cluster runs no script on keys of different slots: there, one command is sent for all leases with the same hash tag
- * in their keys, and one for each lease without.
+ * A Cluster runs no script on keys of different slots. So it gets one command for all leases with the same hash tag in their keys, and
+ * one for each lease without a hash tag.
  */
 export class RenewalRound {
   readonly #nodeSet: NodeSet;
@@ -59,11 +59,11 @@ export class RenewalRound {
   #settle: ((outcomes: readonly RenewOutcome[]) => void) | undefined;
   readonly #completer: Completer;
   readonly #since: Moment;
-  /** Leases that a node does not have, by its number. */
+  /** The leases that a node does not have, by the number of the node. */
   readonly #lacking = new Map<number, number[]>();
 
   /**
-   * @param keys of the grants, in the same order
+   * @param keys the keys of the grants, in the same order
    * @param ttl ms
    */
   constructor(
@@ -102,7 +102,7 @@ export class RenewalRound {
     });
   }
 
-  /** Shares are renewed by a script of their own. */
+  /** Separates shares from other leases: they are renewed by another script. */
   #byKind(all: readonly number[], shares: readonly number[]): (readonly number[])[] {
     const alone = all.filter((lease) => !shares.includes(lease));
     return alone.length === 0 ? [shares] : [alone, shares];
@@ -148,7 +148,7 @@ export class RenewalRound {
     );
   }
 
-  /** Each by itself, where their slot is on its way to another server: some are there already. */
+  /** Sends one command for each lease where their slot is moving to another server: some keys are there already. */
   #sendAgain(node: RedisNode, number: number, leases: readonly number[], how: Sending): void {
     if (!how.alone) return this.#send(node, number, leases, how);
     this.#unanswered += leases.length - 1;
@@ -183,7 +183,7 @@ export class RenewalRound {
     this.#settle = undefined;
   }
 
-  /** Every node has said what it has: what a quorum has renewed, the others should have too. */
+  /** Every node has answered or failed: stores leases that a quorum has renewed on the nodes that lack them. */
   #complete(): void {
     for (const [node, leases] of this.#lacking) {
       const standings = leases.flatMap((lease) => {
@@ -203,7 +203,7 @@ export class RenewalRound {
     });
   }
 
-  /** Of the leases about which no quorum has decided; those that failed for the same reasons share an error. */
+  /** The outcomes of the leases without a decision by a quorum. Leases that failed for the same reasons share an error. */
   #failed(): ReadonlyMap<number, RenewOutcome> {
     const alike = new Map<string, number[]>();
     for (const [lease, { count, failures = [] }] of this.#votes.entries()) {
@@ -231,7 +231,7 @@ export class RenewalRound {
   }
 }
 
-/** What the script says of one lease. */
+/** Reads the script's answer about one lease. */
 function statusOf(answer: unknown): number | NodeError {
   return typeof answer === 'string' && Number.isNaN(Number(answer))
     ? toldError(answer)

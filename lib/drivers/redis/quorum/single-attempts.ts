@@ -4,13 +4,13 @@ import { AcquireExchange, type Done, type Question, ReleaseExchange } from './vo
 import { VoteCount } from './vote-count.js';
 import type { Votes } from './votes.js';
 
-/** Each answer is among the votes already. */
+/** There is nothing to wait for: each answer is among the votes already. */
 const DONE: Executed = { attempts: [] };
 
 /**
- * Redlock without its loops. The package checks what it is asked for, keeps the lock, and gives a failed acquisition back; it takes
- * its ids from the votes. Its loop over several attempts is left out, as waiting is the work of the layers above, and its loop over
- * the nodes, as its promises and closures take 2.7 to 3.9 µs of CPU for each acquisition, and as much for its release.
+ * Redlock without its loops. The package checks its arguments, keeps the lock, and gives a failed acquisition back. It takes its ids
+ * from the votes. Its loop over several attempts is left out, as waiting is the work of the layers above. Its loop over the nodes is left
+ * out, as its promises and closures take 2.7 to 3.9 µs of CPU for each acquisition, and as much for the release.
  */
 export class SingleAttempts extends Redlock<Votes> {
   readonly #nodeVotes: readonly NodeVote[];
@@ -22,7 +22,7 @@ export class SingleAttempts extends Redlock<Votes> {
     this.#quorum = quorum;
   }
 
-  /** As `release`, of what the votes stand for. */
+  /** As `release`, for the lock of these votes. */
   free(votes: Votes): Promise<Executed> {
     return this.#ask(votes);
   }
@@ -46,7 +46,7 @@ export class SingleAttempts extends Redlock<Votes> {
   }
 
   #ask(votes: Votes, ttl?: number): Promise<Executed> {
-    // Redlock gives a failed acquisition back.
+    // Redlock gives back the votes of a failed acquisition.
     const partial = ttl === undefined && votes.purpose === 'acquire';
     if (partial) votes.withdraw();
     return new Promise((resolve, reject) => {
@@ -68,7 +68,7 @@ export class SingleAttempts extends Redlock<Votes> {
   }
 }
 
-/** One node, as those see it who ask for its vote. What it really said is among the votes then. */
+/** One node, as Redlock sees it: an answer for or against. The node's real answer is among the votes then. */
 export class NodeVote {
   constructor(
     private readonly node: VotingNode,
@@ -84,7 +84,7 @@ export class NodeVote {
     new ReleaseExchange(this.#ask(votes, done)).begin();
   }
 
-  /** Gives the vote of an acquisition back, where it was given; never rejects. */
+  /** Gives back the node's vote for an acquisition, if it may have given one; never rejects. */
   giveBack(votes: Votes): Promise<void> {
     if (!this.#mayHold(votes)) return Promise.resolve();
     return giveBack(this.node.at(votes.key), votes.key, votes.id);
@@ -94,7 +94,7 @@ export class NodeVote {
     return { node: this.node.at(votes.key), index: this.index, votes, done };
   }
 
-  /** Whether this node may hold our id after a failed acquisition, and we have to give it back. */
+  /** Whether this node may hold our id after a failed acquisition, so that we have to give it back. */
   #mayHold(votes: Votes): boolean {
     // A waiter keeps its place there, or its turn, and leaves by itself.
     if (votes.terms.waiter?.node === this.index) return false;

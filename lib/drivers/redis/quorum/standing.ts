@@ -1,32 +1,32 @@
 import type { Moment, Timer } from '../../../common/clock.js';
 
 /**
- * The first pause before a node is asked again, ms; doubles. Long enough for the release that is on its way to that node, and
- * for most work: a lease that has ended by then costs nothing.
+ * The first pause before a node is asked again, ms; it doubles. It is long enough for a release that is on its way to that node, and for
+ * most work: a lease that has ended by then costs nothing.
  */
 const FIRST_PAUSE = 25;
 
-/** What of an acquisition has to be known to complete it. */
+/** What has to be known of an acquisition to complete it. */
 export interface Acquired {
   readonly key: string;
   readonly id: string;
   /** ms */
   readonly ttl: number;
-  /** Before the first node was asked for it. */
+  /** A moment before the first node was asked for it. */
   readonly since: Moment;
   /** The last of its fencing tokens. */
   readonly lastToken: number | undefined;
 }
 
-/** What asks the nodes once more. */
+/** Asks nodes once more; see `Completer`. */
 export interface StandingCompleter {
-  /** Runs `run` in so many ms, unless the driver stops before. */
+  /** Runs `run` after `ms` ms, unless the driver stops before. */
   later(ms: number, run: () => void): Timer;
   /**
    * Stores acquisitions on one more node.
-   * @param node its number
-   * @param since before a quorum was asked for them
-   * @param done told of each whether the node has it now; of none when it was not asked, or did not answer
+   * @param node the number of the node
+   * @param since a moment before a quorum was asked for them
+   * @param done gets, for each lease, whether the node has it now; an empty list when the node was not asked or did not answer
    */
   complete(
     node: number,
@@ -38,16 +38,17 @@ export interface StandingCompleter {
 }
 
 /**
- * One acquisition on several nodes, from its grant to its release, for all leases that are handed on under it.
+ * One acquisition on several nodes, from its grant to its release, including all leases that are handed on under it.
  *
- * A quorum grants a lock, and the others may have refused it: a waiter can be faster at a node than the release of the one before.
- * Such a lease ends with the next node that fails. So the others are asked again, soon after the grant, and with each renewal.
+ * A quorum has granted the lock, but the other nodes may have refused it: at a node, a waiter can be faster than the release of the lease
+ * before. Such a lease is lost with the next node that fails. So the other nodes are asked again, soon after the grant and with each
+ * renewal.
  */
 export class Standing {
-  /** It has been released: nothing may be asked for it any more. */
+  /** The lease was released: no node may be asked for it any more. */
   over = false;
   readonly #completer: StandingCompleter;
-  /** By their numbers; made when there is one. */
+  /** The numbers of the nodes that lack the lease; made when there is one. */
   #lacking?: Set<number>;
   #pause = FIRST_PAUSE;
   #timer?: Timer;

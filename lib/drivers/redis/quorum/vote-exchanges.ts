@@ -21,19 +21,19 @@ import {
 } from '../scripts/index.js';
 import type { Answer, Votes } from './votes.js';
 
-/** Told when the answer is among the votes: whether it is a vote in favour. */
+/** Called when the answer is among the votes, with whether it is in favour. */
 export type Done = (inFavour: boolean) => void;
 
-/** What one node is asked. */
+/** A question to one node. */
 export interface Question {
   readonly node: RedisNode;
-  /** Of the node. */
+  /** The number of the node. */
   readonly index: number;
   readonly votes: Votes;
   readonly done: Done;
 }
 
-/** A script that one node is asked to run for a set of votes. */
+/** A script that one node runs for a set of votes. */
 export abstract class VoteExchange extends Exchange {
   constructor(
     protected readonly question: Question,
@@ -67,7 +67,7 @@ export abstract class VoteExchange extends Exchange {
 
 /** Takes the lock on one node, or enters its queue. */
 export class AcquireExchange extends VoteExchange {
-  /** @param again it is sent for the second time: the node's record or its time were not what we took them for */
+  /** @param again true for the second try: the node's record or its time was not as expected at the first one */
   constructor(
     question: Question,
     private readonly ttl: number,
@@ -88,7 +88,7 @@ export class AcquireExchange extends VoteExchange {
     if (state === 'decided' || !terms.caller?.hasCancelled) return undefined;
     if (terms.caller.hasGone === true)
       return new NodeError('was not asked, as its caller has gone', { sent: false });
-    // There is room: the time that it took to get here is no reason not to try at all.
+    // There is room to send it. A caller whose time was used up before this point still gets its one try.
     if (!this.waited) return undefined;
     return new NodeError(
       'was not asked within the time allowed: too many commands of this process waited to be sent before it',
@@ -149,7 +149,7 @@ export class AcquireExchange extends VoteExchange {
     this.question.done(true);
   }
 
-  /** The key is ours, and its counter, which may be at another server, has not been asked yet. */
+  /** The key is ours. Its counter may be at another server and was not asked yet. */
   #count(now: number): void {
     const { node, votes } = this.question;
     const { hint, tokens = 1 } = votes.terms;
@@ -159,7 +159,7 @@ export class AcquireExchange extends VoteExchange {
       new ScriptKeys([counterOf(votes.key)]),
       [String(hint), String(tokens)],
       (token) => this.#taken(now, positiveNumber(token)),
-      // Whatever Redis said, it has the key for us.
+      // Whatever this error says, the node holds the key for us: so the new error does not count as answered.
       ({ message, code }) => this.fail(new NodeError(message, { code })),
       Rank.acquisition,
     );
@@ -169,7 +169,7 @@ export class AcquireExchange extends VoteExchange {
     new AcquireExchange(this.question, this.ttl, how, this.again).begin();
   }
 
-  /** Reads the node's record and its time, and asks again; the second time it is given up for that reason. */
+  /** Reads the node's record and its time, and asks again; gives up for that reason at the second time. */
   #sync(reason: () => NodeError): void {
     if (this.again) return this.fail(reason());
     this.question.node.sync(

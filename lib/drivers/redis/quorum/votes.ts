@@ -3,7 +3,7 @@ import type { Caller } from '../../driver.js';
 import type { NodeError } from '../errors/index.js';
 import type { Standing } from './standing.js';
 
-/** What one node said: done, no longer ours (to a release), the holder (to an acquisition), or an error. */
+/** The answer of one node: done, no longer ours (to a release), the holder (to an acquisition), or an error. */
 export type Answer = 'yes' | 'gone' | Busy | NodeError;
 
 export interface Busy {
@@ -17,34 +17,34 @@ export interface VotingWaiter {
   readonly id: string;
   /** The number of that node. */
   readonly node: number;
-  /** For how long it may be believed to wait, ms. */
+  /** How long the node may believe that it waits, ms. */
   readonly alive: number;
-  /** The id under which the node has granted it the lock already. It keeps it when the others do not give theirs. */
+  /** The id under which the node has already granted it the lock. The node keeps that id if the other nodes do not grant the lock. */
   readonly before?: string;
 }
 
 export interface VoteTerms {
-  /** What a fencing token should be at least, µs; undefined when none is asked for. */
+  /** The least value of a fencing token, µs; undefined when no token is asked for. */
   readonly hint?: number;
   /** How many tokens. */
   readonly tokens?: number;
   readonly waiter?: VotingWaiter;
-  /** The id of a lease alone that is to be shared: the id of these votes takes its place, and nothing else's. */
+  /** The id of an exclusive lease that becomes a share: the id of these votes replaces it, and no other id. */
   readonly downgrade?: string;
   readonly caller?: Caller;
 }
 
 const NO_TERMS: VoteTerms = {};
 
-/** Of so many nodes, to be copied: an array that grows takes several times as much. */
+/** Empty answers for each number of nodes, to be copied: an array that grows takes several times as much memory. */
 const NO_ANSWERS: undefined[][] = [];
 
 /**
- * One operation on all nodes, and what each of them said. Redlock knows of whole operations only: the votes travel through it in the
+ * One operation on all nodes, and the answer of each node. Redlock knows of whole operations only: this object travels through it in the
  * place of the key.
  */
 export class Votes {
-  /** By the number of the node; a hole while it has not answered. */
+  /** By the number of the node; undefined while the node has not answered. */
   readonly answers: (Answer | undefined)[];
   #tokens: (number | undefined)[] | undefined;
   #awaited?: { readonly node: number; readonly resolve: () => void };
@@ -56,7 +56,7 @@ export class Votes {
 
   constructor(
     readonly key: string,
-    /** Of the acquisition. */
+    /** The id of the acquisition. */
     readonly id: string,
     readonly purpose: 'acquire' | 'release',
     /** How many nodes there are. */
@@ -68,8 +68,8 @@ export class Votes {
   }
 
   /**
-   * `decided`: Redlock has its result, so that nothing is asked a second time. `withdrawn`: the lock was given back, so that
-   * nothing may be asked that was not sent before.
+   * `decided`: Redlock has its result, so no node is asked a second time. `withdrawn`: the lock was given back, so a command that was not
+   * sent yet must not be sent.
    */
   get state(): 'open' | 'decided' | 'withdrawn' {
     return this.#state;
@@ -80,12 +80,12 @@ export class Votes {
     return this.#askedAt;
   }
 
-  /** Before the first of the votes in favour was asked for; undefined when one was asked for at once. */
+  /** A moment before the first of the votes in favour was asked for; undefined when one of them was asked for at once. */
   get departure(): Moment | undefined {
     return this.#departure;
   }
 
-  /** The last fencing token that a node gave with its vote. */
+  /** The last fencing token that the node gave with its vote. */
   tokenOf(node: number): number | undefined {
     return this.#tokens?.[node];
   }
@@ -98,7 +98,7 @@ export class Votes {
     this.#state = 'withdrawn';
   }
 
-  /** A quorum has granted the lock. The standing is told of each node that has refused it, or does so later. */
+  /** A quorum has granted the lock. The standing learns of each node that has refused it, or refuses it later. */
   standAs(standing: Standing): void {
     this.#standing = standing;
     for (const [node, answer] of this.answers.entries()) if (isBusy(answer)) standing.refused(node);
@@ -115,7 +115,7 @@ export class Votes {
     if (this.#standing !== undefined && isBusy(answer)) this.#standing.refused(node);
   }
 
-  /** @param departure of the command, where it had to wait until it was sent */
+  /** @param departure when the command was sent, if it had to wait before that */
   recordVote(node: number, departure: Moment | undefined, token?: number): void {
     if (token !== undefined) (this.#tokens ??= [])[node] = token;
     if (!departure || !this.#inFavour) this.#departure = departure;
@@ -124,7 +124,7 @@ export class Votes {
     this.record(node, 'yes');
   }
 
-  /** Resolves when that node has answered, or has failed to; for one node at a time. */
+  /** Resolves when that node has answered or failed. For one node at a time. */
   async answerOf(node: number): Promise<Answer | undefined> {
     if (this.answers[node] === undefined && node >= 0)
       await new Promise<void>((resolve) => (this.#awaited = { node, resolve }));
@@ -143,7 +143,7 @@ export class Votes {
     return this.answers.filter(isBusy);
   }
 
-  /** Whether the waiter of these votes stands in its queue now. */
+  /** Whether the waiter of these votes is in its queue now. */
   get queued(): boolean {
     const { waiter } = this.terms;
     return waiter !== undefined && waiter.before === undefined && isBusy(this.answers[waiter.node]);

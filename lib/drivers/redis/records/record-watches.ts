@@ -6,17 +6,17 @@ import type { NodeSet } from '../quorum/index.js';
 /** The longest that `ready` takes, ms. */
 const LONGEST_READY = 1000;
 
-/** How often a subscription is asked for again, ms: on a Cluster it ends otherwise. */
+/** How often each subscription is asked for again, ms: on a Cluster it would end otherwise. */
 const RENEWED_EVERY = 4000;
 
-/** What is watched on one channel. */
+/** The listeners on one channel. */
 interface Watched {
-  /** The index of the space, which says where in a Cluster it is. */
+  /** The index key of the space. It determines the server of a Cluster. */
   readonly index: string;
   readonly listeners: Set<() => void>;
 }
 
-/** Who wants to know of changes of records, over one connection per node. It is there while somebody does. */
+/** The listeners for changes of records, over one connection per node. The connection exists while there are listeners. */
 export class RecordWatches {
   readonly #nodeSet: NodeSet;
   readonly #commandTimeout: number;
@@ -34,7 +34,7 @@ export class RecordWatches {
   }
 
   watch(index: string, channel: string, onChange: () => void): Watch {
-    // One for each call: a function may be given twice.
+    // One wrapper for each call, so that the same function may be given twice.
     const listener = (): void => onChange();
     const watched: Watched = this.#channels.get(channel) ?? { index, listeners: new Set() };
     watched.listeners.add(listener);

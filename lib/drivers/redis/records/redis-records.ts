@@ -19,15 +19,15 @@ import {
 } from '../scripts/index.js';
 import { RecordWatches } from './record-watches.js';
 
-/** How many records one command reads; the node does nothing else meanwhile. */
+/** How many records one command reads. The node does nothing else meanwhile. */
 const AT_ONCE = 200;
 
-/** What one node has of a record; undefined when it has none. */
+/** The record as one node has it; undefined when the node has none. */
 type Found = StoredRecord | undefined;
 
 /**
- * Records on one or more nodes: written to a majority, and read from one, where the larger version wins. So a record that was
- * written is found as long as no majority of the nodes has lost it.
+ * Records on one or more nodes. A write goes to a majority, and a read asks a majority, where the larger version wins. So a written
+ * record is found as long as no majority of the nodes has lost it.
  */
 export class RedisRecords implements RecordStore {
   readonly #nodeSet: NodeSet;
@@ -38,7 +38,7 @@ export class RedisRecords implements RecordStore {
     this.#watches = new RecordWatches(nodeSet, commandTimeout, context);
   }
 
-  /** The heartbeat puts a record; that is also when the nodes are asked what else they are set to. */
+  /** The heartbeat puts a record. Each put also reads the nodes' records and memory settings again. */
   put(record: NewRecord, ttl: number): Promise<StoredRecord> {
     void this.#nodeSet.sync();
     for (const node of this.#nodeSet.nodes) node.lookAtMemory();
@@ -56,7 +56,7 @@ export class RedisRecords implements RecordStore {
     )) as readonly Found[];
     const found = newest(replies);
     if (!found || agreeing(replies, found) >= quorum) return found;
-    // Written to a majority once more, so that it is found by every read from now on.
+    // Write it to a majority once more, so that every read finds it from now on.
     return this.#put(found, found.remaining);
   }
 
@@ -95,7 +95,7 @@ export class RedisRecords implements RecordStore {
     this.#watches.suspect(node);
   }
 
-  /** A server of a Cluster is not asked any more. */
+  /** A server of a Cluster is no longer used. */
   forget(node: RedisNode): Promise<void> {
     return this.#watches.forget(node);
   }
@@ -125,7 +125,7 @@ export class RedisRecords implements RecordStore {
     return newest(replies) as StoredRecord;
   }
 
-  /** As `collect` of the nodes; an error of the part of a Cluster that has the key says that other parts answer. */
+  /** As `collect` of the nodes. If only the part of a Cluster with the key fails, the error says that other parts answer. */
   async #collect(
     what: string,
     key: string,
@@ -166,7 +166,7 @@ function recordOf(space: string, where: string, text: unknown, pttl: unknown, at
   };
 }
 
-/** The largest version; of several values of one, which are of writers that must not be two, always the same. */
+/** The largest version. Several values of one version come from writers that should be one: always picks the same of them. */
 function newest(replies: readonly Found[]): Found {
   let best: Found;
   for (const found of replies) {
@@ -177,13 +177,13 @@ function newest(replies: readonly Found[]): Found {
   return best;
 }
 
-/** How many have just that. */
+/** How many nodes have exactly that record. */
 function agreeing(replies: readonly Found[], wanted: Found): number {
   return replies.filter((found) => found?.version === wanted?.version && found?.value === wanted?.value)
     .length;
 }
 
-/** A client that puts a prefix before each key it sends does not take it off an answer, and would put it there once more. */
+/** Removes the client's key prefix: the client does not take it off an answer, and would add it once more. */
 function ownKey(space: string, key: string): string {
   return key.slice(Math.max(0, key.indexOf(recordKeyOf(space, ''))));
 }

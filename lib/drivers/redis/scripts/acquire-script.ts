@@ -3,11 +3,11 @@ import { grantNext, keepWaiting } from './queue-scripts.js';
 import { Script } from './script.js';
 
 /**
- * Takes the key, or renews it when it is ours already. When another holder has it, and if so asked, enters its queue.
+ * Takes the key, or renews it when it is ours already. If another holder has it, the id enters its queue when ARGV asks for that.
  *
- * A free key goes to its waiters first. An id that has been granted the key, or takes it, is no longer in the queue.
+ * A free key goes to its waiters first. An id that takes the key or is granted it leaves the queue.
  *
- * What most acquisitions need comes first and is all that they send: each argument costs, and so does a table in the reply.
+ * The arguments that most acquisitions need come first, and are all that they send: each argument costs, and so does a table in the reply.
  *
  * KEYS: key, node record, queue, waiters, fencing counter. ARGV: id, ttl in ms, the last moment to do it in ms of the
  * node's time or '', what the node record has to say or '', for how many ms we are alive as a waiter or '' when we do not

@@ -1,7 +1,7 @@
 /** How many slots a Cluster has. */
 export const SLOTS = 16_384;
 
-/** Of CRC-16/XMODEM, by which a Cluster divides its keys. */
+/** The polynomial of CRC-16/XMODEM, by which a Cluster divides its keys. */
 const POLYNOMIAL = 0x1021;
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
@@ -10,7 +10,7 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-/** A short text for each slot, made when the first one is needed. */
+/** A short text in each slot; made when the first one is needed. */
 let texts: readonly string[] | undefined;
 
 /**

@@ -1,8 +1,8 @@
 import { Script } from './script.js';
 
 /**
- * How far a client's clock may push fencing tokens ahead of a node's, µs. A clock that is a year ahead would use up a
- * year of tokens, and clients whose clocks are right would count in single steps behind it.
+ * How far a client's clock may push fencing tokens ahead of a node's clock, µs. A clock that is a year ahead would use up a year of
+ * tokens. Clients whose clocks are right would then count in single steps behind it.
  */
 const FENCING_CAP_US = 60_000_000;
 
@@ -13,12 +13,12 @@ const FENCING_CAP_US = 60_000_000;
 export const FENCING_COUNTER_TTL = 3_600_000;
 
 /**
- * The next token, without the counter being moved: max(counter + 1, min(hint, the node's time + cap)). One hint for all nodes makes their tokens equal nearly
- * always, and no clock is used while the counters are ahead of it. A node's time is a limit and never a source: a node
- * whose clock is wrong would give tokens that no other node can follow once it has lost them. When several tokens are reserved
- * the counter is the last of them.
+ * The next token; the counter is not moved yet: max(counter + 1, min(hint, the node's time + cap)). All nodes get one hint, so that their
+ * tokens are nearly always equal. No clock is used while the counters are ahead of it. A node's time is a limit and never a source: a node
+ * with a wrong clock would give tokens that no other node can follow once it has lost them. When several tokens are reserved, the counter
+ * is the last of them.
  *
- * A script asks for it before it writes anything: what stands in the counter's place may be no number, and a script that fails leaves
+ * A script computes it before it writes anything: the counter's key may hold something else than a number, and a script that fails leaves
  * what it has written.
  *
  * Needs the locals `now`, `hint` and `token`; sets `token`.
@@ -31,7 +31,7 @@ export const countTo = (counter: string): string => `
 redis.call('set', ${counter}, string.format('%.0f', token), 'PX', ${FENCING_COUNTER_TTL})`;
 
 /**
- * Counts the tokens of a lease whose key was taken alone. A call that comes late only leaves some tokens out.
+ * Counts the tokens of a lease whose key was taken by the script's `alone` form. A call that comes late only skips some tokens.
  * KEYS: fencing counter. ARGV: hint for the token in µs, how many tokens. Reply: the last of them.
  */
 export const COUNT = new Script(`

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { SHARED_MARK } from '../../share-id.js';
 
 /**
- * Names one driver among all that use a node, in letters and digits: what is waited for by one process is kept alive by it, and
- * told to it.
+ * Names one driver among all that use a node, in letters and digits. Each process keeps its own waiters alive under this name, and gets
+ * their messages.
  */
 export function newProcess(): string {
   return randomBytes(10).toString('hex');
@@ -14,7 +14,7 @@ export class HolderIds {
   readonly process = newProcess();
   #count = 0;
 
-  /** An id of its own for one acquisition. No other process can guess it. */
+  /** A new id for one acquisition. No other process can guess it. */
   next(): string {
     this.#count += 1;
     return `${this.process}-${this.#count.toString(36)}`;

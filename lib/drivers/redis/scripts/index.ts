@@ -2,19 +2,19 @@
  * The key of a lock is Redlock's: a plain string that holds its holder's id, with a ttl. Any other Redlock client can hold
  * and respect the same locks. Times of a node are µs since 1970, as TIME tells them; they stay exact, below 2^53.
  *
- * Beside the key stand its waiters, in two sorted sets: their ids by the order in which they came, and their processes by the time
- * until which each is believed to be alive, in ms of the node's time. An id begins with its process. The queue only says which
+ * Beside the key stand its waiters, in two sorted sets. One has their ids in the order in which they came. The other has their processes
+ * by the time until which each is believed to be alive, in ms of the node's time. An id begins with its process. The queue only says which
  * waiter is next: whatever happens to the queue, the key has one holder. Both sets expire.
  *
- * While a slot of a Cluster is on its way to another server, a script runs where all its keys are, and is refused where some are
- * missing. It stops half-way when one goes missing meanwhile, as after DEL. So a script deletes nothing that it needs later, and
- * each script has another one for its first key alone, which always runs.
+ * While a slot of a Cluster moves to another server, a script runs where all its keys are, and is refused where some are missing. It stops
+ * half-way when a key goes missing meanwhile, as after DEL. So a script deletes nothing that it needs later. ACQUIRE, RELEASE, REFRESH and
+ * HOLDERS have another form, `alone`, for their first key only, which always runs.
  *
- * A lock that is shared has one text for all of its holders in the key, so that other clients find it taken. Their ids stand in a
- * sorted set beside it.
+ * A shared lock has one fixed text in its key for all of its holders, so that other clients find it taken. Their ids stand in a sorted
+ * set beside it.
  *
- * A Redis that is full (maxmemory, noeviction) refuses what needs memory, but not in a script that has written already. What a
- * held lease and its waiters need therefore begins with a write that needs none: PEXPIRE, ZREM or DEL.
+ * A Redis that is full (maxmemory, noeviction) refuses commands that need memory, but not in a script that has written already. So the
+ * scripts for held leases and their waiters begin with a write that needs none: PEXPIRE, ZREM or DEL.
  */
 export { ACQUIRE } from './acquire-script.js';
 export { slotOf, SLOTS } from './cluster-slot.js';

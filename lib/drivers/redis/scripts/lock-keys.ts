@@ -1,16 +1,16 @@
 import { besideOf, counterOf, queueOf, sharersOf, waitersOf } from './keys.js';
 import { ScriptKeys } from './script.js';
 
-/** Locks whose keys are kept: a lease is given back soon after it was taken, and many are taken again and again. */
+/** How many locks' keys are cached: a lease is given back soon after it was taken, and many locks are taken again and again. */
 export const MOST_KEPT = 16_384;
 
-/** What the scripts of a lock take as their keys. */
+/** The keys that the scripts of a lock take. */
 export class LockKeys {
   readonly plain: ScriptKeys;
   #counting: ScriptKeys | undefined;
   #sharing: ScriptKeys | undefined;
 
-  /** @param record where the node's record is */
+  /** @param record the key of the node's record */
   constructor(
     private readonly key: string,
     record: string,
@@ -19,7 +19,7 @@ export class LockKeys {
     this.plain = new ScriptKeys([key, record, queueOf(key, place), waitersOf(key, place)]);
   }
 
-  /** With those that share the lock, and the counter of the fencing tokens. */
+  /** With the set of the lock's shares, and the counter of the fencing tokens. */
   get sharing(): ScriptKeys {
     this.#sharing ??= new ScriptKeys([...this.plain.names, sharersOf(this.key), counterOf(this.key)]);
     return this.#sharing;

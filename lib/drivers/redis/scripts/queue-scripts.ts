@@ -4,15 +4,15 @@ import { SHARED_MARK } from '../../share-id.js';
 import { SHARED } from './shared-key.js';
 
 /**
- * How long a waiter has the lock that was granted to it before it has to ask for the whole ttl, ms. That is long enough for the
- * message to reach the waiter and for the work of most, and short enough when the waiter is dead.
+ * How long a waiter has the lock that was granted to it before it must ask for the whole ttl, ms. Long enough for the message to reach
+ * the waiter and for most work, and short enough if the waiter is dead.
  */
 export const SHORT_GRANT = 700;
 
 /** How long a queue outlives the last sign of life of its waiters, ms. */
 export const QUEUE_TTL = 60_000;
 
-/** Tells the process of the local `first` that its turn has come. */
+/** Tells the process of the local `first` that it is that waiter's turn. */
 const tellTurn = (channel: string): string => `
     local turn, message = (${channel} or '${TURN_CHANNEL}') .. process, string.format('%s %.0f', first, now)
     local heard = string.find(turn, '{', 1, true) and redis.pcall('spublish', turn, message)
@@ -21,11 +21,11 @@ const tellTurn = (channel: string): string => `
     end`;
 
 /**
- * While there is no holder, grants the key for a short time to the first waiter whose process is alive, and tells that waiter so
- * and the node's time. Needs the locals `holder` and `now`; sets `holder`.
+ * While there is no holder, grants the key for a short time to the first waiter whose process is alive, and sends that waiter a message
+ * with the node's time. Needs the locals `holder` and `now`; sets `holder`.
  *
- * On a Cluster PUBLISH goes to every node. So it is used there only when no client has heard SPUBLISH: Redis is older
- * than 7, or one of the users may not do it. A channel of the lock's slot has a hash tag, and no other channel has one.
+ * On a Cluster PUBLISH goes to every node. So it is used there only when no client has heard SPUBLISH: Redis is older than 7, or one of
+ * the users may not use it. Only a channel in a lock's slot has a hash tag.
  */
 export const grantNext = (key: string, queue: string, waiters: string, channel: string): string => `
 while not holder do
@@ -43,7 +43,7 @@ ${tellTurn(channel)}
 end`;
 
 /**
- * Gives the first waiters of a lock that is shared a share each, for a short time, up to the first one that wants it alone; those
+ * Gives the first waiters of a shared lock a share each, for a short time, up to the first one that wants an exclusive lease. Waiters
  * whose process is not alive are passed over. Needs the locals `now` and `ms`.
  */
 export const grantSharers = (
@@ -69,7 +69,7 @@ while true do
   end
 end`;
 
-/** Keeps the sets of the waiters, and believes a process to be alive for so many ms. Needs the local `now`. */
+/** Keeps the sets of the waiters, and marks a process as alive for so many ms. Needs the local `now`. */
 export const keepWaiting = (queue: string, waiters: string, process: string, alive: string): string => `
 local ms = math.floor(now / 1000)
 redis.call('zadd', ${waiters}, ms + ${alive}, ${process})
@@ -78,7 +78,7 @@ redis.call('pexpire', ${queue}, ${QUEUE_TTL})
 redis.call('pexpire', ${waiters}, ${QUEUE_TTL})`;
 
 /**
- * Enters the queue of a lock, in this order, ids of a process that have never been in it. A free lock is granted to the next one.
+ * Puts new ids of one process into the queue of a lock, in this order. A free lock is granted to the next one.
  *
  * KEYS: key, node record, queue, waiters. ARGV: the last moment to do it in ms of the node's time or '', what the node record
  * has to say or '', for how many ms the process is alive, channel of turns, the ids.
@@ -103,15 +103,15 @@ return { 1, now, redis.call('pttl', KEYS[1]), holder or '' }
 `);
 
 /**
- * Says that a process is alive, and looks at the locks that it waits for. A free lock is granted to the next waiter, and one that is
- * shared to the next waiters that share it. No id is entered into a queue.
+ * Marks a process as alive, and looks at the locks for which it has waiters. A free lock is granted to the next waiter, a shared one to
+ * the next waiters that share it. No id is entered into a queue.
  *
  * KEYS: node record, then for each lock its key, queue, waiters and sharers. ARGV: process, for how many ms it is alive, what the
  * node record has to say or '', channel of turns, then for each lock how many ids of the process are looked at, and these ids.
  * Reply: { 3, now } the node record says something else · { 1, now, lock … }, each lock { holder's id or '', pttl, those of
- * the ids that are not in the queue … }. Of a lock that is shared the holder is one of the ids that has a share, where there is one,
- * and no id with a share is among those that are not in the queue. Alone, with the lock's key as its first one: { 4, 0, lock }, of whose queue nothing is
- * known.
+ * the ids that are not in the queue … }. For a shared lock the holder is one of the given ids that has a share, if there is one, and no
+ * id with a share is listed as missing. The `alone` form, with the lock's key as its first one: { 4, 0, lock }; nothing is known of the
+ * lock's queue.
  */
 export const REFRESH = new Script(
   `
@@ -156,5 +156,5 @@ return { 4, 0, { redis.call('get', KEYS[1]) or '', redis.call('pttl', KEYS[1]) }
 `),
 );
 
-/** Leaves the queue of a lock, when RELEASE has run for the key alone. KEYS: queue. ARGV: id. */
+/** Leaves the queue of a lock, after RELEASE has run in its `alone` form. KEYS: queue. ARGV: id. */
 export const LEAVE = new Script("return redis.call('zrem', KEYS[1], ARGV[1])");

@@ -1,10 +1,10 @@
 import { Script } from './script.js';
 
 /*
- * A record is a string, '<version> <value>', with a ttl. Beside it stands, for each space, a sorted set of the keys of its records
- * by the time at which they expire, in ms of the node's time: it serves to list them, and a key in it whose record is gone says
- * nothing. All of a space is in one slot of a Cluster. A change is told on the channel of the space: on a Cluster, where that has
- * shards of its own, by SPUBLISH. A user of Redis who may not publish still stores records.
+ * A record is a string, '<version> <value>', with a ttl. Each space has a sorted set of the keys of its records, by the time at which they
+ * expire, in ms of the node's time. It serves to list them; a key in it whose record is gone means nothing. All keys of a space are in one
+ * slot of a Cluster. A change is published on the channel of the space: on a Cluster with sharded channels by SPUBLISH. A user of Redis
+ * without the right to publish still stores records.
  */
 
 const TELL = (channel: string, sharded: string): string => `
@@ -14,8 +14,8 @@ if type(heard) ~= 'number' or heard == 0 then
 end`;
 
 /**
- * Stores a record unless a newer one is there. The same one again only lasts longer, which needs no memory: a Redis that is full
- * does it too.
+ * Stores a record unless a newer one is there. The same record again only lasts longer. That needs no memory, so a full Redis does it
+ * too.
  *
  * KEYS: record, index of the space. ARGV: version, value, ttl in ms, channel, '1' on a shard of a Cluster or ''.
  * Reply: { what is there afterwards, its pttl, the node's time in ms }.

@@ -2,13 +2,13 @@ import { TRUSTED_MS } from '../../driver.js';
 import { grantNext } from './queue-scripts.js';
 import { Script } from './script.js';
 
-/** The value of a key whose lock was broken, until its holder no longer acts on it. No id is like it. */
+/** The value of a key whose lock was broken, until its holder no longer acts on it. No id looks like it. */
 export const BROKEN = 'broken';
 
 /**
  * Frees the key if it is ours, and grants it to the next waiter; otherwise leaves the queue. Repeatable.
  *
- * A node that has restarted grants nothing before its time, not to a waiter either: only a caller that knows its record may grant.
+ * A node that has restarted grants nothing before its quarantine is over, also not to a waiter: only a caller that knows its record may grant.
  *
  * KEYS: key, node record, queue, waiters. ARGV: id, what the node record has to say or '', channel of turns where it is not
  * the usual one. Reply: 1, or 0 when it was not ours; alone -1, as it may still be in the queue.
@@ -39,7 +39,7 @@ return 1
 );
 
 /**
- * Gives the key back, and keeps all others off it for a while. The waiters look at it when that ends.
+ * Gives the key back, and blocks it for all others for a while. The waiters look at it when that ends.
  * KEYS: key. ARGV: the holder's id, ms. Reply: 1, or 0 when the key was not ours.
  */
 export const KEEP = new Script(`
@@ -52,10 +52,10 @@ return 1
 `);
 
 /**
- * Takes the key away from a holder. It keeps all others off the key while that holder may still act on an earlier answer, but for no
- * longer than the holder would have had it. The waiters look at the key when that ends.
+ * Takes the key away from a holder. It blocks the key for all others while that holder may still act on an earlier answer, but no longer
+ * than the holder would have had it. The waiters look at the key when that ends.
  *
- * KEYS: key. ARGV: the holder's id. Reply: for how many ms no caller gets the key, or 0 when that holder did not have it.
+ * KEYS: key. ARGV: the holder's id. Reply: for how many ms no caller gets the key, or 0 when that holder does not have it.
  */
 export const BREAK = new Script(`
 if redis.call('get', KEYS[1]) ~= ARGV[1] then

@@ -2,7 +2,7 @@ import { FENCING_COUNTER_TTL } from './fencing-scripts.js';
 import { Script } from './script.js';
 
 /**
- * Moves the end of our leases; never creates a key. An error of Redis for one key does not keep it from the others.
+ * Moves the end of our leases; never creates a key. An error of Redis for one key does not stop the renewal of the others.
  * KEYS: a key for each lease. ARGV: ttl in ms, then the id of each lease. Reply: now, then for each key 1 renewed ·
  * 0 it is gone · -1 another holder has it · or the text of an error.
  */
@@ -22,8 +22,8 @@ return reply
 `);
 
 /**
- * Gives leases that a quorum has, and this node has not, their keys here where they are free. The fencing counter is raised as by
- * CONFIRM. The lease of another holder stays.
+ * Stores leases that a quorum has, and this node has not, under their keys here if these are free. Raises the fencing counter as CONFIRM
+ * does. The lease of another holder stays.
  *
  * KEYS: node record, then for each lease its key and fencing counter. ARGV: what the node record has to say or '', the last moment
  * to do it in ms of the node's time, ttl in ms, then for each lease its id, and its last token or ''. Reply: { 1, now, for each

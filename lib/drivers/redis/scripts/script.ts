@@ -9,10 +9,10 @@ const AS_TEXT = { replyEncoding: 'utf8' } as const;
 /** A Lua script, and the name under which Redis keeps it. */
 export class Script {
   readonly sha: string;
-  /** How each call of it begins. */
+  /** The beginning of each call of it. */
   readonly encoded: string;
 
-  /** @param alone does what can be done with its first key alone, while the slot of a Cluster is on its way to another server */
+  /** @param alone does what can be done with the first key only, while the slot moves to another server of the Cluster */
   constructor(
     readonly text: string,
     readonly alone?: Script,
@@ -28,16 +28,16 @@ export class ScriptKeys {
   #alone: ScriptKeys | undefined;
 
   constructor(readonly names: readonly string[]) {
-    // `join` makes one flat text, which need not be put together again for each call.
+    // `join` makes one flat text, which need not be flattened again for each call.
     this.encoded = [encoded(String(names.length)), ...names.map(encoded)].join('');
   }
 
-  /** As they stand in a call. */
+  /** The keys as they stand in a call. */
   get args(): readonly string[] {
     return [String(this.names.length), ...this.names];
   }
 
-  /** The first one. */
+  /** The first key only. */
   get alone(): ScriptKeys {
     this.#alone ??= new ScriptKeys(this.names.slice(0, 1));
     return this.#alone;
@@ -45,8 +45,8 @@ export class ScriptKeys {
 }
 
 /**
- * Runs a script that the node has, by its hash. For ioredis a command costs by the number of its arguments, so what is the
- * same each time is put into Redis' protocol only once, where the client is one that takes it so.
+ * Runs a script that the node has, by its hash. In ioredis a command costs by the number of its arguments. So the constant part is
+ * encoded in Redis' protocol only once, for clients that take it so.
  */
 export function callScript(
   client: RedisClient,
@@ -54,7 +54,7 @@ export function callScript(
   keys: ScriptKeys,
   args: readonly string[],
 ): Promise<unknown> {
-  // A client of the application may be of another copy of ioredis, or do something to each command before it is sent.
+  // A client of the application may come from another copy of ioredis, or change each command before it is sent.
   if (client instanceof Redis && !client.options.keyPrefix && !client.options.enableAutoPipelining)
     return client.sendCommand(new ScriptCall(script, keys, args)) as Promise<unknown>;
   return client.evalsha(script.sha, keys.names.length, ...keys.names, ...args);
@@ -62,22 +62,22 @@ export function callScript(
 
 /** How a script is sent. */
 export interface Sending {
-  /** With its text, which the node may have forgotten. */
+  /** With its text, as the node may have forgotten it. */
   readonly whole: boolean;
-  /** For its first key alone, as the others may be at another server. */
+  /** For its first key only, as the others may be at another server. */
   readonly alone: boolean;
 }
 
 export const BY_NAME: Sending = { whole: false, alone: false };
 
-/** How to send it after that answer; undefined when that would not help. */
+/** How to send the script after that answer; undefined when sending it again would not help. */
 export function sendingAfter({ whole, alone }: Sending, { kind }: NodeError): Sending | undefined {
   if (!whole && kind === 'no-script') return { whole: true, alone };
-  // Before it has begun, or in the midst of it: in each order, what was done by then may be done again.
+  // The script failed before it began, or in the middle. Either way, what it has done may be done again.
   return !alone && kind === 'moving-slot' ? { whole: false, alone: true } : undefined;
 }
 
-/** Whether Redis has stopped in the midst of a script, as one of its keys went missing while its slot moves. */
+/** Whether Redis has stopped a script in the middle, because one of its keys went missing while its slot moves. */
 export function isHalfDone({ message }: NodeError): boolean {
   return message.includes('non local key');
 }
@@ -95,7 +95,7 @@ export function runScript(
     : send(client, script, keys, args);
 }
 
-/** The same with the text of the script, which the node may have forgotten. */
+/** The same with the text of the script, as the node may have forgotten it. */
 export function sendScript(
   client: RedisClient,
   { text }: Script,
@@ -105,21 +105,21 @@ export function sendScript(
   return client.eval(text, names.length, ...names, ...args);
 }
 
-/** As `evalsha` sends it. */
+/** The command that `evalsha` sends. */
 class ScriptCall extends Command {
   readonly #script: Script;
   readonly #keys: ScriptKeys;
   readonly #rest: readonly string[];
 
   static {
-    // Complete, for code that looks at commands. Sending does not need them in a list.
+    // The whole list, for code that looks at commands. Sending does not need it.
     Object.defineProperty(this.prototype, 'args', {
       get(this: ScriptCall) {
-        // Not yet while ioredis makes the command.
+        // Empty while ioredis constructs the command.
         return #rest in this ? [this.#script.sha].concat(this.#keys.args, this.#rest) : [];
       },
       set() {
-        // What ioredis puts there is empty.
+        // ioredis sets an empty list here.
       },
     });
   }
@@ -142,7 +142,7 @@ class ScriptCall extends Command {
 
 const END = '\r\n';
 
-/** How short texts begin, by their length, made once. */
+/** The beginnings of short texts, by their length; made once. */
 const BEGINNINGS = Array.from({ length: 128 }, (_, length) => `$${length}${END}`);
 
 /** https://redis.io/docs/latest/develop/reference/protocol-spec/#bulk-strings */
@@ -156,14 +156,14 @@ function encoded(text: string): string {
 }
 
 /*
- * What the scripts answer is read here, before anything is made of it. A proxy, a server that only looks like Redis, or a
- * connection that has lost its step may answer anything.
+ * These functions check the replies of scripts before they are used. A proxy, a server that only looks like Redis, or a connection that
+ * is out of step may answer anything.
  */
 
 /** How much of an odd answer is shown. */
 const SHOWN = 80;
 
-/** What was done is unknown, so it counts as not answered. */
+/** It is unknown what the command has done, so the error counts as not answered. */
 export function oddAnswer(reply: unknown): NodeError {
   const text = inspect(reply, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: SHOWN });
   return new NodeError(
@@ -173,8 +173,8 @@ export function oddAnswer(reply: unknown): NodeError {
 }
 
 /**
- * A client may be set to give numbers as text.
- * @throws NodeError, as does everything here
+ * Reads a whole number, also as text: a client may be set to give numbers as text.
+ * @throws NodeError, as all functions here do
  */
 export function wholeNumber(reply: unknown): number {
   const number = typeof reply === 'string' && /^-?\d+$/.test(reply) ? Number(reply) : reply;
@@ -189,7 +189,7 @@ export function positiveNumber(reply: unknown): number {
   throw oddAnswer(reply);
 }
 
-/** One of some numbers that a script answers with. */
+/** One of the numbers that a script may answer. */
 export function oneOf<N extends number>(reply: unknown, ...known: readonly N[]): N {
   const number = wholeNumber(reply);
   const found = known.find((each) => each === number);

@@ -1,2 +1,2 @@
-/** The value of a key whose lock is shared. No id is like it. */
+/** The value of the key of a shared lock. No id looks like it. */
 export const SHARED = 'shared';

@@ -7,29 +7,29 @@ import { SHARED } from './shared-key.js';
 import { Script } from './script.js';
 
 /*
- * A lock that is shared has SHARED in its key, until the last share ends, and beside it the ids of the holders in a sorted set, by
- * the ms of the node's time at which each share ends. So a script that asks for the lock alone sees a key that another holder has, and
- * need not know of shares. What the set says counts only while the key has SHARED in it.
+ * A shared lock has SHARED in its key until the last share ends. Beside it, a sorted set has the ids of the holders, by the ms of the
+ * node's time at which each share ends. So a script that asks for an exclusive lease sees a key of another holder, and need not know of
+ * shares. The set counts only while the key has SHARED in it.
  *
- * None of these scripts has one for its first key alone. While the slot of a Cluster moves, and its keys are in two places, they fail.
+ * Only HOLDERS has an `alone` form. While the slot of a Cluster moves, and its keys are in two places, the others fail.
  */
 
-/** Whether the key is held by an id that is alone, and which this share follows: its turn, or the lease that is to be shared. */
+/** Whether the key is held by an exclusive id that this share follows: its turn, or the lease that becomes this share. */
 const isOurs = (holder: string, id: string): string =>
   `${holder} and (${holder} == ${id} or ${holder} .. '${SHARED_MARK}' == ${id})`;
 
-/** Until when the last share lasts, by the local `ms`, in the local `left`. */
+/** Sets the local `left` to the time until the last share ends, ms. Needs the local `ms`. */
 const timeLeft = (sharers: string): string => `
 local left = tonumber(redis.call('zrange', ${sharers}, -1, -1, 'WITHSCORES')[2] or 0) - ms`;
 
 /**
- * Takes a share of the lock, or renews it when it is ours already. When the lock is not to be had, and if so asked, enters its queue.
+ * Takes a share of the lock, or renews it when it is ours already. If it is not to be had, the id enters its queue when ARGV asks for that.
  *
- * The lock can be shared when it is free, or shared and no waiter is before us that wants it alone. Waiters behind us that share it
- * get their shares at once.
+ * The lock can be shared when it is free, or when it is shared and no waiter for an exclusive lease is ahead. Waiters behind us that share
+ * it get their shares at once.
  *
- * KEYS: key, node record, queue, waiters, sharers, and the fencing counter where there are tokens. ARGV: as those of ACQUIRE, and
- * then '1' to take the share in the place of a lease of ours alone, and in no other case. Reply: as that of ACQUIRE.
+ * KEYS: key, node record, queue, waiters, sharers, and the fencing counter where there are tokens. ARGV: as those of ACQUIRE, and then '1'
+ * to take the share only in place of our own exclusive lease. Reply: as that of ACQUIRE.
  */
 export const SHARE = new Script(`
 local time = redis.call('time')
@@ -115,7 +115,7 @@ return 1
 `);
 
 /**
- * Moves the end of our shares; never creates one. A lease of ours alone that is to be shared becomes a share.
+ * Moves the end of our shares; never creates one. Our exclusive lease that is to be shared becomes a share.
  * KEYS: the key and the sharers of each lock. ARGV: ttl in ms, then the id of each share. Reply: as that of RENEW.
  */
 export const RENEW_SHARES = new Script(`
@@ -149,9 +149,9 @@ return reply
 `);
 
 /**
- * Takes a share away from a holder, and keeps all who want the lock alone off it for a while, as BREAK does and as KEEP does.
+ * Takes a share away from a holder, and blocks exclusive claims for a while, as BREAK and KEEP do.
  * KEYS: key, sharers. ARGV: the holder's id, for how many ms or '' for as long as the holder may act on an earlier answer. Reply: for
- * how many ms nobody is granted the lock alone, or 0 when that holder did not have it.
+ * how many ms no claim is granted an exclusive lease, or 0 when that holder does not have the share.
  */
 export const END_SHARE = new Script(`
 local time = redis.call('time')
@@ -176,7 +176,7 @@ redis.call('pexpire', KEYS[2], last)
 return left
 `);
 
-/** The ids of those that hold a lock, alone or together; at the master. KEYS: key, sharers. Reply: the ids. */
+/** The ids of the holders of a lock, exclusive or shared; at the master. KEYS: key, sharers. Reply: the ids. */
 export const HOLDERS = new Script(
   `
 local holder = redis.call('get', KEYS[1])

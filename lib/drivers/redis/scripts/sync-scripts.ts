@@ -1,10 +1,10 @@
 import { Script } from './script.js';
 
 /**
- * Reads what a node knows of itself, for the locks of one scope (a prefix), and writes it where something has changed.
+ * Reads what a node knows of itself, for the locks of one scope (a prefix), and writes it if something has changed.
  *
- * A node that restarted or was emptied may have forgotten leases that are still held. The node itself keeps in mind since when it
- * remembers every lease, as a client may be newer than that. A record is
+ * A node that restarted or was emptied may have forgotten leases that are still held. The node itself records since when it remembers
+ * every lease, as a client may be newer than that. A record is
  * '<run_id> <list of nodes> <born in ms> <longest ttl in ms> <to sit out, in ms> <made in ms>'. Each scope has a record. The node
  * has one too, which is that of the scope without a prefix. A record that ends after the longest ttl is an operator's word for all scopes.
  *
@@ -138,5 +138,5 @@ return { 1, now * 1000, record }
 
 export const SYNC = new Script(syncScript('Syncs'));
 
-/** The same for a client that only looks. It is a script of its own: that SYNC has been run says that the node has been used. */
+/** The same for a client that only looks. It is a separate script, because a run of SYNC marks the node as used. */
 export const LOOK = new Script(syncScript('Looks'));
