@@ -107,6 +107,12 @@ describe('the driver listens to sentinels that ask for a password', () => {
     await listensUntilStopped(driver, deployment);
   });
 
+  it('of a ready client, by the family that stands beside their address', async () => {
+    const sentinels = [{ host: 'localhost', port: deployment.sentinel.port, family: 4 }];
+    const { driver } = byClient(deployment, { sentinels, family: 6, sentinelPassword: PASSWORD });
+    await listensUntilStopped(driver, deployment);
+  });
+
   it('with a failoverDetector in the options', async () => {
     const { driver } = byUrl(deployment, '', { sentinelPassword: PASSWORD, failoverDetector: true });
     await listensUntilStopped(driver, deployment);

@@ -8,8 +8,15 @@ const CHANNELS = ['+promoted-slave', '+switch-master'];
 const RETRY = 1000;
 const RETRY_AFTER_REFUSAL = 5000;
 
+/** The family goes before that of the options, as in ioredis. */
+interface Address {
+  readonly host?: string;
+  readonly port?: number;
+  readonly family?: number;
+}
+
 export interface Sentinels {
-  readonly addresses: readonly { readonly host?: string; readonly port?: number }[];
+  readonly addresses: readonly Address[];
   readonly masterName: string;
   /** How to reach them: user, password, TLS. */
   readonly options: RedisOptions;
@@ -38,9 +45,10 @@ export class SentinelWatch {
   start(): void {
     const { addresses, options } = this.sentinels;
     this.stop();
-    for (const { host, port } of addresses) {
+    for (const { host, port, family } of addresses) {
       const client: Redis = new Redis({
         ...options,
+        ...(family && { family }),
         host,
         port: port ?? 26_379,
         protocol: 2,
