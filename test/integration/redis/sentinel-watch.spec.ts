@@ -6,7 +6,7 @@ import { recordingContext } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { type SentinelDeployment, startSentinel } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
-import { stopAllRedis } from '../../support/redis-server.js';
+import { startRedis, stopAllRedis } from '../../support/redis-server.js';
 import { redisVersion } from '../../support/redis-version.js';
 
 const PASSWORD = 'of-the-sentinels';
@@ -170,6 +170,21 @@ describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription'
     await admin.call('ACL', 'SETUSER', 'watcher', '+subscribe');
     await eventually(async () => (await listeners(deployment)) === 1);
     await driver.stop();
+  });
+
+  it('is warned of while another one accepts connections and answers nothing', async () => {
+    const hung = await startRedis({ sentinel: true });
+    hung.pause();
+    const admin = deployment.sentinel.client();
+    await admin.call('ACL', 'SETUSER', 'default', '-subscribe');
+    const context = recordingContext();
+    const both = deployment.url.replace('/main', `,127.0.0.1:${hung.port}/main`);
+    const driver = driverOn(both, context);
+    drivers.push(driver);
+    await driver.start();
+    await eventually(() => context.warnings.some((line) => line.includes('the sentinels refuse')));
+    await driver.stop();
+    await admin.call('ACL', 'SETUSER', 'default', '+subscribe');
   });
 
   it('is not warned of while another one is listened to', async () => {

@@ -8,6 +8,9 @@ const CHANNELS = ['+promoted-slave', '+switch-master'];
 const RETRY = 1000;
 const RETRY_AFTER_REFUSAL = 5000;
 
+/** How long a sentinel may take to accept a connection, and to answer on it, ms: a stopped one does the first and never the second. */
+const ANSWER_WITHIN = 3000;
+
 /** The family goes before that of the options, as in ioredis. */
 interface Address {
   readonly host?: string;
@@ -25,17 +28,21 @@ export interface Sentinels {
 export interface SentinelEvents {
   /** Another master has been promoted, or named. */
   readonly onSwitch: () => void;
-  /** No sentinel tells, and this one has refused to. */
+  /** No sentinel tells, and one has refused to. */
   readonly onRefused: (error: unknown) => void;
 }
 
 /**
  * Listens to the sentinels, over a connection to each, for word of another master. The old one can be written to for some
  * seconds yet: clients that stay with it would grant what clients that come now grant at the new one.
+ *
+ * A sentinel that hangs after it has let it listen, and keeps the connection open, is not noticed: it still counts as one that tells.
  */
 export class SentinelWatch {
   /** Those that have answered or are away; of the others it is unknown yet. */
   readonly #clients = new Map<Redis, 'unknown' | 'tells' | 'refuses' | 'away'>();
+  /** What the last one that refused has said. */
+  #refusal: unknown;
 
   constructor(
     private readonly sentinels: Sentinels,
@@ -47,6 +54,8 @@ export class SentinelWatch {
     this.stop();
     for (const { host, port, family } of addresses) {
       const client: Redis = new Redis({
+        connectTimeout: ANSWER_WITHIN,
+        commandTimeout: ANSWER_WITHIN,
         ...options,
         ...(family && { family }),
         host,
@@ -87,10 +96,11 @@ export class SentinelWatch {
 
   #failed(client: Redis, error: unknown): void {
     const refuses = cleanError(error).answered;
+    if (refuses) this.#refusal = error;
     this.#became(client, refuses ? 'refuses' : 'away');
     const states = [...this.#clients.values()];
-    if (refuses && !states.some((state) => state === 'tells' || state === 'unknown'))
-      this.events.onRefused(error);
+    if (states.includes('refuses') && !states.includes('tells') && !states.includes('unknown'))
+      this.events.onRefused(this.#refusal);
   }
 
   #became(client: Redis, state: 'tells' | 'refuses' | 'away'): void {
