@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import type { RedisConnectionOptions } from '../../../lib/drivers/redis/options/index.js';
 import { recordingContext } from '../../support/driver-suite.js';
@@ -205,4 +207,30 @@ describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription'
     await driver.stop();
     await admin.call('ACL', 'SETUSER', 'default', '+subscribe');
   });
+});
+
+it('nothing listens to a sentinel that answers nothing, once the driver is stopped', async () => {
+  const sockets = new Map<string, Socket>();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (asked) => {
+      sockets.set(/subscribe/i.test(String(asked)) ? 'watch' : 'search', socket);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    for (const socket of sockets.values()) socket.destroy();
+    server.close();
+  });
+  await once(server, 'listening');
+  // The search for the master ends by itself after a third of it.
+  const { port } = server.address() as AddressInfo;
+  const driver = driverOn(`redis+sentinel://127.0.0.1:${port}/main?connectTimeout=90000`);
+  drivers.push(driver);
+  const started = driver.start().catch(() => undefined);
+  await eventually(() => sockets.size === 2);
+  await driver.stop();
+  // Before it would be given up as unanswered.
+  await eventually(() => sockets.get('watch')?.closed, { within: 2000 });
+  await started;
 });

@@ -67,17 +67,18 @@ export function createClient(
 }
 
 /**
- * Has a client of ours end as soon as its sentinels tell of another master.
+ * Has a client of ours end as soon as its sentinels tell of another master. It listens already; undefined for a client without sentinels.
  * @param onRefused told when no sentinel tells, and one has refused to
  */
-export function followSentinels(client: Redis, onRefused: (error: unknown) => void): Redis {
+export function followSentinels(
+  client: RedisClient,
+  onRefused: (error: unknown) => void,
+): SentinelWatch | undefined {
   const sentinels = sentinelsOf(client);
-  if (!sentinels) return client;
+  if (!sentinels) return undefined;
   const watch = new SentinelWatch(sentinels, { onSwitch: () => client.disconnect(), onRefused });
-  // Before it asks where the master is, so that nothing is missed.
-  client.once('connecting', () => watch.start());
-  client.once('end', () => watch.stop());
-  return client;
+  watch.start();
+  return watch;
 }
 
 /** By its own word: the application may use another copy of ioredis, whose classes are not ours. */
@@ -160,6 +161,7 @@ export function sentinelsOf(client: RedisClient): Sentinels | undefined {
     addresses: sentinels,
     masterName: name,
     options: {
+      disconnectTimeout: DISCONNECT_TIMEOUT,
       ...(family !== undefined && { family }),
       ...(sentinelTLS && { tls: sentinelTLS }),
       ...(sentinelUsername && { username: sentinelUsername }),

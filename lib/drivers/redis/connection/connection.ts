@@ -29,7 +29,7 @@ export interface ConnectionSettings {
   readonly random: () => number;
   /** Whether it speaks TLS, where that is known; for advice when nothing sensible comes back. */
   readonly tls?: boolean;
-  /** Told when no sentinel tells of another master, and one has refused to. */
+  /** Told when no sentinel tells of another master, and one has refused to. Without it a client of ours does not listen to them. */
   readonly onSentinelsRefuse?: (error: unknown) => void;
   /** Taken out of every error's text. */
   readonly secrets: readonly string[];
