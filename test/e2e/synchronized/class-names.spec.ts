@@ -68,6 +68,25 @@ function heir(): Type {
   return Heir;
 }
 
+/** Has overridden the method, and takes no lock. */
+function overriding(): Type<{ one(id: string): Promise<string | undefined> }> {
+  @Injectable()
+  class Overriding extends ownNamed() {
+    override async one(id: string): Promise<string | undefined> {
+      return currentLease()?.name;
+    }
+  }
+  return Overriding;
+}
+
+/** Has something else in its place. */
+function hiding(): Type {
+  @Injectable()
+  class Hiding extends NightlyService {}
+  Object.defineProperty(Hiding.prototype, 'one', { get: () => undefined });
+  return Hiding;
+}
+
 describe('the name of a class in lock names', () => {
   it('is the one that @LockScope gives: of the declaring class, or of that of the object', async () => {
     const app = await boot([coordination()], [NightlyService, WeeklyService]);
@@ -135,6 +154,15 @@ describe('the name of a class in lock names', () => {
     expect(app.recorded.of('warn')).toEqual([
       "3 classes are called 'JobService' in lock names (OwnNamed.one, NightlyService.one, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each",
     ]);
+    await app.close();
+  });
+
+  it('does not matter where a class has overridden the method', async () => {
+    const minified = called('r', overriding());
+    const types = [overriding(), overriding(), hiding(), hiding(), called('r', hiding())];
+    const app = await boot([coordination()], [minified, ...types]);
+    expect(await app.get(minified).one('7')).toBeUndefined();
+    expect(app.recorded.of('warn')).toEqual([]);
     await app.close();
   });
 });
