@@ -12,6 +12,9 @@ const KNOWN_VARIABLES: readonly string[] = [...Object.values(OPTION_VARIABLES), 
 /** What the command line tool tells a command that runs under a lock: no options. */
 const TOLD_TO_COMMANDS = [`${VARIABLE_PREFIX}LOCK`, `${VARIABLE_PREFIX}FENCING_TOKEN`];
 
+/** What Kubernetes tells every container of a service called `coordination`, or `coordination-redis`. */
+const SERVICE_LINK = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$/;
+
 export type Environment = Readonly<Partial<Record<string, string>>>;
 
 /**
@@ -76,7 +79,10 @@ function checkVariables(environment: Environment, warn: (message: string) => voi
 
 function unknownIn(environment: Environment): string[] {
   return Object.keys(environment).filter(
-    (name) => name.startsWith(VARIABLE_PREFIX) && ![...KNOWN_VARIABLES, ...TOLD_TO_COMMANDS].includes(name),
+    (name) =>
+      name.startsWith(VARIABLE_PREFIX) &&
+      ![...KNOWN_VARIABLES, ...TOLD_TO_COMMANDS].includes(name) &&
+      !SERVICE_LINK.test(name),
   );
 }
 

@@ -1,12 +1,18 @@
 type Method = (...args: unknown[]) => unknown;
 
-/** The methods of a class and of those that it extends, each with the prototype that has it; accessors are not called. */
+/**
+ * The methods that the objects of a class have, each with the prototype that it is from: not those that the class overrides.
+ * Accessors are not called.
+ */
 export function methodsOf(prototype: unknown): { owner: object; name: string; method: Method }[] {
   const methods: { owner: object; name: string; method: Method }[] = [];
+  const seen = new Set(['constructor']);
   for (let owner = prototype; isOwner(owner); owner = Object.getPrototypeOf(owner)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner)))
-      if (typeof value === 'function' && name !== 'constructor')
-        methods.push({ owner, name, method: value as Method });
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      if (typeof value === 'function') methods.push({ owner, name, method: value as Method });
+    }
   }
   return methods;
 }

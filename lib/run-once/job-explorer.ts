@@ -64,12 +64,10 @@ function* hostsIn(modules: ModulesContainer): Iterable<Provided> {
   }
 }
 
-/** Those that can be called on the object: not those that its class overrides. */
 function definitionsOf(provided: Provided): RunOnceDefinition[] {
-  const methods = new Map<string, RunOnceDefinition | undefined>();
-  for (const { name, method } of methodsOf(prototypeOf(provided)))
-    if (!methods.has(name)) methods.set(name, runOnceOf(method));
-  return [...methods.values()].filter((definition) => definition !== undefined);
+  return methodsOf(prototypeOf(provided))
+    .map(({ method }) => runOnceOf(method))
+    .filter((definition) => definition !== undefined);
 }
 
 function staticHost(wrapper: Provided, { label }: RunOnceDefinition): object | undefined {

@@ -52,9 +52,7 @@ export function checkClassNames(modules: ModulesContainer): void {
   const classes = new Map<string, Map<Function, string>>();
   for (const wrapper of providedBy(modules)) {
     const prototype = prototypeOf(wrapper);
-    for (const { method } of methodsOf(prototype)) {
-      const definition = definitionOf(method);
-      if (!definition) continue;
+    for (const definition of definitionsOf(prototype)) {
       for (const [field, type] of namesakesOf(definition, prototype)) {
         const name = classNameOf(type, (problem) => {
           throw lockNameError(field, definition.label, problem);
@@ -112,12 +110,10 @@ export function checkConstantNames(modules: ModulesContainer): void {
   if (unseen.length > 0) warnOfSharedLocks(unseen);
 }
 
-/** The methods of a class that can be called on its objects: not those that it overrides. */
 function definitionsOf(prototype: unknown): SynchronizedDefinition[] {
-  const methods = new Map<string, SynchronizedDefinition | undefined>();
-  for (const { name, method } of methodsOf(prototype))
-    if (!methods.has(name)) methods.set(name, definitionOf(method));
-  return [...methods.values()].filter((definition) => definition !== undefined);
+  return methodsOf(prototype)
+    .map(({ method }) => definitionOf(method))
+    .filter((definition) => definition !== undefined);
 }
 
 function isUnseen({ definitions }: SharedLock): boolean {

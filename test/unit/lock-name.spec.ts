@@ -1,3 +1,4 @@
+import { inherits } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { LockNameError } from '../../lib/errors.js';
@@ -103,6 +104,14 @@ describe('a lock name template', () => {
   });
 });
 
+/** As older packages make their errors, such as jsonwebtoken. */
+function OldError(this: Error, message: string): void {
+  Error.call(this);
+  this.name = 'OldError';
+  this.message = message;
+}
+inherits(OldError, Error);
+
 const FIELD_OF_A = "name one of its fields, as in '<a.id>', or make the name in a key function";
 
 describe('a rendered lock name', () => {
@@ -197,6 +206,11 @@ describe('a rendered lock name', () => {
     ],
   ])('is refused for %s of %o', (template, data, message) => {
     expect(problem(template, data)).toBe(message);
+  });
+
+  it('is refused for errors of every make, whose text names what went wrong', () => {
+    for (const a of [new DOMException('x'), AbortSignal.abort().reason, Reflect.construct(OldError, ['x'])])
+      expect(problem('<a>', { a })).toBe(`a is an object; ${NEEDED}; ${FIELD_OF_A}`);
   });
 
   it('is refused for a promise and for what would be read through one, and says to await it', () => {

@@ -91,9 +91,7 @@ export function usesOf(method: object): readonly ElectionUse[] {
   return Array.isArray(uses) ? (uses as ElectionUse[]) : [];
 }
 
-/** The uses of a class, with the names of their methods: of those that its objects have, not of those that it overrides. */
+/** The uses of a class, with the names of their methods. */
 export function usesOfClass(prototype: unknown): { readonly name: string; readonly use: ElectionUse }[] {
-  const methods = new Map<string, object>();
-  for (const { name, method } of methodsOf(prototype)) if (!methods.has(name)) methods.set(name, method);
-  return [...methods].flatMap(([name, method]) => usesOf(method).map((use) => ({ name, use })));
+  return methodsOf(prototype).flatMap(({ name, method }) => usesOf(method).map((use) => ({ name, use })));
 }

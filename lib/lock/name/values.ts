@@ -41,7 +41,7 @@ function objectText(field: Field, value: object, fail: Fail): string {
   if (types.isDate(value))
     return Number.isNaN(value.getTime()) ? refuse('give a valid date') : value.toISOString();
   const toText: unknown = Reflect.get(value, 'toString');
-  if (typeof toText !== 'function' || toText === Object.prototype.toString || types.isNativeError(value))
+  if (typeof toText !== 'function' || toText === Object.prototype.toString || isError(value))
     return refuse(
       `${NEEDED}; name one of its fields, as in '<${field.text}.id>', or make the name in a key function`,
     );
@@ -51,6 +51,11 @@ function objectText(field: Field, value: object, fail: Fail): string {
   if (/^\[object |^\{[ "]|[\n\r]/.test(text))
     return refuse(`its toString does not name it; name one of its fields, as in '<${field.text}.id>'`);
   return text;
+}
+
+/** Also one of another realm, a DOMException, or one of a class that does not call `super`. */
+function isError(value: object): boolean {
+  return value instanceof Error || types.isNativeError(value);
 }
 
 /**

@@ -23,13 +23,15 @@ const ticksOf = new WeakMap<CronTimeLike, CronTicks>();
 
 /** Whether that is the registry of @nestjs/schedule. Found by its methods: nothing of that package is imported. */
 export function isSchedulerRegistry(instance: unknown): instance is SchedulerRegistryLike {
-  return (
-    typeof instance === 'object' &&
-    instance !== null &&
-    ['addCronJob', 'getCronJobs', 'getCronJob', 'addInterval', 'deleteCronJob'].every(
+  if (typeof instance !== 'object' || instance === null) return false;
+  try {
+    return ['addCronJob', 'getCronJobs', 'getCronJob', 'addInterval', 'deleteCronJob'].every(
       (method) => typeof Reflect.get(instance, method) === 'function',
-    )
-  );
+    );
+  } catch {
+    // What an application provides may be a proxy that throws for properties that it does not know.
+    return false;
+  }
 }
 
 /** The ticks of a cron time; they remember the last one. */

@@ -87,6 +87,29 @@ describe('CoordinationModule', () => {
     ]);
   });
 
+  it('warns of no variable that Kubernetes sets for a service of that name', async () => {
+    const links = [
+      'COORDINATION_SERVICE_HOST',
+      'COORDINATION_SERVICE_PORT',
+      'COORDINATION_SERVICE_PORT_REDIS',
+      'COORDINATION_PORT',
+      'COORDINATION_PORT_6379_TCP',
+      'COORDINATION_PORT_6379_TCP_ADDR',
+      'COORDINATION_REDIS_PORT_53_UDP_PROTO',
+    ];
+    for (const name of links) vi.stubEnv(name, '10.0.0.7');
+    const given = await boot([CoordinationModule.forRoot({ backendUrl: 'memory:' })]);
+    await given.close();
+    vi.stubEnv('COORDINATION_BACKEND_URL', 'memory:');
+    vi.stubEnv('COORDINATION_REPORT', 'x');
+    const read = await boot([CoordinationModule.forRootAsync(coordinationConfig.asProvider())]);
+    await read.close();
+    expect(given.recorded.of('warn')).toEqual([]);
+    expect(read.recorded.of('warn')).toEqual([
+      expect.stringMatching(/^The environment has COORDINATION_REPORT, which is no variable/),
+    ]);
+  });
+
   it('takes a namespace that ConfigModule has loaded for all', async () => {
     vi.stubEnv('COORDINATION_BACKEND_URL', 'memory:');
     vi.stubEnv('COORDINATION_PREFIX', 'env-');

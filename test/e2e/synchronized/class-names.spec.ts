@@ -1,4 +1,4 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, mixin, type Type } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import {
   CoordinationModule,
@@ -68,6 +68,25 @@ function heir(): Type {
   return Heir;
 }
 
+/** Has overridden the method, and takes no lock. */
+function overriding(): Type<{ one(id: string): Promise<string | undefined> }> {
+  @Injectable()
+  class Overriding extends ownNamed() {
+    override async one(id: string): Promise<string | undefined> {
+      return currentLease()?.name;
+    }
+  }
+  return Overriding;
+}
+
+/** Has something else in its place. */
+function hiding(): Type {
+  @Injectable()
+  class Hiding extends NightlyService {}
+  Object.defineProperty(Hiding.prototype, 'one', { get: () => undefined });
+  return Hiding;
+}
+
 describe('the name of a class in lock names', () => {
   it('is the one that @LockScope gives: of the declaring class, or of that of the object', async () => {
     const app = await boot([coordination()], [NightlyService, WeeklyService]);
@@ -99,6 +118,19 @@ describe('the name of a class in lock names', () => {
     }
     const inFactory = { provide: 'r', useFactory: () => new (called('r', ownNamed()))() };
     expect(await bootError([coordination()], [inFactory as never])).toBeInstanceOf(LockNameError);
+  });
+
+  it('fails the boot where mixin() has given the class a name at random', async () => {
+    for (const type of [unnamed(), ownNamed()]) {
+      const error = await bootError([coordination()], [mixin(type)]);
+      expect(error).toBeInstanceOf(LockNameError);
+      expect(error.message).toMatch(/the class is called '[\da-f]{21}', .*mixin\(\).*@LockScope/);
+    }
+    @LockScope('Mixed')
+    class Named extends NightlyService {}
+    const app = await boot([coordination()], [mixin(Named)]);
+    expect(await app.get(Named).one('7')).toBe('Mixed-7');
+    await app.close();
   });
 
   it('says where the name of a class has to stand that a decorator has replaced', async () => {
@@ -135,6 +167,15 @@ describe('the name of a class in lock names', () => {
     expect(app.recorded.of('warn')).toEqual([
       "3 classes are called 'JobService' in lock names (OwnNamed.one, NightlyService.one, Unnamed.clean), so their methods of one name exclude each other; give them names of their own with @LockScope('…') directly above each",
     ]);
+    await app.close();
+  });
+
+  it('does not matter where a class has overridden the method', async () => {
+    const minified = called('r', overriding());
+    const types = [overriding(), overriding(), hiding(), hiding(), called('r', hiding())];
+    const app = await boot([coordination()], [minified, ...types]);
+    expect(await app.get(minified).one('7')).toBeUndefined();
+    expect(app.recorded.of('warn')).toEqual([]);
     await app.close();
   });
 });

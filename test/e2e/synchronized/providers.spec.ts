@@ -68,10 +68,11 @@ class FreeService extends Shares {
   }
 }
 
-/** Answers to nothing but what it knows, as proxies of request-scoped values do. */
+/** Answers to nothing but what it knows, as proxies of request-scoped values do: what Nest itself asks of all that it provides. */
 const strictProxy: object = new Proxy(Object.create(null) as object, {
   get(_target, key) {
-    if (typeof key === 'symbol') throw new Error(`nobody knows ${String(key)}`);
+    if (typeof key === 'symbol' || !/^(constructor|then|on[A-Z]\w+|beforeApplicationShutdown)$/.test(key))
+      throw new Error(`nobody knows ${String(key)}`);
     return undefined;
   },
 });

@@ -33,6 +33,17 @@ function deepMock(): object {
   });
 }
 
+/** As tools make it that want each use to be expected: what was not throws. Promises look for `then`. */
+function strictMock(): object {
+  const unexpected = (_target: object, key: string | symbol): boolean => {
+    throw new Error(`Didn't expect mock.${String(key)} to be accessed`);
+  };
+  return new Proxy(
+    {},
+    { get: (target, key) => (key === 'then' ? undefined : unexpected(target, key)), has: unexpected },
+  );
+}
+
 const MOCKED =
   /^Shares\.extend: lock "share-7": what was given as its CoordinatorService is [^\n]*, a mock perhaps, and takes no locks; in a unit test import CoordinationModule\.forRoot\(\{ backendUrl: 'memory:' \}\)[^\n]*$/;
 
@@ -40,6 +51,7 @@ describe('a synchronized method in a unit test', () => {
   it.each([
     ['a mock of everything', deepMock],
     ['an empty object', () => ({})],
+    ['a strict mock', strictMock],
     ['a stub of one method', () => ({ using: (_name: string, body: () => unknown) => body() })],
   ])('says what it was given for a coordinator: %s', async (_what, mock) => {
     const module = await Test.createTestingModule({ providers: [Shares] })

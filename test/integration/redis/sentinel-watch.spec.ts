@@ -1,12 +1,14 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import type { RedisConnectionOptions } from '../../../lib/drivers/redis/options/index.js';
 import { recordingContext } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { type SentinelDeployment, startSentinel } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
-import { stopAllRedis } from '../../support/redis-server.js';
+import { startRedis, stopAllRedis } from '../../support/redis-server.js';
 import { redisVersion } from '../../support/redis-version.js';
 
 const PASSWORD = 'of-the-sentinels';
@@ -107,6 +109,12 @@ describe('the driver listens to sentinels that ask for a password', () => {
     await listensUntilStopped(driver, deployment);
   });
 
+  it('of a ready client, by the family that stands beside their address', async () => {
+    const sentinels = [{ host: 'localhost', port: deployment.sentinel.port, family: 4 }];
+    const { driver } = byClient(deployment, { sentinels, family: 6, sentinelPassword: PASSWORD });
+    await listensUntilStopped(driver, deployment);
+  });
+
   it('with a failoverDetector in the options', async () => {
     const { driver } = byUrl(deployment, '', { sentinelPassword: PASSWORD, failoverDetector: true });
     await listensUntilStopped(driver, deployment);
@@ -166,6 +174,21 @@ describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription'
     await driver.stop();
   });
 
+  it('is warned of while another one accepts connections and answers nothing', async () => {
+    const hung = await startRedis({ sentinel: true });
+    hung.pause();
+    const admin = deployment.sentinel.client();
+    await admin.call('ACL', 'SETUSER', 'default', '-subscribe');
+    const context = recordingContext();
+    const both = deployment.url.replace('/main', `,127.0.0.1:${hung.port}/main`);
+    const driver = driverOn(both, context);
+    drivers.push(driver);
+    await driver.start();
+    await eventually(() => context.warnings.some((line) => line.includes('the sentinels refuse')));
+    await driver.stop();
+    await admin.call('ACL', 'SETUSER', 'default', '+subscribe');
+  });
+
   it('is not warned of while another one is listened to', async () => {
     const other = await startSentinel();
     const admin = deployment.sentinel.client();
@@ -184,4 +207,30 @@ describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription'
     await driver.stop();
     await admin.call('ACL', 'SETUSER', 'default', '+subscribe');
   });
+});
+
+it('nothing listens to a sentinel that answers nothing, once the driver is stopped', async () => {
+  const sockets = new Map<string, Socket>();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (asked) => {
+      sockets.set(/subscribe/i.test(String(asked)) ? 'watch' : 'search', socket);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    for (const socket of sockets.values()) socket.destroy();
+    server.close();
+  });
+  await once(server, 'listening');
+  // The search for the master ends by itself after a third of it.
+  const { port } = server.address() as AddressInfo;
+  const driver = driverOn(`redis+sentinel://127.0.0.1:${port}/main?connectTimeout=90000`);
+  drivers.push(driver);
+  const started = driver.start().catch(() => undefined);
+  await eventually(() => sockets.size === 2);
+  await driver.stop();
+  // Before it would be given up as unanswered.
+  await eventually(() => sockets.get('watch')?.closed, { within: 2000 });
+  await started;
 });

@@ -67,17 +67,19 @@ export function createClient(
 }
 
 /**
- * Makes a client of ours end as soon as its sentinels report another master.
+ * Makes a client of ours end as soon as its sentinels report another master. The watch listens already; undefined for a client without
+ * sentinels.
  * @param onRefused called when no sentinel reports, and one has refused to
  */
-export function followSentinels(client: Redis, onRefused: (error: unknown) => void): Redis {
+export function followSentinels(
+  client: RedisClient,
+  onRefused: (error: unknown) => void,
+): SentinelWatch | undefined {
   const sentinels = sentinelsOf(client);
-  if (!sentinels) return client;
+  if (!sentinels) return undefined;
   const watch = new SentinelWatch(sentinels, { onSwitch: () => client.disconnect(), onRefused });
-  // Start before the client asks for the master, so that no change is missed.
-  client.once('connecting', () => watch.start());
-  client.once('end', () => watch.stop());
-  return client;
+  watch.start();
+  return watch;
 }
 
 /** Asks the client itself: the application may use another copy of ioredis, whose classes are not ours. */
@@ -160,6 +162,7 @@ export function sentinelsOf(client: RedisClient): Sentinels | undefined {
     addresses: sentinels,
     masterName: name,
     options: {
+      disconnectTimeout: DISCONNECT_TIMEOUT,
       ...(family !== undefined && { family }),
       ...(sentinelTLS && { tls: sentinelTLS }),
       ...(sentinelUsername && { username: sentinelUsername }),

@@ -29,7 +29,7 @@ export interface ConnectionSettings {
   readonly random: () => number;
   /** Whether it speaks TLS, where that is known; for advice when the other side sends nothing sensible. */
   readonly tls?: boolean;
-  /** Called when no sentinel reports other masters, and one has refused to. */
+  /** Called when no sentinel reports other masters, and one has refused to. Without it, a client of ours does not listen to them. */
   readonly onSentinelsRefuse?: (error: unknown) => void;
   /** Removed from the text of every error. */
   readonly secrets: readonly string[];

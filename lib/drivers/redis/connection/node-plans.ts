@@ -13,7 +13,6 @@ import { BorrowedConnection } from './borrowed-connection.js';
 import {
   createClient,
   duplicateClient,
-  followSentinels,
   isCluster,
   type RedisClient,
   seedsOf,
@@ -53,13 +52,13 @@ export function nodePlans(
       const { sentinelPassword } = client.options;
       const secrets = sentinelPassword ? [sentinelPassword] : [];
       const onSentinelsRefuse = warningOnce(name, secrets, context);
-      const options: ConnectionSettings = { connectTimeout, clock, random, secrets, onSentinelsRefuse };
+      const options: ConnectionSettings = { connectTimeout, clock, random, secrets };
       return {
         name,
         secrets,
         commandTimeout,
         topology: topologyOf(client),
-        connect: (owner) => new BorrowedConnection(client, owner, options),
+        connect: (owner) => new BorrowedConnection(client, owner, { ...options, onSentinelsRefuse }),
         subscribe: (owner) => new OwnConnection(() => duplicateClient(client), owner, options),
       };
     });
@@ -84,8 +83,7 @@ export function nodePlans(
         createClient(now.url, source, connectTimeout, { ...now.options, ...extra }),
       );
     };
-    const onRefused = warningOnce(name, passwords, context);
-    const follow = (client: Redis): Redis => followSentinels(client, onRefused);
+    const onSentinelsRefuse = warningOnce(name, passwords, context);
     if (url.topology === 'cluster') {
       const { tls, username, password } = url;
       const create = (address: HostAndPort, extra: RedisOptions): RedisClient | Promise<RedisClient> =>
@@ -106,15 +104,7 @@ export function nodePlans(
       secrets: options.secrets,
       commandTimeout,
       topology: url.topology,
-      connect: (owner) =>
-        new OwnConnection(
-          () => {
-            const made = make(url);
-            return made instanceof Promise ? made.then(follow) : follow(made);
-          },
-          owner,
-          options,
-        ),
+      connect: (owner) => new OwnConnection(() => make(url), owner, { ...options, onSentinelsRefuse }),
       subscribe: (owner) => new OwnConnection(() => make(url), owner, options),
     };
   });

@@ -1,10 +1,11 @@
 import { outsideCalls, type Timer } from '../../../common/clock.js';
 import { Backoff } from '../../../common/backoff.js';
 import { RECONNECTING } from './reconnecting.js';
-import { DISCONNECT_TIMEOUT, type RedisClient } from './clients.js';
+import { DISCONNECT_TIMEOUT, followSentinels, type RedisClient } from './clients.js';
 import type { Connection, ConnectionOwner, ConnectionSettings } from './connection.js';
 import { cleanError, NodeError } from '../errors/index.js';
 import { ConnectFailure } from './connect-failure.js';
+import type { SentinelWatch } from './sentinel-watch.js';
 
 /** A connection of the driver's own. Every try makes a new client, and a client that failed once is thrown away. */
 export class OwnConnection implements Connection {
@@ -15,6 +16,8 @@ export class OwnConnection implements Connection {
   /** Clients whose sockets are not closed yet. */
   readonly #closing = new Set<Promise<void>>();
   #live: RedisClient | undefined;
+  /** Of the client in use, until it is discarded. */
+  #watch: SentinelWatch | undefined;
   /** Ends the present try. */
   #abandon: ((error: NodeError) => void) | undefined;
   #retry: Timer | undefined;
@@ -97,7 +100,7 @@ export class OwnConnection implements Connection {
 
   /** Connects and verifies, in bounded time: a stopped server accepts connections and never answers. */
   #connect(client: RedisClient): Promise<void> {
-    const { clock, connectTimeout, secrets, tls } = this.#settings;
+    const { clock, connectTimeout, secrets, tls, onSentinelsRefuse } = this.#settings;
     return new Promise<void>((resolve, reject) => {
       const reasons = new ConnectFailure(secrets, this.#proven ? undefined : tls);
       const settle = (error?: NodeError): void => {
@@ -117,7 +120,11 @@ export class OwnConnection implements Connection {
         settle(error);
         if (this.#live === client) this.fail(error);
       });
-      outsideCalls(() => client.connect())
+      outsideCalls(() => {
+        // Before the client asks where the master is, so that nothing is missed.
+        this.#watch = onSentinelsRefuse && followSentinels(client, onSentinelsRefuse);
+        return client.connect();
+      })
         .then(() => {
           reasons.check();
           return this.#owner.verify(client);
@@ -134,6 +141,8 @@ export class OwnConnection implements Connection {
   }
 
   #discard(client: RedisClient): void {
+    // The client itself may take seconds to end, while it asks sentinels that hang.
+    this.#watch?.stop();
     if (client.status === 'end') return;
     const closed = new Promise<void>((resolve) => {
       const giveUp = this.#settings.clock.setTimer(4 * DISCONNECT_TIMEOUT, resolve);

@@ -8,8 +8,18 @@ const CHANNELS = ['+promoted-slave', '+switch-master'];
 const RETRY = 1000;
 const RETRY_AFTER_REFUSAL = 5000;
 
+/** How long a sentinel may take to accept a connection, and to answer on it, ms: a stopped one does the first and never the second. */
+const ANSWER_WITHIN = 3000;
+
+/** The family goes before that of the options, as in ioredis. */
+interface Address {
+  readonly host?: string;
+  readonly port?: number;
+  readonly family?: number;
+}
+
 export interface Sentinels {
-  readonly addresses: readonly { readonly host?: string; readonly port?: number }[];
+  readonly addresses: readonly Address[];
   readonly masterName: string;
   /** How to reach them: user, password, TLS. */
   readonly options: RedisOptions;
@@ -18,17 +28,21 @@ export interface Sentinels {
 export interface SentinelEvents {
   /** Another master was promoted, or named. */
   readonly onSwitch: () => void;
-  /** No sentinel reports, and this one has refused to. */
+  /** No sentinel reports, and one has refused to. */
   readonly onRefused: (error: unknown) => void;
 }
 
 /**
  * Listens to every sentinel, over a connection to each, for another master. The old master takes writes for some more seconds: clients
  * that stay with it would grant the same locks that new clients are granted at the new master.
+ *
+ * A sentinel that hangs after it has let the watch listen, and keeps the connection open, is not noticed: it still counts as reporting.
  */
 export class SentinelWatch {
   /** The state of each sentinel; `unknown` until it has answered or is known to be away. */
   readonly #clients = new Map<Redis, 'unknown' | 'tells' | 'refuses' | 'away'>();
+  /** What the last one that refused has said. */
+  #refusal: unknown;
 
   constructor(
     private readonly sentinels: Sentinels,
@@ -38,9 +52,12 @@ export class SentinelWatch {
   start(): void {
     const { addresses, options } = this.sentinels;
     this.stop();
-    for (const { host, port } of addresses) {
+    for (const { host, port, family } of addresses) {
       const client: Redis = new Redis({
+        connectTimeout: ANSWER_WITHIN,
+        commandTimeout: ANSWER_WITHIN,
         ...options,
+        ...(family && { family }),
         host,
         port: port ?? 26_379,
         protocol: 2,
@@ -79,10 +96,11 @@ export class SentinelWatch {
 
   #failed(client: Redis, error: unknown): void {
     const refuses = cleanError(error).answered;
+    if (refuses) this.#refusal = error;
     this.#became(client, refuses ? 'refuses' : 'away');
     const states = [...this.#clients.values()];
-    if (refuses && !states.some((state) => state === 'tells' || state === 'unknown'))
-      this.events.onRefused(error);
+    if (states.includes('refuses') && !states.includes('tells') && !states.includes('unknown'))
+      this.events.onRefused(this.#refusal);
   }
 
   #became(client: Redis, state: 'tells' | 'refuses' | 'away'): void {
