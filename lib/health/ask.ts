@@ -11,8 +11,8 @@ export interface Answer {
 }
 
 /**
- * Asks the back end for this member's own record, for at most so many ms. By Terminus' own attempt where there is one, which is new in its
- * version 12.
+ * Asks the back end for this member's own record, for at most `timeout` ms. Uses the `attempt` of Terminus where there is one, from its
+ * version 12 on.
  */
 export async function ask<K extends string>(
   session: Session<K>,

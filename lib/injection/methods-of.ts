@@ -1,6 +1,6 @@
 type Method = (...args: unknown[]) => unknown;
 
-/** The methods of a class and of those that it extends, each with the prototype that has it; accessors are not called. */
+/** The methods of a class and of its base classes, each with the prototype that has it; accessors are not called. */
 export function methodsOf(prototype: unknown): { owner: object; name: string; method: Method }[] {
   const methods: { owner: object; name: string; method: Method }[] = [];
   for (let owner = prototype; isOwner(owner); owner = Object.getPrototypeOf(owner)) {
