@@ -45,7 +45,7 @@ describe('what a member tells with its heartbeat', () => {
     // One that is still at it is not asked again.
     expect(beats).toBe(warned === 0 ? 1 : 3);
     expect(
-      bench.warnings.filter((line) => line.includes('is not told to others: Error: no room')),
+      bench.warnings.filter((line) => line.includes('holds: Error: no room')),
     ).toHaveLength(warned);
   });
 });

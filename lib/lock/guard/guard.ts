@@ -4,9 +4,9 @@ import { CoordinationSchemaError, InvalidOptionsError } from '../../errors.js';
 import { sqlStateOf } from './sql-state.js';
 import { type GuardedTransaction, runIn } from './transaction.js';
 
-/** What checks one lease inside a transaction. */
+/** The check of one lease inside a transaction. */
 export interface Guard {
-  /** As the driver makes it. */
+  /** The SQL of the driver. */
   readonly statement: string;
   /** Names the grant among the holders. */
   readonly id: string;
@@ -19,7 +19,7 @@ export interface GuardLoss extends Loss {
   readonly cause: unknown;
 }
 
-/** The row of the lock has changed since the transaction's snapshot, as far as it is not merely a conflict with another transaction. */
+/** The row of the lock has changed since the transaction's snapshot, or the transaction merely conflicts with another one. */
 const SERIALIZATION_FAILURE = '40001';
 
 const LEASE_LOST = 'NC001';
@@ -46,7 +46,7 @@ export async function runGuard(
     if (state === LEASE_LOST) return lossOf(guard, error);
     if (state === SERIALIZATION_FAILURE) {
       const loss = await lossOf(guard, error);
-      // A conflict with another transaction: it is to be tried again, and that is the application's matter.
+      // A conflict with another transaction: the application has to try it again.
       if (loss.reason === 'stale-snapshot') throw error;
       return loss;
     }
@@ -64,7 +64,7 @@ export async function runGuard(
   }
 }
 
-/** What has become of the lease, by the back end's word. */
+/** What has become of the lease, as the back end says. */
 async function lossOf(guard: Guard, cause: unknown): Promise<GuardLoss> {
   const holders = await guard.holders().catch(() => undefined);
   if (holders?.some(({ id }) => id === guard.id))
