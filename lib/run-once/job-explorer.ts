@@ -45,7 +45,7 @@ export function exploreJobs(
   }
   for (const job of hosted) checkSchedule(job);
   checkNames(hosted);
-  // A test calls them itself.
+  // A test calls the jobs itself.
   if (!link && process.env.NODE_ENV !== 'test') warnOfNoScheduler(hosted);
   if (process.env.NODE_ENV === 'production') warnOfDerivedNames(hosted);
   for (const { host, definition } of hosted)
@@ -64,7 +64,7 @@ function* hostsIn(modules: ModulesContainer): Iterable<Provided> {
   }
 }
 
-/** Those that can be called on the object: not those that its class overrides. */
+/** The definitions of the methods that the object has: those that its class overrides do not count. */
 function definitionsOf(provided: Provided): RunOnceDefinition[] {
   const methods = new Map<string, RunOnceDefinition | undefined>();
   for (const { name, method } of methodsOf(prototypeOf(provided)))
