@@ -3,7 +3,7 @@ import { copyFace } from '../../injection/index.js';
 import { isAsyncIterable } from '../definition/index.js';
 import { graphqlErrorOf } from './client-error.js';
 
-/** What a schema calls: the resolver of a field, or what tells the type of a value. Each has four parameters, or fewer. */
+/** A function that a schema calls: the resolver of a field, or a function that tells the type of a value. It has at most four parameters. */
 type Resolver = (this: unknown, a: unknown, b?: unknown, c?: unknown, d?: unknown) => unknown;
 
 interface Field {
@@ -11,7 +11,7 @@ interface Field {
   subscribe?: Resolver | null;
 }
 
-/** A type of a schema, as far as it is looked at; @nestjs/graphql and graphql need not be installed. */
+/** The part of a schema's type that is used here; @nestjs/graphql and graphql need not be installed. */
 interface Type {
   resolveType?: Resolver | null;
   isTypeOf?: Resolver | null;
@@ -28,11 +28,11 @@ const OPTIONS = 'GqlModuleOptions';
 const guarded = new WeakSet<Resolver>();
 
 /**
- * Shows GraphQL clients the generic text of a coordination error, wherever it was thrown. GraphQL shows the message of whatever it
- * is thrown, and Nest asks no filter for a field, nor for the values of a subscription; around getters, field middlewares, and
- * what tells the type of a value it does not even stand. Filters of the application run within, and see the error as it is.
+ * Shows GraphQL clients the generic text of a coordination error, wherever it was thrown. GraphQL shows the message of every error.
+ * Nest asks no filter for a field, nor for the values of a subscription. It does not even wrap getters, field middlewares and functions
+ * that tell the type of a value. Filters of the application run within, and see the error as it is.
  *
- * Has to be done after the schema was built, which is in a hook.
+ * Call it after the schema was built, which is in a hook.
  */
 export function guardGraphqlSchemas(modules: ModulesContainer): void {
   for (const { providers } of modules.values()) {
@@ -47,7 +47,7 @@ export function guardGraphqlSchemas(modules: ModulesContainer): void {
   }
 }
 
-/** What the host of a schema keeps: it is known by its accessors, as a build may rename its class. */
+/** The schema of its host. The host is known by its accessors, as a build may rename its class. */
 function schemaOf(host: unknown): Schema | undefined {
   if (typeof host !== 'object' || host === null) return undefined;
   const accessors = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(host) ?? {}, 'schema');
@@ -64,7 +64,7 @@ function schemaOf(host: unknown): Schema | undefined {
 /** @param fieldResolver of the fields that have no resolver */
 function guardSchema(schema: Schema, fieldResolver: Resolver): void {
   for (const [name, type] of Object.entries(schema.getTypeMap())) {
-    // Those of introspection are the same objects in every schema.
+    // The types of introspection are the same objects in every schema.
     if (name.startsWith('__')) continue;
     if (type.resolveType) type.resolveType = guard(type.resolveType);
     if (type.isTypeOf) type.isTypeOf = guard(type.isTypeOf);
@@ -79,7 +79,7 @@ function guardField(field: Field, fieldResolver: Resolver): void {
   if (field.subscribe) field.subscribe = guard(field.subscribe, shownSubscription);
 }
 
-/** As GraphQL itself resolves a field. */
+/** Resolves a field as GraphQL itself does. */
 function propertyOf(source: unknown, args: unknown, context: unknown, info: unknown): unknown {
   if ((typeof source !== 'object' || source === null) && typeof source !== 'function') return undefined;
   const { fieldName } = info as { readonly fieldName: string };
@@ -88,7 +88,7 @@ function propertyOf(source: unknown, args: unknown, context: unknown, info: unkn
   return (source as Record<string, Resolver>)[fieldName]?.(args, context, info);
 }
 
-/** @param show makes of what the resolver returns what GraphQL may see */
+/** @param show turns the result of the resolver into the one that GraphQL may see */
 function guard(resolver: Resolver, show: (value: unknown) => unknown = shown): Resolver {
   if (guarded.has(resolver)) return resolver;
   const wrapper: Resolver = function (a, b, c, d) {
@@ -103,14 +103,14 @@ function guard(resolver: Resolver, show: (value: unknown) => unknown = shown): R
   return wrapper;
 }
 
-/** Every field pays for this: most values are neither to be awaited nor lists. */
+/** Every field pays for this: most values are neither promises nor lists. */
 function shown(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return shownList(value);
   return isThenable(value) ? value.then(shown, fail) : value;
 }
 
-/** GraphQL awaits the items of a list by itself. The list is copied only where one of them is to be awaited. */
+/** GraphQL awaits the items of a list by itself. The list is copied only when one of them is a promise. */
 function shownList(list: unknown[]): unknown[] {
   let copy: unknown[] | undefined;
   for (let index = 0; index < list.length; index += 1) {
