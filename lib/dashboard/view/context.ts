@@ -1,6 +1,6 @@
 import type { UsualHolds } from '../activity/index.js';
 
-/** What the rows of a view are made with. */
+/** The facts from which the rows of a view are made. */
 export interface ViewContext {
   /** When the facts were found, Unix time in ms. */
   readonly at: number;

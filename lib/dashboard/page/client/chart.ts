@@ -73,7 +73,7 @@ function draw({ points, step }: Chart, width: number): SVGElement {
       makeSvg(
         'text',
         { x: (width + LEFT) / 2, y: TOP + COUNTS / 2, 'text-anchor': 'middle' },
-        'begins while somebody looks',
+        'recorded only while this page is open',
       ),
     );
   const minutes = Math.round(((points.length - 1) * step) / 60_000);
@@ -99,7 +99,7 @@ function gridLine(y: number, label: string, width: number): SVGElement[] {
   ];
 }
 
-/** Neighbours that have a value: nobody may have looked in between. */
+/** The runs of neighbours that have a value: a point of a time without a viewer has none. */
 function runsOf(
   points: readonly ChartPoint[],
   valueOf: (point: ChartPoint) => number | undefined,
