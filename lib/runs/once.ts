@@ -118,7 +118,7 @@ export class Once {
       await this.#write(lease, { state: 'failed', failures, error: errorText(error) });
     } catch (failure) {
       this.manager.log.warn(
-        `Once ${quoted(this.name)}: that it failed could not be stored, so this attempt is not counted: ${errorText(failure)}`,
+        `Once ${quoted(this.name)}: its failure could not be stored, so this attempt is not counted: ${errorText(failure)}`,
       );
     }
   }

@@ -52,7 +52,7 @@ export async function runGuard(
     }
     if (state === NO_TRANSACTION)
       throw new InvalidOptionsError(
-        `Lock ${quoted(name)}: assertIn was given what has no open transaction, and so protects nothing; give it the transaction, not the pool or the data source`,
+        `Lock ${quoted(name)}: assertIn was given a value that has no open transaction, and so protects nothing; give it the transaction, not the pool or the data source`,
         { cause: error },
       );
     if (NOT_THERE.includes(state))
@@ -71,7 +71,7 @@ async function lossOf(guard: Guard, cause: unknown): Promise<GuardLoss> {
     return {
       reason: 'stale-snapshot',
       message:
-        'the transaction began before the lease, and may have read what was written since; begin it under the lock',
+        'the transaction began before the lease, and may have read data that was changed since; begin it under the lock',
       cause,
     };
   if (holders?.length === 0)
