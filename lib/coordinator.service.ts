@@ -164,7 +164,7 @@ export class CoordinatorService
    * Runs `body` under the lock with this name, or under several locks, which are taken together.
    *
    * @returns what the body returns
-   * @throws what the body throws; LockAcquireFailedError when the lock was not to be had in the time allowed;
+   * @throws what the body throws; LockAcquireFailedError when another holder had the lock for all the time allowed;
    * LeaseLostError when the lease was lost while the body ran; BackendUnavailableError
    * @example
    * await coordinator.using(`share-${id}`, { blocking: 500 }, (lease) => extend(id, lease.signal));

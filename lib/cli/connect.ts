@@ -55,7 +55,7 @@ export function coordinationOptions({ url, prefix, envFile }: GlobalOptions): Co
 }
 
 /**
- * Connects to look: as no member, without a heartbeat, and without changing anything.
+ * Connects to look: as no member, and without a heartbeat. To connect changes nothing.
  * @throws BackendUnavailableError, InvalidOptionsError
  */
 export async function withDriver<T>(

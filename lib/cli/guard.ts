@@ -17,7 +17,7 @@ type Message =
 export interface GuardSettings {
   /** How long the command gets to end after SIGTERM, ms. */
   readonly grace: number;
-  /** The same when the tool was killed, and another holder may have the lock already, ms; 0: SIGKILL at once. */
+  /** The same time when the tool was killed, and another holder may have the lock already, ms; 0: SIGKILL at once. */
   readonly graceAfterCrash: number;
 }
 

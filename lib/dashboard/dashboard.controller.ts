@@ -46,7 +46,7 @@ export class DashboardController {
     exchange.json(200, await this.dashboard.view(searchOf(search)));
   }
 
-  /** The same once a second, as server-sent events. */
+  /** The data of the page once a second, as server-sent events. */
   @Get('events')
   events(
     @Req() request: PlatformRequest,

@@ -18,7 +18,7 @@ export interface DashboardOptions {
   readonly name?: string | undefined;
   /** The heading of the page; default the coordinator's name, or "Coordination". */
   readonly title?: string | undefined;
-  /** Of the routes, where the application has versions; default none: the page is at its path whatever version is asked for. */
+  /** The version of the routes, where the application has versions; default none: the page is at its path for every version. */
   readonly version?: ControllerOptions['version'];
   /** Modules with what the guard has injected, and with the coordinator where that is not global. */
   readonly imports?: DynamicModule['imports'] | undefined;

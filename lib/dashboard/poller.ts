@@ -8,7 +8,7 @@ const SHARE = 4;
 
 /** The state after a poll. */
 export interface Seen {
-  /** Of the last poll that succeeded; undefined when none has. */
+  /** The facts of the last poll that succeeded; undefined when none has. */
   readonly facts?: Facts;
   /** Why the last poll failed. */
   readonly problem?: Error;

@@ -48,7 +48,7 @@ export interface Totals {
   readonly waiting: number;
   /** ms */
   readonly longestWait?: number;
-  /** Of the calls of the answering replica in the last five minutes, ms. */
+  /** The 95th percentile of waits of the answering replica's calls in the last five minutes, ms. */
   readonly wait95?: number;
   /** Leases that the answering replica has lost in the last hour. */
   readonly lost: number;

@@ -32,7 +32,7 @@ export async function ask<K extends string>(
   };
 }
 
-/** The same for Terminus 11. */
+/** Asks without the `attempt` of Terminus, for Terminus 11. */
 export async function askWithin(timeout: number, question: () => Promise<void>): Promise<Answer> {
   const start = performance.now();
   let timer: NodeJS.Timeout | undefined;

@@ -111,7 +111,7 @@ function lockOf({ name, kind, shared, holders, waiters, permits }: Draft): LockI
   };
 }
 
-/** Those without a report come last. The id decides within a millisecond, so that no two answers differ in their order alone. */
+/** Entries without a report come last. The id decides within a millisecond, so that no two answers differ in their order alone. */
 function longestFirst(one: Begun, other: Begun): number {
   const [a, b] = [one.since?.getTime() ?? Number.MAX_VALUE, other.since?.getTime() ?? Number.MAX_VALUE];
   return a - b || compare(one.memberId ?? '', other.memberId ?? '');

@@ -76,7 +76,7 @@ export interface MemberInfo {
   readonly pid?: number;
   /** The name of its machine. */
   readonly host?: string;
-  /** Of this package. */
+  /** The version of this package. */
   readonly version?: string;
   /** By its own clock. */
   readonly startedAt?: Date;

@@ -27,7 +27,7 @@ import type { Heartbeat, Renewal } from './renewal/index.js';
 
 const HANDED_ON = Promise.resolve(true);
 
-/** What the holdings of one coordinator share. */
+/** The parts that the holdings of one coordinator share. */
 export interface LeaseHoldingContext {
   readonly memberId: string;
   /** The part of the coordinator that makes leases. */

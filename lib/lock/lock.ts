@@ -133,7 +133,7 @@ export class Lock {
   /**
    * Takes the lock as a lease to be disposed of.
    *
-   * @throws LockAcquireFailedError when it was not to be had in the time allowed; otherwise as `acquire`
+   * @throws LockAcquireFailedError when another holder had it for all the time allowed; otherwise as `acquire`
    * @example
    * await using lease = await lock.hold({ blocking: 500 });
    */

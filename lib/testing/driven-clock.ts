@@ -16,7 +16,7 @@ export class DrivenClock implements Clock {
   #monotonic = 1000;
   #wall: number;
   #timers = new Set<Pending>();
-  /** Real time at which the clock was last looked at, ms; undefined as long as it is driven. */
+  /** Real time at which the clock was last read, ms; undefined as long as it is driven. */
   #lastLook?: number;
 
   /** @param wall Unix time at the start, ms; default 2020-01-01 */

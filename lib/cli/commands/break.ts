@@ -19,7 +19,9 @@ export function addBreak(program: Command): void {
     .description('take a lock away from its holders, and tell them why')
     .argument('<name>', "the lock's name, without the prefix")
     .requiredOption('--reason <text>', 'why: goes into the log of the holder')
-    .addOption(new Option('--kind <kind>', 'the kind of lock that the name is of').choices(LOCK_KINDS).default('lock'))
+    .addOption(
+      new Option('--kind <kind>', 'the kind of lock that the name is of').choices(LOCK_KINDS).default('lock'),
+    )
     .action(async (name: string, { reason, kind }: { reason: string; kind: LockKind }, command: Command) => {
       checkBreak(name, { reason, kind });
       const options = command.optsWithGlobals<GlobalOptions>();

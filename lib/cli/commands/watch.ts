@@ -34,7 +34,7 @@ interface Scene {
 export interface Change {
   readonly at: Date;
   readonly change: 'held' | 'freed' | 'waiting' | 'gone' | 'joined' | 'left';
-  /** Of the lock or the member. */
+  /** The name of the lock or the member. */
   readonly name: string;
   readonly memberId?: string;
 }

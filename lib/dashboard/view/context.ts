@@ -4,7 +4,7 @@ import type { UsualHolds } from '../activity/index.js';
 export interface ViewContext {
   /** When the facts were found, Unix time in ms. */
   readonly at: number;
-  /** Of the answering coordinator, ms. */
+  /** The ttl of the answering coordinator, ms. */
   readonly ttl: number;
   /** In lower case; empty for all. */
   readonly search: string;

@@ -11,7 +11,7 @@ type Method = (...args: never[]) => Promise<unknown>;
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
- * What `@LeaderOnly` makes: a decorator for methods that return a promise.
+ * The decorator that `@LeaderOnly` makes, for methods that return a promise.
  *
  * @publicApi
  */

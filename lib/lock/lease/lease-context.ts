@@ -67,7 +67,7 @@ export function runBodyUnder<T>(lease: HeldLease, label: string, body: () => T):
   return storage.run(new UnderLease(lease, label, outerContext(), undefined), body);
 }
 
-/** The context that a lease had, in one that has got another lease. */
+/** The context of an earlier lease, for a context that has got another lease. */
 export function contextOf(lease: HeldLease, label: string, outer: LeaseContext | undefined): LeaseContext {
   return new UnderLease(lease, label, outer, undefined);
 }

@@ -28,7 +28,7 @@ export function clientBodyOf(error: CoordinationError): object {
   return { status: 'error', ...(error.getResponse() as object) };
 }
 
-/** The same for a message handler: gRPC takes a code and a text of its own from it. */
+/** The body for the client of a message handler: gRPC takes a code and a text of its own from it. */
 export function rpcErrorOf(error: CoordinationError, host: ArgumentsHost): object {
   if (!isGrpcCall(host.getArgByIndex(2)) && !isGrpcCall(host.getArgByIndex(0))) return clientBodyOf(error);
   const { message } = error.getResponse() as { message: string };

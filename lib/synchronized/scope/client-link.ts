@@ -2,9 +2,9 @@
 export interface ClientLink {
   readonly closed?: boolean;
   readonly destroyed?: boolean;
-  /** Of a stream of HTTP/2: the client has cut it off. Its end may come much later, when all that it had sent was read. */
+  /** On a stream of HTTP/2: the client has cut it off. Its end may come much later, when all that the client had sent was read. */
   readonly aborted?: boolean;
-  /** Of a call of gRPC. */
+  /** On a call of gRPC: the client has cancelled it. */
   readonly cancelled?: boolean;
   on(event: string, listener: () => void): unknown;
   removeListener(event: string, listener: () => void): unknown;
@@ -29,7 +29,7 @@ interface Watch {
 const watches = new WeakMap<ClientLink, Watch>();
 
 /**
- * Calls `listener` when the line ends; returns how to call that off. The last call to be called off leaves no listener behind.
+ * Calls `listener` when the line ends; returns how to call that off. Calling the last one off leaves no listener behind.
  * @param endsWhenSent true for a response that has ended when it was sent
  */
 export function onEnd(line: ClientLink, listener: () => void, endsWhenSent = false): () => void {

@@ -4,7 +4,7 @@ import { counted, duration, timeOfDay } from './format.js';
 
 const WIDTHS = { wide: 820, narrow: 400 };
 const [LEFT, RIGHT, TOP] = [44, 8, 10];
-/** Of the two panels, with the space between them and below. */
+/** The heights of the two panels, with the space between them and below. */
 const [COUNTS, GAP, WAITS, BOTTOM] = [140, 22, 54, 22];
 const HEIGHT = TOP + COUNTS + GAP + WAITS + BOTTOM;
 
