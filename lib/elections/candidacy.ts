@@ -54,7 +54,7 @@ export class Candidacy {
 
   async leader(): Promise<Leader | undefined> {
     const there = await this.records.leader();
-    // This process knows its own state better than the record does: the record is written before the flag is on, and removed after.
+    // This process knows its own state better than the record does: the record is written before the flag is on, and removed after it is off.
     const { leadership } = this;
     if (leadership) return leadership.leader;
     return there?.incarnation === this.context.manager.incarnation ? undefined : there;

@@ -41,7 +41,7 @@ export function findElections(provider: LockProvider): Elections | undefined {
   return ofProviders.get(provider);
 }
 
-/** @throws LockCreationFailedError for a provider that is no coordinator of this package */
+/** @throws LockCreationFailedError for a provider that is no started coordinator; InvalidOptionsError for one without elections */
 export function electionsOf(provider: LockProvider, where: string): Elections {
   const elections = findElections(provider);
   if (elections) return elections;
