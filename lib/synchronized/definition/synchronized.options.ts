@@ -58,7 +58,7 @@ export interface SynchronizedOptions extends LockOptions {
 }
 
 /**
- * The options of `@Limited`. A permit has no fencing token, and has one holder alone.
+ * The options of `@Limited`. A permit has no fencing token, and only one holder at a time.
  * @publicApi
  */
 export type LimitedOptions = Omit<SynchronizedOptions, (typeof OF_LOCKS_ALONE)[number]>;

@@ -28,7 +28,7 @@ export function takeLease(
     const terms = lockTerms(manager.settings, options);
     const { ttl, fencing, fair, shared, reentrant, bounds } = terms;
     const several = typeof names === 'string' ? undefined : names;
-    // A method that is to be skipped would never be if it waited for ever.
+    // A method with 'skip' would never be skipped if it waited for ever.
     const never =
       options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
     const blocking = never ? false : terms.blocking;
