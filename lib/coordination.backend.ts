@@ -25,16 +25,16 @@ export interface BackendGiven extends BackendOptions {
 export interface ChosenBackend {
   /** Options of the coordinator that came with the URL, as text. */
   readonly query: Readonly<Record<string, string>>;
-  /** Everything that is wrong with the options of back ends, each in a line. */
+  /** The problems with the options of the back ends, one per line. */
   problemsOf(ttl: number): readonly string[];
-  /** Undefined where it cannot be made, and why is among the problems. */
+  /** Undefined when no driver can be made; the problems then say why. */
   open(): DriverFactory | undefined;
 }
 
 /**
  * Reads off the options where the locks live.
  * @param queryKeys the options of the coordinator that the query of a URL may carry
- * @param problems where it is told what is wrong with the URL or the driver
+ * @param problems gets the problems with the URL or the driver
  */
 export function chosenBackend(
   options: BackendGiven,
@@ -81,7 +81,7 @@ function givenDriver(options: BackendGiven, problems: string[]): DriverFactory |
   return async (context) => checkDriver(await driver(context));
 }
 
-/** @throws InvalidOptionsError for what a coordinator could not start */
+/** @throws InvalidOptionsError for an object that is no driver */
 function checkDriver(driver: Driver): Driver {
   const given: Partial<Record<keyof Driver, unknown>> = driver ?? {};
   const works = typeof given.start === 'function' && typeof given.stop === 'function';

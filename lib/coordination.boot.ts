@@ -11,7 +11,7 @@ type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
  */
 @Injectable()
 export class ModuleBoot implements OnModuleInit {
-  /** Not to be seen by who inspects an application: it leads to all of it. */
+  /** Private, so that inspecting an application does not print all of its modules. */
   readonly #modules: ModulesContainer;
 
   constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
@@ -19,7 +19,7 @@ export class ModuleBoot implements OnModuleInit {
     for (const module of ownModules(modules)) comeFirst(module);
   }
 
-  /** @throws InvalidOptionsError when there would be a coordinator for each request, which nobody starts */
+  /** @throws InvalidOptionsError when the options depend on a request: Nest would start no such coordinator */
   onModuleInit(): void {
     for (const module of ownModules(this.#modules)) refuseRequestScope(module);
   }

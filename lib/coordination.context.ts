@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { assertLocked, currentLease, type Lease } from './lock/lease/index.js';
 
 /**
- * What the running code is under, for those who would rather inject it than import {@link currentLease} and {@link assertLocked}: a
- * test gives a substitute.
+ * The lease of the running code, for injection instead of the functions {@link currentLease} and {@link assertLocked}. A test can give a
+ * substitute.
  *
  * @example
  * constructor(private readonly context: CoordinationContext) {}

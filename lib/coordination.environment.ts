@@ -9,7 +9,7 @@ const BACKEND_VARIABLES = BACKENDS.flatMap(({ options }) =>
 );
 const KNOWN_VARIABLES: readonly string[] = [...Object.values(OPTION_VARIABLES), ...BACKEND_VARIABLES];
 
-/** What the command line tool tells a command that runs under a lock: no options. */
+/** The command line tool sets these variables for a command under a lock. They are no options. */
 const TOLD_TO_COMMANDS = [`${VARIABLE_PREFIX}LOCK`, `${VARIABLE_PREFIX}FENCING_TOKEN`];
 
 /** What Kubernetes tells every container of a service called `coordination`, or `coordination-redis`. */
@@ -18,8 +18,8 @@ const SERVICE_LINK = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_\w+
 export type Environment = Readonly<Partial<Record<string, string>>>;
 
 /**
- * The options that an environment has. A variable of that kind that means nothing is warned of.
- * @throws InvalidOptionsError for a variable of a back end that does not name it
+ * Reads the options from an environment. Warns of a `COORDINATION_*` variable that it does not know.
+ * @throws InvalidOptionsError for a variable of a back end that lacks the back end's name
  */
 export function optionsIn(environment: Environment, warn: (message: string) => void): CoordinationOptions {
   checkVariables(environment, warn);
@@ -34,8 +34,9 @@ export function optionsIn(environment: Environment, warn: (message: string) => v
 }
 
 /**
- * Warns of the variables that are set for options which `forRoot` was not given, or for none: it reads no environment, so they mean nothing.
- * @param warn told once of all
+ * Warns of `COORDINATION_*` variables without effect, as `forRoot` reads no environment: those of options that it was not given, and
+ * unknown ones.
+ * @param warn called once, with all of them
  */
 export function warnOfUnread(
   environment: Environment,
@@ -86,7 +87,7 @@ function unknownIn(environment: Environment): string[] {
   );
 }
 
-/** The variable of a back end that is meant by a name in which the back end is missing. */
+/** The variable that is meant by a name without its back end. */
 function newNameOf(name: string): string | undefined {
   const option = name.slice(VARIABLE_PREFIX.length);
   return BACKENDS.map((kind) => `${VARIABLE_PREFIX}${kind.name.toUpperCase()}_${option}`).find((variable) =>

@@ -3,7 +3,7 @@ import { HttpException, HttpStatus } from '@nestjs/common';
 /** 423 of RFC 4918 (WebDAV); HttpStatus has no name for it. */
 export const LOCKED = 423;
 
-/** All that a client is told in words. */
+/** The only text of an error that a client gets. */
 const PUBLIC_MESSAGES: Readonly<Record<number, string>> = {
   [HttpStatus.CONFLICT]: 'Conflict',
   [LOCKED]: 'Locked',
@@ -12,7 +12,7 @@ const PUBLIC_MESSAGES: Readonly<Record<number, string>> = {
   [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
 };
 
-/** What an error carries for Nest is not for the log: as it prints, an error is its message, its stack and its cause. */
+/** Hides the properties that only Nest needs. An error then prints as its message, its stack and its cause. */
 export function hide(error: object, properties: readonly string[]): void {
   for (const property of properties) {
     const descriptor = Object.getOwnPropertyDescriptor(error, property);
@@ -21,7 +21,7 @@ export function hide(error: object, properties: readonly string[]): void {
 }
 
 /**
- * What a program tells the errors apart by; each class has one.
+ * Programs tell the errors apart by these codes; each class has one.
  * @publicApi
  */
 export type CoordinationErrorCode =
@@ -36,7 +36,7 @@ export type CoordinationErrorCode =
   | 'SCHEMA_MISSING'
   | 'INVALID_OPTIONS';
 
-/** What an error may have beside its message. */
+/** The parts of an error besides its message. */
 export interface CoordinationErrorOptions {
   /** The error behind it. */
   readonly cause?: unknown;

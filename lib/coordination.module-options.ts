@@ -12,7 +12,7 @@ interface ModuleExtras {
 }
 
 /**
- * The options of `CoordinationModule.forRoot`: those of the coordinator, its name, and who sees it.
+ * The options of `CoordinationModule.forRoot`: those of the coordinator, its name, and whether every module sees it.
  * @publicApi
  */
 export interface CoordinationModuleOptions extends CoordinationOptions, ModuleExtras {}
@@ -51,7 +51,7 @@ export function checkIsObject(options: unknown, where: string): void {
   throw new InvalidOptionsError(`${where}: its options must be an object, got ${shown(options)}`);
 }
 
-/** @throws InvalidOptionsError for a name that nobody could inject by */
+/** @throws InvalidOptionsError unless the name is undefined or a non-empty string */
 export function checkName(name: unknown): void {
   if (name === undefined || (typeof name === 'string' && name !== '')) return;
   throw new InvalidOptionsError(

@@ -65,7 +65,7 @@ const namesInUse = new WeakMap<ApplicationConfig, Set<string | undefined>>();
 export class CoordinationModule
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
-  /** Whether this is the first coordinator of the application, which does what has to be done once. */
+  /** Whether this is the first coordinator of the application, which does the work that is done once for all. */
   readonly #isFirst: boolean;
   #jobs?: JobRunner;
 
@@ -93,7 +93,7 @@ export class CoordinationModule
       knowWrappedMethods(modules);
     }
     namesInUse.set(config, names.add(name.value));
-    // Not APP_INTERCEPTOR: those of the application would wrap it, and so commit after the lock is given back.
+    // Not APP_INTERCEPTOR: interceptors of the application would wrap it, and so commit after the lock is released.
     config.addGlobalInterceptor(new SynchronizedInterceptor(name.value, coordinator, adapterHost));
   }
 
@@ -149,7 +149,7 @@ export class CoordinationModule
     checkElectionHosts(this.modules);
   }
 
-  /** When every module has been initialised, as a leader may have to use any of them, and a schema of GraphQL is built by then. */
+  /** Runs when every module has been initialised: a leader may use any of them, and a GraphQL schema is built by then. */
   onApplicationBootstrap(): void {
     if (this.#isFirst) guardGraphqlSchemas(this.modules);
     standForElections(this.modules, this.name.value, this.coordinator);
@@ -161,7 +161,7 @@ export class CoordinationModule
     this.#jobs?.stop();
   }
 
-  /** Writes the line of calls that were refused since the last one. */
+  /** Logs the calls that were refused since the last such line. */
   onApplicationShutdown(): void {
     refusals.flush();
   }

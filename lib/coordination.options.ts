@@ -67,7 +67,7 @@ const BACKEND_NAMES = BACKENDS.filter(({ options }) => Object.keys(options).leng
 );
 const KNOWN_OPTIONS = [...Object.keys(OPTION_VARIABLES), 'driver', ...BACKEND_NAMES];
 
-/** What `forRoot` and `forRootAsync` take besides. */
+/** Further options of `forRoot` and `forRootAsync`. */
 const MODULE_OPTIONS = ['name', 'isGlobal'];
 
 const DEFAULTS = {
@@ -80,7 +80,7 @@ const DEFAULTS = {
   candidate: true,
 } as const;
 
-/** The options with every default filled in. What connects to the back end is a function: no secret can be read off. */
+/** The options with every default filled in. A function connects to the back end, so that no secret can be read off. */
 export interface ResolvedOptions {
   readonly agentId: string;
   readonly prefix: string;
@@ -100,7 +100,7 @@ type Settings = Omit<CoordinationOptions, 'backendUrl' | 'driver' | keyof Backen
 type FilledOptions = Required<Settings>;
 
 /**
- * Checks the options and fills the defaults in; what is given here goes before what the URL's query says.
+ * Checks the options and fills the defaults in. An option that is given here overrides the one in the URL's query.
  * @throws InvalidOptionsError that lists every problem, each with the option's and the variable's name
  */
 export function resolveOptions(options: CoordinationOptions): ResolvedOptions {
@@ -194,7 +194,7 @@ export function settingsOf(text: Readonly<Partial<Record<string, string>>>): Set
     blocking: blocking === 'true' ? true : blocking === 'false' ? false : duration(blocking),
     stopTimeout: duration(text['stopTimeout']),
     startTimeout: duration(text['startTimeout']),
-    // What is neither true nor false is passed on as it is, for the check to show.
+    // Other text is passed on as it is, for the check to show.
     fencing: fencing ? (booleanFrom(fencing) as boolean) : undefined,
     candidate: candidate ? (booleanFrom(candidate) as boolean) : undefined,
   });

@@ -8,7 +8,7 @@ import { BackendUnavailableError } from './errors.js';
 import { MemberReport } from './inspection/index.js';
 import { LockManager } from './lock/index.js';
 
-/** What runs from a start of a coordinator to its next stop. */
+/** The parts of a coordinator that run from a start to the next stop. */
 export interface Engine {
   readonly driver: Driver;
   readonly manager: LockManager;
@@ -25,7 +25,7 @@ export interface EngineContext {
 }
 
 /**
- * Connects to the back end, for up to `startTimeout` ms where it is down, and announces the member.
+ * Connects to the back end and announces the member. Tries for up to `startTimeout` ms while the back end is down.
  *
  * @param signal cuts that short
  * @throws what the driver throws; BackendUnavailableError when it was cut short
@@ -74,9 +74,9 @@ async function createEngine(context: EngineContext): Promise<Engine> {
 }
 
 /**
- * On failure nothing of it is left.
+ * Starts the driver, then the manager. When one of them fails, the driver is stopped again.
  *
- * @param signal cuts the connecting short. Past that nothing is cut: what the member has announced has to be withdrawn.
+ * @param signal cuts the connecting short, and nothing after it: a member that was announced has to be withdrawn
  * @throws what the driver throws
  */
 async function startEngine({ driver, manager }: Engine, signal: AbortSignal): Promise<void> {

@@ -7,11 +7,11 @@ import type { LockManager } from './lock/index.js';
 
 export interface LifecycleContext extends Omit<EngineContext, 'onBackendChange'> {
   readonly elections: Elections;
-  /** Told of each start; returns what to call at its stop. */
+  /** Called at each start; returns the function to call at its stop. */
   readonly onStarted: () => () => void;
 }
 
-/** The starts and stops of one coordinator: one after the other, the last one that was asked for wins. */
+/** The starts and stops of one coordinator. They run one after the other, and the last call wins. */
 export class Lifecycle {
   readonly #outages: OutageLog;
   #running?: Engine & { readonly unregister: () => void };
@@ -26,7 +26,7 @@ export class Lifecycle {
     this.#outages = new OutageLog(context.log, context.clock);
   }
 
-  /** Between a successful start and the stop. */
+  /** Defined between a successful start and the stop. */
   get manager(): LockManager | undefined {
     return this.#running?.manager;
   }
@@ -39,7 +39,7 @@ export class Lifecycle {
     const transition = this.#after(() => this.#start(signal));
     this.#transition = transition;
     transition.catch(() => {
-      // Unless somebody has asked for something else since.
+      // Unless a later call has set another goal.
       if (this.#transition === transition) this.#goal = 'stopped';
     });
     return transition;
@@ -50,13 +50,13 @@ export class Lifecycle {
     if (this.#goal === 'stopped') return this.#transition.catch(() => undefined);
     this.#goal = 'stopped';
     this.#starting.abort();
-    // At once: who stops it must not find it leading.
+    // At once: the caller of stop() must not find this replica leading.
     this.drain();
     this.#transition = this.#after(() => this.#stop());
     return this.#transition;
   }
 
-  /** From here on who waits and who holds get `stopTimeout`, and this replica leads no more. Once for each start. */
+  /** Gives waiters and holders `stopTimeout` from now on. This replica leads no more. Runs once for each start. */
   drain(): void {
     if (!this.#running || this.#drainUntil !== undefined) return;
     const { clock, log, elections, options } = this.context;
@@ -73,9 +73,9 @@ export class Lifecycle {
   }
 
   #after(step: () => Promise<void>): Promise<void> {
-    // A start or stop that a call asks for serves all others too.
+    // Outside the context of the call: its start or stop serves all other calls too.
     const next = outsideCalls(() => this.#transition.then(step, step));
-    // Whoever called gets the rejection; the chain itself must not count as unhandled.
+    // The caller gets the rejection; the chain itself must not count as unhandled.
     next.catch(() => undefined);
     return next;
   }
@@ -95,7 +95,7 @@ export class Lifecycle {
     const running = this.#running;
     if (!running) return;
     const { clock, log, elections } = this.context;
-    // It was still being started when it was told to stop.
+    // The stop was called while the coordinator was still starting.
     this.drain();
     const timeLeft = (this.#drainUntil ?? 0) - clock.monotonic();
     await running.manager.stop(Math.max(0, timeLeft));

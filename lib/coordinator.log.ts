@@ -6,19 +6,19 @@ import type { LockManager } from './lock/index.js';
 import type { LockLog } from './lock/lease/index.js';
 import { quoted } from './common/quoted.js';
 
-/** For how long a logger is taken to write what it wrote a moment ago, ms: Nest's own sorts its levels when it is asked. */
+/** For how long a logger's answer about debug lines is kept, ms: Nest's own logger sorts its levels at each question. */
 const LEVEL_STAYS = 50;
 
-/** As Nest's ConsoleLogger, and many another, says what it would not write. */
+/** A logger that tells its levels, as Nest's ConsoleLogger and many others do. */
 interface LevelAwareLogger extends LoggerService {
   isLevelEnabled?(level: LogLevel): boolean;
 }
 
-/** What a coordinator writes to the application's log. Nothing here fails when the log does. */
+/** The log lines of a coordinator. Nothing here fails when the application's logger does. */
 export class CoordinatorLog implements LockLog {
   readonly #logger = new Logger('CoordinatorService');
   readonly #who: string;
-  /** Who was asked last whether debug lines are written, what that one said, and until when that is believed. */
+  /** The logger that was asked last whether it writes debug lines, its answer, and until when the answer is kept. */
   #asked?: LoggerService;
   #writes = false;
   #until = -Infinity;
@@ -83,8 +83,8 @@ export class CoordinatorLog implements LockLog {
   }
 
   /**
-   * Asks where the line would go to. `Logger.isLevelEnabled` tells of levels that were set by a list alone: on Nest 11
-   * it says no where none were, though every line is printed, and on both of a list that another logger has replaced.
+   * Asks the logger that would write the line. `Logger.isLevelEnabled` knows only levels that were set by a list. On Nest 11 it says no
+   * when no list was set, though every line is printed. On every version it goes by the list after another logger has replaced it.
    */
   #writesDebug(): boolean {
     // Undefined with `logger: false`.

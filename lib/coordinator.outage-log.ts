@@ -2,10 +2,10 @@ import type { Clock, Timer } from './common/clock.js';
 import type { CoordinatorLog } from './coordinator.log.js';
 import type { BackendChange, Driver } from './drivers/driver.js';
 
-/** A back end that is back within this, ms, is no error line: a connection was made anew. The events tell each change at once. */
+/** A shorter outage than this, ms, is a warning and no error: a connection was made anew. The events report each change at once. */
 const SHORT = 100;
 
-/** Writes the lines about a back end that goes and comes back. */
+/** Logs the outages of a back end. */
 export class OutageLog {
   #begun: { readonly change: BackendChange; readonly since: number; readonly timer: Timer } | undefined;
 
@@ -27,7 +27,7 @@ export class OutageLog {
     } else this.log.backend(driver, change);
   }
 
-  /** It is long by now, or nobody waits any longer. */
+  /** Logs the outage as an error: it has lasted long by now, or the coordinator stops. */
   end(driver: Driver): void {
     const begun = this.#begun;
     if (!begun) return;

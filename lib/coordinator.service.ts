@@ -31,21 +31,21 @@ import { Semaphore, type SemaphoreOptions } from './semaphores/index.js';
 import { shown } from './common/checks.js';
 import { quoted } from './common/quoted.js';
 
-/** Time and chance, for tests that drive them. @internal */
+/** The clock and the random numbers, for tests that drive them. @internal */
 export interface CoordinatorRuntime {
   readonly clock?: Clock;
   readonly random?: () => number;
   /** false: another replica of the same process, which `new Lock(name)` does not find. */
   readonly listed?: boolean;
-  /** Told of the coordinator when it is made. */
+  /** Called with the coordinator when it is made. */
   readonly onMade?: (coordinator: CoordinatorService, name: string | undefined) => void;
 }
 
-/** Where the options of a test have the {@link CoordinatorRuntime}. @internal */
+/** The key of the {@link CoordinatorRuntime} in the options of a test. @internal */
 export const RUNTIME = Symbol('runtime');
 
 /**
- * One member's connection to the back end: gives locks, and renews what is held while it is started.
+ * One member's connection to the back end. It gives locks, and renews the leases of their holders while it is started.
  *
  * @example
  * constructor(private readonly coordinator: CoordinatorService) {}
@@ -60,7 +60,7 @@ export const RUNTIME = Symbol('runtime');
 export class CoordinatorService
   implements LockProvider, OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
 {
-  /** What the back end knows, for people and tools. */
+  /** What the back end knows of locks, members and jobs, for people and tools. */
   readonly inspect: CoordinatorInspection = new Inspection(this);
 
   readonly #agentId: string;
@@ -136,8 +136,8 @@ export class CoordinatorService
   }
 
   /**
-   * Cuts a start short, refuses who waits, gives running work up to `stopTimeout` ms to end, and disconnects; does nothing when stopped.
-   * A lease whose work still runs then is not released under it: its signal aborts, and it ends by its ttl (on files and
+   * Cuts a start short, refuses waiters, gives running work up to `stopTimeout` ms to end, and disconnects; does nothing when stopped.
+   * A lease whose work still runs then is not released under it. Its signal aborts, and the lease ends with its ttl (on files and
    * in memory: with its work, or the process).
    * Bounded also when the back end is down.
    */
@@ -146,8 +146,8 @@ export class CoordinatorService
   }
 
   /**
-   * A handle on the lock with this very name; nothing in it is filled in. Several names are taken together, all or none, whatever
-   * the order in which they are given.
+   * A handle on the lock with exactly this name; no placeholder in it is filled in. Several names are taken together, all or none, in
+   * whatever order they are given.
    *
    * @throws LockCreationFailedError when the coordinator is not started
    * @throws LockNameError when the name is not a non-empty string
@@ -164,7 +164,7 @@ export class CoordinatorService
    * Runs `body` under the lock with this name, or under several locks, which are taken together.
    *
    * @returns what the body returns
-   * @throws what the body throws; LockAcquireFailedError when the lock was not to be had in the time allowed;
+   * @throws what the body throws; LockAcquireFailedError when another holder had the lock for all the time allowed;
    * LeaseLostError when the lease was lost while the body ran; BackendUnavailableError
    * @example
    * await coordinator.using(`share-${id}`, { blocking: 500 }, (lease) => extend(id, lease.signal));
@@ -181,8 +181,8 @@ export class CoordinatorService
   }
 
   /**
-   * A semaphore: at most so many callers have a permit of that name at a time, over all replicas. One with the same name and another
-   * number shares the permits that both have.
+   * A semaphore: at most so many callers have a permit of that name at a time, over all replicas. Two semaphores with one name and
+   * different numbers share the permits that both have.
    *
    * @param permits a whole number from 1 to 1000
    * @throws LockCreationFailedError when the coordinator is not started
@@ -198,9 +198,9 @@ export class CoordinatorService
   /**
    * Does something once over all replicas: a migration, a seed, the warm-up of a cache. One replica runs the body under a lock; the
    * others wait until it has ended, and go on. It is remembered for as long as the back end remembers, so the body must be safe to repeat
-   * after a flush. To be awaited in `onModuleInit`: the application listens when it is done.
+   * after a flush. Await it in `onModuleInit`: the application then listens only when the work is done.
    *
-   * When the body fails, this call rejects with its error, and the next one that waits tries. When the replica is killed, the next one runs it.
+   * When the body fails, this call rejects with its error, and the next waiting call tries. When the replica is killed, another one runs it.
    *
    * @returns true when this call ran the body; false when it was done already, or with `wait: false` is being done elsewhere
    * @throws what the body throws; OnceFailedError when it has failed `attempts` times over all replicas; LeaseLostError when the
@@ -273,7 +273,7 @@ export class CoordinatorService
     }
   }
 
-  /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining; and this replica leads no more. */
+  /** From here on a waiting handler gets at most `stopTimeout`, or it would keep HTTP from draining. This replica leads no more. */
   beforeApplicationShutdown(): void {
     this.#lifecycle.drain();
   }
@@ -283,7 +283,7 @@ export class CoordinatorService
     return this.stop();
   }
 
-  /** What logs show: names, no options. */
+  /** The properties that logs show: names, no options. */
   toJSON(): object {
     const { agentId, prefix, memberId, started } = this;
     return { agentId, prefix, memberId, started };

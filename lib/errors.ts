@@ -7,11 +7,11 @@ export {
   type CoordinationErrorOptions,
 } from './coordination.error.js';
 
-/** When a client may try again after the back end did not answer, ms: nobody knows, so as soon as makes sense. */
+/** A client may try again this long after an outage, ms. The end of an outage is unknown, so it is as soon as makes sense. */
 const RETRY_AFTER_OUTAGE = 1000;
 
 /**
- * A lock was asked of a coordinator that is not started, or that nobody provides (500).
+ * A lock was asked of a coordinator that is not started, or that no module provides (500).
  *
  * @example
  * coordinator.getLock('share-7'); // throws it in a constructor: take locks from onModuleInit on
@@ -25,7 +25,7 @@ export class LockCreationFailedError extends CoordinationError {
 }
 
 /**
- * Somebody else holds the lock, and the time to wait is over (423 Locked).
+ * Another holder has the lock, and the time limit of the wait is over (423 Locked).
  *
  * @example
  * if (error instanceof LockAcquireFailedError) return 'another request is at it; try again';
@@ -39,7 +39,7 @@ export class LockAcquireFailedError extends CoordinationError {
 }
 
 /**
- * All permits of a semaphore are taken, and the time to wait is over (429 Too Many Requests).
+ * All permits of a semaphore are taken, and the time limit of the wait is over (429 Too Many Requests).
  *
  * @example
  * if (error instanceof LimitReachedError) return 'three exports are running; try again';
@@ -71,11 +71,11 @@ export class LockNameError extends CoordinationError {
  * - `expired`: its deadline passed, and no renewal had failed before (a blocked event loop, a stopped process)
  * - `backend-down`: its deadline passed while no node of the back end answered, or all refused to renew it
  * - `quorum-lost`: its deadline passed while some nodes answered, but fewer than a quorum
- * - `taken-over`: the back end says that somebody else holds the lock
+ * - `taken-over`: the back end says that another holder has the lock
  * - `broken`: the back end does not have the lease any more: it was broken, or its key is gone
- * - `revoked`: somebody broke it and gave a reason, which is in the message
+ * - `revoked`: it was broken by a call that gave a reason, which is in the message
  * - `max-hold`: it was held for as long as its `maxHold` allows
- * - `stale-snapshot`: it is held, but the transaction in which it was checked began before it, and may have read what is older
+ * - `stale-snapshot`: it is held, but the transaction that checked it began before the lease, and may have read older data
  * - `stopped`: the coordinator stopped while the work was still running
  * - `released`: it was given back, and `assertHeld` was called after that
  *
@@ -161,7 +161,7 @@ export class NotLockedError extends CoordinationError {
 }
 
 /**
- * What was to be done once over all replicas has failed too often (500); `coordinator.forget(name)` has it tried again.
+ * Work of `once` has failed too often over all replicas (500); `coordinator.forget(name)` has it tried again.
  *
  * @example
  * if (error instanceof OnceFailedError) await coordinator.forget('seed-v42'); // after the cause was mended

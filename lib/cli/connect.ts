@@ -10,7 +10,7 @@ import type { Source } from '../inspection/index.js';
 import { CliError } from './failure.js';
 import { say } from './output.js';
 
-/** What every command takes. */
+/** The options of every command. */
 export interface GlobalOptions {
   readonly url?: string;
   readonly prefix?: string;
@@ -18,7 +18,7 @@ export interface GlobalOptions {
   readonly json?: boolean;
 }
 
-/** Adds them to the program; they may stand before the command, or behind it. */
+/** Adds these options to the program; they may stand before the command, or behind it. */
 export function addGlobalOptions(program: Command): Command {
   return program
     .option('--url <url>', 'back end: file:///dir, redis://…, postgres://… (COORDINATION_BACKEND_URL)')
@@ -33,8 +33,8 @@ export function toolId(): string {
 }
 
 /**
- * What an application with this environment would be given, with what the command line says. Never an agentId: the tool is no
- * replica of the application.
+ * The options of an application with this environment, and those of the command line. Never the application's agentId: the tool is no
+ * replica of it.
  * @throws CliError, InvalidOptionsError
  */
 export function coordinationOptions({ url, prefix, envFile }: GlobalOptions): CoordinationOptions {
@@ -55,7 +55,7 @@ export function coordinationOptions({ url, prefix, envFile }: GlobalOptions): Co
 }
 
 /**
- * Connects to look: as no member, without a heartbeat, and without a change of anything.
+ * Connects to look: as no member, and without a heartbeat. To connect changes nothing.
  * @throws BackendUnavailableError, InvalidOptionsError
  */
 export async function withDriver<T>(
@@ -80,7 +80,7 @@ export async function withDriver<T>(
   }
 }
 
-/** As {@link withDriver}, for what `lib/inspection` reads. */
+/** As {@link withDriver}, with the source that `lib/inspection` reads. */
 export function withSource<T>(options: GlobalOptions, work: (source: Source) => Promise<T>): Promise<T> {
   return withDriver(options, ({ locks, records }, { prefix }) =>
     work({ locks, records, prefix, clock: systemClock, memberId: prefix + toolId() }),

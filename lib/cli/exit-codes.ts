@@ -3,7 +3,7 @@
  */
 export const EXIT = {
   done: 0,
-  /** What was looked for is not there: a lock that nobody held could not be broken. */
+  /** The command found nothing: a lock without a holder could not be broken. */
   nothing: 1,
   /** The command line or the options are wrong. */
   usage: 64,
@@ -11,7 +11,7 @@ export const EXIT = {
   unavailable: 69,
   /** A fault of this tool. */
   fault: 70,
-  /** `lock`: it was not to be had in the time allowed. Nothing was run. */
+  /** `lock`: another holder had it for all the time allowed. Nothing was run. */
   notAcquired: 75,
   /** `lock`: the lease was lost while the command ran, and the command was ended. */
   leaseLost: 79,

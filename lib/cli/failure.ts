@@ -3,7 +3,7 @@ import { printable } from '../common/quoted.js';
 import { BackendUnavailableError, CoordinationError, InvalidOptionsError, LockNameError } from '../errors.js';
 import { EXIT } from './exit-codes.js';
 
-/** What ends a command with one line on stderr. */
+/** An error that ends a command with one line on stderr. */
 export class CliError extends Error {
   constructor(
     message: string,
@@ -13,9 +13,9 @@ export class CliError extends Error {
   }
 }
 
-/** The exit code for what a command threw, and the line that says it; none where it was said already. */
+/** The exit code for the error of a command, and its line; no line where it was written already. */
 export function failureOf(error: unknown): { readonly exitCode: number; readonly line?: string } {
-  // It writes its own line.
+  // Commander writes its own line.
   if (error instanceof CommanderError) return { exitCode: error.exitCode === 0 ? EXIT.done : EXIT.usage };
   if (error instanceof CliError) return { exitCode: error.exitCode, line: error.message };
   if (error instanceof InvalidOptionsError || error instanceof LockNameError)

@@ -5,7 +5,7 @@ import { endGroup } from './process-group.js';
 /** The one argument by which the tool runs itself as a guard. */
 export const GUARD = '--guard-of-a-locked-command';
 
-/** What the guard is told, one line each. */
+/** The messages to the guard, one line each. */
 type Message =
   /** The command runs, as the leader of this process group. */
   | { readonly is: 'running'; readonly group: number }
@@ -17,13 +17,13 @@ type Message =
 export interface GuardSettings {
   /** How long the command gets to end after SIGTERM, ms. */
   readonly grace: number;
-  /** The same when the tool was killed, and the lock may be another one's already: ms; 0: SIGKILL at once. */
+  /** The same time when the tool was killed, and another holder may have the lock already, ms; 0: SIGKILL at once. */
   readonly graceAfterCrash: number;
 }
 
 /**
  * A process beside the tool that ends the command when the tool cannot: when it was killed, or does not run for so long that its lease
- * ends. It leads a session of its own, so that what a terminal sends to the tool does not reach it.
+ * ends. It leads a session of its own, so that the signals of the tool's terminal do not reach it.
  */
 export class Guard {
   readonly #child;
@@ -34,7 +34,7 @@ export class Guard {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });
-    // It is gone only when somebody has ended it; the tool goes on without it.
+    // The guard is gone only when it was killed; the tool goes on without it.
     this.#child.on('error', () => undefined);
     this.#child.stdin?.on('error', () => undefined);
     this.#child.unref();
@@ -44,16 +44,16 @@ export class Guard {
     this.#child.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** It is needed no more. */
+  /** Ends the guard: it is needed no more. */
   end(): void {
     this.tell({ is: 'done' });
     this.#child.stdin?.end();
   }
 }
 
-/** What the guard does. Resolves when it is needed no more. */
+/** Runs the guard. Resolves when it is needed no more. */
 export async function runGuard([grace, graceAfterCrash]: readonly string[]): Promise<void> {
-  // Until its tool is gone.
+  // The guard runs until its tool is gone.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     process.on(signal, () => undefined);
   let group: number | undefined;

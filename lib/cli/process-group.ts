@@ -1,9 +1,9 @@
 import { say } from './output.js';
 
-/** How often it is looked whether a command has ended, ms. */
+/** How often the end of a command is checked for, ms. */
 const LOOK_EVERY = 25;
 
-/** Groups that may not be signalled, which was said. */
+/** Groups that may not be signalled, and were reported. */
 const refusing = new Set<number>();
 
 /** Ends all processes of a group: by SIGTERM, and by SIGKILL after so many ms, or at once for 0. */

@@ -31,7 +31,7 @@ function createProgram(): Command {
 /**
  * Runs the command that the arguments name.
  * @param args those after the name of the program
- * @returns the exit code; what went wrong stands on stderr, in one line
+ * @returns the exit code; the error stands on stderr, in one line
  */
 export async function run(args: readonly string[]): Promise<number> {
   // A reader that has enough, as `head`, closes the pipe.

@@ -1,6 +1,6 @@
 import { Bag, type Slot } from './bag.js';
 
-/** Those who wait for one signal. Node warns of a leak when a signal has more than ten listeners, so it has one for all. */
+/** The listeners of one signal. Node warns of a leak when a signal has more than ten listeners, so the signal has one for all of them. */
 class AbortListeners {
   readonly #listeners = new Bag<() => void>();
   readonly #onAbort = (): void => {

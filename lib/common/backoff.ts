@@ -3,7 +3,7 @@ export interface BackoffSettings {
   readonly first: number;
   /** No pause is longer, ms. */
   readonly longest: number;
-  /** A number in [0, 1): pauses are then between a half and the whole, against herds. */
+  /** A number in [0, 1). Each pause is then between half and all of its length, so that waiters do not retry together. */
   readonly random?: () => number;
 }
 

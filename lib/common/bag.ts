@@ -6,10 +6,10 @@ export interface Slot<T> {
 }
 
 /**
- * Items in no order, each of which can be taken out by its slot.
+ * Items in no order; each can be taken out by its slot.
  *
- * What is put in and taken out all the time costs next to nothing here; a `Set` or `Map` that is filled and emptied again
- * and again makes a new table every few times.
+ * Adding and removing items all the time costs next to nothing here. A `Set` or `Map` that is filled and emptied again and again makes a
+ * new table every few times.
  */
 export class Bag<T> {
   readonly #slots: Slot<T>[] = [];
@@ -35,7 +35,7 @@ export class Bag<T> {
     this.#slots[index] = last;
   }
 
-  /** What is in it now: a copy, which later changes leave alone. */
+  /** A copy of its items, which later changes leave alone. */
   items(): T[] {
     return this.#slots.map(({ item }) => item);
   }

@@ -1,19 +1,19 @@
 import { Bag } from './bag.js';
 
-/** Whoever a call works for, as far as it shows by itself when it leaves: the client of a request. */
+/** The client that a call works for, where its transport shows that the client has left. */
 export interface CancelSource {
-  /** True when it has left without its answer. */
+  /** True when the client has left without its answer. */
   readonly hasLeft: boolean;
-  /** Calls `listener` when it may have left, at most once; returns how to call that off. */
+  /** Calls `listener` when the client may have left, at most once; returns how to call that off. */
   onGone(listener: () => void): () => void;
 }
 
 /**
- * Tells what works for one call that nobody waits for its result any more.
+ * Tells the work of one call that its client does not wait for the result any more.
  *
  * An `AbortController` does the same for the outside, and costs each call several microseconds: an error with a stack as the
- * reason of its abort, and an event that is dispatched. Here the reason is made when it is read, a cancellation
- * without listeners sets a flag, and the source is listened to only while something waits for long.
+ * reason of its abort, and an event that is dispatched. Here the reason is made when it is read, and a cancellation
+ * without listeners sets a flag. It listens to the source only while a call waits for long.
  */
 export class Cancellation {
   #cancelled = false;
@@ -31,7 +31,7 @@ export class Cancellation {
     private readonly source?: CancelSource,
   ) {}
 
-  /** Looks at the source: it may have left without any event having told so yet. */
+  /** Asks the source too: the client may have left before any event has told so. */
   get aborted(): boolean {
     if (!this.#cancelled && this.source?.hasLeft) this.cancel();
     return this.#cancelled;
@@ -43,7 +43,7 @@ export class Cancellation {
     return (this.#reason ??= this.makeReason());
   }
 
-  /** True for the very error that this made as its reason. */
+  /** True for the error that this made as its reason. */
   isReason(error: object): boolean {
     return this.#reason === error;
   }
@@ -64,8 +64,8 @@ export class Cancellation {
   }
 
   /**
-   * Calls `listener` when this is cancelled; returns how to call that off. Not for something short: nobody listens to the
-   * source meanwhile. Has to be asked before whether it was cancelled already.
+   * Calls `listener` when this is cancelled; returns how to call that off. Does not listen to the source, so it is for short work only.
+   * It calls nothing after a cancellation, so check `aborted` as well.
    */
   onCancel(listener: () => void): () => void {
     const listeners = (this.#listeners ??= new Bag());
@@ -73,7 +73,7 @@ export class Cancellation {
     return () => listeners.remove(slot);
   }
 
-  /** The same, and listens to the source as well, for what may take long. */
+  /** Does the same and listens to the source as well, for work that may take long. */
   onCancelOrGone(listener: () => void): () => void {
     const forget = this.onCancel(listener);
     this.#watchers += 1;

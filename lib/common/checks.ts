@@ -4,10 +4,10 @@ import { msOf } from './duration.js';
 /** A lease shorter than this, ms, is over before anything can be done under it: 2 ms of it are clock precision. */
 const SHORTEST_TTL = 10;
 
-/** What a timer of Node can count to, ms: about 24.8 days. */
+/** The longest time of a timer in Node, ms: about 24.8 days. */
 const LONGEST_TTL = 2 ** 31 - 1;
 
-/** How a value is shown in a message; never used for a secret. */
+/** A value as messages show it; never used for a secret. */
 export function shown(value: unknown): string {
   return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80 });
 }
@@ -27,7 +27,7 @@ export function checkPositive(name: string, value: unknown): string[] {
   return [`${name} must be a number of ms above 0, got ${durationShown(value)}`];
 }
 
-/** What the back end is to keep a lock for, besides its ttl: as long as that at most, or one lock would hold up a whole deployment. */
+/** Checks how long the back end keeps a lock besides its ttl. It has a limit, or one lock would hold up a whole deployment. */
 export function checkKept(name: string, value: unknown): string[] {
   const problems = checkDuration(name, value);
   if (problems.length > 0 || numberIn(value) <= LONGEST_TTL) return problems;

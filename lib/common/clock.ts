@@ -7,7 +7,7 @@ export interface Timer {
 }
 
 /**
- * Time, as everything in this package sees it: passed in, so that tests and simulations can drive it.
+ * The time for everything in this package: passed in, so that tests and simulations can drive it.
  */
 export interface Clock {
   /** Ms since an arbitrary start; never goes back. Stands still while the machine is suspended on some systems. */
@@ -15,15 +15,15 @@ export interface Clock {
   /** Unix time in ms; can step in both directions. */
   wall(): number;
   /**
-   * Runs `callback` once, not before `ms` milliseconds have passed, in the async context of no call: one timer may serve
-   * many. A `background` timer does not keep the process alive.
+   * Runs `callback` once, not before `ms` milliseconds have passed. It runs outside the async context of any call, as one timer may serve
+   * many calls. A `background` timer does not keep the process alive.
    */
   setTimer(ms: number, callback: () => void, kind?: 'foreground' | 'background'): Timer;
-  /** Runs `callback` once what the sockets have received by now has been read. */
+  /** Runs `callback` when everything that the sockets have received by now has been read. */
   afterInput(callback: () => void): void;
 }
 
-/** What both clocks say at one time, ms. */
+/** Both clocks, read at one time. */
 export interface Moment {
   /** Ms since an arbitrary start. */
   readonly monotonic: number;
@@ -76,8 +76,8 @@ export const systemClock: Clock = {
 export type OwnContext = <T>(work: () => T) => T;
 
 /**
- * The async context of the running code, to come back to. A timer, a reply or another call may be what runs later, and
- * must not be taken for the one that asked. Costs about a microsecond.
+ * Keeps the async context of the running code, to come back to it. A timer, a reply or another call may start the work later, and the
+ * context of that would be the wrong one. Costs about a microsecond.
  */
 export function ownContext(): OwnContext {
   const resource = new AsyncResource('coordination');
@@ -85,7 +85,7 @@ export function ownContext(): OwnContext {
 }
 
 /**
- * Runs work in no call's context: what serves many calls, as a timer or a log line about the back end, would otherwise
- * be booked on the call that happened to begin it. Made when the package is loaded, which no call does.
+ * Runs work outside the context of any call. A timer or a log line about the back end serves many calls, and would otherwise
+ * be booked on the call that happened to begin it. Made when the package is loaded, outside of any call.
  */
 export const outsideCalls: OwnContext = ownContext();

@@ -15,7 +15,7 @@ const TYPES = Object.fromEntries(EVENT_NAMES.map((name) => [name, channelTypeOf(
   string
 >;
 
-/** What a message has and the event of a listener has not. */
+/** The properties that a message has besides those of its event. */
 interface Envelope {
   type?: string;
   coordinator?: string;
@@ -38,17 +38,17 @@ interface Subscription {
   readonly context: OwnContext;
 }
 
-/** Typed events. A listener that throws, or rejects, is reported and changes nothing for anybody else. */
+/** Typed events. A listener that throws, or rejects, is reported and changes nothing for the others. */
 export class CoordinatorEmitter {
   readonly #listeners = new Map<CoordinatorEventName, Set<Subscription>>();
 
-  /** @param coordinator its name, where it has one, for those who listen to all coordinators of the process */
+  /** @param coordinator its name, where it has one, for listeners to all coordinators of the process */
   constructor(
     private readonly report: (message: string, error: unknown) => void,
     private readonly coordinator?: string,
   ) {}
 
-  /** Whether anybody would be told. */
+  /** Whether the event has any listener or subscriber. */
   wants(name: CoordinatorEventName): boolean {
     return CHANNELS[name].hasSubscribers || this.#hasListeners(name);
   }
@@ -64,7 +64,7 @@ export class CoordinatorEmitter {
     };
   }
 
-  /** What a call does, told in its async context. `event` is made only when somebody listens, and is this emitter's own. */
+  /** Reports what a call does, in its async context. `event` is called only for a listener; its result belongs to this emitter. */
   emit<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E], lease?: object): void {
     if (!this.wants(name)) return;
     const payload = event();
@@ -74,7 +74,7 @@ export class CoordinatorEmitter {
     for (const { listener } of this.#listenersOf(name)) this.#tell(name, listener, payload);
   }
 
-  /** What happens by itself, or because of somebody else's call: each listener is told in its own async context. */
+  /** Reports an event that no call, or another call, has caused. Each listener is called in its own async context. */
   announce<E extends CoordinatorEventName>(name: E, event: () => CoordinatorEvents[E], lease?: object): void {
     if (!this.wants(name)) return;
     const payload = event();
@@ -94,8 +94,8 @@ export class CoordinatorEmitter {
   }
 
   /**
-   * Makes the message of the event itself unless it is `heard`, as a copy costs more than all the rest. Node lets no subscriber that throws
-   * get in the way: its error becomes an uncaught exception.
+   * The message is the event itself unless it is `heard`, as a copy costs more than all the rest. A subscriber that throws stops nothing:
+   * Node makes its error an uncaught exception.
    */
   #publish(name: CoordinatorEventName, event: object, lease: object | undefined, heard: boolean): void {
     const channel = CHANNELS[name];

@@ -3,11 +3,11 @@ import type { LeaseLossReason, LeaseLostError } from '../errors.js';
 export interface LeaseEvent {
   /** The lock's name, without the prefix. */
   readonly lock: string;
-  /** What the name was made of, as `<fName>-<share.id>`, where a decorator took the lock. */
+  /** The template of the name, as `<fName>-<share.id>`, where a decorator took the lock. */
   readonly template?: string;
   /** The decorated method, as `ShareController.createSnapshot`. */
   readonly function?: string;
-  /** There for a lock of this package's own, which a call for a permit takes on its way: the call itself is told of too. */
+  /** True for an internal lock that a call for a permit takes on its way. The call itself has its own events. */
   readonly part?: true;
   readonly memberId: string;
   /** Unix time in ms. */
@@ -27,7 +27,7 @@ interface JobEvent {
   readonly function?: string;
   /** The fire time that the run is for. */
   readonly tick: Date;
-  /** The member that tells. */
+  /** The member that reports the event. */
   readonly memberId: string;
   /** Unix time in ms. */
   readonly at: number;
@@ -61,14 +61,14 @@ interface LeaderEvent {
  * - `cancelled`: the signal of the call aborted, or its client left
  * - `stopping`: this replica shuts down
  * - `backend`: the back end could not be asked
- * - `error`: the call asked for what cannot be, or the driver failed
+ * - `error`: the call asked for something impossible, or the driver failed
  *
  * @publicApi
  */
 export type RefusalReason = 'taken' | 'cancelled' | 'stopping' | 'backend' | 'error';
 
 /**
- * What `CoordinatorService.on` can be asked for, and what the listener is given.
+ * The events of `CoordinatorService.on`, each with what its listeners get.
  * @publicApi
  */
 export interface CoordinatorEvents {
@@ -76,13 +76,13 @@ export interface CoordinatorEvents {
   'lease.waiting': LeaseEvent;
   /** `waited` is how long the call took to get the lock, ms; `fencingToken` is there when it was asked for. */
   'lease.acquired': LeaseEvent & { readonly waited: number; readonly fencingToken?: number };
-  /** A call did not get the lock, after `waited` ms; `error` is what it rejects with, where that is not that the lock is taken. */
+  /** A call did not get the lock, after `waited` ms; `error` is what the call rejects with, unless the lock was taken. */
   'lease.refused': LeaseEvent & {
     readonly waited: number;
     readonly reason: RefusalReason;
     readonly error?: unknown;
   };
-  /** The back end has confirmed the lease again; `deadline` is until when, Unix time in ms. */
+  /** The back end has renewed the lease, up to `deadline`, Unix time in ms. */
   'lease.renewed': LeaseEvent & { readonly deadline: number };
   /** The lock goes from this lease to the next call of this process, without the back end. */
   'lease.handed-on': LeaseEvent;
@@ -128,7 +128,7 @@ export interface CoordinatorEvents {
  */
 export type CoordinatorEventName = keyof CoordinatorEvents;
 
-/** Every name, as `satisfies` sees to. */
+/** Every name; `satisfies` checks that none is missing. */
 export const EVENT_NAMES = Object.keys({
   'lease.waiting': true,
   'lease.acquired': true,
@@ -154,10 +154,10 @@ export const EVENT_NAMES = Object.keys({
  * @publicApi
  */
 export type CoordinationMessage<E extends CoordinatorEventName> = CoordinatorEvents[E] & {
-  /** The event, as the channel calls it: `lease-acquired`. */
+  /** The event's name on the channel: `lease-acquired`. */
   readonly type: string;
   /** The name of the coordinator, where it has one. */
   readonly coordinator?: string;
-  /** Of the events of one lease the same object. */
+  /** The same object in all events of one lease. */
   readonly lease?: object;
 };

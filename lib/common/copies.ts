@@ -7,7 +7,7 @@ const COPIES = Symbol.for('nestjs-coordination:copies');
 interface Copies {
   /** Where the code of each copy stands. */
   readonly places: Set<string>;
-  /** Whether a module was made, so that a copy that is loaded later has to be told of when it is loaded. */
+  /** Whether a module was made: a copy that is loaded later then warns when it is loaded. */
   inUse: boolean;
   told: boolean;
 }

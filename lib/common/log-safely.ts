@@ -1,6 +1,6 @@
 /**
- * Writes to the application's log. One that throws is reported to the process, and stops nothing: what is being logged
- * has happened, and whoever logs it has more to do.
+ * Writes to the application's log. An error of the logger becomes a warning of the process and stops nothing: the event that is logged
+ * has happened, and the code that logs it has more to do.
  */
 export function logSafely(write: () => void): void {
   try {

@@ -1,8 +1,8 @@
 /**
- * Keeps what was made of the keys that were asked for of late.
+ * Caches the values of the keys that were asked for lately.
  *
- * In two halves: when the newer one is full it becomes the older one, and what was in that is forgotten. What is asked for again
- * meanwhile goes over into the newer one. So nothing has to be known of the single keys.
+ * The cache has two halves. When the newer half is full it becomes the older one, and the older one is forgotten. A key that is asked
+ * for again moves to the newer half. So the cache keeps no times of single keys.
  */
 export class Memo<V> {
   readonly #make: (key: string) => V;
@@ -11,8 +11,8 @@ export class Memo<V> {
   #older = new Map<string, V>();
 
   /**
-   * @param make always makes the same of the same key; what it throws is not kept
-   * @param most how much is kept
+   * @param make makes the value of a key, always the same one; an error that it throws is not kept
+   * @param most how many values are kept
    */
   constructor(make: (key: string) => V, most: number) {
     this.#make = make;

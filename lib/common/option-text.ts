@@ -1,6 +1,6 @@
-/** Options that come as text, from the environment or a URL. Text that means nothing is returned as it is, for a check to show. */
+/** Options that come as text, from the environment or a URL. Text that cannot be read is returned as it is, for a check to show. */
 
-/** A duration as a number of ms where that is all that it says, so that it is shown so. */
+/** A duration: a number of ms where the text is only a number, so that messages show it as one. */
 export function durationFrom(text: string): number | string {
   const number = Number(text);
   return Number.isNaN(number) || text.trim() === '' ? text : number;

@@ -1,10 +1,10 @@
-/** A name that is longer than this, in characters, is cut where it is shown; the message has to stay one line that can be read. */
+/** Messages cut a name that is longer than this, in characters: a message has to stay one line that can be read. */
 const LONGEST_SHOWN = 200;
 
-/** What ends a line, moves the cursor of a terminal, turns the direction of text around, or is no character at all. */
+/** Characters that end a line, move the cursor of a terminal or turn the direction of text around, and halves of characters. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Text that stays in its line: what cannot be printed is shown as in a string of JavaScript. */
+/** Keeps text in its line: an unprintable character is shown as in a string of JavaScript. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) =>
     [...Array(character.length).keys()]
@@ -18,7 +18,7 @@ export function quoted(name: string): string {
   return `"${printable(cut(name))}"`;
 }
 
-/** The text of somebody else's error in a message of ours: its first line. What an error says may come from a client of the application, too. */
+/** The first line of a foreign error, for a message of this package. Its text may come from a client of the application, too. */
 export function firstLineOf(error: unknown): string {
   const [line = ''] = String(error).split('\n', 1);
   return printable(cut(line));

@@ -7,16 +7,16 @@ const PAUSES = { first: 100, longest: 1000 };
 
 export interface RetryContext {
   readonly clock: Clock;
-  /** For how long an attempt that failed is repeated, ms; one that is under way then is not cut short. */
+  /** For how long failed attempts are repeated, ms. An attempt that is under way then is not cut short. */
   readonly timeout: number;
   /** When it aborts, nothing is repeated any more. */
   readonly signal: AbortSignal;
-  /** Told of the first failure that will be followed by another attempt, and of no other. */
+  /** Called for the first failure only, and only when another attempt follows. */
   readonly onRetry: (error: BackendUnavailableError) => void;
 }
 
 /**
- * Repeats what the back end did not let happen.
+ * Repeats an attempt that failed with BackendUnavailableError.
  * @throws what the last attempt threw; at once when that was anything but BackendUnavailableError
  */
 export async function retry<T>(attempt: () => Promise<T>, context: RetryContext): Promise<T> {

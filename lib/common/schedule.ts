@@ -44,7 +44,7 @@ export class Schedule {
       cancel: () => {
         if (entry.cancelled) return;
         entry.cancelled = true;
-        // As for a lock that is soon given back: the last one can go at once, as it is nobody's parent.
+        // The last entry is no parent of another, so it can go at once: the usual case of a lock that is soon released.
         if (this.#heap.at(-1) === entry) {
           this.#heap.pop();
           return;

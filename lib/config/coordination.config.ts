@@ -5,10 +5,10 @@ import type { CoordinationOptions } from '../coordination.options.js';
 import { optionsIn } from '../coordination.environment.js';
 
 /**
- * The `coordination` namespace of ConfigModule: the options, read from the `COORDINATION_*` variables. Nothing else that an
- * application runs reads them. A variable of that kind that means nothing is warned of.
+ * The `coordination` namespace of ConfigModule: the options, read from the `COORDINATION_*` variables. Nothing else in an
+ * application reads these variables. It warns of a variable with that prefix that it does not know.
  *
- * @throws InvalidOptionsError for a variable of a back end that does not name it
+ * @throws InvalidOptionsError for a variable of a back end that lacks the back end's name
  * @example
  * CoordinationModule.forRootAsync(coordinationConfig.asProvider());
  *

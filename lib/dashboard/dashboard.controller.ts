@@ -34,7 +34,7 @@ export class DashboardController {
     });
   }
 
-  /** What the page shows, as JSON. */
+  /** The data of the page, as JSON. */
   @Get('data')
   async data(
     @Req() request: PlatformRequest,
@@ -46,7 +46,7 @@ export class DashboardController {
     exchange.json(200, await this.dashboard.view(searchOf(search)));
   }
 
-  /** The same once a second, as server-sent events. */
+  /** The data of the page once a second, as server-sent events. */
   @Get('events')
   events(
     @Req() request: PlatformRequest,
@@ -71,7 +71,7 @@ export class DashboardController {
     if (typeof asked === 'string') return exchange.answer(400, { message: asked });
     try {
       if (await this.dashboard.break(asked.name, asked)) exchange.answer(200, { broken: true });
-      else exchange.answer(409, { message: `Nobody holds ${quoted(asked.name)} any more.` });
+      else exchange.answer(409, { message: `No member holds ${quoted(asked.name)} any more.` });
     } catch (error) {
       const status = error instanceof BackendUnavailableError ? 503 : 500;
       exchange.answer(status, { message: error instanceof Error ? error.message : String(error) });
@@ -85,7 +85,7 @@ interface Asked {
   readonly reason: string;
 }
 
-/** @returns what is wrong with it, in place of a request */
+/** @returns the request, or the problem with it */
 function askedIn(body: unknown): Asked | string {
   const { name, kind, reason } = (body ?? {}) as { readonly [Key in keyof Asked]?: unknown };
   if (typeof name !== 'string' || name === '') return 'The body must be JSON and have the name of a lock.';

@@ -18,8 +18,8 @@ import { Dashboard } from './dashboard.js';
 import { DASHBOARD_SOURCE, type DashboardSource } from './source.js';
 
 /**
- * One page that shows who holds which lock, who waits, whether jobs run and whether all replicas live, and that can break a lock. It is
- * served by the application, behind a guard of the application.
+ * One page that shows the locks with their holders and waiters, whether jobs run and whether all replicas live. It can break a lock. The
+ * application serves it, behind a guard of the application.
  *
  * @example
  * \@Module({ imports: [CoordinationModule.forRoot(), CoordinationDashboardModule.register({ guard: AdminGuard })] })

@@ -3,22 +3,22 @@ import { shown } from '../common/checks.js';
 import { InvalidOptionsError } from '../errors.js';
 
 /**
- * Where the page is, and who may see it.
+ * The path, the guard and the title of the page.
  * @publicApi
  */
 export interface DashboardOptions {
   /** Where the page is, below the global prefix of the application; default `coordination`. */
   readonly path?: string | undefined;
   /**
-   * Who may see the page and break locks: a guard of the application, as a class or an object. `false` lets everybody who reaches the
-   * application do both, and has to be said outright.
+   * A guard of the application, as a class or an object: it decides who may see the page and break locks. `false` lets every client that
+   * reaches the application do both, and has to be said outright.
    */
   readonly guard: Type<CanActivate> | CanActivate | false;
-  /** Whose locks are shown, where the application has several coordinators. */
+  /** The name of the coordinator whose locks are shown, where the application has several. */
   readonly name?: string | undefined;
   /** The heading of the page; default the coordinator's name, or "Coordination". */
   readonly title?: string | undefined;
-  /** Of the routes, where the application has versions; default none: the page is at its path whatever version is asked for. */
+  /** The version of the routes, where the application has versions; default none: the page is at its path for every version. */
   readonly version?: ControllerOptions['version'];
   /** Modules with what the guard has injected, and with the coordinator where that is not global. */
   readonly imports?: DynamicModule['imports'] | undefined;

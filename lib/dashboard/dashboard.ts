@@ -9,14 +9,14 @@ import type { DashboardSource } from './source.js';
 import { viewOf } from './view/index.js';
 import type { View } from './wire.js';
 
-/** ms; a coordinator that has not started has told no other. */
+/** The ttl for a coordinator that has not started, ms. */
 const USUAL_TTL = 10_000;
 
-/** One page of one coordinator: who looks at it, and what they are shown. */
+/** One page of one coordinator: its viewers, and the views that they get. */
 export class Dashboard {
   readonly #streams = new Set<EventStream>();
   readonly #poller: Poller;
-  /** By what is searched for: viewers of one poll share what was made of it. */
+  /** The views of one poll, by search: viewers with the same search share a view. */
   readonly #views = new Map<string, string>();
   #seen?: Seen;
   #stopped = false;

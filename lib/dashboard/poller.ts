@@ -6,16 +6,16 @@ const PACE = 1000;
 /** A back end that takes long is asked less often: at most this part of the time. */
 const SHARE = 4;
 
-/** What is known after a poll. */
+/** The state after a poll. */
 export interface Seen {
-  /** Of the last poll that succeeded; undefined when none has. */
+  /** The facts of the last poll that succeeded; undefined when none has. */
   readonly facts?: Facts;
   /** Why the last poll failed. */
   readonly problem?: Error;
 }
 
 /**
- * Asks the back end while somebody looks: once for all viewers, at most once a second, and not at all without a viewer.
+ * Asks the back end while the page has a viewer: once for all viewers, at most once a second, and not at all without a viewer.
  */
 export class Poller {
   readonly #viewers = new Set<(seen: Seen) => void>();
@@ -51,7 +51,7 @@ export class Poller {
     };
   }
 
-  /** What a poll of this moment finds, or one that is not a second old. */
+  /** The result of a poll now, or of the last one while that is fresh. */
   async latest(): Promise<Seen> {
     return this.#isFresh() ? this.#seen : this.#ask();
   }
@@ -94,7 +94,7 @@ export class Poller {
         this.source.members(),
         this.source.jobs(),
       ]);
-      // The lock of an election is held as long as somebody leads, and candidates always wait for it.
+      // The lock of an election is held as long as a replica leads, and candidates always wait for it.
       const facts = { at: this.clock.wall(), ...withoutElections(locks, members), jobs };
       this.#seen = { facts };
       this.onFacts(facts);

@@ -1,10 +1,10 @@
 import type { CoordinatorInspection, LockInfo, MemberInfo } from '../inspection/index.js';
 import type { JobInfo } from '../runs/index.js';
 
-/** Where the page's data come from: what `coordinator.inspect` has, or what a test makes up. */
+/** The source of the page's data: `coordinator.inspect`, or a substitute of a test. */
 export type DashboardSource = Pick<CoordinatorInspection, 'locks' | 'members' | 'jobs' | 'break'>;
 
-/** What one poll has found. */
+/** The facts that one poll has found. */
 export interface Facts {
   /** Unix time in ms. */
   readonly at: number;
@@ -13,7 +13,7 @@ export interface Facts {
   readonly jobs: readonly JobInfo[];
 }
 
-/** What the page reads, for tests that make it up. @internal */
+/** The token of the page's source, for tests that replace it. @internal */
 export const DASHBOARD_SOURCE = Symbol.for('nestjs-coordination:dashboard-source');
 
 /** Leaders are shown with their replicas, and candidates are not calls that wait. */

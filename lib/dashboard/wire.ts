@@ -1,4 +1,4 @@
-/** What the server tells the page, as JSON. Ages are in ms at the time of `at`: the clocks of browser and server differ. */
+/** The data that the server sends to the page, as JSON. Ages are in ms at the time of `at`: the clocks of browser and server differ. */
 
 /** How much something matters: `person` needs one, `watch` is unusual, `plain` is neither. */
 export type Level = 'plain' | 'watch' | 'person';
@@ -48,7 +48,7 @@ export interface Totals {
   readonly waiting: number;
   /** ms */
   readonly longestWait?: number;
-  /** Of the calls of the answering replica in the last five minutes, ms. */
+  /** The 95th percentile of waits of the answering replica's calls in the last five minutes, ms. */
   readonly wait95?: number;
   /** Leases that the answering replica has lost in the last hour. */
   readonly lost: number;
@@ -64,7 +64,7 @@ export interface Chart {
 export interface ChartPoint {
   /** When it began, Unix time in ms. */
   readonly at: number;
-  /** The most that were held and waited for, over all replicas; absent while nobody looked. */
+  /** The most locks that were held, and calls that waited, over all replicas; absent while no viewer looked. */
   readonly held?: number;
   readonly waiting?: number;
   /** How long the calls of the answering replica waited, ms; absent without calls. */

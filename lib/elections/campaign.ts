@@ -8,8 +8,8 @@ export class Campaign<T> {
   #over = false;
 
   /**
-   * @param run rejects with the reason of its signal soon after that aborts; calls `commit` when it has won, which says whether
-   * anybody still wants it. From then on nobody can leave: what is elected belongs to those who campaigned.
+   * @param run rejects with the reason of its signal soon after the signal aborts. It calls `commit` when it has won; the answer says
+   * whether a caller still wants the term. From then on no caller can leave: the term belongs to the callers.
    */
   constructor(run: (signal: AbortSignal, commit: () => boolean) => Promise<T>) {
     this.#elected = run(this.#abort.signal, () => this.#commit()).finally(() => {

@@ -16,15 +16,15 @@ export interface CandidacyContext {
   readonly patience: number;
   readonly info: (message: string) => void;
   readonly warn: (message: string) => void;
-  /** The flag is on. */
+  /** `isLeader` is true. */
   readonly onElected: (leadership: HeldLeadership) => void;
-  /** The flag is off, and the lock may still be held. */
+  /** `isLeader` is false, and the lock may still be held. */
   readonly onDemoted: (leadership: HeldLeadership) => void;
-  /** Who stops waits for it. */
+  /** A stop waits for this ending. */
   readonly track: (ending: Promise<unknown>) => void;
 }
 
-/** What one replica is in one election: a bystander, a candidate, or the leader. It has one place in the queue at most. */
+/** The part of one replica in one election: a bystander, a candidate, or the leader. It has one place in the queue at most. */
 export class Candidacy {
   readonly records: LeaderRecords;
   readonly #lock: string;
@@ -54,7 +54,7 @@ export class Candidacy {
 
   async leader(): Promise<Leader | undefined> {
     const there = await this.records.leader();
-    // What this process knows of itself comes before what is stored: the record is written before the flag, and goes after it.
+    // This process knows its own state better than the record does: the record is written before the flag is on, and removed after it is off.
     const { leadership } = this;
     if (leadership) return leadership.leader;
     return there?.incarnation === this.context.manager.incarnation ? undefined : there;
@@ -83,7 +83,7 @@ export class Candidacy {
     const lease = await this.#elect(signal);
     const leader = this.#leaderOf(lease);
     const beat = this.#beatOf(leader, lease);
-    // Others can see who leads before anybody here is told.
+    // Other replicas can see the leader before any caller here learns of it.
     await beat.announce();
     if (lease.held && commit()) return this.#begin(leader, lease, beat);
     const { lost } = lease;
@@ -111,7 +111,7 @@ export class Candidacy {
   #leaderOf(lease: HeldLease): Leader {
     const { settings, incarnation, clock } = this.context.manager;
     const { memberId, agentId } = settings;
-    // It was asked for with one.
+    // The lock was acquired with `fencing: true`.
     const term = lease.fencingToken as number;
     return { memberId, agentId, incarnation, term, since: clock.wall() };
   }
@@ -150,7 +150,7 @@ export class Candidacy {
 
   #onDemoted(leadership: HeldLeadership, why: Error): void {
     if (this.#leadership === leadership) this.#leadership = undefined;
-    // What was lost is in the log already.
+    // A lost lease is in the log already.
     if (!leadership.lost) this.context.info(why.message);
     this.context.onDemoted(leadership);
   }
@@ -158,7 +158,7 @@ export class Candidacy {
   #onRequest(term: number, memberId: string): void {
     const { leadership } = this;
     if (leadership?.term !== term) return;
-    // What was not confirmed is in the log, and ends by its ttl.
+    // A release that was not confirmed is in the log, and the lock is free after its ttl.
     leadership.endTerm(`member ${memberId} has asked it to step down`).catch(() => undefined);
   }
 }

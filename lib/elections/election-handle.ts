@@ -6,7 +6,7 @@ import type { CampaignOptions, Election, Leader, Leadership } from './election.j
 import type { ElectionSession } from './election-session.js';
 import type { HeldLeadership } from './leadership.js';
 
-/** The coordinator's part that a handle asks. */
+/** The part of the coordinator that a handle uses. */
 export interface ElectionHost {
   /** False when this replica may not lead. */
   readonly candidate: boolean;
@@ -15,7 +15,7 @@ export interface ElectionHost {
   session(where: string): ElectionSession;
 }
 
-/** What an application has of an election. All handles of one coordinator on one name see the same; it keeps nothing itself. */
+/** An application's handle on an election. All handles of one coordinator with one name see the same; a handle keeps no state. */
 export class ElectionHandle implements Election {
   readonly name: string;
   readonly #host: ElectionHost;

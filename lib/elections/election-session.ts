@@ -8,7 +8,7 @@ import { LeaderWatch } from './leader-watch.js';
 
 /** A watch looks at least this often, ms, whatever the heartbeat. */
 const LONGEST_LOOK_AWAY = 1000;
-/** When the client of a replica that shuts down may try again, at another one, ms. */
+/** A client of a replica that shuts down may try another replica after this time, ms. */
 const RETRY_ELSEWHERE = 1000;
 
 export interface ElectionSessionContext extends Pick<
@@ -23,7 +23,7 @@ export interface ElectionSessionContext extends Pick<
 export class ElectionSession {
   /** Aborts when the coordinator stops. */
   readonly #stopping = new AbortController();
-  /** Those in which this replica campaigns or leads. */
+  /** The elections in which this replica campaigns or leads. */
   readonly #candidacies = new Map<string, Candidacy>();
   readonly #watches = new Map<LeaderWatch, string>();
   readonly #endings = new Set<Promise<unknown>>();
@@ -63,7 +63,7 @@ export class ElectionSession {
     return (this.#candidacies.get(name) ?? this.#candidacyOf(name)).leader();
   }
 
-  /** @returns false when nobody leads */
+  /** @returns false when no replica leads */
   async requestResign(name: string): Promise<boolean> {
     const { records } = this.#candidacyOf(name);
     const leader = await this.leader(name);
@@ -128,7 +128,7 @@ export class ElectionSession {
     this.#endings.add(tracked);
   }
 
-  /** An application may have an election for each tenant: those in which it is a bystander cost nothing. */
+  /** An application may have an election for each tenant. An election in which it neither campaigns nor leads costs nothing. */
   #sweep(name: string): void {
     const candidacy = this.#candidacies.get(name);
     if (candidacy && !candidacy.campaigns && !candidacy.leadership) this.#candidacies.delete(name);

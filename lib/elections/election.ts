@@ -1,5 +1,5 @@
 /**
- * Who leads an election.
+ * The leader of an election.
  * @publicApi
  */
 export interface Leader {
@@ -53,24 +53,24 @@ export interface CampaignOptions {
 /**
  * At most one of all replicas leads an election at a time.
  *
- * An election is a fair lock, `election:` and its name, whose fencing token is the term, and a record that says who leads.
+ * An election is a fair lock, `election:` and its name, whose fencing token is the term, and a record that names the leader.
  *
  * @example
  * const election = coordinator.getElection('quota');
- * for await (const leader of election.watch()) console.log(leader?.agentId ?? 'nobody leads');
+ * for await (const leader of election.watch()) console.log(leader?.agentId ?? 'no leader');
  *
  * @publicApi
  */
 export interface Election {
-  /** The name that it was asked for by. */
+  /** The election's name. */
   readonly name: string;
 
   /** True while this replica leads. Looks at the clock, so it is never true after the deadline of the lease. */
   readonly isLeader: boolean;
 
   /**
-   * Waits until this replica leads. Calls of one process share one place in the queue; while it leads already, the present term is
-   * given.
+   * Waits until this replica leads. Calls of one process share one place in the queue. While this replica leads already, a call gets the
+   * present term.
    *
    * @throws the reason of the signal, when it aborts
    * @throws InvalidOptionsError when the coordinator's option `candidate` is false
@@ -85,13 +85,13 @@ export interface Election {
    * the work of the leader has ended (methods under `@LeaderOnly`, listeners of `@OnElected` and `@OnDemoted`). Work that goes on
    * for longer than the coordinator's `stopTimeout` keeps the lock until its ttl is over. A campaign under way goes on; its signal ends it.
    *
-   * @returns whether it led and has handed over. Called by work of the leader, it resolves before that
+   * @returns whether it led and has handed over. A call from the leader's own work resolves before the hand-over
    * @throws BackendUnavailableError when the back end did not confirm it; another replica leads after the ttl
    */
   resign(): Promise<boolean>;
 
   /**
-   * Who leads, as far as the back end knows: a leader that was killed is shown until its ttl is over.
+   * The leader, as far as the back end knows: a leader that was killed is shown until its ttl is over.
    *
    * @throws BackendUnavailableError when it cannot be asked
    * @throws LockCreationFailedError when the coordinator is not started
@@ -99,17 +99,17 @@ export interface Election {
   leader(): Promise<Leader | undefined>;
 
   /**
-   * Asks the leader, on whichever replica, to step down: it resigns, and campaigns again behind the others. One that is alone is elected
-   * again.
+   * Asks the leader, on whichever replica, to step down: it resigns, and campaigns again behind the others. A leader without other
+   * candidates is elected again.
    *
-   * @returns false when nobody leads; otherwise true, as soon as the request is stored
+   * @returns false when no replica leads; otherwise true, as soon as the request is stored
    * @throws BackendUnavailableError when it cannot be stored
    */
   requestResign(): Promise<boolean>;
 
   /**
-   * Who leads: the present state first, then each change. A consumer that is slow gets the latest state. Ends when the coordinator
-   * stops, or when the consumer leaves the loop. While the back end is away it tells nothing.
+   * Yields the leader: the present one first, then each change. A consumer that is slow gets the latest state. Ends when the coordinator
+   * stops, or when the consumer leaves the loop. While the back end is away it yields nothing.
    *
    * @throws LockCreationFailedError when the coordinator is not started
    */

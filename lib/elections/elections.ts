@@ -36,12 +36,12 @@ export interface ElectionListener {
 
 const ofProviders = new WeakMap<LockProvider, Elections>();
 
-/** Undefined for what is no coordinator of this package, as a mock. */
+/** Undefined for a provider that is no coordinator of this package, as a mock. */
 export function findElections(provider: LockProvider): Elections | undefined {
   return ofProviders.get(provider);
 }
 
-/** @throws LockCreationFailedError for what is no coordinator of this package */
+/** @throws LockCreationFailedError for a provider that is no started coordinator; InvalidOptionsError for one without elections */
 export function electionsOf(provider: LockProvider, where: string): Elections {
   const elections = findElections(provider);
   if (elections) return elections;
@@ -49,7 +49,7 @@ export function electionsOf(provider: LockProvider, where: string): Elections {
   throw new InvalidOptionsError(`${where}: its coordinator knows no elections; use a CoordinatorService`);
 }
 
-/** The elections of one coordinator, over all its starts: who listens, and where it stands as a candidate. */
+/** The elections of one coordinator, over all its starts: the listeners, and the elections in which it stands as a candidate. */
 export class Elections implements ElectionHost {
   #session?: ElectionSession;
   readonly #standing = new Set<string>();
@@ -62,7 +62,7 @@ export class Elections implements ElectionHost {
     ofProviders.set(provider, this);
   }
 
-  /** False when its coordinator's option says that it never leads. */
+  /** False when the coordinator's option `candidate` is false: this replica never leads. */
   get candidate(): boolean {
     return this.context.candidate;
   }
@@ -86,7 +86,7 @@ export class Elections implements ElectionHost {
   /** @throws LockCreationFailedError when the coordinator is not started */
   session(where: string): ElectionSession {
     lockManagerOf(this.provider, where);
-    // There since it was started.
+    // The start of the coordinator has set it.
     return this.#session as ElectionSession;
   }
 
@@ -109,14 +109,14 @@ export class Elections implements ElectionHost {
     this.#session?.stop();
   }
 
-  /** After {@link leave}: resolves when what has been led is handed over, or has to end by its ttl. Never rejects. */
+  /** After {@link leave}: resolves when every term is handed over, or has to end by its ttl. Never rejects. */
   async left(): Promise<void> {
     await this.#session?.settled();
   }
 
   /**
-   * Campaigns from now on whenever the coordinator is started, and tells these listeners. One that comes when this replica leads
-   * already is told so.
+   * Campaigns from now on whenever the coordinator is started, and calls these listeners. While this replica leads already, it calls a
+   * new listener at once.
    */
   stand(name: string, listeners: readonly ElectionListener[]): void {
     this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), ...listeners]);
@@ -150,7 +150,7 @@ export class Elections implements ElectionHost {
     when: ElectionListener['when'],
   ): void {
     for (const { label, call } of listeners.filter((listener) => listener.when === when)) {
-      // One of them may have resigned.
+      // An earlier listener may have resigned.
       if (when === 'elected' && !leadership.leading) return;
       const called = outsideCalls(() =>
         when === 'elected'

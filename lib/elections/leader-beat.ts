@@ -16,14 +16,14 @@ export interface LeaderBeatContext {
   readonly warn: (message: string) => void;
   /** Called with each look at the record. */
   readonly onBeat: () => void;
-  /** Somebody has asked for the end of this term. */
+  /** A member has asked for the end of this term. */
   readonly onRequest: (memberId: string) => void;
 }
 
 /**
  * Keeps the record of one leader, and sees requests that it steps down.
  *
- * The lock decides who leads: a record that cannot be written makes the leader no less of one. But a record of somebody else that is in
+ * The lock decides who leads: the leader still leads when its record cannot be written. But the record of another leader in
  * its place shows that the back end has forgotten the lock, as after a failover of Redis.
  */
 export class LeaderBeat {
@@ -96,7 +96,7 @@ export class LeaderBeat {
     }
   }
 
-  /** A larger term that was there from the start tells nothing: it may be what a counter that was lost has left. */
+  /** A larger term that was there from the start proves nothing: it may date from before the back end lost its counter. */
   #onOther(other: Leader): void {
     const { lease, leader } = this.context;
     if (this.#written || other.term === leader.term) {

@@ -1,12 +1,12 @@
 import type { RecordStore, StoredRecord, Watch } from '../drivers/driver.js';
 import type { Leader } from './election.js';
 
-/** The space of the records that say who leads; their version is the term. */
+/** The space of the records that name the leaders; their version is the term. */
 export const ELECTIONS = 'elections';
 /** The space of the requests that a leader steps down; their version is the term that shall end. */
 const REQUESTS = 'election-requests';
 
-/** What the back end knows of the leader of one election. */
+/** The records of the back end about the leader of one election. */
 export class LeaderRecords {
   /**
    * @param key the election's name, with the coordinator's prefix
@@ -22,7 +22,7 @@ export class LeaderRecords {
     return leaderIn(await this.records.get(ELECTIONS, this.key));
   }
 
-  /** Says that this one leads, or goes on leading. Returns whom the record names now. */
+  /** Writes that this leader leads, or goes on leading. Returns the leader that the record names now. */
   async put(leader: Leader): Promise<Leader | undefined> {
     const { term, ...rest } = leader;
     const value = JSON.stringify(rest);
@@ -31,7 +31,7 @@ export class LeaderRecords {
     );
   }
 
-  /** Takes back what was said of that term, and the requests to end it. */
+  /** Removes the record of that term, and the requests to end it. */
   async remove(term: number): Promise<void> {
     await Promise.all([
       this.records.remove(ELECTIONS, this.key, term),
@@ -45,7 +45,7 @@ export class LeaderRecords {
     await this.records.put({ space: REQUESTS, key: this.key, version: term, value }, this.ttl);
   }
 
-  /** Who asks the leader of that term to step down, if anybody does. */
+  /** The member that asks the leader of that term to step down, if any does. */
   async requestOf(term: number): Promise<string | undefined> {
     const request = await this.records.get(REQUESTS, this.key);
     if (request?.version !== term) return undefined;
@@ -62,7 +62,7 @@ export class LeaderRecords {
   }
 }
 
-/** Who leads which election. @param prefix of the coordinator */
+/** The leader of each election. @param prefix of the coordinator */
 export async function leadersIn(records: RecordStore, prefix: string): Promise<ReadonlyMap<string, Leader>> {
   const leaders = new Map<string, Leader>();
   for (const record of await records.list(ELECTIONS)) {
@@ -90,7 +90,7 @@ function fieldsOf(value: string): Record<string, unknown> {
     const parsed: unknown = JSON.parse(value);
     return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
   } catch {
-    // That somebody leads is known all the same, and for which term.
+    // The term is known all the same, and so is that it has a leader.
     return {};
   }
 }

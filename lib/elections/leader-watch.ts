@@ -18,8 +18,8 @@ type Step = IteratorResult<Leader | undefined, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
 /**
- * Tells one consumer who leads. It looks while the consumer asks, so nothing is stored for a slow one, and no timer runs for one
- * that does something else.
+ * Tells one consumer the leader. It looks only while the consumer asks: it stores nothing for a slow consumer, and runs no timer for a
+ * busy one.
  */
 export class LeaderWatch implements AsyncIterableIterator<Leader | undefined> {
   #told?: State;
@@ -47,7 +47,7 @@ export class LeaderWatch implements AsyncIterableIterator<Leader | undefined> {
     return DONE;
   }
 
-  /** Something may have changed. */
+  /** Called when the leader may have changed. */
   nudge(): void {
     this.#rung = true;
     this.#wake?.();
@@ -82,14 +82,14 @@ export class LeaderWatch implements AsyncIterableIterator<Leader | undefined> {
     try {
       return { leader: await this.context.look() };
     } catch (error) {
-      // Nobody knows who leads: what was told stays until the back end is asked again.
+      // The leader is unknown: the one that was told last stays until the next look.
       if (this.#ended || error instanceof BackendUnavailableError) return undefined;
       this.end();
       throw error;
     }
   }
 
-  /** Until something may have changed, or for a period. */
+  /** Waits for a nudge, or for a period. */
   async #pause(): Promise<void> {
     if (this.#rung || this.#ended) return;
     const { clock, period } = this.context;

@@ -11,16 +11,16 @@ const HANDS_OVER = Promise.resolve(true);
 /** How a term ended. */
 export type TermEnd = 'resigned' | 'lost';
 
-/** Whose leadership it is. */
+/** The owner of a leadership. */
 export interface LeadershipKeeper {
   readonly clock: Clock;
   /** How long work gets to end after a resignation, ms. */
   readonly patience: number;
   /** Whether the running code is work of this leader. */
   isCalledByWork(): boolean;
-  /** The term is over, and whoever looks sees it; the lock may still be held. */
+  /** The term is over, and `isLeader` is false; the lock may still be held. */
   onDemoted(leadership: HeldLeadership, why: Error): void;
-  /** The record that says who leads is to go. Never rejects. */
+  /** Removes the record that names the leader. Never rejects. */
   withdraw(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export class HeldLeadership implements Leadership {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    // The first to listen, as nobody else has the lease yet.
+    // This listener is the first, as no other code has the lease yet.
     lease.signal.addEventListener('abort', () => this.#onAbort(), { once: true });
   }
 
@@ -56,7 +56,7 @@ export class HeldLeadership implements Leadership {
     return this.lease.signal;
   }
 
-  /** Every look at the flag goes through here. */
+  /** Every read of the flag goes through here. */
   get leading(): boolean {
     this.check();
     return this.#state === 'leading';
@@ -69,7 +69,7 @@ export class HeldLeadership implements Leadership {
 
   /** Ends the term if its lease has ended. */
   check(): void {
-    // Looking at the lease may end it, and then its signal aborts.
+    // Reading the lease may end it, and then its signal aborts.
     if (this.#state !== 'leading' || this.lease.held || this.#isDemoted()) return;
     this.#demote(this.lease.lost ?? this.#ending('released', 'its lease was released by hand'));
     this.#endLost();
@@ -91,7 +91,7 @@ export class HeldLeadership implements Leadership {
   #endLost(): void {
     this.#end('lost');
     void this.keeper.withdraw();
-    // What is left of it in the back end goes as soon as nothing runs under it.
+    // The lease is removed from the back end as soon as no work runs under it.
     this.#work.whenIdle(() => void this.lease.finish());
   }
 
@@ -106,7 +106,7 @@ export class HeldLeadership implements Leadership {
     this.#demote(this.#ending('released', why));
     const handedOver = this.#handOver();
     if (!calledByWork) return handedOver;
-    // Whoever awaited it would wait for itself.
+    // Work that awaited the hand-over would wait for itself.
     handedOver.catch(() => undefined);
     return HANDS_OVER;
   }
@@ -116,12 +116,12 @@ export class HeldLeadership implements Leadership {
     return this.#work.run(() => runUnder(this.lease, label, () => begun(body())));
   }
 
-  /** Calls a listener for the end of this term, which the lock waits for as well. */
+  /** Calls a listener for the end of this term. The lock waits for it as well. */
   runAfter<T>(body: () => T): Promise<Awaited<T>> {
     return this.#work.run(body);
   }
 
-  /** A method, as what TypeScript knows of the state does not survive it. */
+  /** A method, so that TypeScript forgets what it has narrowed the state to. */
   #isDemoted(): boolean {
     return this.#state === 'demoted';
   }

@@ -3,15 +3,15 @@ import { sleep } from '../common/retry.js';
 import { BackendUnavailableError, LeaseLostError } from '../errors.js';
 import type { ElectionSession } from './election-session.js';
 
-/** After a campaign that failed, and after a term that was lost, ms. */
+/** The pauses after a failed campaign or a lost term, ms. */
 const PAUSES = { first: 100, longest: 1000 };
 
-/** Where waiters are in no order they look once a second, ms: whoever has resigned lets each of them look first. */
+/** Waiters without an order look once a second. A replica that has resigned pauses longer, ms, so that each of them looks first. */
 const LET_OTHERS_LOOK = 1100;
 
 export interface StandingContext {
   readonly random: () => number;
-  /** Told of an error that is no outage, once until a campaign succeeds. */
+  /** Called for an error that is no outage, once until a campaign succeeds. */
   readonly onFailure: (error: unknown) => void;
 }
 

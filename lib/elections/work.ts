@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.js';
 
-/** What runs for a leader, so that its end can be waited for. */
+/** The work of a leader; its end can be awaited. */
 export class Work {
   #running = 0;
   #listeners: (() => void)[] = [];

@@ -11,8 +11,8 @@ export interface Answer {
 }
 
 /**
- * Asks the back end for this member's own record, for at most so many ms. By Terminus' own attempt where there is one, which is new in its
- * version 12.
+ * Asks the back end for this member's own record, for at most `timeout` ms. Uses the `attempt` of Terminus where there is one, from its
+ * version 12 on.
  */
 export async function ask<K extends string>(
   session: Session<K>,
@@ -32,7 +32,7 @@ export async function ask<K extends string>(
   };
 }
 
-/** The same for Terminus 11. */
+/** Asks without the `attempt` of Terminus, for Terminus 11. */
 export async function askWithin(timeout: number, question: () => Promise<void>): Promise<Answer> {
   const start = performance.now();
   let timer: NodeJS.Timeout | undefined;

@@ -8,7 +8,7 @@ import { ask } from './ask.js';
 import { Losses } from './losses.js';
 
 /**
- * What is asked, and when the answer is `degraded`.
+ * How long the back end is asked, and when the answer is `degraded`.
  * @publicApi
  */
 export interface CoordinationHealthOptions {
@@ -53,8 +53,8 @@ export class CoordinationHealthIndicator implements OnApplicationShutdown {
   }
 
   /**
-   * Never rejects for what is wrong with the back end.
-   * @param key what it is called in the answer
+   * Never rejects because of the back end.
+   * @param key its name in the answer
    * @throws InvalidOptionsError when there is no coordinator without a name, and none is given
    */
   async isHealthy<const K extends string>(
@@ -70,7 +70,7 @@ export class CoordinationHealthIndicator implements OnApplicationShutdown {
     const losses = this.#lossesOf(coordinator);
     const manager = startedManagerOf(coordinator);
     if (!manager) return session.down({ message: 'the coordinator is not started' });
-    // Before the question: a process that was held up sends its heartbeat now.
+    // Checked before the question: a process that was held up sends its late heartbeat during it.
     const tooLate = late(manager);
     const { message, responseTime } = await ask(session, key, manager, msOf(timeout));
     const { lately } = losses;
@@ -110,7 +110,7 @@ function detailsOf({ driverHealth, heartbeatAge }: LockManager): Details {
   return { ...heartbeat, nodes: { all: nodes.length, up: nodes.length - down.length, quorum, down } };
 }
 
-/** Other members take one for dead whose heartbeat is that old. */
+/** Other members take a member for dead when its heartbeat is older than the ttl. */
 function late({ heartbeatAge, settings }: LockManager): string | undefined {
   if (heartbeatAge <= settings.ttl) return undefined;
   return `the heartbeat is late: the last one was confirmed ${Math.round(heartbeatAge)} ms ago, and the ttl is ${settings.ttl} ms`;

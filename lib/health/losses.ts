@@ -3,7 +3,7 @@ import type { CoordinatorService } from '../coordinator.service.js';
 /** How far back losses count, ms. */
 const LATELY = 60_000;
 
-/** As many are remembered; more are as bad. */
+/** At most this many losses are remembered; more are as bad. */
 const MOST = 1000;
 
 /** The leases that one coordinator has lost in the last minute. */

@@ -3,8 +3,8 @@ import { type LockProvider, startedManagerOf } from '../lock/index.js';
 import { getCoordinatorToken } from '../coordination.tokens.js';
 
 /**
- * Which coordinators an object was given, by their names; undefined is the name of an unnamed one. There are several of one name where
- * several applications provide the object, the first one first.
+ * The coordinators of each object, by their names; undefined is the name of an unnamed one. An object that several applications
+ * provide has several coordinators of one name, the first one first.
  */
 const bindings = new WeakMap<object, Map<string | undefined, readonly LockProvider[]>>();
 
@@ -18,8 +18,8 @@ export function boundProvider(host: unknown, name: string | undefined): LockProv
 }
 
 /**
- * Gives an object its coordinator. An object belongs to the first application that provides it for as long as that one runs, as a value
- * may be given to several of them, one after the other or side by side.
+ * Gives an object its coordinator. An object belongs to the first application that provides it for as long as that one runs: several
+ * applications may provide one value, one after the other or side by side.
  */
 export function bindHost(host: object, name: string | undefined, provider: LockProvider): void {
   let providers = bindings.get(host);
@@ -30,8 +30,8 @@ export function bindHost(host: object, name: string | undefined, provider: LockP
 }
 
 /**
- * True when methods of the object want the coordinator with that name. Asks the prototype: what an application
- * provides may be a proxy that throws for properties that it does not know.
+ * True when methods of the object want the coordinator with that name. Asks the prototype: the object may be a proxy that throws for
+ * properties that it does not know.
  */
 export function wantsCoordinator(host: object, name: string | undefined): boolean {
   const prototype: unknown = Object.getPrototypeOf(host);
@@ -41,8 +41,8 @@ export function wantsCoordinator(host: object, name: string | undefined): boolea
 }
 
 /**
- * Has Nest inject the coordinator into every object of a class, without a word in its constructor: a property whose
- * setter only remembers what it was given.
+ * Lets Nest inject the coordinator into every object of a class, without a parameter of its constructor. Nest sets a property whose
+ * setter only remembers the coordinator.
  *
  * @param decorator that wants it, for the message of Nest when there is none
  */

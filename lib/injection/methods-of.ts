@@ -1,8 +1,8 @@
 type Method = (...args: unknown[]) => unknown;
 
 /**
- * The methods that the objects of a class have, each with the prototype that it is from: not those that the class overrides.
- * Accessors are not called.
+ * The methods of the objects of a class, each with the prototype that has it. A method that the class overrides is left out. Accessors are
+ * not called.
  */
 export function methodsOf(prototype: unknown): { owner: object; name: string; method: Method }[] {
   const methods: { owner: object; name: string; method: Method }[] = [];

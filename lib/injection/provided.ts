@@ -1,6 +1,6 @@
 import type { ModulesContainer } from '@nestjs/core';
 
-/** What Nest knows of something that it provides. */
+/** Nest's entry for a provider, controller or injectable. */
 export interface Provided {
   readonly metatype: unknown;
   readonly inject?: unknown;
@@ -10,7 +10,7 @@ export interface Provided {
   isDependencyTreeStatic(): boolean;
 }
 
-/** All that the modules of an application provide, some of it more than once. */
+/** All providers, controllers and injectables of an application, some of them more than once. */
 export function* providedBy(modules: ModulesContainer): Iterable<Provided> {
   for (const module of modules.values()) {
     yield* module.providers.values();
@@ -19,7 +19,7 @@ export function* providedBy(modules: ModulesContainer): Iterable<Provided> {
   }
 }
 
-/** Of what is made per request there is no instance yet; of a factory there is no class. */
+/** A provider that is made per request has no instance yet, and one of a factory has no class. */
 export function prototypeOf({
   metatype,
   inject,

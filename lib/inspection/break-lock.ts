@@ -8,10 +8,10 @@ import { LOCK_KINDS, lockNamed, namedLock } from './lock-kinds.js';
 import { askToLetGo, isAsked, type Revocation, watchRevocations, withdraw } from './revocations.js';
 import type { Source } from './source.js';
 
-/** How long a holder has to let go by itself, ms. One that hangs does not answer, nor one that has just got the lock. */
+/** How long a holder has to let go by itself, ms. A holder that hangs does not answer, nor one that has just got the lock. */
 const PATIENCE = 1000;
 
-/** How often it is looked whether it has, ms, where no message comes. */
+/** How often the breaking member checks whether it has, ms, where no message comes. */
 const LOOK_AGAIN = 100;
 
 /** @throws InvalidOptionsError */
@@ -59,7 +59,7 @@ async function holdersOf(
   });
 }
 
-/** Never a later holder: what it had may be somebody else's by the time it has let go. */
+/** Never breaks a later holder: another one may have the lock by the time this holder has let go. */
 async function breakOne(source: Source, holder: Holder, revocation: Revocation): Promise<boolean> {
   const { locks, records, clock } = source;
   const { id } = holder;
@@ -77,7 +77,7 @@ async function breakOne(source: Source, holder: Holder, revocation: Revocation):
     );
     return (await locks.revoke(holder)) || letGo;
   } finally {
-    // It ends by its ttl otherwise.
+    // Otherwise the request ends by its ttl.
     if (!letGo) await withdraw(records, id).catch(() => undefined);
   }
 }

@@ -4,10 +4,10 @@ import { namedLock } from './lock-kinds.js';
 import { type Source, toldTo } from './source.js';
 import type { ToldCall, ToldLease, ToldMember } from './told.js';
 
-/** So many locks are asked for at once of which a member tells and the list does not. */
+/** So many locks are asked for at once that a member reports and the list lacks. */
 const AT_ONCE = 50;
 
-/** A lease, and who told of it. */
+/** A lease, and the member that reports it. */
 interface Told {
   readonly lease: ToldLease;
   readonly memberId: string;
@@ -26,7 +26,7 @@ interface Draft {
 }
 
 /**
- * The locks that are held or waited for. Who holds is what the back end says; members tell since when, and which function does.
+ * The locks that are held or waited for. The back end names the holders; members report since when they hold, and for which function.
  * @throws BackendUnavailableError
  */
 export async function inspectLocks(source: Source): Promise<readonly LockInfo[]> {
@@ -43,7 +43,7 @@ export async function inspectLocks(source: Source): Promise<readonly LockInfo[]>
     .toSorted((a, b) => compare(a.name, b.name) || compare(a.kind, b.kind));
 }
 
-/** Those in the list, and those of which members tell: an application may keep locks under keys of its own, which are in no list. */
+/** The holders in the list, and those that members report: an application may keep locks under its own keys, which are in no list. */
 async function holdersIn(source: Source, told: ReadonlyMap<string, Told>): Promise<readonly Holder[]> {
   const { locks, prefix } = source;
   const listed = (await locks.list()).filter(({ name }) => name.startsWith(prefix));
@@ -61,9 +61,9 @@ async function holdersIn(source: Source, told: ReadonlyMap<string, Told>): Promi
 
 function addHolder(drafts: Map<string, Draft>, prefix: string, holder: Holder, told: Told | undefined): void {
   const lease = told?.lease;
-  // The back end may have cut it.
+  // The back end may have cut the name.
   const named = namedLock(lease?.name ?? holder.name.slice(prefix.length));
-  // Its holder waits for a permit.
+  // The holder of a turn waits for a permit.
   if (named.part === 'turn') return;
   const draft = draftOf(drafts, named.kind, named.name);
   const memberId = told?.memberId ?? holder.memberId;
@@ -103,7 +103,7 @@ function lockOf({ name, kind, shared, holders, waiters, permits }: Draft): LockI
   return {
     name,
     kind,
-    // Where nobody told, several holders are sharers.
+    // Without a report, several holders are sharers.
     mode: kind !== 'semaphore' && (shared || holders.length > 1) ? 'shared' : 'exclusive',
     holders: holders.toSorted(longestFirst),
     waiters: waiters.toSorted(longestFirst),
@@ -111,7 +111,7 @@ function lockOf({ name, kind, shared, holders, waiters, permits }: Draft): LockI
   };
 }
 
-/** Those nobody told of come last; the id decides within a millisecond, so that no two looks differ in their order alone. */
+/** Entries without a report come last. The id decides within a millisecond, so that no two answers differ in their order alone. */
 function longestFirst(one: Begun, other: Begun): number {
   const [a, b] = [one.since?.getTime() ?? Number.MAX_VALUE, other.since?.getTime() ?? Number.MAX_VALUE];
   return a - b || compare(one.memberId ?? '', other.memberId ?? '');

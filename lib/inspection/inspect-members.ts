@@ -66,7 +66,7 @@ function memberIn({ key, value, at, remaining }: StoredRecord): Stored | undefin
   }
   const { incarnation, pid, host, version, startedAt, ttl } = about;
   if (typeof incarnation !== 'string') return undefined;
-  // Each heartbeat stores it for the ttl anew.
+  // Each heartbeat stores the record for the ttl anew.
   const ago = typeof ttl === 'number' ? Math.max(0, ttl - remaining) : 0;
   return {
     memberId: key,

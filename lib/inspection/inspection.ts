@@ -15,7 +15,7 @@ import { lossBy } from './revocations.js';
 import { Snapshots } from './snapshot.js';
 import type { Source } from './source.js';
 
-/** What a coordinator sees of itself and of the others. */
+/** The view of a coordinator of itself and of the other members. */
 export class Inspection implements CoordinatorInspection {
   constructor(private readonly provider: LockProvider) {}
 

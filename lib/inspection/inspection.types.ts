@@ -2,14 +2,14 @@ import type { Leader } from '../elections/index.js';
 import type { JobInfo } from '../runs/index.js';
 
 /**
- * What a lock is there for: a lock of the application, the permits of a semaphore, an election, a job under `@RunOnce`, or something
+ * The purpose of a lock: a lock of the application, the permits of a semaphore, an election, a job under `@RunOnce`, or work
  * that is done `once`.
  * @publicApi
  */
 export type LockKind = 'lock' | 'semaphore' | 'election' | 'job' | 'once';
 
 /**
- * A member that holds a lock. What only the member itself knows is there once it has told, which it does with each heartbeat.
+ * A member that holds a lock. Facts that only the member knows are there once it has reported them, with a heartbeat.
  * @publicApi
  */
 export interface HolderInfo {
@@ -23,12 +23,12 @@ export interface HolderInfo {
   readonly since?: Date;
   /** When the lease ends unless it is renewed; of leases of this very coordinator. */
   readonly deadline?: Date;
-  /** A whole number, there where the lease has one. */
+  /** A whole number, where the lease has one. */
   readonly fencingToken?: number;
 }
 
 /**
- * A call that waits for a lock, as its member told with its last heartbeat.
+ * A call that waits for a lock, as its member reported with its last heartbeat.
  * @publicApi
  */
 export interface WaiterInfo {
@@ -47,17 +47,17 @@ export interface WaiterInfo {
  * @publicApi
  */
 export interface LockInfo {
-  /** Without the prefix, and without what the package puts before the name of an election, a job or a permit. */
+  /** Without the prefix, and without the package's own beginning of the name of an election, a job or a permit. */
   readonly name: string;
-  /** What it is there for. */
+  /** The purpose of the lock. */
   readonly kind: LockKind;
   /** Whether its holders share it. */
   readonly mode: 'exclusive' | 'shared';
-  /** Those that the back end names; the longest first. */
+  /** The holders that the back end names; the longest first. */
   readonly holders: readonly HolderInfo[];
   /** The longest first. */
   readonly waiters: readonly WaiterInfo[];
-  /** How many permits a semaphore has, where a member told. */
+  /** How many permits a semaphore has, where a member has reported it. */
   readonly permits?: number;
 }
 
@@ -76,7 +76,7 @@ export interface MemberInfo {
   readonly pid?: number;
   /** The name of its machine. */
   readonly host?: string;
-  /** Of this package. */
+  /** The version of this package. */
   readonly version?: string;
   /** By its own clock. */
   readonly startedAt?: Date;
@@ -99,9 +99,9 @@ export interface MemberInfo {
 export interface ElectionInfo {
   /** As it was given to `getElection`, or to a decorator. */
   readonly name: string;
-  /** Undefined while nobody leads. */
+  /** Undefined while no member leads. */
   readonly leader?: Leader;
-  /** The ids of the members that wait to be elected, as they told with their last heartbeat. */
+  /** The ids of the members that wait to be elected, as they reported with their last heartbeat. */
   readonly campaigning?: readonly string[];
 }
 
@@ -112,12 +112,12 @@ export interface ElectionInfo {
 export interface BreakOptions {
   /** Why: goes to the log of the holder, and into its `LeaseLostError`. */
   readonly reason: string;
-  /** What the name is that of; default: `lock`. Of a semaphore all permits are taken back. */
+  /** The kind of lock that the name is of; default: `lock`. Of a semaphore all permits are taken back. */
   readonly kind?: LockKind | undefined;
 }
 
 /**
- * What can be looked at through a coordinator, on all replicas with the same back end and prefix.
+ * What a coordinator can show of all replicas with the same back end and prefix.
  *
  * @example
  * for (const { name, holders } of await coordinator.inspect.locks())
@@ -135,7 +135,7 @@ export interface CoordinatorInspection {
   /** The jobs under `@RunOnce` that have run on any replica, and those of this one. @throws BackendUnavailableError */
   jobs(): Promise<readonly JobInfo[]>;
   /**
-   * Takes a lock away from its holders. Each of them is told first, where it listens: its lease is lost with reason `revoked`, and the
+   * Takes a lock away from its holders. Each holder that listens is told first: its lease is lost with reason `revoked`, and the
    * text is in the error and in its log. Resolves when another member can get the lock, after 2 s at most.
    *
    * @returns whether it was held

@@ -3,16 +3,16 @@ import { jobLock, onceLock } from '../runs/index.js';
 import { permitLock, turnLock } from '../semaphores/index.js';
 import type { LockKind } from './inspection.types.js';
 
-/** What the name of a lock says of it. */
+/** The facts in the name of a lock. */
 export interface NamedLock {
   readonly kind: LockKind;
-  /** Of the election, the job, the semaphore; of a lock its own name. */
+  /** The name of the election, the job or the semaphore; for a lock its own name. */
   readonly name: string;
-  /** Of a semaphore: the lock of a permit, or the one of the caller that waits for the next permit. */
+  /** For a semaphore: the lock of a permit, or the lock of the caller that waits for the next permit. */
   readonly part?: 'permit' | 'turn';
 }
 
-/** How names begin, as the rooms make them. */
+/** The beginnings of names, as the other folders make them. */
 const PREFIXES: readonly (readonly [LockKind, string])[] = [
   ['election', electionLock('')],
   ['job', jobLock('')],

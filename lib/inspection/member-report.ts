@@ -4,15 +4,15 @@ import { Revocations } from './revocations.js';
 import { Snapshots } from './snapshot.js';
 import { partKey, partsOf, TOLD } from './told.js';
 
-/** What was put under one key. */
+/** The record under one key. */
 interface Part {
   readonly value: string;
   readonly version: number;
 }
 
 /**
- * Tells the other members with each heartbeat what this one holds and waits for: the back end does not know it, and to write it
- * down for each lease would cost the lease. A member that has nothing to tell writes nothing.
+ * Reports to the other members with each heartbeat what this one holds and waits for. The back end does not know that, and a
+ * write for each lease would cost as much as the lease. A member that has nothing to report writes nothing.
  */
 export class MemberReport implements Companion {
   readonly #manager: LockManager;
@@ -50,7 +50,7 @@ export class MemberReport implements Companion {
     const gone = this.#parts.splice(values.length);
     for (const [index, { version }] of gone.entries())
       tasks.push(records.remove(TOLD, partKey(this.#manager, values.length + index), version));
-    // The driver reports the back end as down by itself; the next heartbeat tells again, and what is left ends by its ttl.
+    // The driver reports the back end as down by itself. The next heartbeat reports again, and records that are left end by their ttl.
     await Promise.allSettled(tasks);
   }
 }

@@ -6,19 +6,19 @@ import type { LockManager } from '../lock/index.js';
 /** The space of the records that ask a holder to let go, by the id of its grant. */
 const REVOCATIONS = 'revocations';
 
-/** There is one for each grant, and it never changes. */
+/** Each grant has one such record at most, and it never changes. */
 const VERSION = 1;
 
-/** A holder that is alive finds it long before, ms. */
+/** How long a request lasts, ms. A holder that is alive finds it long before its end. */
 const LIFE = 10_000;
 
-/** Why a lease is taken away, and by whom. */
+/** The reason why a lease is taken away, and the member that does it. */
 export interface Revocation {
   readonly by: string;
   readonly reason: string;
 }
 
-/** What becomes of the lease: the text goes into its error, and into the log. */
+/** The loss of the lease: the text goes into its error, and into the log. */
 export function lossBy({ by, reason }: Revocation): { readonly reason: 'revoked'; readonly message: string } {
   return { reason: 'revoked', message: `${printable(by)} broke the lock: ${printable(reason)}` };
 }
@@ -38,7 +38,7 @@ export async function isAsked(records: RecordStore, id: string): Promise<boolean
   return (await records.get(REVOCATIONS, id)) !== undefined;
 }
 
-/** The question is answered, or asked no more. */
+/** Removes the request: it was answered, or is asked no more. */
 export function withdraw(records: RecordStore, id: string): Promise<void> {
   return records.remove(REVOCATIONS, id, VERSION);
 }
@@ -48,8 +48,8 @@ export function watchRevocations(records: RecordStore, onChange: () => void): Wa
 }
 
 /**
- * Has this member let go of what another one breaks, and say why, before the back end takes it away. It listens while it holds leases
- * that have lived through a heartbeat: those are the ones that people break.
+ * Lets this member give up a lock that another one breaks, and log why, before the back end takes it away. It listens while it holds
+ * leases that have lived through a heartbeat: people break such leases.
  */
 export class Revocations {
   #watch?: Watch | undefined;
@@ -72,12 +72,12 @@ export class Revocations {
     try {
       asked = await records.list(REVOCATIONS);
     } catch {
-      // The one who breaks the lock does not wait for long, and then takes it away by the back end.
+      // The member that breaks the lock does not wait for long, and then takes the lock away by the back end.
       return;
     }
     for (const { key, value } of asked)
       if (this.manager.takeAway(key, lossBy(revocationIn(value))))
-        // It ends by its ttl otherwise.
+        // Otherwise the request ends by its ttl.
         void withdraw(records, key).catch(() => undefined);
   }
 }
@@ -87,7 +87,7 @@ function revocationIn(value: string): Revocation {
     const { by, reason } = JSON.parse(value) as Partial<Revocation>;
     return { by: String(by), reason: String(reason) };
   } catch {
-    // That it was broken is known all the same.
-    return { by: 'somebody', reason: 'no reason that could be read' };
+    // The lock was broken all the same.
+    return { by: 'a member that gave no name', reason: 'no reason that could be read' };
   }
 }

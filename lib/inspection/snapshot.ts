@@ -3,12 +3,12 @@ import type { CallOrigin } from '../common/call-origin.js';
 import { isPermit, isTurn } from './lock-kinds.js';
 import type { ToldLease, ToldMember } from './told.js';
 
-/** As many leases, and as many calls that wait, are told one by one: the oldest. */
+/** So many leases, and so many waiting calls, are reported one by one: the oldest. */
 export const MOST_TOLD = 200;
 
 /**
- * What one coordinator holds and waits for at this moment. Times of the monotonic clock become those of the wall clock by one
- * difference for good, so that what has not changed is told in the same words.
+ * The leases and the waiting calls of one coordinator at this moment. One fixed difference turns times of the monotonic clock into
+ * those of the wall clock, so that a lease that has not changed is reported in the same words.
  */
 export class Snapshots {
   readonly #wallAtZero: number;
@@ -19,12 +19,12 @@ export class Snapshots {
   }
 
   /**
-   * Only of what is told an entry is made: a member may have ten thousand leases, and this runs with every heartbeat.
-   * @param most how many of each are told one by one
+   * Makes an entry only for what is reported: a member may have ten thousand leases, and this runs with every heartbeat.
+   * @param most how many of each are reported one by one
    */
   take(most = MOST_TOLD): ToldMember {
     const { holdings, waitingCalls, memberId, incarnation } = this.manager;
-    // The caller that has the turn waits for a permit. It waits for each of them, and is told with the turn.
+    // The caller that has the turn waits for all permits at once. It is reported once, with its turn.
     const leases = holdings.filter(({ lease }) => !isTurn(lease.name));
     const turns = leases.length < holdings.length ? holdings.filter(({ lease }) => isTurn(lease.name)) : [];
     const calls = waitingCalls.filter(({ terms }) => !isPermit(terms.name));
@@ -63,7 +63,7 @@ function leaseOf({ name, grant, shared, fencingToken, deadline }: Lease, since: 
     id: grant.id,
     ...(shared && { shared }),
     ...(fencingToken !== undefined && { token: fencingToken }),
-    // Where leases do not end by time it is none.
+    // A lease that does not end by time has none.
     ...(Number.isFinite(deadline) && { deadline }),
   };
 }
@@ -82,7 +82,7 @@ interface Begun {
 
 const bySince = (one: Begun, other: Begun): number => one.since - other.since;
 
-/** In one look at each, as they stand nearly in order: a later one seldom displaces one of those found. */
+/** Looks at each once. They are nearly in order, so a later one seldom displaces one of those found. */
 function oldest<T extends Begun>(all: readonly T[], most: number): readonly T[] {
   const found = all.slice(0, most).sort(bySince);
   for (const item of all.slice(most)) {

@@ -1,6 +1,6 @@
 import type { RecordStore, StoredRecord } from '../drivers/driver.js';
 
-/** The space of the records in which members tell what they hold and wait for. */
+/** The space of the records in which members report what they hold and wait for. */
 export const TOLD = 'told';
 
 /** The value of one record has about so many characters at most. */
@@ -18,23 +18,23 @@ export interface ToldCall {
   readonly shared?: true;
   readonly function?: string;
   readonly template?: string;
-  /** How many permits the semaphore has, of one of them. */
+  /** How many permits the semaphore has, where it is one of its locks. */
   readonly permits?: number;
 }
 
 export interface ToldLease extends ToldCall {
-  /** That of the grant. */
+  /** The id of the grant. */
   readonly id: string;
   readonly token?: number;
   /** Unix time in ms; only of leases of this process. */
   readonly deadline?: number;
 }
 
-/** What one start of a member tells. */
+/** The report of one start of a member. */
 export interface ToldMember {
   readonly memberId: string;
   readonly incarnation: string;
-  /** How many leases it holds, and how many of its calls wait; not all of them may be told one by one. */
+  /** How many leases it holds, and how many of its calls wait. Not all of them may be reported one by one. */
   readonly held: number;
   readonly waiting: number;
   readonly leases: readonly ToldLease[];
@@ -43,7 +43,7 @@ export interface ToldMember {
 
 type Entry = readonly ['lease', ToldLease] | readonly ['wait', ToldCall];
 
-/** The values of the records that tell it: none for a member that holds nothing and waits for nothing. */
+/** The values of the records of a report: none for a member that holds nothing and waits for nothing. */
 export function partsOf({ memberId, incarnation, held, waiting, leases, waits }: ToldMember): string[] {
   const entries: Entry[] = [
     ...leases.map((lease): Entry => ['lease', lease]),
@@ -69,7 +69,7 @@ export function partsOf({ memberId, incarnation, held, waiting, leases, waits }:
   });
 }
 
-/** The key of one of them. A member id may be another one's with more behind it, so it stands in the value too. */
+/** The key of one record. One member id may be the beginning of another, so the id stands in the value too. */
 export function partKey(
   { memberId, incarnation }: Pick<ToldMember, 'memberId' | 'incarnation'>,
   part: number,
@@ -77,7 +77,7 @@ export function partKey(
   return `${memberId}:${incarnation}:${part}`;
 }
 
-/** What all members tell whose ids begin with the prefix, by their incarnations. */
+/** The reports of all members whose ids begin with the prefix, by their incarnations. */
 export async function readTold(
   records: RecordStore,
   prefix: string,

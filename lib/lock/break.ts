@@ -6,12 +6,12 @@ const MOST_LOOKS = 3;
 
 const BROKEN: Loss = { reason: 'broken', message: 'the lock was broken' };
 
-/** `free`: nobody was found. `left`: who was found did not hold the lock any more when it was to be taken away. */
+/** `free`: the lock had no holder. `left`: the holders that were found had left it before it was taken away. */
 export type BreakOutcome = 'free' | 'left' | 'broken';
 
 /**
- * Finds the holders of a lock and takes it away from them, until one of them had it or nobody is found any more.
- * @param takeAway whether that holder held the lock
+ * Finds the holders of a lock and takes it away from them. Repeats that until one of them had it, or no holder is found.
+ * @param takeAway returns whether that holder held the lock
  */
 export async function breakHolders(
   find: () => Promise<readonly Holder[]>,
@@ -51,7 +51,7 @@ export async function breakLock(
 }
 
 /**
- * A lease of this process ends before the back end says so.
+ * Ends a lease of this process before the back end reports its end.
  * @param id of its grant
  * @returns whether it was held
  */

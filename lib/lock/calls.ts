@@ -17,7 +17,7 @@ import {
   sharerInThisContext,
 } from './lease/index.js';
 
-/** A call that has waited so long for the lock of its own caller may wait for ever. */
+/** A call that has waited so long for the lock of its own caller may wait for ever, ms. */
 const LONG_WAIT_MS = 1000;
 
 export interface CallsContext {
@@ -29,7 +29,7 @@ export interface CallsContext {
   readonly idle: Idle;
 }
 
-/** The calls of one coordinator that are on their way to a lease: which of them wait, and how those end that get none. */
+/** The calls of one coordinator that are on their way to a lease. It knows which calls wait, and ends the calls that get no lease. */
 export class Calls {
   #underWay = 0;
   readonly #waiting = new Set<AcquireCall>();
@@ -45,17 +45,17 @@ export class Calls {
 
   constructor(private readonly context: CallsContext) {}
 
-  /** How many there are. */
+  /** How many calls are on their way. */
   get underWay(): number {
     return this.#underWay;
   }
 
-  /** Those that wait now, in the order in which they began to. */
+  /** The calls that wait now, in the order in which they began to wait. */
   get waiting(): readonly AcquireCall[] {
     return [...this.#waiting];
   }
 
-  /** @param since when it came, on the monotonic clock, ms */
+  /** @param since when the call came, on the monotonic clock, ms */
   begin(terms: AcquireTerms, handle: LeaseHandle | undefined, since: number): AcquireCall {
     const call = new AcquireCall(terms, handle, since, this.#tellWaiting);
     this.#underWay += 1;
@@ -69,7 +69,7 @@ export class Calls {
     this.#leave();
   }
 
-  /** It gets none. @throws what it is to be refused with, where that is more than that the lock was taken */
+  /** The call gets no lease. @throws the reason, unless it is only that the lock was taken */
   refuse(call: AcquireCall, refusal: NotAcquired): NotAcquired {
     const { memberId, owner, reports } = this.context;
     const { name, label, waitLimit } = call.terms;
@@ -95,7 +95,7 @@ export class Calls {
     throw error;
   }
 
-  /** Something else that counts as a call until it has settled: the coordinator does not stop before. */
+  /** Other work that counts as a call until it has settled: the coordinator does not stop before. */
   async include<T>(work: Promise<T>): Promise<T> {
     this.#underWay += 1;
     try {
@@ -110,13 +110,13 @@ export class Calls {
     this.context.idle.check();
   }
 
-  /** A free lock is not asked about: only a call that has to wait can wait for its own caller. */
+  /** Not called for a free lock: only a call that has to wait can wait for its own caller. */
   #refuseUpgrade({ name, label, shared }: AcquireTerms): void {
     const sharer = shared ? undefined : sharerInThisContext(this.context.owner, name);
     if (sharer !== undefined) throw upgradeRefused(name, label, sharer);
   }
 
-  /** Work that nobody awaits has its turn as soon as the work has ended that called it: only a long wait may be one for ever. */
+  /** A call that its caller does not await gets the lock when the caller has ended. So only a long wait may last for ever. */
   #tellOfOwn({ lease, label: holder }: LeasedContext, name: string, label: string): void {
     if (lease.held) this.context.reports.askedForOwn(name, label, holder, true);
   }

@@ -3,7 +3,7 @@ import type { Grant, LockStore } from '../drivers/driver.js';
 import { BackendUnavailableError } from '../errors.js';
 
 /**
- * Whether anybody holds the lock.
+ * Whether the lock has a holder.
  * @param name with the coordinator's prefix
  */
 export async function hasHolder(locks: LockStore, name: string): Promise<boolean> {

@@ -27,7 +27,7 @@ import type { Heartbeat, Renewal } from './renewal/index.js';
 
 const HANDED_ON = Promise.resolve(true);
 
-/** What the holdings of one coordinator share. */
+/** The parts that the holdings of one coordinator share. */
 export interface LeaseHoldingContext {
   readonly memberId: string;
   /** The part of the coordinator that makes leases. */
@@ -36,9 +36,9 @@ export interface LeaseHoldingContext {
   readonly drain: Drain;
   readonly heartbeat: Heartbeat;
   readonly reports: LeaseReports;
-  /** All that are held. */
+  /** The holdings of all held leases. */
   readonly held: Bag<LeaseHolding>;
-  /** Told when a lease is held no more: the next one may go into its queue, after `leftover`, which never rejects. */
+  /** Called when a lease is held no more. The next call may enter its queue after `leftover`, which never rejects. */
   readonly onEnd: (queue: LocalQueue, leftover?: Promise<void>) => void;
 }
 
@@ -74,7 +74,7 @@ export class LeaseHolding implements LeaseKeeper {
     return this.context.owner;
   }
 
-  /** What has asked for it, where that is known. */
+  /** The method, job or election that has asked for it, where that is known. */
   get origin(): CallOrigin | undefined {
     return this.asked.origin;
   }
@@ -91,12 +91,12 @@ export class LeaseHolding implements LeaseKeeper {
     this.#renewal = heartbeat.keep(lease, this.since, this.handOff.since);
   }
 
-  /** The lock was taken away: whichever of its leases stands on the grant by now is lost. */
+  /** The lock was taken away: the lease that stands on the grant by now is lost. */
   takeAway(loss: Loss): void {
     this.handOff.revoke(loss);
   }
 
-  /** What checks the lease inside a transaction. A grant that can be checked is never handed on: the database has to know each lease. */
+  /** The check of the lease inside a transaction. Such a grant is never handed on: the database has to know each lease. */
   guard(): Guard {
     const { driver } = this.context;
     const { grant, ttl } = this.lease;
@@ -156,7 +156,7 @@ export class LeaseHolding implements LeaseKeeper {
     this.handle?.onGivenBack();
   }
 
-  /** The back end would keep it for a holder that may never come back to it. Its work has been told to end. */
+  /** Frees the lock while the work still runs: its holder may never come back to it. The work has been told to end. */
   async #freeUnder(): Promise<void> {
     const { grant, keepFor } = this.lease;
     // It was not renewed for longer, and so ends by its ttl all the same.
@@ -164,7 +164,7 @@ export class LeaseHolding implements LeaseKeeper {
   }
 
   /**
-   * Once: a lost lease is given back later.
+   * Runs once: a lost lease is given back later.
    * @param leftover never rejects
    */
   #end(leftover?: Promise<void>): void {

@@ -104,12 +104,12 @@ export class LockManager {
     return this.context.driver;
   }
 
-  /** Where members, runs and leaders stand. */
+  /** The records of members, runs and leaders. */
   get records(): RecordStore {
     return this.driver.records;
   }
 
-  /** What the driver knows of its nodes, where it knows of any. */
+  /** The state of the driver's nodes, where it has any. */
   get driverHealth(): DriverHealth | undefined {
     return this.driver.health?.();
   }
@@ -146,12 +146,12 @@ export class LockManager {
     return { held: this.#held.size, waiting: this.#calls.underWay };
   }
 
-  /** What is held now: since when, by which lease, and what has asked for it. */
+  /** What is held now: each holding has its lease, its beginning and its origin. */
   get holdings(): readonly LeaseHolding[] {
     return this.#held.items();
   }
 
-  /** The calls that wait now, in the order in which they began to. */
+  /** The calls that wait now, in the order in which they began to wait. */
   get waitingCalls(): readonly AcquireCall[] {
     return this.#calls.waiting;
   }
@@ -160,7 +160,7 @@ export class LockManager {
     return this.#heartbeat.start();
   }
 
-  /** To be told of each heartbeat from the next one on. */
+  /** Calls the companion after each heartbeat but the first. */
   accompany(companion: Companion): void {
     this.#heartbeat.accompany(companion);
   }
@@ -188,7 +188,7 @@ export class LockManager {
 
   /**
    * Takes a lease on the name, waiting as long as the wait limit allows.
-   * @param handle that shall carry the lease: callers with the same one stand in its queue before
+   * @param handle that shall carry the lease: callers with the same handle wait in its queue first
    * @throws the signal's reason when it aborts; BackendUnavailableError when the back end cannot be asked.
    */
   acquire(terms: AcquireTerms, handle?: LeaseHandle): Promise<AcquireResult> {

@@ -2,10 +2,10 @@ import type { DriverHealth } from '../drivers/driver.js';
 import { LockCreationFailedError } from '../errors.js';
 import type { LockManager } from './lock-manager.js';
 
-/** Where a {@link LockProvider} keeps what takes leases. @internal */
+/** The key of the lock manager of a {@link LockProvider}. @internal */
 export const LOCK_MANAGER = Symbol('manager');
 
-/** Something locks can be had from: a coordinator. */
+/** A source of locks: a coordinator. */
 export interface LockProvider {
   readonly memberId: string;
   /** Undefined while the coordinator is not started. @internal */
@@ -25,8 +25,8 @@ const UNIT_TEST =
 const MOCK = Symbol('mock');
 
 /**
- * What a coordinator that is started has. A mock may be made in any way: it may answer a function, an object or nothing for a symbol that it has
- * never heard of, or have the class's getters without what they read.
+ * The lock manager of a started coordinator. A mock may be made in any way. It may answer a function, an object or nothing for an unknown
+ * symbol, or have the class's getters without the fields that they read.
  */
 function managerIn(provider: LockProvider): LockManager | undefined | typeof MOCK {
   if (Object(provider) !== provider) return MOCK;
@@ -48,7 +48,7 @@ function isManager(value: unknown): value is LockManager {
   );
 }
 
-/** Of a mock, or of a coordinator of another copy of this package. */
+/** The error for a mock, or for a coordinator of another copy of this package. */
 function noCoordinator(provider: LockProvider, forWhat: ForWhat): LockCreationFailedError {
   if (isOfAnotherCopy(provider))
     return new LockCreationFailedError(
@@ -74,7 +74,7 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object of another kind' : String(value);
 }
 
-/** Who runs in this process, with the name each was given. */
+/** The started coordinators of this process, each with its name. */
 const running = new Map<LockProvider, string | undefined>();
 
 /** A started coordinator can be found by `new Lock(name)`; returns how to take it back. */
@@ -88,7 +88,7 @@ export function registerRunning(provider: LockProvider, name?: string): () => vo
 /** A coordinator that is started in this process. */
 export interface RunningCoordinator {
   readonly name?: string | undefined;
-  /** What its driver knows of its nodes, where it knows of any. */
+  /** The state of its driver's nodes, where it has any. */
   readonly health: DriverHealth | undefined;
 }
 
@@ -129,7 +129,7 @@ function theOnly(candidates: LockProvider[], forWhat: string, which: string): Lo
   return first;
 }
 
-/** What takes leases for a coordinator that is started; undefined also for a mock, which may answer anything. */
+/** The lock manager of a started coordinator; undefined also for a mock, which may answer anything. */
 export function startedManagerOf(provider: LockProvider): LockManager | undefined {
   const manager = managerIn(provider);
   return manager === MOCK ? undefined : manager;

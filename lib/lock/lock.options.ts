@@ -4,7 +4,7 @@ import { blockingOf, type Duration, msOf } from '../common/duration.js';
 import type { LeaseBounds } from './lease/index.js';
 
 /**
- * What a lock does unless a call says otherwise.
+ * The options of a lock. A call may say otherwise.
  * @publicApi
  */
 export interface LockOptions {
@@ -23,8 +23,8 @@ export interface LockOptions {
    */
   readonly fair?: boolean | undefined;
   /**
-   * Hold the lock together with others that share it, and never beside a holder that does not; default: false. Whoever waits to hold
-   * it alone comes before those who ask to share it later.
+   * Hold the lock together with others that share it, and never beside a holder that does not; default: false. A waiter that wants the
+   * lock alone comes before the calls that ask to share it later.
    */
   readonly shared?: boolean | undefined;
   /**
@@ -38,8 +38,8 @@ export interface LockOptions {
    */
   readonly maxHold?: Duration | undefined;
   /**
-   * When a lease ended without a release, nobody gets the lock for so long after its deadline (ms, or text), so that what its holder
-   * has sent arrives before the next one begins. On files, a dead process keeps nothing. Default: 0.
+   * When a lease ended without a release, no other holder gets the lock for so long after its deadline (ms, or text). So the last requests
+   * of the old holder arrive before the next one begins. On files, a dead process keeps nothing. Default: 0.
    */
   readonly lockDelay?: Duration | undefined;
   /**
@@ -50,7 +50,7 @@ export interface LockOptions {
 }
 
 /**
- * What one call may ask for.
+ * The options of one call.
  * @publicApi
  */
 export interface AcquireOptions extends LockOptions {
@@ -66,7 +66,7 @@ export type InMs<O extends LockOptions> = Omit<O, 'blocking' | Bound | 'ttl'> & 
 /** The very same object where its durations are in ms already. */
 export function inMs<O extends LockOptions>(options: O): InMs<O> {
   const { ttl, blocking, minHold, maxHold, lockDelay } = options;
-  // On the way of every call: nothing is made for what is in ms already.
+  // Every call passes here: no object is made for durations that are in ms already.
   const inText =
     typeof ttl === 'string' ||
     typeof blocking === 'string' ||
@@ -88,7 +88,7 @@ function inMsOf(durations: Readonly<Record<string, Duration | undefined>>): Reco
   return Object.fromEntries(given.map(([name, duration]) => [name, msOf(duration)]));
 }
 
-/** What one acquisition asks for. */
+/** The terms of one acquisition. */
 export interface LockTerms {
   /** How long the lease lasts without renewal, ms. */
   readonly ttl: number;
@@ -98,13 +98,13 @@ export interface LockTerms {
   readonly fair: boolean;
   readonly shared: boolean;
   readonly reentrant: boolean;
-  /** Undefined for a lock without any, as nearly all are. */
+  /** Undefined for a lock without bounds, as nearly all locks are. */
   readonly bounds: LeaseBounds | undefined;
 }
 
 type Bound = keyof LeaseBounds;
 
-/** What a call asks for; else what its lock does; else what is usual for the coordinator. */
+/** The options of the call; where it has none, those of its lock; and else those of the coordinator. */
 export function lockTerms(
   usual: Omit<LockTerms, 'fair' | 'shared' | 'reentrant' | 'bounds'>,
   lock: InMs<LockOptions>,
@@ -129,7 +129,7 @@ function boundsOf(lock: InMs<LockOptions>, call: InMs<LockOptions>): LeaseBounds
   return { minHold: minHold ?? 0, maxHold: maxHold ?? Infinity, lockDelay: lockDelay ?? 0 };
 }
 
-/** What may be said of a lock, of one acquisition and of a synchronized method alike. */
+/** The options that a lock, one acquisition and a synchronized method have alike. */
 export const LOCK_OPTIONS = [
   'ttl',
   'blocking',

@@ -34,7 +34,7 @@ const NOT_HELD = Promise.resolve(false);
 export class Lock {
   /** The rendered name, without the coordinator's prefix; of several, all of them with ` + ` between. */
   readonly name: string;
-  /** Those that are taken together; undefined for one. */
+  /** The names that are taken together; undefined for one. */
   readonly #names: readonly string[] | undefined;
   readonly #provider: LockProvider;
   readonly #options: InMs<LockOptions>;
@@ -70,7 +70,7 @@ export class Lock {
     this.#options = inMs(options);
   }
 
-  /** The rendered names: one, or each of those that are taken together. */
+  /** The rendered names: one, or all that are taken together. */
   get names(): readonly string[] {
     return this.#names ?? [this.name];
   }
@@ -89,7 +89,7 @@ export class Lock {
    * Takes the lock.
    *
    * @param blocking true: wait for ever · false: one try · 500 or '5s': wait at most so long (a number is ms) · or options
-   * @returns false when it was not to be had in that time
+   * @returns false when another holder had it for all that time
    * @throws the reason of the signal, when it aborts
    * @throws BackendUnavailableError when the back end cannot be asked (after one ttl, for a call that waits)
    */
@@ -133,7 +133,7 @@ export class Lock {
   /**
    * Takes the lock as a lease to be disposed of.
    *
-   * @throws LockAcquireFailedError when it was not to be had in the time allowed; otherwise as `acquire`
+   * @throws LockAcquireFailedError when another holder had it for all the time allowed; otherwise as `acquire`
    * @example
    * await using lease = await lock.hold({ blocking: 500 });
    */
@@ -162,7 +162,7 @@ export class Lock {
     return runAndFinish(await this.#hold(options, label), label, body);
   }
 
-  /** What logs show. */
+  /** The properties that logs show. */
   toJSON(): object {
     const { name, acquired, lease } = this;
     return { name, acquired, ...(lease && { lease }) };
@@ -180,7 +180,7 @@ export class Lock {
     const manager = this.#manager;
     const terms = this.#terms(manager, options, label);
     const acquisition = await take(manager, terms, this.#handle);
-    // It ends before the one that this handle may carry.
+    // The inner lease ends before the lease that this handle may carry.
     if (acquisition instanceof InnerLease) return acquisition;
     if (this.#carry(acquisition)) return acquisition;
     throw notAcquired(manager, this.name, terms.waitLimit.blocking, acquisition);

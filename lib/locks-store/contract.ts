@@ -1,12 +1,12 @@
 /**
- * What an acquisition comes to: the fencing token of the lock, or nothing.
+ * The result of an acquisition: the fencing token of the lock, or nothing.
  * @publicApi
  */
 export type LockAcquireResult =
   { readonly acquired: true; readonly fencingToken: number } | { readonly acquired: false };
 
 /**
- * The three calls that `@nestjs/locks` makes of a store. They are written down here, so that nobody has to install that package.
+ * The three calls that `@nestjs/locks` makes of a store. They are declared here, so that an application need not install that package.
  * @publicApi
  */
 export interface SharedLockStore {
@@ -19,7 +19,7 @@ export interface SharedLockStore {
 }
 
 /**
- * Where a store makes itself known: the `LocksStorage` of `@nestjs/locks`.
+ * The registry of stores: the `LocksStorage` of `@nestjs/locks`.
  * @publicApi
  */
 export interface LockStoreRegistry {

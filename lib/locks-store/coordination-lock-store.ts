@@ -9,17 +9,17 @@ import type { LockAcquireResult, LockStoreRegistry, SharedLockStore } from './co
 import { KeptLease } from './kept-lease.js';
 import { RenewTogether } from './renew-together.js';
 
-/** How long callers that split the votes of several nodes among them try again, ms, and how often. */
+/** Callers that split the votes of several nodes among them try again for so long, ms, and so often. */
 const SPLIT_VOTE_MS = 100;
 const MOST_TRIES = 6;
 
 const NOT_ACQUIRED: LockAcquireResult = { acquired: false };
 
 /**
- * Memory, files, Redis or PostgreSQL as the store of `@nestjs/locks`. A key is the name of a lock: what `@nestjs/locks` holds under it,
- * `coordinator.getLock(key)` does not get, and the other way round.
+ * Memory, files, Redis or PostgreSQL as the store of `@nestjs/locks`. A key is the name of a lock: while `@nestjs/locks` holds it,
+ * `coordinator.getLock(key)` does not get it, and the other way round.
  *
- * One try, which does not wait. A lease is renewed by its owner alone, and ends `ttl` ms after it was taken or last renewed.
+ * An acquisition is one try, which does not wait. Only its owner renews a lease, which ends `ttl` ms after it was taken or last renewed.
  *
  * @example
  * providers: [
@@ -35,13 +35,13 @@ const NOT_ACQUIRED: LockAcquireResult = { acquired: false };
 export class CoordinationLockStore implements SharedLockStore {
   readonly #coordinator: LockProvider;
   readonly #leases = new Map<string, KeptLease>();
-  /** Whether the call under way gets the lock, by its name: of one process one caller asks at a time. */
+  /** Whether the call under way gets the lock, by the lock's name: one caller of this process asks at a time. */
   readonly #asking = new Map<string, Promise<boolean>>();
   readonly #renewals = new RenewTogether();
 
   /**
    * @param coordinator a `CoordinatorService`; calls are refused while it is not started
-   * @param registry the `LocksStorage` of `@nestjs/locks`, where the store makes itself known
+   * @param registry the `LocksStorage` of `@nestjs/locks`, at which the store registers itself
    */
   constructor(coordinator: LockProvider, registry?: LockStoreRegistry) {
     this.#coordinator = coordinator;
@@ -49,7 +49,7 @@ export class CoordinationLockStore implements SharedLockStore {
   }
 
   /**
-   * Takes the lock, if nobody has it.
+   * Takes the lock, if it is free.
    *
    * @param ttl how long it lasts without renewal, ms
    * @returns a token that is larger than all before it; `{ acquired: false }` also when the owner itself has the lock, and when the answer
@@ -75,7 +75,7 @@ export class CoordinationLockStore implements SharedLockStore {
   }
 
   /**
-   * Has the owner's lock last for `ttl` ms from now.
+   * Renews the owner's lock for `ttl` ms from now.
    *
    * @returns false when the owner does not hold the lock any more, or when the answer came after the ttl
    * @throws BackendUnavailableError when that is unknown; it may be repeated
@@ -91,7 +91,7 @@ export class CoordinationLockStore implements SharedLockStore {
       lease.forget();
       return false;
     }
-    // It was given back meanwhile, or the time for which it was renewed is over.
+    // The lease was given back meanwhile, or the time for which it was renewed is over.
     if (lease.over || end.over) return giveBackQuietly(lease);
     lease.extend(ttlForUsable(ttl));
     return true;
@@ -141,7 +141,7 @@ export class CoordinationLockStore implements SharedLockStore {
   }
 }
 
-/** One try; some more where nobody has the lock, as callers of several processes have split the nodes among them. */
+/** One try; some more when the lock has no holder, as callers of several processes have split the nodes among them. */
 async function tryUntilDecided(claim: Claim, { clock, driver }: LockManager): Promise<Granted | Taken> {
   const end = clock.monotonic() + SPLIT_VOTE_MS;
   for (let tries = 1; ; tries += 1) {
@@ -153,13 +153,13 @@ async function tryUntilDecided(claim: Claim, { clock, driver }: LockManager): Pr
   }
 }
 
-/** Best effort: what the back end keeps of it ends by its ttl. */
+/** Best effort: in the back end the lease ends by its ttl. */
 async function giveBackQuietly(lease: KeptLease): Promise<false> {
   await lease.giveBack().catch(() => undefined);
   return false;
 }
 
-/** A key and an owner in one text, which no other two make. */
+/** Callers that split the votes of several nodes among them try again for so long, ms, and so often. */
 function idOf(key: string, owner: string): string {
   return JSON.stringify([key, owner]);
 }

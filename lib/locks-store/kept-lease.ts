@@ -5,14 +5,14 @@ import { Deadline } from '../lock/lease/index.js';
 /**
  * One lease of an owner, from its grant until it is given back, lost or over.
  *
- * A timer ends it: on files and in memory nothing else would, and elsewhere an owner that came too late must find nothing to renew.
+ * A timer ends it: on files and in memory nothing else would, and elsewhere an owner that comes too late must find no lease to renew.
  */
 export class KeptLease {
   #end: Deadline;
   #timer: Timer;
   #ended = false;
 
-  /** @param onEnd told once, when nothing of it is left here */
+  /** @param onEnd called once, when no part of it is left here */
   constructor(
     readonly driver: Driver,
     readonly grant: Grant,
@@ -28,7 +28,7 @@ export class KeptLease {
     return this.#ended || this.#end.over;
   }
 
-  /** From now on it lasts for so many ms. */
+  /** The lease lasts for `ms` ms from now. */
   extend(ms: number): void {
     this.#timer.cancel();
     this.#end = Deadline.after(this.clock, ms);
@@ -56,7 +56,7 @@ export class KeptLease {
   }
 
   #timerFor(ms: number): Timer {
-    // The back end ends a lease by its own clock. What it keeps longer than that is given back, and no caller waits for it.
+    // The back end ends a lease by its own clock. A lease that it keeps for longer is given back, and no caller waits for that.
     return this.clock.setTimer(ms, () => void this.giveBack().catch(() => undefined), 'background');
   }
 }

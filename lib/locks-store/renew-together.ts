@@ -9,8 +9,8 @@ interface Due {
 }
 
 /**
- * Renewals that are asked for one by one, in one turn of the event loop, go to the back end in one call for each ttl: a replica with a
- * hundred leases does not make a hundred calls.
+ * Sends the renewals of one turn of the event loop to the back end in one call for each ttl: a replica with a hundred leases does not
+ * make a hundred calls.
  */
 export class RenewTogether {
   #due: Due[] = [];

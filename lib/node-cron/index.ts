@@ -6,7 +6,7 @@ import { Claim, Job, tickOccasion } from '../runs/index.js';
 import { OpenClaims } from './open-claims.js';
 
 /**
- * What node-cron (4.6 and later) asks before each fire of a task that is `distributed`.
+ * node-cron (4.6 and later) asks this before each fire of a task that is `distributed`.
  * @publicApi
  */
 export interface RunCoordinator {
@@ -29,7 +29,7 @@ const MAX_SKEW = 60_000;
 
 const HISTORY = 10;
 
-/** That of node-cron, ms: for who asks by hand, and says none. */
+/** The `distributedLease` that node-cron has by default, ms: for a call by hand that gives none. */
 const DEFAULT_LEASE = 30_000;
 
 /** The background process of a task waits for a claim for 5 s, and skips the fire then; a reply takes a moment, too, ms. */
@@ -37,8 +37,8 @@ const LATEST_REPLY = 4000;
 
 /**
  * Lets node-cron's `distributed` tasks run once per fire over all replicas, however far their clocks are apart. Runs have records, as
- * those of `@RunOnce` have: `coordinator.lastRun(name)` tells of them. node-cron does not tell whether a task failed, so each one that
- * ends counts as succeeded, and one that has not ended within its `distributedLease` as failed.
+ * those of `@RunOnce` have: `coordinator.lastRun(name)` tells of them. node-cron does not tell whether a task failed. So a task that
+ * ends counts as succeeded, and a task that has not ended within its `distributedLease` counts as failed.
  *
  * @param coordinator a `CoordinatorService`; fires are refused while it is not started
  * @throws InvalidOptionsError from `shouldRun`, for a key that is not node-cron's

@@ -12,8 +12,8 @@ interface OpenClaim {
 /**
  * The claims whose tasks have not ended yet, by their keys.
  *
- * node-cron runs a background task in a process of its own. When that one dies in a run, nobody says that the run is over, and the lock
- * of the job would be renewed for ever. So a claim is ended when the task's `distributedLease` has passed.
+ * node-cron runs a background task in a process of its own. When that process dies in a run, no call tells that the run is over, and the
+ * lock of the job would be renewed for ever. So a claim is ended when the task's `distributedLease` has passed.
  */
 export class OpenClaims {
   readonly #open = new Map<string, OpenClaim>();
@@ -22,7 +22,7 @@ export class OpenClaims {
   add(key: string, claim: Claim, ttl: number, clock: Clock): void {
     const timer = clock.setTimer(ttl, () => void this.#giveUp(key), 'background');
     this.#open.set(key, { claim, until: clock.monotonic() + ttl, ttl, timer });
-    // Of a lease that is lost nothing has to be given back, and its coordinator may have stopped.
+    // A lost lease need not be given back, and its coordinator may have stopped.
     claim.lease.signal.addEventListener('abort', () => timer.cancel(), { once: true });
   }
 
@@ -30,7 +30,7 @@ export class OpenClaims {
     await this.#take(key)?.claim.end('succeeded');
   }
 
-  /** Ends those of a job whose time is over: a timer is late where the event loop was blocked. */
+  /** Ends the claims of a job whose time is over: a timer is late where the event loop was blocked. */
   async endOverdue(job: string, clock: Clock): Promise<void> {
     const overdue = [...this.#open]
       .filter(([, { claim, until }]) => claim.run.name === job && until <= clock.monotonic())

@@ -8,7 +8,7 @@ import { type ScheduleMetadata, scheduleOf } from './schedule/index.js';
 /** Where a wrapper keeps the definition it was made from; found there also through another wrapper that copies metadata. */
 const DEFINITION = Symbol.for('nestjs-coordination:run-once');
 
-/** One method under `@RunOnce`: what the decorator knows of it. */
+/** One method under `@RunOnce`, as the decorator knows it. */
 export interface RunOnceDefinition {
   /** `ReportService.nightly`, for messages. */
   readonly label: string;
@@ -25,7 +25,7 @@ export function runOnceOf(method: unknown): RunOnceDefinition | undefined {
   return Reflect.getMetadata(DEFINITION, method) as RunOnceDefinition | undefined;
 }
 
-/** What the decorators of @nestjs/schedule say of the method, wherever they stand among those of others. */
+/** The metadata of @nestjs/schedule on the method, wherever its decorators stand among others. */
 export function scheduleOn(host: unknown, { propertyKey }: RunOnceDefinition): ScheduleMetadata {
   const method: unknown =
     typeof host === 'object' && host !== null ? Reflect.get(host, propertyKey) : undefined;
@@ -38,7 +38,7 @@ export function jobProvider({ label, settings }: RunOnceDefinition, host: unknow
   return boundProvider(host, coordinator) ?? theRunningProviderNamed(coordinator, `@RunOnce on ${label}`);
 }
 
-/** @throws LockNameError when the name would be made of that of a class which a build has renamed */
+/** @throws LockNameError when the name would be made of a class name that a build has changed */
 export function jobSettings(definition: RunOnceDefinition, host: object): JobSettings {
   const { onCrash, overlap, history, maxSkew, ttl } = definition.settings;
   return {

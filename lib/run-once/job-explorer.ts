@@ -45,7 +45,7 @@ export function exploreJobs(
   }
   for (const job of hosted) checkSchedule(job);
   checkNames(hosted);
-  // A test calls them itself.
+  // A test calls the jobs itself.
   if (!link && process.env.NODE_ENV !== 'test') warnOfNoScheduler(hosted);
   if (process.env.NODE_ENV === 'production') warnOfDerivedNames(hosted);
   for (const { host, definition } of hosted)

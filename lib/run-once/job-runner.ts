@@ -15,11 +15,11 @@ import {
   untilDue,
 } from '../runs/index.js';
 
-/** A tick that is younger than this, ms, or than half its period, may be on its way to another replica. */
+/** Another replica may be about to run a tick that is younger than this, ms, or than half its period. */
 const GRACE = 5000;
 
 /**
- * What no scheduler does: runs the jobs with `every`, makes up a tick that all replicas missed, and repeats a run that was lost
+ * Does what no scheduler does. It runs the jobs with `every`, makes up a tick that all replicas missed, and repeats a run that was lost
  * while no replica was there to see it.
  */
 export class JobRunner {
@@ -65,7 +65,7 @@ export class JobRunner {
     this.#timers.set(hosted, this.#clock.setTimer(ms, fire, 'background'));
   }
 
-  /** Looks at what happened while this replica, and perhaps every other one, was not there. */
+  /** Looks for ticks and runs that were lost while this replica, and perhaps every other one, was down. */
   async #lookBack(hosted: HostedJob): Promise<void> {
     const { manager, job } = this.#parts(hosted);
     const stored = manager && (await this.#latest(hosted));
@@ -79,7 +79,7 @@ export class JobRunner {
     if (settings.missed === 'once') this.#call(hosted, missed);
   }
 
-  /** The latest tick, where nobody has run it; undefined where it is too old, or may be about to run. */
+  /** The latest tick, when no replica has run it; undefined when it is too old, or may be about to run. */
   #missed({ host, definition, link }: HostedJob, stored: StoredRun): Occasion | undefined {
     const { cron } = scheduleOn(host, definition);
     const ticks = cron && link?.ticks(cron);
@@ -99,7 +99,7 @@ export class JobRunner {
     const failed = (error: unknown): void => this.#failed(definition.label, error);
     try {
       const result: unknown = callFor(occasion, () => method.call(host) as unknown);
-      // Its outcome is in the record; what is thrown besides has no caller who could see it.
+      // The record has the outcome. The error has no caller that could see it.
       Promise.resolve(result).catch(failed);
     } catch (error) {
       failed(error);
@@ -121,7 +121,7 @@ export class JobRunner {
     });
   }
 
-  /** That of the coordinator: a test may drive it. */
+  /** The clock of the coordinator: a test may drive it. */
   get #clock(): Clock {
     return startedManagerOf(this.provider)?.clock ?? systemClock;
   }

@@ -6,7 +6,7 @@ import { jobProvider, jobSettings, type RunOnceDefinition } from './definition.j
 import { insideJob, occasionOf } from './trigger.js';
 import { type Run, runIn, Claim, type Job, type Occasion, jobsOf } from '../runs/index.js';
 
-/** When a client may try again that called a job by hand while it ran, ms. */
+/** A client that called a job by hand while it ran may try again after this time, ms. */
 const RETRY_AFTER = 1000;
 
 /**
@@ -20,7 +20,7 @@ export async function runJob(
   host: unknown,
   body: () => unknown,
 ): Promise<unknown> {
-  // First of all: who calls is known in this turn alone.
+  // First of all: the caller is known in this turn of the event loop only.
   const asked = occasionOf(definition, host);
   const provider = jobProvider(definition, host);
   const job = jobsOf(provider).of(jobSettings(definition, Object(host) as object), definition.label);
@@ -39,7 +39,7 @@ async function runClaimed(
     const claim = await job.claim(occasion);
     if (!(claim instanceof Claim)) return undefined;
     if (claim.run.tick.getTime() >= occasion.tick) return runUnderClaim(claim, definition, body);
-    // The run of an earlier tick was lost and comes first. That it fails is in the log and in the record, and is no reason to leave
+    // The run of an earlier tick was lost and comes first. Its failure is in the log and in the record, and is no reason to leave
     // this tick out.
     await runUnderClaim(claim, definition, body).catch(() => undefined);
   }
@@ -61,7 +61,7 @@ async function runUnderClaim(
   return result;
 }
 
-/** Under the same lock, so that it never runs beside a tick; it writes nothing, as it is the run of no tick. */
+/** Runs under the same lock, and so never beside a tick. It writes no record, as it has no tick. */
 async function runByHand(
   definition: RunOnceDefinition,
   host: unknown,

@@ -7,10 +7,10 @@ import { calledByHand, type CronTicks, SchedulerLink, ticksOfCaller } from './sc
 /** A timer may be early by the difference of two clocks, ms. */
 const EARLY = 5;
 
-/** The occasion for which this package itself calls a method: a timer of `every`, or what is made up after a start. */
+/** The occasion for which this package itself calls a method: a timer of `every`, or a tick that is made up after a start. */
 const called = new AsyncLocalStorage<Occasion | undefined>();
 
-/** Which scheduler an object's cron jobs belong to. */
+/** The scheduler of an object's cron jobs. */
 const linked = new WeakMap<object, SchedulerLink>();
 
 export function linkScheduler(host: object, link: SchedulerLink): void {
@@ -22,7 +22,7 @@ export function callFor<T>(occasion: Occasion, call: () => T): T {
   return called.run(occasion, call);
 }
 
-/** Runs the body of a job: what it calls is not called by the scheduler. */
+/** Runs the body of a job: the scheduler does not call the methods that the body calls. */
 export function insideJob<T>(body: () => T): T {
   return called.run(undefined, () => calledByHand(body));
 }
@@ -36,8 +36,8 @@ export function tickNow(ticks: CronTicks, madeUp = false): Occasion | undefined 
 }
 
 /**
- * What a call of the method is for; undefined for a call by hand. The clock is that of the machine, as schedulers go by it: so it does
- * not matter by how much it is wrong.
+ * The occasion of a call of the method; undefined for a call by hand. It goes by the clock of the machine, as schedulers do, so an
+ * error of that clock does not matter.
  */
 export async function occasionOf(
   definition: RunOnceDefinition,
@@ -56,8 +56,8 @@ export async function occasionOf(
 }
 
 /**
- * A cron job may call while it is being made: with `runOnInit`, or when its first tick comes in that very moment. A moment later its
- * scheduler has one job more.
+ * A cron job may call while it is being made: with `runOnInit`, or when its first tick comes in that very moment. A moment later the
+ * scheduler has that job.
  */
 async function ticksOfUnborn(definition: RunOnceDefinition, host: unknown): Promise<CronTicks | undefined> {
   const link = typeof host === 'object' && host !== null ? linked.get(host) : undefined;

@@ -9,7 +9,7 @@ export interface ClaimContext {
   readonly manager: LockManager;
   readonly records: RunRecords;
   readonly reports: JobReports;
-  /** Whether the tick is run once more where nobody has written how this run ended. */
+  /** Whether the tick is run once more when no replica has written how this run ended. */
   readonly repeats: boolean;
 }
 
@@ -48,11 +48,11 @@ export class Claim {
     const written = this.#isLeftToOthers(outcome) ? undefined : await this.#write(record);
     await this.lease.finish();
     reports.ended(manager, record, duration, error ?? this.lease.lost);
-    // Where nothing was written, the replica that finds the start tells of it.
+    // When no record was written, the replica that finds the start reports the loss.
     if (written && record.state === 'lost') reports.lost(manager, record);
   }
 
-  /** Whether the run was cut short, and another one follows: its record says "started" until then, as that of a killed replica does. */
+  /** Whether the run was cut short, and another one follows: its record stays at "started" until then, as after a killed replica. */
   #isLeftToOthers(outcome: 'succeeded' | 'failed'): boolean {
     return this.context.repeats && outcome === 'failed' && this.lease.lost !== undefined;
   }
@@ -61,7 +61,7 @@ export class Claim {
   async #write(record: RunRecord): Promise<StoredRun | undefined> {
     const { manager, records, reports } = this.context;
     try {
-      // One that is newer stays: the lease was lost, and the job has run elsewhere since.
+      // A newer record stays: the lease was lost, and the job has run elsewhere since.
       return await writeUnderLease(this.lease, manager.clock, () => records.put(record));
     } catch (failure) {
       reports.outcomeNotWritten(manager, record, failure);

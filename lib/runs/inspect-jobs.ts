@@ -5,7 +5,7 @@ import type { SkipCounts } from './job-reports.js';
 import { type PastRun, recordsOf, type RunRecord, type StoredRun } from './run-record.js';
 
 /**
- * How one run of a job went. `running` while its replica is at it; `lost` when that one was killed, or lost its lease.
+ * How one run of a job went. `running` while its replica runs it; `lost` when that replica was killed, or lost its lease.
  * @publicApi
  */
 export interface LastRun {
@@ -15,7 +15,7 @@ export interface LastRun {
   readonly tick: Date;
   /** By the clock of the replica that ran it. */
   readonly startedAt: Date;
-  /** By the same clock; not there while it runs, and when it was lost. */
+  /** By the same clock; absent while it runs, and when it was lost. */
   readonly endedAt?: Date;
   /** The member that ran it. */
   readonly memberId: string;
@@ -30,7 +30,7 @@ export interface LastRun {
 }
 
 /**
- * What is known of a job.
+ * The state of a job.
  * @publicApi
  */
 export interface JobInfo {
@@ -40,7 +40,7 @@ export interface JobInfo {
   readonly schedule?: string;
   /** The tick after the last one that ran. */
   readonly next?: Date;
-  /** Whether a replica is at it now. */
+  /** Whether a replica runs it now. */
   readonly running: boolean;
   /** The latest run. */
   readonly last?: LastRun;
@@ -56,7 +56,7 @@ export interface JobInfo {
   readonly skips: SkipCounts;
 }
 
-/** What the records are read with. */
+/** The parts of a coordinator that read the records. */
 export interface JobReader {
   readonly records: RecordStore;
   readonly settings: { readonly prefix: string };
@@ -71,8 +71,8 @@ export async function lastRunOf(manager: JobReader, name: string): Promise<LastR
 }
 
 /**
- * All jobs that have run, or that this member has.
- * @param ours those of this member
+ * All jobs that have run, and all jobs of this member.
+ * @param ours the jobs of this member
  * @throws BackendUnavailableError
  */
 export async function inspectJobs(manager: JobReader, ours: readonly Job[]): Promise<readonly JobInfo[]> {

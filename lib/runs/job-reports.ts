@@ -8,7 +8,7 @@ import { errorText, type PastRun, type RunRecord } from './run-record.js';
 /** Why runs were skipped here, and how often. */
 export type SkipCounts = Readonly<Partial<Record<JobSkipReason, number>>>;
 
-/** Tells the log and the listeners what happens to one job on this member. */
+/** Reports to the log and the listeners what happens to one job on this member. */
 export class JobReports {
   readonly #skips = new Map<JobSkipReason, number>();
   /** The reasons that were warned of, and have not passed since. */
@@ -54,7 +54,7 @@ export class JobReports {
     }));
   }
 
-  /** A quiet line for each, as every replica but one skips every tick; a warning where that is no part of the plan. */
+  /** A debug line for each skip, as every replica but one skips every tick; a warning for a skip that is no part of the plan. */
   skipped(manager: LockManager | undefined, tick: number, reason: JobSkipReason, why?: unknown): void {
     this.#skips.set(reason, (this.#skips.get(reason) ?? 0) + 1);
     if (!manager) return;
@@ -74,8 +74,8 @@ export class JobReports {
   }
 
   /**
-   * Found by who has the lock now: nobody else is at it any more.
-   * @param asked what was to run when it was found
+   * The replica that has the lock now has found a lost run: no other replica is at it any more.
+   * @param asked the occasion that was to run when the loss was found
    */
   foundLost(manager: LockManager, past: PastRun, reruns: boolean, asked: Occasion): void {
     const { tick, memberId, attempt } = past;

@@ -32,15 +32,15 @@ export interface Skipped {
 /**
  * One job of one coordinator: claims its ticks.
  *
- * A lock alone does not make a tick run once: replicas whose clocks differ come when a short job is over. So a record says which tick
- * was the last one to begin, and only a later tick runs. The lock is what makes the claim one step: look, write, run.
+ * A lock alone does not make a tick run once: a replica with another clock may come when a short job is over. So a record names the last
+ * tick that has begun, and only a later tick runs. The lock makes the claim one step: look, write, run.
  */
 export class Job {
   readonly reports: JobReports;
   readonly #origin: CallOrigin;
-  /** This tick needs no run, nor does one before it. Known without asking the back end. */
+  /** This tick and the ticks before it need no run. Known without asking the back end. */
   #doneUntil = -Infinity;
-  /** What the one call of this member that waits for the end of a run will run then. */
+  /** The occasion of the one call of this member that waits for the end of a run. */
   #waiting?: Occasion;
 
   /** @param method that it runs, where that is known */
@@ -108,20 +108,20 @@ export class Job {
     return this.#claimHeld(manager, occasion);
   }
 
-  /** The lock was not to be had. Its holder may have begun the run for this very tick since, or be at an earlier one. */
+  /** The lock was taken. Its holder may have begun the run for this very tick since, or be at an earlier one. */
   async #claimHeld(manager: LockManager, occasion: Occasion): Promise<Claim | Skipped> {
     const stored = await this.latest(manager);
     const verdict = judge(this.settings, stored, occasion);
     if (verdict === 'under way') return this.#claimLater(manager, occasion);
     if (verdict === 'done' || stored?.record.state === 'started')
       return this.#skip(manager, occasion, 'locked');
-    // Nobody has begun anything: replicas are in each other's way, or one was killed before it could.
+    // No replica has begun a run: replicas are in each other's way, or one was killed before it could begin.
     const lease = await this.lock(manager, this.#longestWait(manager, occasion));
     if (lease) return this.#claimUnder(manager, lease, occasion);
     return this.#skip(manager, occasion, 'locked');
   }
 
-  /** Until the lease of a killed replica is over, or the next tick fires, ms. */
+  /** The time until the lease of a killed replica is over, or the next tick fires, ms. */
   #longestWait(manager: LockManager, { tick, next = Infinity, patience }: Occasion): number {
     return Math.min(this.#ttlOf(manager), next - tick - patience);
   }
@@ -130,7 +130,7 @@ export class Job {
     return this.settings.ttl ?? settings.ttl;
   }
 
-  /** Waits for the end of the run that is under way. One call of a member does, for the latest tick that it is asked for. */
+  /** Waits for the end of the run that is under way. One call of a member waits, for the latest tick that it is asked for. */
   async #claimLater(manager: LockManager, occasion: Occasion): Promise<Claim | Skipped> {
     if (this.#waiting) {
       if (occasion.tick > this.#waiting.tick) this.#waiting = occasion;
@@ -158,12 +158,12 @@ export class Job {
     }
   }
 
-  /** Looks once more, now that nobody else can begin, and writes that this run begins. */
+  /** Looks once more, now that no other replica can begin, and writes that this run begins. */
   async #begin(manager: LockManager, lease: HeldLease, asked: Occasion): Promise<Claim | Skipped> {
     const records = recordsOf(manager);
     const stored = await records.get(this.name);
     const verdict = judge(this.settings, stored, asked);
-    // Whoever wrote that has the lock no more.
+    // The replica that wrote "started" has the lock no more.
     const crashed = stored?.record.state === 'started' ? stored : undefined;
     const repeats = crashed !== undefined && mayRepeat(this.settings, crashed);
     if (verdict === 'done' && !repeats) return this.#skip(manager, asked, 'done');
@@ -199,7 +199,7 @@ export class Job {
     });
   }
 
-  /** A tick far before the last one comes from a clock that was set back. The back end says then which of the two is right. */
+  /** A tick far before the last one comes from a clock that was set back. The back end then tells which of the two is right. */
   #isKnownDone({ byClock, tick }: Occasion): boolean {
     return byClock && tick <= this.#doneUntil && this.#doneUntil - tick <= this.settings.maxSkew;
   }

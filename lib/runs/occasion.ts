@@ -3,13 +3,13 @@ import type { RunRecord, StoredRun } from './run-record.js';
 /** The longest wait for the lock of a job whose schedule is not known, ms. */
 const LONGEST_PATIENCE = 250;
 
-/** A timer that is early, and a claim that takes a while, may cost a run of `every` this much, ms: a tenth of the period at most. */
+/** A run of `every` may come too early by this, ms, as timers are early and claims take a while: a tenth of the period at most. */
 const LARGEST_TOLERANCE = 1000;
 
-/** By how much the clock of the back end may be corrected while nothing is made of it, ms. */
+/** A correction of the back end's clock up to this, ms, changes nothing. */
 const LARGEST_CORRECTION = 1000;
 
-/** In front of the id in a schedule that has one. */
+/** The text in front of the id in a schedule that has one. */
 const ONCE_FOR = 'once for ';
 
 /** One time at which a job is to run: its tick, and how to tell from the record that it needs no run any more. */
@@ -22,10 +22,10 @@ export interface Occasion {
   readonly next?: number;
   /** How long to wait for the lock of the job, ms: a replica that only looks may have it for a moment. */
   readonly patience: number;
-  /** True where ticks are computed from the clock of each replica, so that a wrong clock makes wrong ones. */
+  /** True where ticks are computed from the clock of each replica, so that a wrong clock makes wrong ticks. */
   readonly byClock: boolean;
   readonly madeUp?: boolean;
-  /** For what it is to run once. */
+  /** The id for which it is to run once. */
   readonly id?: string;
   /** Whether the run in the record is this one, or a later one. */
   isDone(run: StoredRun): boolean;
@@ -35,7 +35,7 @@ export interface Occasion {
  * A tick of a schedule. It is done when a run for it, or for a later tick, has begun. A scheduler may fire twice for one tick, when the
  * clock is set back or the hour is repeated in autumn: so nothing runs before the tick that follows the last one.
  *
- * @param follows the tick after another; undefined where a schedule has one tick alone
+ * @param follows returns the tick after another; undefined where a schedule has one tick alone
  */
 export function tickOccasion(
   schedule: string,
@@ -69,8 +69,8 @@ export function everyOccasion(period: number, now: number): Occasion {
 }
 
 /**
- * How long a job with a period has to wait for its next run, ms. A start that is in the future of the back end's clock was noted before
- * that clock was set back: when it was, nobody knows, and the job is due.
+ * How long a job with a period has to wait for its next run, ms. When a start is in the future of the back end's clock, that clock was
+ * set back since. The true time of the start is unknown then, and the job is due.
  */
 export function untilDue(period: number, { startedAgo }: StoredRun): number {
   if (startedAgo < -LARGEST_CORRECTION) return 0;
@@ -89,13 +89,13 @@ export function idOccasion(id: string, now: number): Occasion {
   };
 }
 
-/** The ids for which a job has begun, newest first. A record of an earlier version has that of its latest run alone. */
+/** The ids for which a job has begun, newest first. A record of an earlier version has only the id of its latest run. */
 export function idsOf({ ids, schedule }: RunRecord): readonly string[] {
   if (ids) return ids;
   return schedule.startsWith(ONCE_FOR) ? [schedule.slice(ONCE_FOR.length)] : [];
 }
 
-/** The run in the record, once more: its runner has not told how it ended. */
+/** The run in the record, once more: its runner has not written how it ended. */
 export function repeatedOccasion({ record }: StoredRun): Occasion {
   return {
     schedule: record.schedule,

@@ -8,13 +8,13 @@ import { begun, HeldLease, type Lease, runUnder } from '../lock/lease/index.js';
 import { errorText } from './run-record.js';
 import { writeUnderLease } from './write-under-lease.js';
 
-/** The space of the records that say what was done once. */
+/** The space of the records of work that was done once. */
 const ONCE = 'once';
 
-/** How often a call that waits says for whom, ms. */
+/** How often a waiting call logs which replica it waits for, ms. */
 const WAIT_REPORT = 10_000;
 
-/** What has been done is remembered for so long unless a call says otherwise, ms: ten years. Every record needs an end. */
+/** Work that was done is remembered for so long unless a call says otherwise, ms: ten years. Every record needs an end. */
 const REMEMBERED = 10 * 365 * 24 * 60 * 60 * 1000;
 
 const LARGEST_VERSION = Number.MAX_SAFE_INTEGER;
@@ -24,11 +24,11 @@ const LARGEST_VERSION = Number.MAX_SAFE_INTEGER;
  * @publicApi
  */
 export interface OnceOptions {
-  /** Wait until the replica that is at it has ended; default: true. false: go on at once. */
+  /** Wait until the replica that does the work has ended; default: true. false: go on at once. */
   readonly wait?: boolean | undefined;
   /** How many failures there may be, over all replicas, before every call fails at once; default: 3. */
   readonly attempts?: number | undefined;
-  /** For how long it is remembered that it was done: ms, or text such as '90d'; default: as long as the back end remembers. */
+  /** For how long the work counts as done: ms, or text such as '90d'; default: as long as the back end remembers. */
   readonly ttl?: Duration | undefined;
 }
 
@@ -64,7 +64,7 @@ export function checkOnce(name: unknown, body: unknown, options: OnceOptions): v
   if (problems.length > 0) throw new InvalidOptionsError(`once: ${problems.join('; ')}`);
 }
 
-/** What has to be done once over all replicas: look, take the lock, look again, do it, and write that it is done. */
+/** Does work once over all replicas: look, take the lock, look again, do it, and write that it is done. */
 export class Once {
   readonly #wait: boolean;
   readonly #attempts: number;
@@ -112,13 +112,13 @@ export class Once {
   }
 
   async #writeFailure(lease: HeldLease, failures: number, error: unknown): Promise<void> {
-    // A lost lease is no fault of the body: the next replica does it, as after a crash.
+    // A lost lease is no fault of the body: the next replica does the work, as after a crash.
     if (lease.lost) return;
     try {
       await this.#write(lease, { state: 'failed', failures, error: errorText(error) });
     } catch (failure) {
       this.manager.log.warn(
-        `Once ${quoted(this.name)}: that it failed could not be stored, so this attempt is not counted: ${errorText(failure)}`,
+        `Once ${quoted(this.name)}: its failure could not be stored, so this attempt is not counted: ${errorText(failure)}`,
       );
     }
   }
@@ -177,7 +177,7 @@ export class Once {
   async #write(lease: HeldLease, state: Pick<OnceRecord, 'state' | 'failures' | 'error'>): Promise<void> {
     const { memberId, clock, records } = this.manager;
     const record: OnceRecord = { ...state, memberId, at: clock.wall() };
-    // First the start, then the end: both are above what an earlier lease has written.
+    // First the start, then the end: both versions are above those that an earlier lease has written.
     const version = 2 * (lease.fencingToken ?? 0) + (state.state === 'started' ? 0 : 1);
     const value = JSON.stringify(record);
     const stored = { space: ONCE, key: keyOf(this.manager, this.name), version, value };
@@ -185,7 +185,7 @@ export class Once {
   }
 }
 
-/** Forgets that something was done, or failed. @returns whether anything was known of it */
+/** Forgets that the work was done, or failed. @returns whether there was a record of it */
 export async function forgetOnce(manager: LockManager, name: string): Promise<boolean> {
   const key = keyOf(manager, name);
   const there = await manager.records.get(ONCE, key);
@@ -194,7 +194,7 @@ export async function forgetOnce(manager: LockManager, name: string): Promise<bo
   return true;
 }
 
-/** The lock of what is done once. */
+/** The lock of work that is done once. */
 export function onceLock(name: string): string {
   return `once:${name}`;
 }

@@ -11,7 +11,7 @@ const DAY = 24 * 60 * 60 * 1000;
 /** A record is kept for this long after the last run, ms, or for two periods of its schedule. */
 const SHORTEST_LIFE = 90 * DAY;
 
-/** `started` stays where the runner was killed. */
+/** A run stays `started` when its runner was killed. */
 export type RunState = 'started' | 'succeeded' | 'failed' | 'lost';
 
 /** One run. Times are Unix times in ms, those of the runner's clock. */
@@ -26,10 +26,10 @@ export interface PastRun {
   readonly error?: string;
 }
 
-/** What is stored of a job: its latest run, and some before. */
+/** The stored state of a job: its latest run, and some before. */
 export interface RunRecord extends PastRun {
   readonly name: string;
-  /** The schedule as text: a run of another one says nothing about missed ticks. */
+  /** The schedule as text: a run of another schedule says nothing about missed ticks. */
   readonly schedule: string;
   /** The tick after this one, where the schedule has ticks. */
   readonly next?: number;
@@ -42,22 +42,22 @@ export interface RunRecord extends PastRun {
   readonly success?: { readonly tick: number; readonly end: number };
   /** How many runs in a row have not succeeded. */
   readonly failures: number;
-  /** For which ids it has run, newest first, where it runs once for each. */
+  /** The ids for which it has run, newest first; only of a job that runs once for each id. */
   readonly ids?: readonly string[];
   /** Newest first. */
   readonly history: readonly PastRun[];
 }
 
-/** A record, and what the back end's clock says of it. */
+/** A record, with its times by the back end's clock. */
 export interface StoredRun {
   readonly record: RunRecord;
   /** Unix time of the back end, ms, when it answered. */
   readonly at: number;
-  /** How long ago the run began, ms. Measured by the back end's clock, whatever those of the replicas say. */
+  /** How long ago the run began, ms. The back end's clock measures it, whatever the clocks of the replicas say. */
   readonly startedAgo: number;
 }
 
-/** The version of what is written under a lease: first the start, then the outcome. Both are above those of every lease before. */
+/** The version of a record under its lease: first that of the start, then that of the outcome. Both are above those of earlier leases. */
 export function versionOf({ token, state }: RunRecord): number {
   return state === 'started' ? 2 * token : 2 * token + 1;
 }
@@ -73,7 +73,7 @@ export function errorText(error: unknown): string {
   return text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR - 1)}…` : text;
 }
 
-/** What the history keeps of a run that another one follows. One that never told its outcome counts as lost. */
+/** The history's entry of a run that another run follows. A run that never wrote its outcome counts as lost. */
 export function pastRun(record: RunRecord): PastRun {
   const { tick, state, start, end, memberId, attempt, madeUp, error } = record;
   return {
@@ -114,7 +114,7 @@ export class RunRecords {
     return all.filter(({ key }) => key.startsWith(this.prefix)).flatMap((stored) => runOf(stored) ?? []);
   }
 
-  /** @returns what is there afterwards; undefined when that is another record, which is newer */
+  /** @returns the stored record; undefined when another, newer record is there */
   async put(record: RunRecord): Promise<StoredRun | undefined> {
     const value = JSON.stringify(record);
     const key = this.prefix + record.name;

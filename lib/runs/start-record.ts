@@ -1,7 +1,7 @@
 import { idsOf, type Occasion } from './occasion.js';
 import { lifeOf, pastRun, type RunRecord } from './run-record.js';
 
-/** So many ids are remembered, whatever the history keeps: releases that are deployed side by side, or come back. */
+/** So many ids are remembered, whatever the history keeps: releases may be deployed side by side, or come back. */
 const MOST_IDS = 20;
 
 export interface Start {
@@ -20,7 +20,7 @@ export interface Start {
   readonly history: number;
 }
 
-/** What is written when a run begins. */
+/** The record that is written when a run begins. */
 export function startRecord(start: Start): RunRecord {
   const { name, occasion, token, memberId, now, before, repeats, history } = start;
   const { schedule, tick, next, madeUp = false } = occasion;

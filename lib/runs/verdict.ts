@@ -4,7 +4,7 @@ import type { StoredRun } from './run-record.js';
 /** A run that was lost is repeated once. */
 const MOST_ATTEMPTS = 2;
 
-/** What decides whether a run is due. */
+/** The settings that decide whether a run is due. */
 export interface JudgedSettings {
   readonly onCrash: 'skip' | 'rerun';
   /** How far ahead of the back end's clock a tick may be, ms. */
@@ -12,7 +12,7 @@ export interface JudgedSettings {
 }
 
 /**
- * What the record says of an occasion: it needs a run; it is done; or its run is under way, and would be repeated if its runner
+ * The state of an occasion, from the record: it needs a run; it is done; or its run is under way, and would be repeated if its runner
  * died.
  */
 export type Verdict = 'due' | 'done' | 'under way';
@@ -24,17 +24,17 @@ export function judge(settings: JudgedSettings, stored: StoredRun | undefined, o
   return 'done';
 }
 
-/** Whether a run that has no outcome runs once more, when nobody is at it any more. */
+/** Whether a run without an outcome runs once more, when its replica is not at it any more. */
 export function mayRepeat({ onCrash }: JudgedSettings, { record }: Pick<StoredRun, 'record'>): boolean {
   return onCrash === 'rerun' && record.attempt < MOST_ATTEMPTS;
 }
 
-/** @param at what the clock of the back end said, Unix time, ms */
+/** @param at the time by the back end's clock, Unix time, ms */
 export function isTooFarAhead({ maxSkew }: JudgedSettings, { byClock, tick }: Occasion, at: number): boolean {
   return byClock && tick > at + maxSkew;
 }
 
-/** A replica with a wrong clock has written it; without this, the job would wait for that time. */
+/** A replica with a wrong clock has written the record. Without this check, the job would wait for that time. */
 export function isFromTheFuture(
   { maxSkew }: JudgedSettings,
   { record, at }: StoredRun,

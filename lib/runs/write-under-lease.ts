@@ -8,9 +8,9 @@ import type { HeldLease } from '../lock/lease/index.js';
 const PAUSES = { first: 50, longest: 1000 };
 
 /**
- * Writes a record under a lease. A write that the back end does not confirm is repeated as long as the lease is held, which it is no more
- * when its coordinator has stopped; the same record changes nothing the second time. A back end that renews leases and stores
- * nothing, as a full one, is given up after one ttl.
+ * Writes a record under a lease. A write that the back end does not confirm is repeated as long as the lease is held; a stop of the
+ * coordinator ends that. The same record changes nothing the second time. A back end that renews leases but stores nothing, as a full
+ * one, is given up after one ttl.
  * @throws what the last write throws
  */
 export async function writeUnderLease<T>(

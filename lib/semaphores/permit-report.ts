@@ -4,8 +4,8 @@ import type { RefusalReason } from '../common/coordinator.events.js';
 import type { LockManager } from '../lock/index.js';
 
 /**
- * The lines and events of one call for a permit: it waits once and is refused once, though it asks for many locks, whose events say that
- * they are a part of it. The lease that it gets tells of itself. The semaphore's name stands where a lock's would.
+ * The log lines and events of one call for a permit. The call waits once and is refused once, though it asks for many locks; the events
+ * of those are marked as parts. The lease that it gets reports itself. The semaphore's name stands where a lock's would.
  */
 export class PermitReport {
   constructor(

@@ -1,6 +1,6 @@
 import { shown } from '../common/checks.js';
 
-/** As many locks one semaphore may be made of: a call that finds all permits taken asks for each. */
+/** The most locks of one semaphore: a call that finds all permits taken asks for each. */
 export const MOST_PERMITS = 1000;
 
 /** The lock of one permit; the number comes first, so that no two semaphores have one in common. */
@@ -13,7 +13,7 @@ export function turnLock(name: string): string {
   return `permit:next:${name}`;
 }
 
-/** What is wrong with a number of permits. */
+/** The problems with a number of permits. */
 export function permitProblems(permits: unknown): string[] {
   if (Number.isInteger(permits) && Number(permits) >= 1 && Number(permits) <= MOST_PERMITS) return [];
   return [`permits must be a whole number from 1 to ${MOST_PERMITS}, got ${shown(permits)}`];

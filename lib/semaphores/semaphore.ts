@@ -18,7 +18,7 @@ import { permitLock, permitProblems } from './permits.js';
 import { limitReached, type PermitTerms, takePermit } from './take-permit.js';
 
 /**
- * What a semaphore does unless a call says otherwise. A permit has no fencing token: its holders are several.
+ * The options of a semaphore. A call may say otherwise. A permit has no fencing token, as a semaphore has several holders.
  * @publicApi
  */
 export type SemaphoreOptions = Pick<LockOptions, 'ttl' | 'blocking' | 'fair'>;
@@ -45,9 +45,9 @@ type UsingArguments<T> = [(lease: Lease) => T] | [PermitOptions, (lease: Lease) 
  * @publicApi
  */
 export class Semaphore {
-  /** The name that it was asked for by. */
+  /** The semaphore's name. */
   readonly name: string;
-  /** How many callers have one at most. */
+  /** How many callers have a permit at most. */
   readonly permits: number;
   readonly #provider: LockProvider;
   readonly #options: InMs<SemaphoreOptions>;
@@ -70,7 +70,7 @@ export class Semaphore {
   /**
    * Takes a permit as a lease to be disposed of.
    *
-   * @throws LimitReachedError when none was free in the time allowed; the reason of the signal when it aborts;
+   * @throws LimitReachedError when no permit was free within the time limit; the reason of the signal when it aborts;
    * BackendUnavailableError
    * @example
    * await using permit = await semaphore.hold({ blocking: 5000 });
@@ -109,7 +109,7 @@ export class Semaphore {
     return held.filter((each) => !each).length;
   }
 
-  /** What logs show. */
+  /** The properties that logs show. */
   toJSON(): object {
     const { name, permits } = this;
     return { name, permits };

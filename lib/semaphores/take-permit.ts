@@ -22,22 +22,22 @@ export interface PermitTerms {
   readonly signal?: AbortSignal | Cancellation | undefined;
   /** The function that will run under the permit, for the log; empty when there is none. */
   readonly label: string;
-  /** What asks for it, where that is known. */
+  /** The method that asks for it, where that is known. */
   readonly origin?: CallOrigin | undefined;
 }
 
-/** No permit was free in the time that the call allowed. */
+/** No permit was free within the call's time limit. */
 export interface NoPermit {
   /** How long the lease of a permit lasts at most without renewal, ms, where known. */
   readonly remaining?: number;
 }
 
 /**
- * Takes one of the permits: a lock for each, of which a caller holds one. So there are never more holders than locks, whatever happens
+ * Takes one of the permits. Each of them is a lock, and a caller holds one. So there are never more holders than locks, whatever happens
  * to the order, and every driver has permits.
  *
- * A caller that finds all of them taken waits for the turn, a lock too. Whoever has the turn waits for all permits at once, and takes
- * the first that is freed. A caller that comes meanwhile finds each permit waited for, and does not come before that one.
+ * A caller that finds all of them taken waits for the turn, which is a lock too. The caller that has the turn waits for all permits at
+ * once, and takes the first that is freed. A caller that comes meanwhile finds each permit waited for, and does not overtake it.
  *
  * @throws the signal's reason when it aborts; BackendUnavailableError
  */
@@ -54,7 +54,7 @@ export async function takePermit(manager: LockManager, terms: PermitTerms): Prom
   }
 }
 
-/** @param waits told once, before it waits */
+/** @param waits called once, before the call waits */
 async function takeSince(
   manager: LockManager,
   terms: PermitTerms,
@@ -87,7 +87,7 @@ async function takeSince(
   }
 }
 
-/** The error of a call that has to have a permit and did not get one */
+/** The error of a call that needs a permit and did not get one */
 export function limitReached(
   manager: { readonly memberId: string },
   { name, permits, blocking }: PermitTerms,
@@ -101,14 +101,14 @@ export function limitReached(
   );
 }
 
-/** A whole number that is the same for the same text, and mostly another one for another. */
+/** A whole number that is the same for the same text, and mostly differs for different texts. */
 function numberOf(text: string): number {
   let number = 0;
   for (const character of text) number = (Math.imul(number, 31) + (character.codePointAt(0) ?? 0)) >>> 0;
   return number;
 }
 
-/** One try of each permit, one after the other. Members begin at different ones, so that each finds its own free mostly. */
+/** One try of each permit, one after the other. Members begin at different permits, so that each mostly finds its own one free. */
 async function tryEach(
   manager: LockManager,
   terms: PermitTerms,
@@ -151,7 +151,7 @@ function take(
   });
 }
 
-/** Waits for all permits, and takes the first that is freed; gives back what comes after it. */
+/** Waits for all permits, and takes the first that is freed; gives back the ones that come after it. */
 function waitForFirst(
   manager: LockManager,
   terms: PermitTerms,

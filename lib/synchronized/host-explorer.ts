@@ -26,10 +26,10 @@ export function bindAllHosts(
 }
 
 /**
- * Gives functions that other decorators have put in the place of synchronized methods, without their metadata, the definitions of
- * those. A function that stands in several places says nothing of any of them.
+ * Another decorator may have put a function in the place of a synchronized method, without the method's metadata. Gives that function
+ * the method's definition. A function that stands in the place of several methods gets none.
  *
- * Has to be done before a handler is called, and again when there are objects of factories.
+ * Call it before a handler is called, and again when factories have made their objects.
  */
 export function knowWrappedMethods(modules: ModulesContainer): void {
   const places = new Map<Function, Set<SynchronizedDefinition | undefined>>();
@@ -44,7 +44,7 @@ export function knowWrappedMethods(modules: ModulesContainer): void {
 }
 
 /**
- * Looks at the classes whose names are in lock names: another replica may know such a class by another name, and another class by this.
+ * Checks the classes whose names are in lock names: another replica may know such a class by another name, or another class by this name.
  *
  * @throws LockNameError for a class that a build has renamed
  */
@@ -85,7 +85,7 @@ function warnOfTwins(name: string, labels: readonly string[]): void {
   );
 }
 
-/** Methods that take one lock: it was not asked for by an argument, so it may be a name that was chosen twice. */
+/** Methods that take one lock. No argument is part of its name, so the name may have been chosen twice by mistake. */
 interface SharedLock {
   readonly name: string;
   readonly definitions: Set<SynchronizedDefinition>;
@@ -96,7 +96,7 @@ export function checkConstantNames(modules: ModulesContainer): void {
   const locks = new Map<string, SharedLock>();
   for (const wrapper of providedBy(modules)) {
     for (const definition of definitionsOf(prototypeOf(wrapper))) {
-      // Methods that share a limit mean to, as do calls of one method.
+      // Methods that share a limit do so on purpose, and so do the calls of one method.
       if (!definition.constant || definition.permits !== undefined) continue;
       for (const name of [definition.nameOf(undefined, [])].flat()) {
         const key = JSON.stringify([definition.options.coordinator, name]);
@@ -118,7 +118,7 @@ function definitionsOf(prototype: unknown): SynchronizedDefinition[] {
 
 function isUnseen({ definitions }: SharedLock): boolean {
   const all = [...definitions];
-  // Where all are named after their classes, those are warned of.
+  // When all of them are named after their classes, another warning tells of the classes.
   return (
     all.length > 1 &&
     !all.every(({ namedAfter }) => namedAfter) &&

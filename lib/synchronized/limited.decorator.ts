@@ -2,15 +2,15 @@ import { checkLimitedOptions, type LimitedOptions, type LimitNameFunction } from
 import { decoratorNamed, type SynchronizedDecorator } from './synchronized.decorator.js';
 
 /**
- * Runs a method with a permit: at most so many calls at a time for each name, over all replicas. In everything else it is as
- * `@Synchronized`: what may be decorated, how the name is made, how long a handler keeps its permit.
+ * Runs a method with a permit: at most so many calls at a time for each name, over all replicas. Everything else is as with
+ * `@Synchronized`: the methods that it may stand on, how the name is made, how long a handler keeps its permit.
  *
  * @param name a format string, as `<tenant.id>-export`, or a function of the method's arguments that makes one name; methods with the same
  * name share its permits
  * @param permits a whole number from 1 to 1000
  * @throws LockNameError or InvalidOptionsError when the class is loaded, naming class and method
  *
- * The decorated method rejects with LimitReachedError (429) when no permit was free in the time allowed, LeaseLostError (409) when
+ * The decorated method rejects with LimitReachedError (429) when no permit was free within the time limit, LeaseLostError (409) when
  * it was lost while the body ran, BackendUnavailableError (503), and LockNameError (500) for a missing value.
  *
  * @example

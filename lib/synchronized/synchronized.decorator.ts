@@ -43,7 +43,7 @@ type Call = (this: unknown, ...args: unknown[]) => unknown;
 type Fits<K, M extends Method> = K extends (...args: Parameters<M>) => LockNames ? unknown : never;
 
 /**
- * What `@Synchronized` makes: a decorator for methods that return a promise, an Observable or an async iterable, with
+ * The decorator that `@Synchronized` makes, for methods that return a promise, an Observable or an async iterable, with
  * parameters that the key function takes.
  *
  * @publicApi
@@ -55,8 +55,8 @@ export interface SynchronizedDecorator<K extends (...args: never[]) => LockNames
     descriptor: TypedPropertyDescriptor<M> & Fits<K, M>,
   ): void;
   /**
-   * Never called like that: it makes this a `MethodDecorator`, for `applyDecorators` and helpers that return one. Nobody can check
-   * the method there.
+   * Never called like that: it makes this a `MethodDecorator`, for `applyDecorators` and helpers that return one. The compiler cannot
+   * check the method there.
    */
   (): void;
 }
@@ -69,7 +69,7 @@ export interface SynchronizedDecorator<K extends (...args: never[]) => LockNames
  * a name, or a list
  * @throws LockNameError or InvalidOptionsError when the class is loaded, naming class and method
  *
- * The decorated method rejects with LockAcquireFailedError (423) when the lock was not to be had, LeaseLostError (409)
+ * The decorated method rejects with LockAcquireFailedError (423) when another holder had the lock, LeaseLostError (409)
  * when it was lost while the body ran, BackendUnavailableError (503), and LockNameError (500) for a missing value.
  *
  * @example
@@ -96,7 +96,7 @@ export function Synchronized(
 
 /**
  * @param check throws for wrong options
- * @param permits how many calls at a time, where it is not one under a lock
+ * @param permits how many calls run at a time; undefined for a method under a lock
  */
 export function decoratorNamed(
   decorator: NamingDecorator,
@@ -177,7 +177,7 @@ function checkBeforeInterceptors(definition: SynchronizedDefinition, where: stri
   }
 }
 
-/** The method as everybody sees it from now on. */
+/** The function that stands in the place of the method from now on. */
 function wrap(method: Call, definition: SynchronizedDefinition): Call {
   if (definition.returns === 'observable') {
     return function (...args) {
@@ -204,7 +204,7 @@ function wrap(method: Call, definition: SynchronizedDefinition): Call {
   };
 }
 
-/** What is to be read when the lock has been given back is refused, unless the application says that this is meant. */
+/** Refuses a result that is read after the lock was given back, unless the application says that this is meant. */
 function checkOf({ label, options }: SynchronizedDefinition): ((result: unknown) => void) | undefined {
   if (options.returns === 'promise') return undefined;
   return (result) => {

@@ -1,7 +1,7 @@
 import type { RefusalReason } from '../common/coordinator.events.js';
 import type { LeaseLossReason } from '../errors.js';
 
-/** Of one label: a method and its template. Durations are in seconds. */
+/** The meters of one label: a method and its template. Durations are in seconds. */
 export interface LockMeters {
   waited(seconds: number): void;
   held(seconds: number): void;
@@ -22,7 +22,7 @@ export interface LeaderMeter {
 
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
 
-/** What a label is to have before its first event, so that a dashboard shows 0 and an alert sees the first one. */
+/** A label has these before its first event, so that a dashboard shows 0 and an alert sees the first event. */
 export const REFUSAL_REASONS = ['taken', 'cancelled', 'stopping', 'backend', 'error'] as const;
 export const LOSS_REASONS = [
   'expired',
@@ -35,7 +35,7 @@ export const LOSS_REASONS = [
 ] as const satisfies LeaseLossReason[];
 export const JOB_OUTCOMES = ['succeeded', 'failed', 'lost'] as const;
 
-/** From a call in the same process, over a round trip, to a job, in seconds. */
+/** The buckets of histograms, in seconds: from a call in the same process, over a round trip, to a job. */
 export const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** A coordinator of this process, as a gauge shows it. */
@@ -47,7 +47,7 @@ export interface BackendState {
   readonly nodes?: { readonly all: number; readonly up: number } | undefined;
 }
 
-/** What metrics go to. It makes meters once for each label, so that an event costs no lookup of labels. */
+/** Takes the metrics. It makes meters once for each label, so that an event costs no lookup of labels. */
 export interface MetricSink {
   lock(label: string, method: string): LockMeters;
   job(label: string): JobMeters;

@@ -15,7 +15,7 @@ import { sharedUse } from './shared.js';
 import { recordSpans } from './spans.js';
 
 /**
- * What OpenTelemetry is told of.
+ * The signals that OpenTelemetry gets.
  * @publicApi
  */
 export interface InstrumentOptions extends MetricsOptions {
@@ -25,7 +25,7 @@ export interface InstrumentOptions extends MetricsOptions {
   readonly spans?: boolean;
 }
 
-/** What the meter and the tracer are called. */
+/** The name of the meter and of the tracer. */
 const SCOPE = 'nestjs-coordination';
 
 /**

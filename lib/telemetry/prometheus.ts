@@ -26,20 +26,20 @@ export interface PrometheusRegistry {
 }
 
 /**
- * Which names may be labels.
+ * The names that may be labels.
  * @publicApi
  */
 export interface MetricsOptions {
   /**
-   * Names of locks and elections that no decorator takes and that may be labels, because there are few of them. Those of all others are
-   * `other`.
+   * Names of locks and elections that no decorator takes and that may be labels, because there are few of them. All other such names
+   * have the label `other`.
    */
   readonly names?: readonly string[];
 }
 
 /**
- * Registers the metrics of all coordinators of this process with prom-client, until the function that it resolves to is called. Nothing is done for a
- * registry that has them.
+ * Registers the metrics of all coordinators of this process with prom-client, until the function that it resolves to is called. Does
+ * nothing for a registry that has them.
  *
  * @param registry default: the global one of prom-client
  * @throws when prom-client is not installed, or the registry has a metric of such a name

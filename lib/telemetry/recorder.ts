@@ -4,13 +4,13 @@ import { runningCoordinators } from '../lock/index.js';
 import { listen } from './listening.js';
 import type { BackendState, JobMeters, LeaderMeter, LockMeters, MetricSink } from './meters.js';
 
-/** The label of what has no template, and was not allowed by its name. */
+/** The label of a lock, job or election that has no template, and was not allowed by its name. */
 export const OTHER = 'other';
 
-/** What a coordinator without a name is called. */
+/** The label of a coordinator without a name. */
 const DEFAULT = 'default';
 
-/** What tells which meters a lock has. */
+/** The facts that decide which meters a lock has. */
 interface OfLock {
   readonly lock: string;
   readonly template?: string;
@@ -18,8 +18,9 @@ interface OfLock {
 }
 
 /**
- * Brings what the channels tell to the meters of a sink. A label is the template of a decorated method, or the name of its job or election,
- * all of which are known beforehand; or a name that was allowed. Everything else is `other`, so that a label never has a rendered name.
+ * Brings the events of the channels to the meters of a sink. A label is the template of a decorated method, or the name of its job or
+ * election, all of which are known beforehand; or a name that was allowed. Everything else is `other`, so that a label never has a
+ * rendered name.
  */
 export class Recorder {
   /** By template and method. */

@@ -1,4 +1,4 @@
-/** How often something runs, and how to end it. */
+/** How many users something has, and how to end it. */
 interface Use {
   count: number;
   readonly end: () => void;
@@ -7,7 +7,7 @@ interface Use {
 const uses = new Map<unknown, Use>();
 
 /**
- * Runs something once for each key, however many ask for it: two applications of one process must not count everything twice.
+ * Runs something once for each key, however many users ask for it: two applications of one process must not count everything twice.
  * @param start returns how to end it
  * @returns how to use it no more; it ends with its last use
  */

@@ -13,17 +13,17 @@ interface OfLease {
 }
 
 /**
- * Makes spans of waiting and holding, within the span that is active where the lock is asked for, and a span of each run of a job. What
- * runs in no span makes none: a trace of nothing but a lock tells nobody anything.
+ * Makes spans of waiting and holding, within the span that is active where the lock is asked for, and a span of each run of a job. A call
+ * outside of any span makes none: a trace of nothing but a lock is of no use.
  *
  * @returns how to stop it
  */
 export function recordSpans({ context, SpanStatusCode, trace }: Api, scope: string): () => void {
   const tracer = trace.getTracer(scope);
-  /** By the lease; one that is never given back takes its span with it. */
+  /** The span of each lease; a lease that is never given back takes its span with it. */
   const holds = new WeakMap<object, Span>();
 
-  /** Where the spans of a call belong; undefined where it makes none. */
+  /** The context to which the spans of a call belong; undefined where it makes none. */
   const placeOf = ({ part }: OfLease): Context | undefined => {
     const active = context.active();
     return !part && trace.getSpan(active) ? active : undefined;

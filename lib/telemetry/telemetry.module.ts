@@ -6,7 +6,7 @@ import { type MetricsOptions, type PrometheusRegistry, registerMetrics } from '.
 const STOPS = Symbol('nestjs-coordination:telemetry');
 
 /**
- * Who is told.
+ * The receivers of the telemetry.
  * @publicApi
  */
 export interface CoordinationTelemetryOptions extends MetricsOptions {
@@ -32,13 +32,13 @@ export class CoordinationTelemetryModule implements OnApplicationShutdown {
   /**
    * The module, to be imported once.
    *
-   * @throws InvalidOptionsError when it would tell nobody; at boot, what is thrown for a peer that is not installed
+   * @throws InvalidOptionsError when it has no receiver; at boot, the error for a peer that is not installed
    */
   static forRoot(options: CoordinationTelemetryOptions): DynamicModule {
     const { prometheus, opentelemetry, names = [] } = options;
     if (!prometheus && !opentelemetry)
       throw new InvalidOptionsError(
-        'CoordinationTelemetryModule.forRoot: it has nobody to tell; say prometheus: true, opentelemetry: true, or both',
+        'CoordinationTelemetryModule.forRoot: it has no receiver; say prometheus: true, opentelemetry: true, or both',
       );
     const useFactory = async (): Promise<(() => void)[]> => {
       const stops: (() => void)[] = [];
@@ -55,7 +55,7 @@ export class CoordinationTelemetryModule implements OnApplicationShutdown {
     return { module: CoordinationTelemetryModule, providers: [{ provide: STOPS, useFactory }] };
   }
 
-  /** Tells of nothing any more. */
+  /** Ends the telemetry. */
   onApplicationShutdown(): void {
     for (const stop of this.stops) stop();
   }

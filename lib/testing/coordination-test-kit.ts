@@ -29,7 +29,7 @@ interface Overridable<T> {
 }
 
 /**
- * What a test does to the locks of its application: holds them as another replica, has them lost, takes the back end away, lets time
+ * Acts on the locks of the application for a test: holds them as another replica, has them lost, takes the back end away, lets time
  * pass, runs jobs. The coordinator and its locks are those of the product; the back end is a memory of the test's own.
  *
  * @example
@@ -75,7 +75,7 @@ export class CoordinationTestKit implements OnModuleDestroy, OnApplicationShutdo
   }
 
   /**
-   * Gives the coordinators of an application as it is to this kit: their options are those of the kit, instead of those that the
+   * Makes the coordinators of an application belong to this kit: they get the options of the kit, instead of those that the
    * application gives to `CoordinationModule.forRoot` or `forRootAsync`.
    *
    * @param builder what `Test.createTestingModule` returns
@@ -110,11 +110,11 @@ export class CoordinationTestKit implements OnModuleDestroy, OnApplicationShutdo
   }
 
   /**
-   * Has the application lose the lease that it holds under that name: the signal aborts, `lease.assertHeld()` throws, the call ends with
+   * Makes the application lose the lease that it holds under that name: the signal aborts, `lease.assertHeld()` throws, the call ends with
    * LeaseLostError (409), and the lock is free.
    *
    * @param name of the lock, without the prefix
-   * @param message how it was lost, as a clause: what LeaseLostError says
+   * @param message how it was lost, as a clause for the text of LeaseLostError
    * @throws InvalidOptionsError when the application does not hold it, naming the locks that it holds
    * @example
    * await kit.lose('share-7');
@@ -149,8 +149,8 @@ export class CoordinationTestKit implements OnModuleDestroy, OnApplicationShutdo
   }
 
   /**
-   * Takes the back end away: what asks it fails with BackendUnavailableError (503), and the event `backend.down` is told. Leases go on
-   * until their deadline, as they cannot be renewed.
+   * Takes the back end away: every call to it fails with BackendUnavailableError (503), and the event `backend.down` is emitted. Leases go
+   * on until their deadline, as they cannot be renewed.
    *
    * @param message why, for BackendUnavailableError
    * @example
@@ -162,7 +162,7 @@ export class CoordinationTestKit implements OnModuleDestroy, OnApplicationShutdo
     this.#backend.fail(message);
   }
 
-  /** Gives the back end back, with everything that it had and that has not expired; the event `backend.up` is told. */
+  /** Gives the back end back, with everything that it had and that has not expired; the event `backend.up` is emitted. */
   restoreBackend(): void {
     this.#backend.restore();
   }
@@ -189,7 +189,7 @@ export class CoordinationTestKit implements OnModuleDestroy, OnApplicationShutdo
     await this.#clock.advance(ms);
   }
 
-  /** What the clock of the test says: Unix time in ms. */
+  /** The time of the test's clock: Unix time in ms. */
   now(): number {
     return this.#clock.wall();
   }
@@ -222,7 +222,7 @@ export class CoordinationTestKit implements OnModuleDestroy, OnApplicationShutdo
     return this.#replicas.get(agentId);
   }
 
-  /** Nobody drives the clock while the application closes. */
+  /** Lets the clock go by itself: no test drives it while the application closes. */
   onModuleDestroy(): void {
     if (this.#clock instanceof DrivenClock) this.#clock.letGo();
   }

@@ -6,7 +6,7 @@ import { CoordinationTestKit } from './coordination-test-kit.js';
 import type { CoordinationTestingOptions } from './test-options.js';
 
 /**
- * What `CoordinationTestingModule.forRoot` takes.
+ * The options of `CoordinationTestingModule.forRoot`.
  * @publicApi
  */
 export interface CoordinationTestingModuleOptions extends CoordinationTestingOptions {

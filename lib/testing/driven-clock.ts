@@ -1,13 +1,13 @@
 import { type Clock, outsideCalls, type Timer } from '../common/clock.js';
 
-/** Those of Node, also where a test puts fake timers in their place later. */
+/** Node's own timers, also when a test puts fake ones in their place later. */
 const { setImmediate: nodeImmediate, setTimeout: nodeTimeout, clearTimeout: nodeClear } = globalThis;
 const now = performance.now.bind(performance);
 
 interface Pending extends Timer {
   readonly at: number;
   readonly callback: () => void;
-  /** There when the clock goes by itself. */
+  /** Set when the clock goes by itself. */
   real?: NodeJS.Timeout;
 }
 
@@ -16,7 +16,7 @@ export class DrivenClock implements Clock {
   #monotonic = 1000;
   #wall: number;
   #timers = new Set<Pending>();
-  /** Real time at which the clock was last looked at, ms; undefined as long as it is driven. */
+  /** Real time at which the clock was last read, ms; undefined as long as it is driven. */
   #lastLook?: number;
 
   /** @param wall Unix time at the start, ms; default 2020-01-01 */
@@ -57,7 +57,7 @@ export class DrivenClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Time passes on both clocks; what falls due runs in order, with everything that follows from it. */
+  /** Time passes on both clocks; the timers that fall due run in order, with everything that follows from them. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
     await settled();
@@ -75,12 +75,12 @@ export class DrivenClock implements Clock {
     this.#pass(ms);
   }
 
-  /** Somebody sets the wall clock, or the monotonic clock stood still while the machine was suspended. */
+  /** Steps the wall clock alone: as when it is set, or as the monotonic clock stands still while the machine is suspended. */
   stepWall(ms: number): void {
     this.#wall += ms;
   }
 
-  /** From now on time passes by itself: nobody drives the clock while an application closes. */
+  /** From now on time passes by itself: no test drives the clock while an application closes. */
   letGo(): void {
     if (this.#lastLook !== undefined) return;
     this.#lastLook = now();

@@ -10,7 +10,7 @@ export interface TakenLock {
   readonly name: string;
   /** Whether others could have it at the same time. */
   readonly mode: LockMode;
-  /** A whole number, there where it was asked for. */
+  /** A whole number, where it was asked for. */
   readonly fencingToken?: number;
   /** How long the call took to get it, ms. */
   readonly waited: number;
@@ -24,14 +24,14 @@ interface Entry extends TakenLock {
   over: boolean;
 }
 
-/** What the coordinators of the application took, in the order in which they got it. */
+/** The locks that the coordinators of the application took, in the order in which they got them. */
 export class Journal {
   readonly #entries: Entry[] = [];
 
   /** @param modeOf how the lock of that name is held now */
   constructor(private readonly modeOf: (name: string) => LockMode) {}
 
-  /** As long as the coordinator is there. */
+  /** Follows the coordinator for as long as it is there. */
   follow(coordinator: CoordinatorService): void {
     coordinator.on('lease.acquired', ({ lock: name, memberId, waited, fencingToken }) => {
       const token = fencingToken === undefined ? {} : { fencingToken };
@@ -46,7 +46,7 @@ export class Journal {
     return this.#entries.length;
   }
 
-  /** Those from that one on, as they are now. */
+  /** The entries from that one on, as they are now. */
   from(start: number): readonly TakenLock[] {
     return this.#entries.slice(start).map(({ memberId, over, ...taken }) => taken);
   }
@@ -56,7 +56,7 @@ export class Journal {
     return this.#entries.filter(({ over }) => !over).map(({ name }) => name);
   }
 
-  /** Of several leases that share a lock, the first one: they differ in nothing that is told. */
+  /** Ends the first of several leases that share a lock: the events tell no difference between them. */
   #end(name: string, memberId: string, released: boolean): void {
     const entry = this.#entries.find(
       (each) => each.name === name && each.memberId === memberId && !each.over,

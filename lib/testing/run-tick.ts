@@ -41,7 +41,7 @@ export async function runJobFor(
     (error: unknown) => ({ error }),
   );
   const last = await job.coordinator.lastRun(name);
-  // What the job throws is in the record; any other error is not.
+  // The record has the error of the job; it has no other error.
   if (failed && (last?.outcome !== 'failed' || last.tick.getTime() !== tick)) throw failed.error;
   return last;
 }

@@ -20,18 +20,18 @@ interface Kept {
   readonly locks: LockStore;
   /** Frees the lock at the end of the ttl. */
   expiry: Timer;
-  /** How the test has it lost. */
+  /** The loss that the test gives to it. */
   loss?: Loss;
 }
 
-/** What all replicas of one test share: a memory space whose leases end by their ttl, and which can be taken away. */
+/** The back end of all replicas of one test: a memory space whose leases end by their ttl, and which can be taken away. */
 export class TestBackend {
   /** Makes the memory driver of one coordinator. */
   readonly open: (context: DriverContext) => Promise<Driver> = unnamedSpace();
   readonly #kept = new Map<string, Kept>();
-  /** How to tell each driver that is started. */
+  /** Each tells one started driver of a change. */
   readonly #drivers = new Set<(change: BackendChange) => void>();
-  /** How to wake each waiter. */
+  /** Each wakes one waiter. */
   readonly #waiters = new Set<() => void>();
   #failure?: BackendUnavailableError;
 
@@ -72,7 +72,7 @@ export class TestBackend {
     return () => this.#waiters.delete(wake);
   }
 
-  /** The claim as the memory driver is given it, and what tells of its grant. */
+  /** The claim for the memory driver, and the function that keeps its grant. */
   watched(claim: Claim): { readonly claim: Claim; readonly keep: (grant: Grant, locks: LockStore) => void } {
     const { name, key, ttl, tokens, mode, memberId } = claim;
     let kept: Kept | undefined;
@@ -89,7 +89,7 @@ export class TestBackend {
     };
   }
 
-  /** The lease ends so many ms from now. */
+  /** The lease ends `ttl` ms from now. */
   extend(grant: Grant, ttl: number): void {
     const kept = this.#kept.get(grant.id);
     if (!kept) return;
@@ -108,7 +108,7 @@ export class TestBackend {
   }
 
   /**
-   * Takes the lock of that name away from those members, in that way.
+   * Takes the lock of that name away from those members, with that loss.
    * @returns how many leases were lost
    */
   async lose(name: string, isOurs: (memberId: string) => boolean, loss: Loss): Promise<number> {
@@ -134,7 +134,7 @@ export class TestBackend {
       ttl,
       () => {
         this.#drop(grant.id);
-        // It frees the lock, and tells nobody: the holder knows its deadline.
+        // This frees the lock without a word to the holder, which knows its deadline.
         void locks.release(grant);
       },
       'background',

@@ -139,7 +139,7 @@ class TestLocks implements LockStore, WaitQueue {
     return this.#locks.list();
   }
 
-  /** Whether somebody holds the lock of a lease that is over. */
+  /** Whether another holder has the lock of a lease that is over. */
   async #isTaken({ name }: Grant): Promise<boolean> {
     return (await this.#locks.holders(name)).length > 0;
   }

@@ -1,7 +1,7 @@
 import type { CoordinationOptions } from '../coordination.options.js';
 
 /**
- * What a test says of its coordinator: the options of `CoordinationModule`, without those that say where the locks live.
+ * The options of a test's coordinator: those of `CoordinationModule`, without the options that name the back end.
  * @publicApi
  */
 export interface CoordinationTestingOptions extends Omit<

@@ -106,7 +106,7 @@ export function describeCli(backend: string, { begin, end, shares = true }: CliH
       await eventually(() => lease.signal.aborted);
       await lease.release();
       const again = await run('break', 'stuck', '--reason', 'again');
-      expect([again.code, again.stdout]).toEqual([1, 'Nobody holds lock "stuck".\n']);
+      expect([again.code, again.stdout]).toEqual([1, 'No member holds lock "stuck".\n']);
     });
 
     it('says which kind is held under a name that no lock has', async () => {
@@ -115,7 +115,7 @@ export function describeCli(backend: string, { begin, end, shares = true }: CliH
       await eventually(async () => (await a.inspect.locks()).length === 1);
       const { stdout, code } = await run('break', 'export', '--reason', 'replaced by hand');
       const hint = 'A semaphore of that name is held: add --kind semaphore.';
-      expect([code, stdout]).toEqual([1, `Nobody holds lock "export". ${hint}\n`]);
+      expect([code, stdout]).toEqual([1, `No member holds lock "export". ${hint}\n`]);
       await permit.release();
     });
 

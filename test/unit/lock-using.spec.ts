@@ -167,7 +167,7 @@ describe('using', () => {
     await run;
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^Lock "lock": innerBody waits for a lock that outerBody, .* holds; .* for ever if that one awaits it, and until that one has ended if nobody does/,
+        /^Lock "lock": innerBody waits for a lock that outerBody, .* holds; .* for ever if that one awaits it, and otherwise until that one has ended/,
       ),
     ]);
   });
@@ -238,7 +238,7 @@ describe('using', () => {
     const { lock, other, warnings } = lockBench();
     await lock.acquire();
     await expect(other.using({ blocking: false }, () => undefined)).rejects.toThrow(
-      /^Lock "lock": member \S+ did not get it at once, somebody else holds it;/,
+      /^Lock "lock": member \S+ did not get it at once, another holder has it;/,
     );
     expect(warnings).toEqual([]);
     await lock.release();

@@ -63,7 +63,7 @@ describe('a lock of several names', () => {
     const { lock, made, driver } = benchOf();
     driver.takeAway('b');
     await expect(lock.hold({ blocking: false })).rejects.toThrow(
-      /^Lock "b \+ a": member member-1 did not get "b" at once, somebody else holds it/,
+      /^Lock "b \+ a": member member-1 did not get "b" at once, another holder has it/,
     );
     expect([...driver.holders.keys()]).toEqual(['b']);
     expect(made.manager.usage).toEqual({ held: 0, waiting: 0 });

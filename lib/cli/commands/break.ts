@@ -16,10 +16,12 @@ import { print, printJson } from '../output.js';
 export function addBreak(program: Command): void {
   program
     .command('break')
-    .description('take a lock away from its holders, who are told why')
+    .description('take a lock away from its holders, and tell them why')
     .argument('<name>', "the lock's name, without the prefix")
     .requiredOption('--reason <text>', 'why: goes into the log of the holder')
-    .addOption(new Option('--kind <kind>', 'what the name is that of').choices(LOCK_KINDS).default('lock'))
+    .addOption(
+      new Option('--kind <kind>', 'the kind of lock that the name is of').choices(LOCK_KINDS).default('lock'),
+    )
     .action(async (name: string, { reason, kind }: { reason: string; kind: LockKind }, command: Command) => {
       checkBreak(name, { reason, kind });
       const options = command.optsWithGlobals<GlobalOptions>();
@@ -33,7 +35,7 @@ export function addBreak(program: Command): void {
     });
 }
 
-/** What else is held under that name, as a lock and a semaphore may have the same. */
+/** The other kinds that are held under that name: a lock and a semaphore may have the same name. */
 async function otherKindsHeld(source: Source, name: string, not: LockKind): Promise<LockKind[]> {
   const locks = await inspectLocks(source);
   const held = locks.filter((each) => each.name === name && each.holders.length > 0);
@@ -42,5 +44,5 @@ async function otherKindsHeld(source: Source, name: string, not: LockKind): Prom
 
 function nobodyHolds(name: string, kind: LockKind, others: readonly LockKind[]): string {
   const hints = others.map((each) => ` A ${each} of that name is held: add --kind ${each}.`);
-  return `Nobody holds ${kind} ${quoted(name)}.${hints.join('')}`;
+  return `No member holds ${kind} ${quoted(name)}.${hints.join('')}`;
 }

@@ -1,6 +1,6 @@
 import { send } from '../process-group.js';
 
-/** What a terminal, a supervisor or a person sends, and the command is to get. */
+/** The signals of a terminal, a supervisor or a person that the command gets. */
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
 /** Passes signals on to a command, from before it is started: one that comes while it is being started is kept until then. */

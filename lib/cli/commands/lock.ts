@@ -22,7 +22,7 @@ interface LockOptions extends GlobalOptions {
   readonly grace: string;
 }
 
-/** What ends the tool while it waits for the lock. */
+/** The signals that end the tool while it waits for the lock. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /** A signal came while the tool waited. */
@@ -74,7 +74,7 @@ async function lockAndRun(name: string, words: readonly string[], given: LockOpt
   try {
     await coordinator.start();
     const lease = await hold(coordinator, name, { wait, permits, shared: given.shared }, interruption.signal);
-    // Not before: a tool that waits needs none.
+    // Not before: a waiting tool needs no guard.
     const settings: GuardSettings = {
       grace,
       graceAfterCrash: Number.isFinite(lease.deadline) ? safeAfterCrash(grace, ttl, heartbeat) : 0,
@@ -123,7 +123,7 @@ function hold(
   return coordinator.getLock(name, { shared: shared === true, fencing: true }).hold({ blocking, signal });
 }
 
-/** @throws what is no matter of the lock */
+/** @throws the error, unless it tells that the lock was taken */
 function codeOf(error: unknown, name: string, wait: number | true): number {
   if (error instanceof Interrupted) return SIGNALLED + constants.signals[error.by];
   if (!(error instanceof LockAcquireFailedError || error instanceof LimitReachedError)) throw error;
@@ -153,7 +153,7 @@ class Interruption {
 }
 
 function ignore(): void {
-  // Only that a listener is there makes a difference.
+  // The listener itself is enough: with one, the signal does not stop the tool.
 }
 
 function sayWarning(message: unknown): void {

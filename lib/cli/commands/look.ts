@@ -12,15 +12,15 @@ import { inspectJobs, type JobInfo } from '../../runs/index.js';
 import { type GlobalOptions, withSource } from '../connect.js';
 import { age, print, printJson, table } from '../output.js';
 
-/** As many waiters of one lock are named in a table. */
+/** A table names so many waiters of one lock. */
 const NAMED_WAITERS = 3;
 
-/** What can be listed, and how it is shown to people. */
+/** A list that the tool can show, with its table. */
 interface Listing<T> {
   readonly read: (source: Source) => Promise<readonly T[]>;
   readonly heads: readonly string[];
   readonly rows: (items: readonly T[]) => readonly (readonly string[])[];
-  /** What stands there instead of an empty table. */
+  /** The text instead of an empty table. */
   readonly none: string;
 }
 
@@ -99,7 +99,7 @@ export function addLooking(program: Command): void {
     });
   plain(program, 'members', 'the replicas that are alive', MEMBERS);
   plain(program, 'jobs', 'the jobs under @RunOnce, and how they went', JOBS);
-  plain(program, 'elections', 'who leads, and who would', ELECTIONS);
+  plain(program, 'elections', 'the leaders and the candidates', ELECTIONS);
 }
 
 function plain<T>(program: Command, name: string, description: string, listing: Listing<T>): void {
@@ -120,7 +120,7 @@ async function list<T>(command: Command, { read, heads, rows, none }: Listing<T>
 function rowsOfLock({ name, kind, mode, holders, waiters, permits }: LockInfo): string[][] {
   const limit = permits === undefined ? '' : ` ${holders.length}/${permits}`;
   const what = mode === 'shared' ? `${kind} (shared)` : `${kind}${limit}`;
-  const lines = holders.length > 0 ? holders : [{ memberId: 'nobody' }];
+  const lines = holders.length > 0 ? holders : [{ memberId: 'none' }];
   return lines.map((holder, index) => [
     index === 0 ? name : ' ',
     index === 0 ? what : ' ',

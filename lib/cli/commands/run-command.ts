@@ -46,7 +46,7 @@ export async function runCommand(
   });
   const { pid } = child;
   if (pid !== undefined) {
-    // At once: until then nobody ends the command when the tool is killed.
+    // At once: until then no process ends the command when the tool is killed.
     guard.tell({ is: 'running', group: pid });
     forwarding.to(pid);
   }
@@ -69,7 +69,7 @@ export async function runCommand(
   try {
     const code = await ended(child);
     lease.signal.removeEventListener('abort', onLost);
-    // What the command has started may outlive it.
+    // The processes that the command has started may outlive it.
     if (ending) send(group, 'SIGKILL');
     return lease.signal.aborted ? EXIT.leaseLost : code;
   } finally {

@@ -17,14 +17,14 @@ import { LOCKS, MEMBERS } from './look.js';
 /** Moves the cursor of a terminal to its first place, and clears what stands behind it. */
 const HOME = '\u001B[H\u001B[J';
 
-/** Nobody reads faster, ms. */
+/** A person reads no faster than this, ms. */
 const SHORTEST_PERIOD = 100;
 
 interface WatchOptions extends GlobalOptions {
   readonly every: string;
 }
 
-/** What there is at one moment. */
+/** The locks and members at one moment. */
 interface Scene {
   readonly locks: readonly LockInfo[];
   readonly members: readonly MemberInfo[];
@@ -34,7 +34,7 @@ interface Scene {
 export interface Change {
   readonly at: Date;
   readonly change: 'held' | 'freed' | 'waiting' | 'gone' | 'joined' | 'left';
-  /** Of the lock or the member. */
+  /** The name of the lock or the member. */
   readonly name: string;
   readonly memberId?: string;
 }
@@ -98,7 +98,7 @@ function drawn({ locks, members }: Scene): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-/** What has come and gone, the gone first. */
+/** The changes from one moment to the next, the ends first. */
 export function changesBetween(before: Scene, now: Scene, at = new Date()): Change[] {
   const [old, fresh] = [factsIn(before), factsIn(now)];
   const gone = [...old]
@@ -110,7 +110,7 @@ export function changesBetween(before: Scene, now: Scene, at = new Date()): Chan
   return [...gone, ...come];
 }
 
-/** All that is so at one moment, by a key of its own. */
+/** The facts of one moment, each by a key of its own. */
 function factsIn({
   locks,
   members,
@@ -119,7 +119,7 @@ function factsIn({
   for (const { memberId } of members)
     facts.set(`member ${memberId}`, { change: 'joined', name: memberId, ends: 'left' });
   for (const { name, kind, holders, waiters } of locks) {
-    // One that has not told who it is does so with its next heartbeat.
+    // A holder without a member id reports it with its next heartbeat.
     for (const { memberId } of holders.filter((holder) => holder.memberId !== undefined))
       facts.set(JSON.stringify(['held', kind, name, memberId]), {
         change: 'held',

@@ -24,7 +24,7 @@ const EXAMINERS: Readonly<Record<string, (examined: Examined) => Promise<readonl
 
 /**
  * Looks at a back end as a coordinator with these options would use it. Takes no lock of the application, and leaves nothing behind.
- * Never rejects for what is wrong with the back end: that is what it finds.
+ * Never rejects because of the back end: its findings tell the problems.
  *
  * @param options those of `CoordinationModule.forRoot`, without `driver` and ready clients
  */

@@ -11,12 +11,12 @@ const SCHEMES = {
   bare: BACKENDS.filter(({ bareUrl }) => bareUrl).flatMap(({ schemes }) => schemes),
 };
 
-/** What is examined: the options as the coordinator understands them. */
+/** The options under examination, as the coordinator understands them. */
 export interface Examined {
   /** The kind of back end. */
   readonly kind: string;
   readonly urls: readonly BackendUrl[];
-  /** What the queries of the URLs say. */
+  /** The queries of the URLs. */
   readonly query: ReadonlyMap<string, string>;
   /** The options of this kind of back end. */
   readonly options: unknown;
@@ -28,7 +28,7 @@ export interface Examined {
 
 /**
  * Reads the options as a start does, and connects to nothing.
- * @throws InvalidOptionsError that lists all that is wrong with them
+ * @throws InvalidOptionsError that lists all problems
  */
 export function readOptions(options: CoordinationOptions, clock: Clock): Examined {
   const { prefix, ttl } = resolveOptions(options);

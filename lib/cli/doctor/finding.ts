@@ -6,14 +6,14 @@
  */
 export type Level = 'ok' | 'note' | 'warning' | 'problem';
 
-/** One thing that was looked at. Holds no secret. */
+/** The result of one check. Holds no secret. */
 export interface Finding {
   readonly level: Level;
-  /** What was looked at, for programs: `reach`, `rights`, `clock`, … */
+  /** The name of the check, for programs: `reach`, `rights`, `clock`, … */
   readonly check: string;
   /** The node, server or directory. */
   readonly where: string;
-  /** What it is. */
+  /** What the check found. */
   readonly what: string;
   /** What follows from it. */
   readonly means?: string | undefined;
@@ -23,7 +23,7 @@ export interface Finding {
 
 type More = Pick<Finding, 'means' | 'todo'>;
 
-/** What was found at one place, in the order in which it was looked at. */
+/** The findings at one place, in the order of the checks. */
 export class Findings {
   readonly all: Finding[] = [];
 
@@ -50,7 +50,7 @@ export class Findings {
   }
 }
 
-/** What a doctor says that could be examined, or not. */
+/** The result of an examination, also of a back end that could not be examined. */
 export interface Diagnosis {
   /** The kind of back end; undefined where the options do not say it. */
   readonly backend: string | undefined;

@@ -10,16 +10,16 @@ const SKEW_MS = 1000;
 /** A replica whose clock is further ahead than this runs no job, ms. */
 const MOST_SKEW_MS = 60_000;
 
-/** How long anything that is asked may take, ms. */
+/** How long one answer may take, ms. */
 const LONGEST_ANSWER = 5000;
 
-/** What a series of questions for a server's time has shown. */
+/** The result of a series of questions for a server's time. */
 export interface Measured {
   /** Round trips, ms, the shortest first. */
   readonly trips: readonly number[];
   /** How far the server's clock is ahead of ours, ms. */
   readonly ahead: number;
-  /** By how much that may be wrong, ms: half of the shortest round trip, and what the time is rounded to. */
+  /** By how much that may be wrong, ms: half of the shortest round trip, and the rounding of the time. */
   readonly within: number;
 }
 
@@ -73,7 +73,7 @@ export function tellSkew(findings: Findings, { ahead, within }: Measured): void 
     );
 }
 
-/** Bounds what an outside library may never settle. */
+/** Bounds the wait for a promise that an outside library may never settle. */
 export async function within<T>(answer: Promise<T>, ms = LONGEST_ANSWER): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

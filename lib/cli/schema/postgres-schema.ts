@@ -11,7 +11,7 @@ import { connectingTo } from '../doctor/postgres/index.js';
 /** How long the creation of all that is missing may take, ms: another one may be under way. */
 const LONGEST_CREATION = 30_000;
 
-/** What of the schema is there. */
+/** The state of the schema. */
 export interface SchemaStatus {
   /** Host, port and database. */
   readonly server: string;
@@ -26,7 +26,7 @@ export interface SchemaStatus {
 }
 
 /**
- * @returns what of the schema is there, and whether the role can use it
+ * @returns the state of the schema, and whether the role can use it
  * @throws InvalidOptionsError, BackendUnavailableError
  */
 export function schemaStatus(
@@ -38,7 +38,7 @@ export function schemaStatus(
 
 /**
  * Creates what is missing; changes nothing where all is there.
- * @returns what was there before
+ * @returns the state before
  * @throws InvalidOptionsError, BackendUnavailableError, CoordinationSchemaError where the role may not create it
  */
 export function migrateSchema(
@@ -57,8 +57,8 @@ export function migrateSchema(
 }
 
 /**
- * The SQL of `migrate`, for those who let nobody but themselves create objects. Connects to nothing.
- * @throws InvalidOptionsError for what is no plain name
+ * The SQL of `migrate`, for databases in which only an administrator creates objects. Connects to nothing.
+ * @throws InvalidOptionsError for a name that is not plain
  */
 export function schemaSql(schema: string = DEFAULT_SCHEMA): string {
   if (!isSchemaName(schema))
@@ -69,7 +69,7 @@ export function schemaSql(schema: string = DEFAULT_SCHEMA): string {
 }
 
 /**
- * Where the options have the tables.
+ * The schema of the tables, as the options name it.
  * @throws InvalidOptionsError
  */
 export function schemaNameIn(options: CoordinationOptions): string | undefined {

@@ -8,15 +8,15 @@ import { Timeline } from './timeline.js';
 import { UsualHolds } from './usual-holds.js';
 
 const HOUR = 3_600_000;
-/** Lost leases that are counted, at most. */
+/** So many lost leases are counted at most. */
 const LOSSES = 10_000;
 
-/** What a coordinator tells of itself. */
+/** The events of a coordinator. */
 export interface EventsOfCoordinator {
   on<E extends CoordinatorEventName>(event: E, listener: (payload: CoordinatorEvents[E]) => void): () => void;
 }
 
-/** What this process remembers of the last minutes: its own events, and what the polls have seen of all replicas. */
+/** The memory of this process for the last minutes: its own events, and the results of the polls of all replicas. */
 export class Activity {
   readonly news = new News();
   readonly timeline: Timeline;
@@ -48,7 +48,7 @@ export class Activity {
       this.#tell('person', 'down', 'back end', at, error?.message ?? 'does not answer');
     });
     on('backend.up', ({ at }) => {
-      // It tells that also at the start.
+      // The event comes at the start, too.
       if (this.#down) this.#tell('plain', 'up', 'back end', at, 'answers again');
       this.#down = false;
     });
@@ -80,7 +80,7 @@ export class Activity {
     return this.#losses.length;
   }
 
-  /** What a poll has found. */
+  /** Takes the result of a poll. */
   compare(facts: Facts): void {
     const waiting = facts.locks.reduce((sum, { waiters }) => sum + waiters.length, 0);
     const held = facts.locks.filter(({ holders }) => holders.length > 0).length;

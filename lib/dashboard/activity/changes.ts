@@ -4,7 +4,7 @@ import type { EventRow } from '../wire.js';
 
 type News = Omit<EventRow, 'id'>;
 
-/** What is different from one poll to the next: replicas that came and went, and leaders. */
+/** The changes from one poll to the next: replicas that came and went, and leaders. */
 export function changesBetween(before: Facts, after: Facts): News[] {
   const known = byIncarnation(before.members);
   const now = byIncarnation(after.members);

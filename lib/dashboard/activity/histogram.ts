@@ -3,7 +3,7 @@ const STEPS = 4;
 /** Up to 2^22 ms, which is more than an hour. */
 const SIZE = 22 * STEPS;
 
-/** How long things took, ms, in a fixed amount of memory. */
+/** A histogram of durations, ms, in a fixed amount of memory. */
 export class Histogram {
   readonly #counts = new Uint32Array(SIZE);
   #total = 0;
@@ -24,7 +24,7 @@ export class Histogram {
     return quantileOf([this], part);
   }
 
-  /** Of several together. */
+  /** The quantile of several histograms together. */
   static quantile(histograms: readonly Histogram[], part: number): number | undefined {
     return quantileOf(histograms, part);
   }

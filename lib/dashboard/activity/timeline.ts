@@ -13,7 +13,7 @@ interface Bucket {
   waiting?: number;
 }
 
-/** What happened in the last minutes, in steps of ten seconds. */
+/** The events of the last minutes, in steps of ten seconds. */
 export class Timeline {
   readonly #buckets: Bucket[] = [];
 
@@ -27,14 +27,14 @@ export class Timeline {
     this.#current().lost += 1;
   }
 
-  /** What a poll has seen, over all replicas. */
+  /** Takes the counts of a poll, over all replicas. */
   sample(held: number, waiting: number): void {
     const bucket = this.#current();
     bucket.held = Math.max(bucket.held ?? 0, held);
     bucket.waiting = Math.max(bucket.waiting ?? 0, waiting);
   }
 
-  /** Of the last five minutes, ms. */
+  /** The 95th percentile of waits in the last five minutes, ms. */
   get wait95(): number | undefined {
     const since = this.#begin() - FIVE_MINUTES * STEP;
     const waits = this.#buckets.filter(({ begin }) => begin > since).map((bucket) => bucket.waits);
@@ -56,7 +56,7 @@ export class Timeline {
     return Math.floor(this.now() / STEP) * STEP;
   }
 
-  /** Nothing is kept for the time in which nothing happened. */
+  /** A step in which nothing happened has no bucket. */
   #current(): Bucket {
     const begin = this.#begin();
     const last = this.#buckets.at(-1);

@@ -1,6 +1,6 @@
 /** How many of the last holds of one kind count. */
 const KEPT = 32;
-/** With fewer nothing is called usual. */
+/** With fewer holds, no time is called usual. */
 const ENOUGH = 5;
 /** How many kinds are kept in mind. */
 const KINDS = 1000;
@@ -19,7 +19,7 @@ export class UsualHolds {
   add(lock: string, ms: number): void {
     const kind = kindOf(lock);
     const holds = this.#kinds.get(kind) ?? [];
-    // Those that were used last stand last.
+    // The kind that was used last stands last.
     this.#kinds.delete(kind);
     this.#kinds.set(kind, holds);
     if (holds.push(ms) > KEPT) holds.shift();

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
-/** What Nest gives a handler: Node's own objects on Express, and on Fastify objects that have them. */
+/** The request and the response that Nest gives a handler: Node's own on Express, and on Fastify objects that have them. */
 export type PlatformRequest = IncomingMessage | { readonly raw: IncomingMessage };
 export type PlatformResponse = ServerResponse | { readonly raw: ServerResponse; hijack(): unknown };
 
-/** On every answer. */
+/** The headers of every answer. */
 const HEADERS: OutgoingHttpHeaders = {
   'cache-control': 'no-store, no-transform',
   'x-content-type-options': 'nosniff',
@@ -14,8 +14,8 @@ const HEADERS: OutgoingHttpHeaders = {
 };
 
 /**
- * One request and its answer, on Express and on Fastify. The answer goes around what the application does to its own answers: an
- * interceptor that wraps them in an envelope, or ends them after a time, would break the page.
+ * One request and its answer, on Express and on Fastify. The answer bypasses the interceptors of the application: one that wraps
+ * answers in an envelope, or ends them after a time, would break the page.
  */
 export class Exchange {
   readonly #request: IncomingMessage;
@@ -37,7 +37,7 @@ export class Exchange {
     return 'encrypted' in socket || headers['x-forwarded-proto'] === 'https';
   }
 
-  /** What it was asked for, or why not. */
+  /** Answers with the result, or with the reason why there is none. */
   answer(status: number, body: object): void {
     this.json(status, JSON.stringify(body));
   }
@@ -65,7 +65,7 @@ export class Exchange {
   }
 }
 
-/** What a viewer that reads too slowly has not read yet, bytes; beyond that it misses events. */
+/** A viewer that reads slowly misses events when it has more than this unread, bytes. */
 const BACKLOG = 1_000_000;
 
 export class EventStream {

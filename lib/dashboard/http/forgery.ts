@@ -40,8 +40,8 @@ export function forgeryIn(headers: IncomingHttpHeaders): string | undefined {
 }
 
 /**
- * Whether a page of another origin has sent it, by what the browser says; undefined when that says nothing. Behind a proxy the host is
- * the one that the proxy was asked for.
+ * Whether a page of another origin has sent the request, as the browser tells; undefined when the browser does not tell. Behind a proxy
+ * the host is the one that the proxy was asked for.
  */
 export function isFromElsewhere(headers: IncomingHttpHeaders): boolean | undefined {
   const site = headers['sec-fetch-site'];

@@ -4,7 +4,7 @@ export interface PageSettings {
   readonly title: string;
   /** Allows this answer's style and script, and no others. */
   readonly nonce: string;
-  /** What the page has to send along with a request that changes something. */
+  /** The page sends it along with a request that changes something. */
   readonly token: string;
 }
 

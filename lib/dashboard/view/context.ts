@@ -1,10 +1,10 @@
 import type { UsualHolds } from '../activity/index.js';
 
-/** What the rows of a view are made with. */
+/** The facts from which the rows of a view are made. */
 export interface ViewContext {
   /** When the facts were found, Unix time in ms. */
   readonly at: number;
-  /** Of the answering coordinator, ms. */
+  /** The ttl of the answering coordinator, ms. */
   readonly ttl: number;
   /** In lower case; empty for all. */
   readonly search: string;

@@ -2,7 +2,7 @@ import { quoted } from '../../common/quoted.js';
 import type { Seen } from '../poller.js';
 import type { Health, JobRow, Level, LockRow, MemberRow, Note } from '../wire.js';
 
-/** Of each kind; the tables have them all. */
+/** So many notes of each kind; the tables have them all. */
 const NOTES = 3;
 /** ms */
 const OVERDUE = 60_000;
@@ -13,7 +13,7 @@ interface Rows {
   readonly members: readonly MemberRow[];
 }
 
-/** Whether all is well, and what is not. */
+/** The verdict on the rows, with a note for each problem. */
 export function healthOf(seen: Seen, rows: Rows, now: number): Health {
   const { facts, problem } = seen;
   const down: Note[] = problem

@@ -2,7 +2,7 @@ import type { LockInfo } from '../../inspection/index.js';
 import type { Level, Listed, LockRow, QueueRow } from '../wire.js';
 import type { ViewContext } from './context.js';
 
-/** The page shows no more, however many are held. */
+/** The page shows at most so many locks, queues, and waiters of a queue. */
 const [LOCKS, QUEUES, WAITERS] = [30, 10, 3];
 
 /** A hold this many times as long as nine of ten is unusual. */
@@ -14,7 +14,7 @@ const STUCK = 30_000;
 /** A hold of unknown kind is unusual after this, ms. */
 const LONG = 300_000;
 
-/** Those waited for, by the longest wait, and then the oldest. */
+/** The held locks, by the longest wait, and then the oldest. */
 export function lockRows(locks: readonly LockInfo[], context: ViewContext): Listed<LockRow> {
   const held = locks.filter(({ holders }) => holders.length > 0);
   const matching = held.filter((lock) => matches(lock, context));

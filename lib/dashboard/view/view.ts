@@ -8,7 +8,7 @@ import { jobRows } from './job-rows.js';
 import { lockRows, longestWait, queueRows } from './lock-rows.js';
 import { memberRows } from './member-rows.js';
 
-/** Who answers. */
+/** The coordinator that answers. */
 export interface Viewpoint {
   readonly agentId: string;
   readonly prefix: string;
@@ -19,8 +19,8 @@ export interface Viewpoint {
 const NOTHING: Omit<Facts, 'at'> = { locks: [], members: [], jobs: [] };
 
 /**
- * What one viewer is told.
- * @param search what has to be in a lock's name, a function or a replica; empty for all
+ * The view of one viewer.
+ * @param search text that has to be in a lock's name, a function or a replica; empty for all
  */
 export function viewOf(seen: Seen, viewpoint: Viewpoint, search: string, now: number): View {
   const { agentId, prefix, activity } = viewpoint;
@@ -44,7 +44,7 @@ export function viewOf(seen: Seen, viewpoint: Viewpoint, search: string, now: nu
     at: facts.at,
     agentId,
     prefix,
-    // What needs a person does so whatever is searched for.
+    // A problem needs a person whatever the search is.
     health: healthOf(seen, { locks: all.locks.rows, jobs: all.jobs.rows, members: all.members.rows }, now),
     totals: {
       members: facts.members.length,

@@ -6,7 +6,7 @@ import type { Leadership } from '../election.js';
 import { type ElectionListener, type Elections, findElections } from '../elections.js';
 import { type ElectionUse, usesOfClass } from './election-use.js';
 
-/** @throws InvalidOptionsError for a class of which there is no one object at boot that could be told */
+/** @throws InvalidOptionsError for a request-scoped or transient class: it has no single object at boot */
 export function checkElectionHosts(modules: ModulesContainer): void {
   for (const provided of providedBy(modules)) {
     const [first] = usesOfClass(prototypeOf(provided));
@@ -30,7 +30,7 @@ export function standForElections(
   name: string | undefined,
   provider: LockProvider,
 ): void {
-  // A mock in the place of the coordinator elects nobody, and the methods say so when they are called.
+  // A mock in the place of the coordinator has no elections, and the methods say so when they are called.
   const elections = findElections(provider);
   if (!elections?.candidate) return;
   const seen = new Set<object>();

@@ -16,7 +16,7 @@ export interface ElectionOptions {
 
 export type ElectionDecorator = '@OnElected' | '@OnDemoted' | '@LeaderOnly';
 
-/** What one decorator of a method says. */
+/** One decorator on a method. */
 export interface ElectionUse {
   readonly decorator: ElectionDecorator;
   readonly election: string;
@@ -28,7 +28,7 @@ export interface ElectionUse {
 /** Where a method keeps its uses; wrappers of other decorators copy it. */
 const USES = Symbol.for('nestjs-coordination:election-uses');
 
-/** What a decorator was put on, checked. */
+/** A decorated method, checked. */
 export interface Decorated {
   readonly use: ElectionUse;
   readonly method: object;
@@ -82,7 +82,7 @@ function coordinatorIn(options: ElectionOptions, where: string): string | undefi
 export function addUse(method: object, use: ElectionUse): void {
   makeKnown({ kind: 'election', name: use.election });
   makeKnown({ kind: 'lock', name: electionLock(use.election) });
-  // Never into the same list: other functions may have a copy of the reference.
+  // A new list each time: other functions may share the old one.
   Reflect.defineMetadata(USES, [...usesOf(method), use], method);
 }
 

@@ -11,7 +11,7 @@ type Method = (...args: never[]) => Promise<unknown>;
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
- * What `@LeaderOnly` makes: a decorator for methods that return a promise.
+ * The decorator that `@LeaderOnly` makes, for methods that return a promise.
  *
  * @publicApi
  */
@@ -26,7 +26,7 @@ export interface LeaderOnlyDecorator {
 }
 
 /**
- * Runs the method on the replica that leads the election, and on no other: there it resolves to `undefined` at once. It
+ * Runs the method only on the replica that leads the election. On the others it resolves to `undefined` at once. It
  * may stand above or below `@Cron`. Its class campaigns from `onApplicationBootstrap` on, unless the coordinator's option `candidate` is false.
  *
  * The body runs under the lease of the leadership, so `currentLease()` has the term as its `fencingToken`, and a signal that

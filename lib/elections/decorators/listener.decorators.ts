@@ -5,7 +5,7 @@ import { addUse, decorated, type ElectionDecorator, type ElectionOptions } from 
 type Listener = (leadership: Leadership) => unknown;
 
 /**
- * What `@OnElected` and `@OnDemoted` make: a decorator for methods that take a leadership, or nothing.
+ * The decorator that `@OnElected` and `@OnDemoted` make, for methods that take a leadership, or nothing.
  *
  * @publicApi
  */

@@ -7,25 +7,25 @@ import type { LocalQueue } from './local-queue.js';
 import { quoted } from '../../common/quoted.js';
 import type { Appointment } from '../../common/schedule.js';
 
-/** When a client of a replica that shuts down may try again, at another one, ms. */
+/** A client of a replica that shuts down may try another replica after this time, ms. */
 const RETRY_ELSEWHERE = 1000;
 
 export interface AcquireTerms extends Asked {
-  /** The lock's name, without the prefix; of several, what they are called together. */
+  /** The lock's name, without the prefix; of several locks, their joint name. */
   readonly name: string;
-  /** Several locks; undefined for one. */
+  /** The names of several locks; undefined for one lock. */
   readonly names?: readonly string[] | undefined;
-  /** A call inside of one that holds the lock enters. */
+  /** A call that is made inside a call with the lock enters under its lease. */
   readonly reentrant?: boolean | undefined;
   readonly ttl: number;
   /** Whether the lease gets a fencing token. */
   readonly fencing: boolean;
-  /** In the order of arrival over all processes. */
+  /** Whether calls get the lock in their order of arrival, over all processes. */
   readonly fair: boolean;
-  /** Together with others that share the lock; default: false. */
+  /** Whether the lease is held together with others that share the lock; default: false. */
   readonly shared?: boolean;
   readonly waitLimit: WaitLimit;
-  /** Undefined for a lock without any. */
+  /** Undefined for a lock without bounds. */
   readonly bounds?: LeaseBounds | undefined;
   /** The function that will run under the lease, for the log; empty when there is none. */
   readonly label: string;
@@ -33,20 +33,20 @@ export interface AcquireTerms extends Asked {
   readonly since?: number | undefined;
 }
 
-/** The call did not get the lock in the time that it allowed. */
+/** The call did not get the lock within its time limit. */
 export interface NotAcquired {
   /** How long the present lease lasts at most without renewal, ms, where known. */
   readonly remaining?: number;
-  /** Of several locks, the one that was not to be had. */
+  /** Of several locks, the one that another holder had. */
   readonly taken?: string | undefined;
 }
 
 export type AcquireResult = HeldLease | NotAcquired;
 
-/** What carries one lease at a time. Its callers stand in a queue of its own. */
+/** A handle carries one lease at a time. Its callers wait in a queue of its own. */
 export interface LeaseHandle {
   readonly queue: LocalQueue;
-  /** The holder has given the lease back that this handle carries. */
+  /** The holder has given back the lease that this handle carries. */
   onGivenBack(): void;
 }
 
@@ -58,8 +58,8 @@ export class AcquireCall {
 
   /**
    * @param handle that it was made with, if it was
-   * @param since when it came, on the monotonic clock, ms
-   * @param tellWaiting told once, before the call waits for the first time
+   * @param since when the call came, on the monotonic clock, ms
+   * @param tellWaiting called once, before the call waits for the first time
    */
   constructor(
     readonly terms: AcquireTerms,
@@ -91,7 +91,7 @@ export class AcquireCall {
     this.tellWaiting(this);
   }
 
-  /** What happens unless the call ends before. */
+  /** Keeps an alarm that rings unless the call ends before. */
   expects(alarm: Appointment): void {
     this.#alarm = alarm;
   }
@@ -102,7 +102,7 @@ export class AcquireCall {
   }
 }
 
-/** What a call gets: a grant under which one lease may begin. */
+/** The result of a call: a grant under which one lease may begin. */
 export class LeaseGrant {
   /**
    * @param deadline of the lease, counted from before the back end was asked

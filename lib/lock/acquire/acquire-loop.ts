@@ -9,11 +9,11 @@ import type { GrantHandOff } from './grant-hand-off.js';
 import { wholly } from './whole-grant.js';
 import type { LocalQueue, LocalQueues } from './local-queue.js';
 
-/** A waiter looks at the lock at least this often, ms: what a lost wake-up costs at most. */
+/** A waiter looks at the lock at least this often, ms. This is the most that a lost wake-up costs. */
 const LONGEST_LOOK_AWAY = 1000;
 /** Shorter pauses than this, ms, are slept through without asking for a wake-up. */
 const WORTH_WATCHING = 20;
-/** After the back end did not answer, or answered too late, ms. */
+/** The pauses after the back end did not answer, or answered too late, ms. */
 const PAUSES = { first: 50, longest: LONGEST_LOOK_AWAY };
 
 type Reply = Granted | Taken;
@@ -27,15 +27,15 @@ export interface AcquireLoopContext {
   /** The queue in which this contender has the first place. It keeps the outage for the waiters behind. */
   readonly queue: LocalQueue;
   readonly claim: Claim;
-  /** What the grant is for; told of by the claim's `onRevoked`. */
+  /** Carries the grant. The claim's `onRevoked` tells it of a revocation. */
   readonly handOff: GrantHandOff;
 }
 
 /**
- * What a contender does for a lock: try, ask to be woken, try again, wait, and so on.
+ * The steps of a contender for a lock: try, ask for a wake-up, try again, wait, and so on.
  *
- * The try after it has asked closes the gap in which a release would be missed. A grant that comes when the caller
- * has gone, or after its own deadline, is given back. A contender without a grant leaves its queue.
+ * The try after asking closes the gap in which a release would be missed. The loop gives a grant back that comes when the caller
+ * has gone, or after its own deadline. A contender without a grant leaves its queue.
  */
 export class AcquireLoop {
   #waiter?: QueuedWaiter;
@@ -45,12 +45,12 @@ export class AcquireLoop {
   #outages?: Backoff;
   #lateness?: Backoff;
   #grant?: LeaseGrant;
-  /** The last try, for which the caller does not wait: it settles when what it got was given back. */
+  /** The last try, which the caller does not wait for. It settles when its grant was given back. */
   #leftover?: Promise<void>;
 
   constructor(private readonly context: AcquireLoopContext) {}
 
-  /** Not `async`: nearly every lock is free, and such a function takes much memory each time. */
+  /** Not `async`: nearly every lock is free, and an async function takes much memory each time. */
   run(): Promise<LeaseGrant | NotAcquired> {
     const { waitLimit } = this.context.call.terms;
     let first: Promise<Outcome>;
@@ -108,7 +108,7 @@ export class AcquireLoop {
     if (!this.#grant) queues.leaveAfter(left, queue);
   }
 
-  /** The waiters behind must not wait for a driver that fails to leave its queue: what it keeps there ends by its ttl, or with it. */
+  /** The waiters behind must not wait for a driver that fails to leave its queue: its entry there ends by its ttl, or with the driver. */
   #leaveQueue(): Promise<void> | undefined {
     try {
       return this.#waiter?.leave()?.catch(() => undefined);
@@ -156,7 +156,7 @@ export class AcquireLoop {
     }
     const retryAfter = end.over ? this.#backOffFromLate() : 0;
     return this.#giveBack(attempt).then(() => {
-      // Giving it back may have rung for ourselves.
+      // Giving it back may have woken this very waiter.
       if (retryAfter > 0) this.#rung = false;
       return waitLimit.cancelled ? 'gone' : { granted: false, retryAfter };
     });
@@ -211,7 +211,7 @@ export class AcquireLoop {
     await this.#sleep(this.#outages.next());
   }
 
-  /** Until a wake-up, which is not slept through when it came during the last try, or until `other` settles. */
+  /** Sleeps until a wake-up, until `other` settles, or for `ms` ms. A wake-up during the last try ends it at once. */
   async #sleep(ms: number, other?: Promise<void>): Promise<void> {
     if (this.#rung) return;
     await this.context.call.terms.waitLimit.wait((wake) => {

@@ -17,8 +17,8 @@ export interface AcquirerSettings {
 type Result = LeaseGrant | NotAcquired;
 
 /**
- * The way of a call to its grant: through the queue of its handle and that of its lock in this process, and then by what the lease
- * before has handed on, or else by the back end.
+ * The way of a call to its grant. It passes the queue of its handle, then its lock's queue in this process. Then it gets the grant that
+ * the lease before has handed on, or else asks the back end.
  *
  * Nothing on the way is `async` as long as the call finds both queues empty, as nearly every call does: each promise costs.
  */
@@ -49,7 +49,7 @@ export class Acquirer {
 
   /**
    * The lease that had the first place in the queue has ended.
-   * @param leftover what still goes on for it, and never rejects; the next call waits for that
+   * @param leftover work that still goes on for the lease, and never rejects; the next call waits for it
    */
   leave(queue: LocalQueue, leftover?: Promise<void>): void {
     this.#queues.leaveAfter(leftover, queue);
@@ -67,8 +67,8 @@ export class Acquirer {
   }
 
   /**
-   * A fair call waits in the back end's order from the start, and so never in a queue of this process. Neither does one that shares
-   * the lock: the holder before it in that queue may be one that it shares the lock with.
+   * A fair call waits in the back end's order from the start, and so never in a queue of this process. Neither does a call that shares
+   * the lock: the holder before it in that queue may share the lock, too.
    */
   #enter(call: AcquireCall): Promise<Result> {
     const { name, fair, shared } = call.terms;
@@ -101,7 +101,7 @@ export class Acquirer {
     return { remaining: queue.remainingAt(this.#clock.monotonic()) };
   }
 
-  /** Resolves to true when it was this call's turn, and to false when it did not wait so long. */
+  /** Resolves to true when it was this call's turn, and to false when its time limit, or the call, ended before. */
   async #standIn(queue: LocalQueue, call: AcquireCall): Promise<boolean> {
     const { waitLimit } = call.terms;
     if (waitLimit.tryOnce) return false;
@@ -150,7 +150,7 @@ export class Acquirer {
     }).run();
   }
 
-  /** Never rejects: no caller has this grant, and what the back end keeps of it ends by its ttl. */
+  /** Never rejects: no caller has this grant, and in the back end it ends by its ttl. */
   async #giveBack({ grant }: GrantHandOff): Promise<void> {
     await this.#driver.locks.release(grant).catch(() => undefined);
   }

@@ -8,7 +8,7 @@ export const MOST_LEASES = 16;
 /** How long after the grant a lease may still be handed on, ms: other processes wait meanwhile. */
 const LONGEST_HAND_ON = 50;
 
-/** What leases must have in common to follow one another under one grant. */
+/** The terms that leases must have in common to follow one another under one grant. */
 export interface HandOffTerms {
   readonly ttl: number;
   readonly fencing: boolean;
@@ -94,14 +94,14 @@ export class GrantHandOff {
   }
 
   /**
-   * Whether a lease may begin that the back end is not asked for. No message tells that a lock was broken, so the last answer
-   * counts only as long as no other process can have the lock: the next holder would be there already, with a larger token.
+   * Whether a lease may begin without asking the back end. No message tells that a lock was broken. So the last answer counts
+   * only as long as no other process can have the lock: a later holder would be there already, with a larger token.
    */
   mayBegin(deadline: Deadline): boolean {
     return !this.#revoked && !deadline.over && deadline.age < usableTime(TRUSTED_MS);
   }
 
-  /** Others share the lock from now on, whom the next waiter of this process must not come before. */
+  /** Others share the lock from now on; the next waiter of this process must not come before them. */
   share(): void {
     this.#handsOn = false;
   }
@@ -112,7 +112,7 @@ export class GrantHandOff {
     return { handOff: this, deadline };
   }
 
-  /** A lease with bounds has a grant of its own, which the back end keeps for as long as they say. */
+  /** A lease with bounds has a grant of its own, which the back end keeps for as long as the bounds say. */
   suits({ ttl, fencing, bounds }: HandOffTerms): boolean {
     return ttl === this.#terms.ttl && fencing === this.#terms.fencing && !bounds;
   }

@@ -12,7 +12,7 @@ export interface Outage {
 }
 
 /**
- * First come, first served, one inside at a time: a call that enters keeps the place until `leave`.
+ * A queue in order of arrival with one call inside at a time: a call that enters keeps the place until `leave`.
  * One such queue stands in front of each lock, so that a process has one contender per lock.
  */
 export class LocalQueue {
@@ -27,8 +27,8 @@ export class LocalQueue {
   constructor(readonly key = '') {}
 
   /**
-   * Since when, on the monotonic clock in ms, the back end does not answer the call inside, and its last error. Kept
-   * for the waiters behind, which would otherwise count the outage from the start one after the other.
+   * The outage that the call inside meets: since when, on the monotonic clock in ms, and the last error. Kept for the waiters
+   * behind it, each of which would otherwise count the outage from the start again.
    */
   get outage(): Outage | undefined {
     return this.#outage;
@@ -40,7 +40,7 @@ export class LocalQueue {
   }
 
   /**
-   * How long the lease of the present holder lasts, ms, as far as the call inside was told: for those that are refused behind it.
+   * How long the present holder's lease lasts, ms, as far as the call inside knows. Waiters that are refused behind it report it.
    * @param now on the monotonic clock, ms
    */
   remainingAt(now: number): number | undefined {
@@ -57,7 +57,7 @@ export class LocalQueue {
     this.#handedOn = grant;
   }
 
-  /** What the call before has left, once. */
+  /** Takes the grant that the call before has left. */
   takeHandedOn(): HandedOnGrant | undefined {
     const grant = this.#handedOn;
     this.#handedOn = undefined;
@@ -69,7 +69,7 @@ export class LocalQueue {
     return !this.#occupied;
   }
 
-  /** How many wait outside. */
+  /** How many calls wait. */
   get length(): number {
     return this.#waiters?.size ?? 0;
   }
@@ -94,7 +94,7 @@ export class LocalQueue {
     };
   }
 
-  /** Goes out and lets the next one in. */
+  /** Gives the place to the next waiter. */
   leave(): void {
     if (this.#waiters)
       for (const next of this.#waiters) {
@@ -106,13 +106,13 @@ export class LocalQueue {
   }
 }
 
-/** As many empty queues are kept: a lock that is taken in a loop makes none. */
+/** So many queues are kept when they are empty: a lock that is taken in a loop makes no new one. */
 const FEW_QUEUES = 100;
 
 /** The queue of each lock that this process wants or holds. */
 export class LocalQueues {
   readonly #queues = new Map<string, LocalQueue>();
-  /** What is still under way for callers that have gone. */
+  /** Work that is still under way for callers that have gone. */
   readonly #leftovers = new Set<Promise<void>>();
 
   /** @param giveBack gives back a grant that was handed on and found no waiter; never rejects */

@@ -9,7 +9,7 @@ export function sharesNothing(name: string, driver: { readonly description: stri
 }
 
 /**
- * A call wants to be alone, and waits for a share that its own caller holds.
+ * The error of a call that wants the lock alone, and waits for a share that its own caller holds.
  * @param label of the call; empty when it has none
  */
 export function upgradeRefused(name: string, label: string, sharer: string): InvalidOptionsError {

@@ -38,7 +38,7 @@ export class WaitLimit implements Caller {
     return this.cancelled ?? (this.clock.monotonic() >= this.#until ? 'timeout' : undefined);
   }
 
-  /** Why the caller has gone for good, if it has; a time-out is not that: it never cuts a try short. */
+  /** Why the caller has gone for good, if it has. A time-out does not count: it never cuts a try short. */
   get cancelled(): 'aborted' | 'draining' | undefined {
     if (this.signal?.aborted) return 'aborted';
     return this.drain.over ? 'draining' : undefined;
@@ -89,10 +89,10 @@ export class WaitLimit implements Caller {
   }
 
   /**
-   * Waits for a try that is under way, and settles as it does. The time-out does not cut it short, as a try is bounded by
-   * the driver; a caller that has gone does.
-   * @param judge makes what this resolves to of the attempt's result, at once; of undefined when the caller has gone
-   * @param excuse the same of its error, or throws
+   * Waits for a try that is under way, and settles as it does. A time-out does not cut it short, as the driver bounds a try.
+   * A caller that leaves cuts it short.
+   * @param judge makes the outcome from the attempt's result, at once; gets undefined when the caller has gone
+   * @param excuse makes the outcome from the attempt's error, or throws
    */
   waitForTry<T, U>(
     attempt: Promise<T>,
@@ -115,7 +115,7 @@ export class WaitLimit implements Caller {
       };
       const giveUp = (): void => settle(judge, undefined);
       const atDrain = drain.onOver(giveUp);
-      // A try is short: whether the caller has left meanwhile is looked at when it has been answered.
+      // A try is short: whether the client has left meanwhile is checked after the answer.
       const offAbort =
         signal instanceof Cancellation ? signal.onCancel(giveUp) : signal && onAbort(signal, giveUp);
       if (this.cancelled) return giveUp();
@@ -128,7 +128,7 @@ export class WaitLimit implements Caller {
 }
 
 /**
- * The end of waiting at shutdown: once it has begun, calls that wait, and calls that come to wait, have until it is over.
+ * The end of waiting at shutdown. Once it has begun, waiting calls and new ones may wait until it is over.
  */
 export class Drain {
   #over = false;
@@ -137,7 +137,7 @@ export class Drain {
 
   constructor(private readonly clock: Clock) {}
 
-  /** True from the beginning on: no work need be begun for which no call waits. */
+  /** True once it has begun: work that no call waits for need not begin any more. */
   get begun(): boolean {
     return this.#over || this.#timer !== undefined;
   }

@@ -1,12 +1,12 @@
 import { type Clock, momentOf } from '../../common/clock.js';
 import type { Claim, Granted, LockStore, Taken } from '../../drivers/driver.js';
 
-/** Another holder may have it by now, or nobody. */
+/** Another holder may have the lock by now, or it is free. */
 const GONE: Taken = { granted: false, retryAfter: 0 };
 
 /**
- * The reply of a try whose lease begins only when the back end keeps the lock for as long as the claim says. A waiter may be granted a
- * part of that at first, to be renewed: its holder could die before, and `minHold` or `lockDelay` with it.
+ * The reply of a try whose lease begins only when the back end keeps the lock for as long as the claim says. A back end may grant a waiter
+ * a part of that at first, to be renewed. If the holder died before the renewal, `minHold` or `lockDelay` would be lost.
  */
 export async function wholly(
   attempt: Promise<Granted | Taken>,
@@ -28,7 +28,7 @@ export async function wholly(
   return GONE;
 }
 
-/** Best effort: what the back end keeps of it ends by its ttl. */
+/** Best effort: in the back end the grant ends by its ttl. */
 async function giveBack(grant: Granted['grant'], locks: LockStore): Promise<void> {
   await locks.release(grant).catch(() => undefined);
 }

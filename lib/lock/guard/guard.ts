@@ -4,9 +4,9 @@ import { CoordinationSchemaError, InvalidOptionsError } from '../../errors.js';
 import { sqlStateOf } from './sql-state.js';
 import { type GuardedTransaction, runIn } from './transaction.js';
 
-/** What checks one lease inside a transaction. */
+/** The check of one lease inside a transaction. */
 export interface Guard {
-  /** As the driver makes it. */
+  /** The SQL of the driver. */
   readonly statement: string;
   /** Names the grant among the holders. */
   readonly id: string;
@@ -19,7 +19,7 @@ export interface GuardLoss extends Loss {
   readonly cause: unknown;
 }
 
-/** The row of the lock has changed since the transaction's snapshot, as far as it is not merely a conflict with another transaction. */
+/** The row of the lock has changed since the transaction's snapshot, or the transaction merely conflicts with another one. */
 const SERIALIZATION_FAILURE = '40001';
 
 /** The schema, the table, the function, or a right on them. */
@@ -43,13 +43,13 @@ export async function runGuard(
     if (state === NOT_HELD) return lossOf(guard, error);
     if (state === SERIALIZATION_FAILURE) {
       const loss = await lossOf(guard, error);
-      // A conflict with another transaction: it is to be tried again, and that is the application's matter.
+      // A conflict with another transaction: the application has to try it again.
       if (loss.reason === 'stale-snapshot') throw error;
       return loss;
     }
     if (state === NO_TRANSACTION)
       throw new InvalidOptionsError(
-        `Lock ${quoted(name)}: assertIn was given what has no open transaction, and so protects nothing; give it the transaction, not the pool or the data source`,
+        `Lock ${quoted(name)}: assertIn was given a value that has no open transaction, and so protects nothing; give it the transaction, not the pool or the data source`,
         { cause: error },
       );
     if (NOT_THERE.includes(state))
@@ -61,14 +61,14 @@ export async function runGuard(
   }
 }
 
-/** What has become of the lease, by the back end's word. */
+/** What has become of the lease, as the back end says. */
 async function lossOf(guard: Guard, cause: unknown): Promise<GuardLoss> {
   const holders = await guard.holders().catch(() => undefined);
   if (holders?.some(({ id }) => id === guard.id))
     return {
       reason: 'stale-snapshot',
       message:
-        'the transaction began before the lease, and may have read what was written since; begin it under the lock',
+        'the transaction began before the lease, and may have read data that was changed since; begin it under the lock',
       cause,
     };
   if (holders?.length === 0)

@@ -1,10 +1,10 @@
-/** Where the tools put the error of the driver below them. */
+/** The properties in which the tools put the error of the driver below them. */
 const INSIDE = ['cause', 'original', 'parent', 'driverError', 'meta', 'driverAdapterError'];
 
 /** Deeper than any tool wraps. */
 const DEEPEST = 6;
 
-/** The code of the database in an error of whichever tool; undefined when it has none. */
+/** The database's code in an error of any of the tools; undefined when it has none. */
 export function sqlStateOf(error: unknown, depth = 0): string | undefined {
   if (typeof error !== 'object' || error === null || depth > DEEPEST) return undefined;
   const properties = error as Readonly<Record<string, unknown>>;

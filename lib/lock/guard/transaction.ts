@@ -10,7 +10,7 @@ export type GuardedTransaction = object | ((sql: string) => Promise<unknown>);
 type Run = (sql: string) => unknown;
 
 /**
- * How each tool runs a statement that is a text. What is looked for is what the tools differ in, and the first that fits is meant.
+ * How each tool runs a statement that is a text. Each entry looks for the method that tells its tool apart; the first that fits counts.
  */
 const TOOLS: readonly ((transaction: object) => Run | undefined)[] = [
   // Prisma
@@ -38,7 +38,7 @@ const TOOLS: readonly ((transaction: object) => Run | undefined)[] = [
 
 /**
  * Runs one statement in the transaction; its result is of no interest.
- * @throws InvalidOptionsError for what is no transaction; what the tool throws
+ * @throws InvalidOptionsError for a value that is no transaction; what the tool throws
  */
 export async function runIn(transaction: GuardedTransaction, sql: string): Promise<void> {
   const run = isObject(transaction)
@@ -61,7 +61,7 @@ function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-/** As its own `CompiledQuery.raw` makes it; the package is not loaded for that. */
+/** The query as Kysely's own `CompiledQuery.raw` makes it, without loading that package. */
 function compiledForKysely(sql: string): object {
   const query = { kind: 'RawNode', sqlFragments: [sql], parameters: [] };
   return { sql, query, parameters: [], queryId: { queryId: randomUUID() } };

@@ -4,7 +4,7 @@ import { currentLeases } from './lease-context.js';
 import type { Lease } from './lease.js';
 
 /**
- * As `assertLocked`, and checks the lease inside a transaction, on PostgreSQL: see {@link Lease.assertIn}.
+ * Does the same as `assertLocked`, and checks the lease inside a transaction, on PostgreSQL: see {@link Lease.assertIn}.
  *
  * @throws NotLockedError when the running code is under no lock
  * @throws LeaseLostError when its lease was lost, as this replica or the database says; let it through, as the transaction has to be rolled back
@@ -20,7 +20,7 @@ import type { Lease } from './lease.js';
  * @publicApi
  */
 export async function assertLockedIn(transaction: GuardedTransaction): Promise<void> {
-  // A lease that was lost says so itself: the transaction came late, and its caller may try again.
+  // A lost lease throws its own error: the transaction came late, and its caller may try again.
   const lease: Lease = currentLeases()[0] ?? assertLocked();
   await lease.assertIn(transaction);
 }

@@ -5,10 +5,10 @@ import { currentLeases } from './lease-context.js';
 import type { Lease } from './lease.js';
 
 /**
- * Refuses to go on where the running code is under no lock: for code that must never run without one, as a decorator is soon forgotten.
+ * Throws where the running code is under no lock. It guards code that must never run without one, as a decorator is soon forgotten.
  *
  * @param name of the lock, without the coordinator's prefix; default: any lock
- * @returns the lease, which is held; of several without a name, the innermost
+ * @returns the lease, which is held; without a name, the innermost of several
  * @throws NotLockedError when `using` or `@Synchronized` has not taken that lock for this async context, or its lease was lost or given back
  * @example
  * private async write(share: Share): Promise<void> {

@@ -20,7 +20,7 @@ export function ttlForUsable(ms: number): number {
 /**
  * The end of a lease as its holder must see it, counted from a moment before the request was sent.
  *
- * What has passed is the larger of what the monotonic and the wall clock say: the first stands still while some
+ * The time that has passed is the larger one of the monotonic and the wall clock: the first stands still while some
  * systems are suspended, the second may be stepped. Once over, it stays over.
  */
 export class Deadline {
@@ -39,13 +39,13 @@ export class Deadline {
 
   /**
    * The deadline of a lease of `ttl` ms, less the drift of the clocks.
-   * @param since before the lease can have begun; now, for one that is about to be asked for
+   * @param since a moment before the lease can have begun; default: now, for a lease that is about to be asked for
    */
   static ofLease(clock: Clock, ttl: number, since: Moment = momentOf(clock)): Deadline {
     return new Deadline(clock, usableTime(ttl), since);
   }
 
-  /** The end of a time of so many ms that begins now, and that no other clock measures. */
+  /** The end of a time of `ms` ms that begins now. No other clock measures it, so no drift is taken off. */
   static after(clock: Clock, ms: number): Deadline {
     return new Deadline(clock, ms, momentOf(clock));
   }
@@ -96,17 +96,17 @@ export class Deadline {
 
 /** How long a lock is kept beside the renewals of its lease, ms. A plain lock has none. */
 export interface LeaseBounds {
-  /** The lock is not free before; 0 for no such bound. */
+  /** The lock is not free before this time has passed; 0 for no such bound. */
   readonly minHold: number;
-  /** The lease is lost then; Infinity for no such bound. */
+  /** The lease is lost after this time; Infinity for no such bound. */
   readonly maxHold: number;
-  /** How long nobody gets the lock after a lease that was not released; 0 for no such bound. */
+  /** How long the lock stays taken after a lease that was not released; 0 for no such bound. */
   readonly lockDelay: number;
 }
 
 /**
- * How long the back end keeps the lock of a holder that is never heard of again, ms. The holder's own deadline counts from
- * the ttl alone, and so is over by `lockDelay` before.
+ * How long the back end keeps the lock of a holder that has vanished, ms. The holder's own deadline counts from
+ * the ttl alone, and so is over `lockDelay` ms before.
  * @param held how long the lease has been held by now, ms
  */
 export function validityOf(ttl: number, bounds: LeaseBounds | undefined, held = 0): number {

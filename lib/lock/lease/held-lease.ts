@@ -10,10 +10,10 @@ import { notOnLock, notProtecting, shownLease } from './lease-text.js';
 const NOT_AGAIN = Promise.resolve(false);
 const SHARED = Promise.resolve();
 
-/** What a holder has of a lease, and what the back end knows it by. */
+/** The lease of a holder, with the grant by which the back end knows it. */
 export class HeldLease extends LeaseLife implements Lease {
   #grant: Grant;
-  /** There when the lock is shared; settles when the back end has said so. */
+  /** Set when the lock is shared; settles when the back end has confirmed that. */
   #shared: Promise<void> | undefined;
 
   constructor(
@@ -42,7 +42,7 @@ export class HeldLease extends LeaseLife implements Lease {
     return this.#grant.tokens?.first;
   }
 
-  /** What the back end knows of it: one grant for each lock. */
+  /** The grants of the back end: one for each lock. */
   get grants(): readonly Grant[] {
     return [this.grant];
   }
@@ -57,7 +57,7 @@ export class HeldLease extends LeaseLife implements Lease {
     return this.ttl;
   }
 
-  /** For how long the lock is kept from everybody when the lease is given back now, ms. */
+  /** How long the lock stays taken when the lease is given back now, ms. */
   get keepFor(): number {
     return 0;
   }
@@ -89,7 +89,7 @@ export class HeldLease extends LeaseLife implements Lease {
   async #share(): Promise<void> {
     this.assertHeld();
     const { grant, done } = this.keeper.downgrade();
-    // At once: whatever is sent for the lease from now on comes after that.
+    // At once: every later request for the lease comes after the downgrade.
     this.#grant = grant;
     if (await done) {
       this.#shared = SHARED;
@@ -107,7 +107,7 @@ export class HeldLease extends LeaseLife implements Lease {
     await this.finish();
   }
 
-  /** What a lease is to people; its other properties lead to the whole coordinator. */
+  /** The properties that logs show; the other ones lead to the whole coordinator. */
   toJSON(): object {
     return shownLease(this);
   }

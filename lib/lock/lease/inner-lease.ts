@@ -3,15 +3,15 @@ import type { GuardedTransaction } from '../guard/index.js';
 import { Deadline } from './deadline.js';
 import { HeldLease } from './held-lease.js';
 
-/** The member that a lease is of. */
+/** The member that has a lease. */
 export interface LeaseOwner {
   readonly memberId: string;
   readonly log: { warn(message: string): void };
 }
 
 /**
- * The lease of a re-entrant call: that of the call outside, which it shares the token, the deadline and the signal with. Its end frees
- * nothing, and it is lost when the one outside has ended before.
+ * The lease of a re-entrant call. It has the token, the deadline and the signal of the lease outside. Its end frees nothing. It is lost
+ * when the lease outside ends before it.
  */
 export class InnerLease extends HeldLease {
   readonly #outer: HeldLease;
@@ -19,7 +19,7 @@ export class InnerLease extends HeldLease {
   #onEnd: (() => void) | undefined;
 
   /**
-   * @param names that it is asked for, each of which the lease outside is on
+   * @param names that the call asks for; the lease outside is on each of them
    * @param outside the function that has the lease outside
    */
   constructor(
@@ -36,7 +36,7 @@ export class InnerLease extends HeldLease {
       downgrade: (): never => refuse(),
       release: () => Promise.resolve(true),
       onLeft: () => undefined,
-      // What was lost outside was told there.
+      // The lease outside reports its own loss.
       onLost: (error) => {
         if (error.reason === 'released') owner.log.warn(error.message);
       },
@@ -46,7 +46,7 @@ export class InnerLease extends HeldLease {
     this.#names = names;
   }
 
-  /** @param listener told when it was given back; one at most */
+  /** @param listener called when it was given back; one at most */
   whenGivenBack(listener: () => void): void {
     this.#onEnd = listener;
   }
@@ -103,7 +103,7 @@ export class InnerLease extends HeldLease {
   }
 
   override check(): void {
-    // Not once it was given back itself: what becomes of the lease outside is nothing to it then.
+    // Once it was given back, the fate of the lease outside does not concern it.
     if (this.givenBack) return;
     const { lost } = this.#outer;
     if (lost)
@@ -116,7 +116,7 @@ export class InnerLease extends HeldLease {
   }
 }
 
-/** What the class asks another lease for instead. */
+/** For the methods of a keeper that are never called: the class asks another lease instead. */
 export function refuse(): never {
   throw new Error('another lease is asked for that');
 }

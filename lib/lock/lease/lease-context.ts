@@ -4,7 +4,7 @@ import type { Lease } from './lease.js';
 
 /** A lease that the running code is under, and the one outside it. */
 export interface LeaseContext {
-  /** Undefined until it was taken, where the code around a body begins before. */
+  /** Undefined until the lease was taken, where the code around a body begins before. */
   readonly lease: HeldLease | undefined;
   /** The function that runs under the lease, for messages. */
   readonly label: string;
@@ -12,7 +12,7 @@ export interface LeaseContext {
   outer: LeaseContext | undefined;
   /** The call of a handler whose body has not begun in this context; opaque here. */
   readonly call: object | undefined;
-  /** Its lease was given back, and no other one comes. */
+  /** True when its lease was given back, and no other one comes. */
   readonly over: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface LeasedContext {
 
 const storage = new AsyncLocalStorage<LeaseContext>();
 
-/** So many contexts that are over are kept: a re-entrant call from work that has outlived its lease is refused by them. */
+/** So many contexts that are over are kept: they refuse a re-entrant call from work that has outlived its lease. */
 const KEPT = 16;
 
 class UnderLease implements LeaseContext {
@@ -41,8 +41,8 @@ class UnderLease implements LeaseContext {
 }
 
 /**
- * The context of the running code, for a new one inside of it. A method that has a timer call it anew runs inside of all its earlier
- * calls: of those that are over, the latest are kept, and the memory of the others is freed.
+ * The context of the running code, for a new one inside of it. A method that a timer calls anew runs inside of all its earlier calls:
+ * the latest contexts that are over are kept, and the memory of the others is freed.
  */
 export function outerContext(): LeaseContext | undefined {
   const innermost = storage.getStore();
@@ -56,23 +56,23 @@ export function outerContext(): LeaseContext | undefined {
   return innermost;
 }
 
-/** Runs `body` so that it and what it calls see `lease` as the current one. */
+/** Runs `body` so that it and the code that it calls see `lease` as the current one. */
 export function runUnder<T>(lease: HeldLease, label: string, body: () => T): T {
   const outer = outerContext();
   return storage.run(new UnderLease(lease, label, outer, outer?.call), body);
 }
 
-/** As {@link runUnder}, for the body of a handler: what it calls is no part of the handler's own call any more. */
+/** As {@link runUnder}, for the body of a handler: the code that it calls is no part of the handler's own call any more. */
 export function runBodyUnder<T>(lease: HeldLease, label: string, body: () => T): T {
   return storage.run(new UnderLease(lease, label, outerContext(), undefined), body);
 }
 
-/** The context that a lease had, in one that has got another lease. */
+/** The context of an earlier lease, for a context that has got another lease. */
 export function contextOf(lease: HeldLease, label: string, outer: LeaseContext | undefined): LeaseContext {
   return new UnderLease(lease, label, outer, undefined);
 }
 
-/** Runs what is around a handler; `context` may get its lease meanwhile. */
+/** Runs the code around a handler; `context` may get its lease meanwhile. */
 export function runAround<T>(context: LeaseContext, work: () => T): T {
   return storage.run(context, work);
 }
@@ -82,8 +82,8 @@ export function currentContext(): LeaseContext | undefined {
 }
 
 /**
- * The innermost lease under which this async context runs, set by `using` and `@Synchronized`. Around a handler the
- * interceptors inside have it too, from when it was taken: one that commits after the handler can look at it.
+ * The innermost lease under which this async context runs, set by `using` and `@Synchronized`. The interceptors between the lock
+ * and a handler see it too, from when it was taken: an interceptor that commits after the handler can check it.
  *
  * A lease that was lost is still given while its body runs, so that `assertHeld()` throws and `signal` is aborted.
  *
@@ -114,7 +114,7 @@ export function currentLeases(): HeldLease[] {
   return leases;
 }
 
-/** Where this async context is, or was, under a lease of that owner on all those locks; the innermost first. */
+/** The leases of that owner on all those locks that this async context is, or was, under; the innermost first. */
 export function contextsOn(owner: unknown, names: readonly string[]): LeasedContext[] {
   const found: LeasedContext[] = [];
   for (let context = storage.getStore(); context; context = context.outer) {
@@ -129,7 +129,7 @@ export function holderInThisContext(owner: unknown, name: string): string | unde
   return holdingInThisContext(owner, name)?.label;
 }
 
-/** The same, if it shares the lock. */
+/** The function of this async context that shares the lock, if there is one. */
 export function sharerInThisContext(owner: unknown, name: string): string | undefined {
   const holding = holdingInThisContext(owner, name);
   return holding?.lease.shared ? holding.label : undefined;

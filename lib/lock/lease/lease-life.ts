@@ -9,24 +9,24 @@ import { lossAtDeadline, type RenewalsSoFar } from './loss-reason.js';
 /** `held → releasing → released`, or `held → lost`. Moved by {@link LeaseLife} alone. */
 export type LeaseState = 'held' | 'releasing' | 'released' | 'lost';
 
-/** How a lease ended: `unconfirmed` when the back end could not be asked, while the lease had not run out. */
+/** How a lease ended: `unconfirmed` when the back end could not be asked, and the lease had not run out. */
 export type LeaseEnd =
   | { readonly kind: 'released' }
   | { readonly kind: 'lost' }
   | { readonly kind: 'unconfirmed'; readonly error: unknown };
 
-/** What keeps one lease for its holder. */
+/** Keeps one lease for its holder. */
 export interface LeaseKeeper {
   readonly memberId: string;
-  /** The coordinator's part that made it: names of different coordinators do not mix. */
+  /** The part of the coordinator that made it: names of different coordinators do not mix. */
   readonly owner: unknown;
-  /** What checks the lease inside a transaction. @throws InvalidOptionsError */
+  /** The check of the lease inside a transaction. @throws InvalidOptionsError */
   guard(): Guard;
   /** Asks the driver to free the lock; true if it was still ours. */
   release(): Promise<boolean>;
   /** Asks the driver to let others share the lock. @throws InvalidOptionsError where it cannot */
   downgrade(): Downgrade;
-  /** The back end has confirmed it again. */
+  /** The back end has renewed the lease. */
   onRenewed?(): void;
   /** The lease has left `held`: it must not be renewed any more. */
   onLeft(): void;
@@ -84,7 +84,7 @@ export abstract class LeaseLife {
     return this.#deadline.unix;
   }
 
-  /** Until when the back end has confirmed it. */
+  /** How long the back end has confirmed it for. */
   get term(): Deadline {
     return this.#deadline;
   }
@@ -109,7 +109,7 @@ export abstract class LeaseLife {
     throw this.#lost ?? releasedAlready(this.name, this.keeper.memberId);
   }
 
-  /** Ends the lease if its deadline has passed. Every look at a lease goes through here. */
+  /** Ends the lease if its deadline has passed. Every read of a lease goes through here. */
   check(): void {
     if (this.#state !== 'held' || !this.#deadline.over) return;
     this.lose(lossAtDeadline(this.#renewals, this.#deadline.overdue()), this.#renewals.failure);
@@ -122,11 +122,11 @@ export abstract class LeaseLife {
 
   /** A renewal was not confirmed; it may be repeated until the deadline. */
   renewalFailed(failure: unknown): void {
-    // The deadline first: what comes after it does not tell why it was missed.
+    // Checks the deadline first: a failure after it does not tell why it was missed.
     if (this.held) this.#renewals = { failure, unanswered: false };
   }
 
-  /** A renewal was confirmed. Too late, it changes nothing: a lost or released lease is never revived. */
+  /** A renewal was confirmed. One that comes too late changes nothing: a lost or released lease is never revived. */
   extend(deadline: Deadline): void {
     if (!this.held) return;
     this.#deadline = deadline;
@@ -145,9 +145,9 @@ export abstract class LeaseLife {
     this.keeper.onLost(this.#lost);
   }
 
-  /** Has the work end while the lease is held for it: the signal aborts, and nothing else changes. */
+  /** Asks the work to end while the lease stays held for it: the signal aborts, and nothing else changes. */
   askToEnd(reason: LeaseLostError): void {
-    // Made, if nobody has asked for it yet.
+    // Reading `signal` makes it, if no code has read it yet.
     if (!this.signal.aborted) this.#signal?.abort(reason);
   }
 
@@ -165,16 +165,16 @@ export abstract class LeaseLife {
     if (heldUntilNow) this.#state = 'releasing';
     let freeing: Promise<boolean>;
     try {
-      // A lost lease is given back too, best effort: what is stored for it may outlive it by the drift.
+      // A lost lease is given back too, best effort: its entry in the back end may outlive it by the drift.
       freeing = this.keeper.release();
     } catch (error) {
       freeing = Promise.reject(error);
     }
-    // While that is on its way, as it need not wait for this.
+    // After the release was sent, which need not wait for this.
     if (heldUntilNow) this.keeper.onLeft();
     return freeing.then(
       (freed) => {
-        // It was held until it was given back. That its time ran out before the back end came to free it is no loss.
+        // The lease was held until it was given back. It is no loss when its time ran out before the back end freed it.
         const inTime = heldUntilNow && (freed || this.#deadline.over);
         if (heldUntilNow && !inTime) this.#loseAtRelease();
         return this.#ended(heldUntilNow, { kind: inTime ? 'released' : 'lost' });
@@ -186,7 +186,7 @@ export abstract class LeaseLife {
 
   #ended(heldUntilNow: boolean, end: LeaseEnd): LeaseEnd {
     if (heldUntilNow) this.#state = end.kind === 'lost' ? 'lost' : 'released';
-    // A lease that is over may be remembered for long, and a promise that was made in a call leads to the leases outside that call.
+    // A lease that is over may be kept for long, and a promise that was made in a call would keep the leases outside that call.
     this.#end = end;
     this.#ending = undefined;
     this.#signal?.forgetContext();

@@ -24,7 +24,7 @@ export interface ReportContext {
   readonly driver: Pick<Driver, 'traits' | 'description'>;
 }
 
-/** What is told of a call that asks for a lock. */
+/** The facts that are reported of a call for a lock. */
 export interface Asked {
   /** The lock's name, without the prefix. */
   readonly name: string;
@@ -32,8 +32,8 @@ export interface Asked {
   readonly label: string;
   readonly origin?: CallOrigin | undefined;
   /**
-   * Whether it is a part of a call that asks for several locks, and tells itself when it waits and when it is refused. `try`: the lease
-   * that it gets is the one which the call wants. `step`: that lease is of no interest either.
+   * Set for a part of a call that reports its own waiting and refusal, as a call for several locks. `try`: the part gets the lease that
+   * the call wants. `step`: the lease of the part is of no interest either.
    */
   readonly part?: 'try' | 'step' | undefined;
 }
@@ -46,19 +46,19 @@ type Draft<E extends keyof CoordinatorEvents> = Mutable<CoordinatorEvents[E]>;
 /** A crash of the holder ends these where the lifetime is `process`. */
 const OUTLIVING = ['minHold', 'lockDelay'] as const;
 
-/** Pairs of functions that are remembered: an application whose functions have no names would make any number of them. */
+/** So many pairs of functions are remembered: functions without names could make any number of pairs. */
 const MOST_PAIRS = 1000;
 
 const REENTRANT_TRY = 'it does not get it before that one ends';
-const REENTRANT_WAIT = 'it waits for ever if that one awaits it, and until that one has ended if nobody does';
+const REENTRANT_WAIT = 'it waits for ever if that one awaits it, and otherwise until that one has ended';
 
-/** What ends something that the back end keeps, and that is not renewed. */
+/** How an entry of the back end ends that is not renewed. */
 export function endOf({ traits }: Pick<Driver, 'traits'>, ttl: number): string {
   return traits.lifetime === 'lease' ? `by its ttl of ${ttl} ms` : 'with this process';
 }
 
 /**
- * Tells the log and the listeners what happens to the leases of one member. Never throws: a lease whose caller was cut
+ * Reports to the log and the listeners what happens to the leases of one member. Never throws: a lease whose caller was cut
  * off by a failing log would be renewed for ever, and no caller could give it back.
  */
 export class LeaseReports {
@@ -100,7 +100,7 @@ export class LeaseReports {
     events.emit('lease.acquired', acquired, lease);
   }
 
-  /** Told once where a bound promises less than elsewhere. */
+  /** Tells once that a bound promises less on this back end than on others. */
   bounded(lock: string, bounds: LeaseBounds): void {
     const { driver, log } = this.context;
     if (this.#toldOfProcess || driver.traits.lifetime === 'lease') return;
@@ -115,14 +115,14 @@ export class LeaseReports {
   }
 
   /**
-   * The lock was not to be had in the time that the call allowed.
+   * The call did not get the lock within its time limit.
    * @param since when the call came, on the monotonic clock, ms
    */
   refused(asked: Asked, since: number): void {
     const { name: lock, label, part } = asked;
     if (part) return;
     this.#debug(
-      () => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: somebody else holds it`,
+      () => `Lock ${quoted(lock)} not acquired${label ? ` by "${label}"` : ''}: another holder has it`,
     );
     this.#tellRefused(asked, since, 'taken');
   }
@@ -159,7 +159,7 @@ export class LeaseReports {
     this.context.events.emit('lease.handed-on', () => this.#about(asked), lease);
   }
 
-  /** Noticed by a timer, or by a call that has nothing to do with it: it is told in the context of neither. */
+  /** A timer, or a call that has nothing to do with the lease, notices the loss. It is reported outside the context of both. */
   lost(lease: HeldLease, asked: Asked, error: LeaseLostError, since: number): void {
     const { clock, events } = this.context;
     outsideCalls(() => this.warn(error.message));
@@ -191,8 +191,8 @@ export class LeaseReports {
   }
 
   /**
-   * A call asks for the lock that its own caller holds. Told once for each pair of functions: whether the inner call is awaited by the
-   * outer one cannot be seen from here.
+   * A call asks for the lock that its own caller holds. Told once for each pair of functions: it is unknown here whether the outer
+   * function awaits the inner call.
    * @param holder the function that holds the lock
    * @param waits false for a call that does not wait
    */
@@ -215,7 +215,7 @@ export class LeaseReports {
     }
   }
 
-  /** A new object each time. Its fields are set one by one: to spread objects that may lack takes microseconds. */
+  /** A new object each time. Its fields are set one by one: spreading objects that may be missing takes microseconds. */
   #about({ name: lock, origin, part }: Asked, isPart = part === 'step'): Mutable<LeaseEvent> {
     const about: Mutable<LeaseEvent> = { lock, memberId: this.memberId, at: this.context.clock.wall() };
     if (origin?.function !== undefined) about.function = origin.function;

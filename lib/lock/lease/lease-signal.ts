@@ -2,12 +2,12 @@ import { outsideCalls, ownContext } from '../../common/clock.js';
 import { setMaxListeners } from 'node:events';
 
 /**
- * A real AbortSignal that looks at the clock whenever it is read.
+ * A real AbortSignal that checks the clock whenever it is read.
  *
- * A timer alone is late when the event loop was blocked or the process stopped: the first look after waking would
- * still see a lease that is over. `check` ends the lease, and so aborts this signal, if it is time.
+ * A timer alone is late when the event loop was blocked or the process stopped: the first read after waking would
+ * still show a lease that is over as held. `check` ends the lease, and so aborts this signal, if it is time.
  *
- * Whatever ends the lease, a timer or another call, its listeners run in the async context of who asked for the signal.
+ * Its listeners run in the async context of the code that asked for the signal, whether a timer or another call ends the lease.
  */
 export class LeaseSignal {
   readonly #controller = new AbortController();
@@ -15,7 +15,7 @@ export class LeaseSignal {
 
   constructor(check: () => void) {
     const { signal } = this.#controller;
-    // It is handed to all that the work starts, which is no leak.
+    // The work hands the signal to everything that it starts, which is no leak.
     setMaxListeners(0, signal);
     const proto = AbortSignal.prototype;
     const read = (property: 'aborted' | 'reason'): unknown => Reflect.get(proto, property, signal);
@@ -45,7 +45,7 @@ export class LeaseSignal {
     return this.#controller.signal;
   }
 
-  /** It is not aborted any more. What was asked for in a call reaches the leases outside it. */
+  /** Called when the signal is not aborted any more: its context would keep the leases outside its call. */
   forgetContext(): void {
     this.#context = outsideCalls;
   }

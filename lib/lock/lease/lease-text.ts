@@ -43,7 +43,7 @@ export function notProtecting(
   );
 }
 
-/** Its token was asked for by the name of another lock. */
+/** The error of a call that asks for the token by the name of another lock. */
 export function notOnLock(name: string, asked: string): InvalidOptionsError {
   return new InvalidOptionsError(
     `fencingTokenOf(${quoted(asked)}): the lease is that of ${quoted(name)}, and not of that lock`,

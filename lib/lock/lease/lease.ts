@@ -20,15 +20,15 @@ export interface Lease extends AsyncDisposable {
   /** When the lease ends without renewal, Unix time in ms; Infinity where it ends with the process. */
   readonly deadline: number;
   /**
-   * A number larger than the token of every lease of this lock before, on every replica, where the lock is `fencing`; storage
-   * that refuses what is below the largest token it has seen cannot be written by a holder that came too late.
+   * A number larger than the token of every lease of this lock before, on every replica, where the lock is `fencing`. Storage
+   * that refuses tokens below the largest one it has seen takes no write from a holder that comes too late.
    */
   readonly fencingToken: number | undefined;
   /**
-   * Shares the lock from now on, if it was held alone: those who wait to share it are let in, and nobody can be alone in between. The
-   * lease keeps its fencing token, and cannot be alone again.
+   * Shares the lock from now on, if it was held alone. The waiters that want to share it get it, and no other holder has it alone in
+   * between. The lease keeps its fencing token, and cannot be alone again.
    * @throws LeaseLostError when the lease was lost or released; InvalidOptionsError where the back end's locks cannot be shared;
-   * BackendUnavailableError when the back end did not confirm it: the others are let in by the next renewal then, at the latest
+   * BackendUnavailableError when the back end did not confirm it: the next renewal lets the others in then, at the latest
    * @example
    * await using lease = await lock.hold();
    * await rebuild(index);
@@ -49,10 +49,10 @@ export interface Lease extends AsyncDisposable {
    */
   assertHeld(): void;
   /**
-   * Checks the lease inside a transaction of the application, on PostgreSQL. Until that transaction ends nobody else gets the lock, also
-   * when this process is stopped meanwhile; so what it commits was written by the holder. One statement.
+   * Checks the lease inside a transaction of the application, on PostgreSQL, by one statement. Until that transaction ends no other
+   * holder gets the lock, also when this process is stopped meanwhile. So the holder has written what the transaction commits.
    *
-   * The transaction begins under the lock. It is given as the tool has it: a client of `pg`, an `EntityManager` or `QueryRunner` of TypeORM, the
+   * Begin the transaction under the lock. Give it as the tool has it: a client of `pg`, an `EntityManager` or `QueryRunner` of TypeORM, the
    * transaction of Drizzle, Prisma, Kysely, Knex, MikroORM, Sequelize or postgres.js, or a function that runs a statement in it.
    *
    * @throws LeaseLostError when the lease was lost or released; the transaction has to be rolled back, so let it through

@@ -1,7 +1,7 @@
 import type { Loss } from '../../drivers/driver.js';
 import { BackendUnavailableError } from '../../errors.js';
 
-/** What is known of the renewals since the last one that was confirmed. */
+/** The renewals since the last one that was confirmed. */
 export interface RenewalsSoFar {
   /** Why the last one failed, if one did. */
   readonly failure?: unknown;
@@ -10,7 +10,7 @@ export interface RenewalsSoFar {
 }
 
 /**
- * When a lease is looked at later than this, ms, after its deadline, the process did not listen at the deadline: it was
+ * When a lease is checked later than this after its deadline, ms, the process did not listen at the deadline. It was
  * stopped or its event loop blocked, and an answer may lie unread.
  */
 const STILL_LISTENING = 50;

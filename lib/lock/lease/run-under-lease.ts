@@ -38,8 +38,8 @@ export async function runAndFinish<T>(
 }
 
 /**
- * A query of Mongoose, Prisma or Knex runs when its `then` is called, which `await` does in the context of who awaits: it
- * is called here already, under the lease.
+ * A query of Mongoose, Prisma or Knex runs when its `then` is called. `await` would call it in the context of the code that
+ * awaits, so this function calls it first, under the lease.
  */
 export function begun<T>(result: T): T | Promise<Awaited<T>> {
   if (result instanceof Promise || !isThenable(result)) return result;
@@ -54,7 +54,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /**
- * The error of a call that has to have the lock and did not get it.
+ * The error of a call that needs the lock and did not get it.
  * @param manager of the member that asked for it
  * @param refusal how long the present lease lasts, and of several locks the one that was taken
  */
@@ -68,7 +68,7 @@ export function notAcquired(
   const holder = holderInThisContext(manager, taken ?? name);
   const why =
     holder === undefined
-      ? 'somebody else holds it; try again later or raise "blocking"'
+      ? 'another holder has it; try again later or raise "blocking"'
       : `${holder}, which called it, holds it already; take it once, in the outermost of them, or let this call in with "reentrant: true"`;
   return new LockAcquireFailedError(
     `Lock ${quoted(name)}: member ${manager.memberId} did not get ${taken === undefined ? 'it' : quoted(taken)} ${how}, ${why}`,

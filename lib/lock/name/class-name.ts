@@ -1,7 +1,7 @@
 /** The names that `@LockScope` gave, by class. */
 const explicit = new WeakMap<Function, string>();
 
-/** How long the names are that minifiers make, at most. */
+/** The greatest length of the names that minifiers make. */
 const LONGEST_MINIFIED = 3;
 
 /** As `mixin()` of Nest makes them: 21 hexadecimal digits. */
@@ -15,7 +15,7 @@ export function nameClass(constructor: Function, name: string): void {
 /**
  * The name of a class for lock names. Two replicas have to agree on it, also when they were built apart.
  *
- * @param fail told what is wrong with the name that a build has given the class, and what to do
+ * @param fail called with the problem of the name that a build has given the class, and what to do
  */
 export function classNameOf(constructor: Function, fail: (problem: string) => never): string {
   const given = explicit.get(constructor);
@@ -33,7 +33,7 @@ function ownName({ name }: Function): string {
   return /^_[A-Z]/.test(name) ? name.slice(1) : name;
 }
 
-/** The tool that has made the name of a class, where it is not that of the source; undefined for a name that looks like the source's. */
+/** The tool that has renamed a class, as a clause; undefined for a name that looks like the source's. */
 function renamedBy(name: string, source: string): string | undefined {
   if (RANDOM.test(name)) return 'looks like the work of mixin() of Nest, which makes names at random';
   // Only minifiers leave out the space before the body.

@@ -8,7 +8,7 @@ import { fieldText, isClassName } from './values.js';
 export type LockNames = string | readonly string[];
 
 /**
- * Each name once; one that is alone is a plain lock.
+ * Keeps each name once. A single name is a plain lock.
  * @param where the names stand, for the message
  * @throws LockNameError for a list without names
  */
@@ -25,7 +25,7 @@ export function sameNames(a: LockNames, b: LockNames): boolean {
   return a.length === b.length && a.every((name, index) => name === b[index]);
 }
 
-/** What several locks are called together. */
+/** The joint name of several locks. */
 export function joinedName(names: LockNames): string {
   return typeof names === 'string' ? names : names.join(' + ');
 }

@@ -19,14 +19,14 @@ export interface Step {
   readonly text: string;
 }
 
-/** Called with what is wrong and what to do; throws. */
+/** Called with the problem and its remedy; throws. */
 export type Fail = (problem: string) => never;
 
 const CLOSERS: Readonly<Record<string, string>> = { '<': '>', '{': '}' };
 const LITERAL_TEXT = /[^<>{}]+/y;
 const DIGITS = /\d+/y;
 
-/** An identifier of JavaScript, which is what parameters and attributes can be called. */
+/** An identifier of JavaScript: the possible names of parameters and attributes. */
 const IDENTIFIER = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/uy;
 
 /** Whether a field can begin with this name. */

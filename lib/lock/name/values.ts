@@ -7,7 +7,7 @@ const NEEDED =
 
 /**
  * Follows a field from the value of its root and gives its text.
- * What could be shared by strangers, such as `undefined` or `[object Object]`, fails.
+ * A text that unrelated values share, such as `undefined` or `[object Object]`, fails.
  */
 export function fieldText(field: Field, root: unknown, fail: Fail): string {
   let value = root;
@@ -37,7 +37,7 @@ function objectText(field: Field, value: object, fail: Fail): string {
   if (Array.isArray(value))
     return refuse(`choose one of its elements, as in '<${field.text}[0]>', or join them in a key function`);
   if (ArrayBuffer.isView(value)) return refuse("give its text, as by toString('hex'), in a key function");
-  // Also of another realm, as tests have them.
+  // A date of another realm counts too, as tests have them.
   if (types.isDate(value))
     return Number.isNaN(value.getTime()) ? refuse('give a valid date') : value.toISOString();
   const toText: unknown = Reflect.get(value, 'toString');
@@ -47,7 +47,7 @@ function objectText(field: Field, value: object, fail: Fail): string {
     );
   const text: unknown = Reflect.apply(toText, value, []);
   if (typeof text !== 'string' || text === '') return refuse(`its toString gives no text; ${NEEDED}`);
-  // Text for people to read tells more than which object it is, or less: a document of Mongoose shows all that it has.
+  // Text for people does not name the object: a document of Mongoose shows all that it has.
   if (/^\[object |^\{[ "]|[\n\r]/.test(text))
     return refuse(`its toString does not name it; name one of its fields, as in '<${field.text}.id>'`);
   return text;

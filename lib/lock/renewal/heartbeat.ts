@@ -7,7 +7,7 @@ import { type Companion, Presence } from './presence.js';
 import { renewEach } from './renew-each.js';
 import { SHORTEST_DELAY_MS, watchDeadlines } from './watch-deadlines.js';
 
-/** A renewal that failed is tried again after this share of what is left of the lease. */
+/** A renewal that failed is tried again after this share of the time that is left of the lease. */
 const RETRY_SHARE = 1 / 4;
 const SHORTEST_RETRY_MS = 20;
 
@@ -15,8 +15,8 @@ const SHORTEST_RETRY_MS = 20;
 const YOUNG_MS = 50;
 
 /**
- * How long a grant of less than the ttl may last before the rest of the ttl is asked for, ms: the work of most is over by then,
- * and a back end that stalls later costs no lease.
+ * When a grant has less than the ttl, the rest is asked for after this time, ms. Most work is over by then, and a back end that stalls
+ * later costs no lease.
  */
 const BRIEF_MS = 5;
 
@@ -35,14 +35,14 @@ export interface HeartbeatSettings {
  * Renews every held lease and the member's own presence, and ends a lease when its deadline has come.
  *
  * One renewal per lease is under way at a time; a reply that comes back after the lease ended changes nothing. A lease
- * that waits for its next renewal is looked at then, which is before its deadline; at the deadline itself only those
- * are looked at whose renewal is under way.
+ * that waits for its next renewal is checked then, which is before its deadline. At the deadline itself only the leases are checked
+ * whose renewal is under way.
  */
 export class Heartbeat {
   readonly #batches: RenewalBatches;
-  /** Those that are in none of them yet. */
+  /** The renewals that are in no batch yet. */
   readonly #young = new Batch(Infinity, Infinity, () => undefined);
-  /** Those of which the back end has granted only a part of the ttl. */
+  /** The renewals of leases of which the back end has granted only a part of the ttl. */
   readonly #brief = new Batch(Infinity, Infinity, () => undefined);
   readonly #failures: RenewalFailures;
   readonly #presence: Presence;
@@ -70,12 +70,12 @@ export class Heartbeat {
     return this.#presence.start();
   }
 
-  /** To be told of each announcement after the next one. */
+  /** Calls the companion after each announcement but the first. */
   accompany(companion: Companion): void {
     this.#presence.accompany(companion);
   }
 
-  /** Announces nothing any more, and takes the presence back; no lease is left by then. Never rejects. */
+  /** Ends the announcements and removes the record of the member; no lease is left by then. Never rejects. */
   stop(): Promise<void> {
     return this.#presence.stop();
   }
@@ -84,7 +84,7 @@ export class Heartbeat {
    * Keeps the lease alive until `drop`.
    * @param since when it began, on the monotonic clock, ms
    * @param grantedAt when its grant began, on the same clock
-   * @returns what to drop; undefined where leases need no renewal
+   * @returns the renewal to drop; undefined where leases need no renewal
    */
   keep(lease: HeldLease, since: number, grantedAt: number): Renewal | undefined {
     if (this.driver.traits.lifetime === 'process') return undefined;
@@ -116,11 +116,11 @@ export class Heartbeat {
       if (due > now) this.#appoint([renewal], lease.ttl, due - now);
       else this.#joinOne(overdue, renewal);
     }
-    // The process was held up for so long.
+    // These are overdue, as the process was held up.
     for (const batch of overdue) void this.#renew(batch);
   }
 
-  /** All together as soon as the first of them is due: one call costs as much as another. */
+  /** Renews all of them as soon as the first one is due: a call for many leases costs as much as a call for one. */
   #renewBrief(): void {
     this.#briefLook = undefined;
     const { renewals } = this.#brief;
@@ -157,8 +157,8 @@ export class Heartbeat {
   }
 
   /**
-   * When to renew leases, ms from then: after the period, or sooner where the back end has granted less than their ttl or
-   * was slow to answer, so that less is left of them.
+   * When to renew leases, ms from `then`: after the period, or sooner where the back end has granted less than their ttl or
+   * was slow to answer, so that less of them is left.
    */
   #delayBefore(deadline: number, ttl: number, then = this.clock.monotonic()): number {
     const period = this.#periodOf(ttl);
@@ -166,7 +166,7 @@ export class Heartbeat {
     return Math.min(period, share * (deadline - then));
   }
 
-  /** Has leases of that ttl renewed in `delay` ms at the latest. */
+  /** Appoints the renewal of leases of that ttl, in `delay` ms at the latest. */
   #appoint(renewals: readonly Renewal[], ttl: number, delay: number): void {
     let batch: Batch | undefined;
     for (const renewal of renewals) {
@@ -185,7 +185,7 @@ export class Heartbeat {
     const leases = renewals.map(({ lease }) => lease);
     const grants = leases.map(({ grant }) => grant);
     const outcomes = await this.#ask(leases, grants, batch.ttl);
-    // Not those that were released or lost meanwhile, also by a listener that was told what happened to another one.
+    // Leaves out leases that were released or lost meanwhile, also by a listener to another lease's event.
     const stays = (renewal: Renewal): boolean => renewal.isIn(batch);
     const renewed: Renewal[] = [];
     const failed: Renewal[] = [];
@@ -195,7 +195,7 @@ export class Heartbeat {
       const outcome = outcomes[index]!;
       if (!stays(renewal)) continue;
       const { lease } = renewal;
-      // The lock is shared since it was asked for, under another grant.
+      // The lock was shared while the renewal was under way, under another grant.
       if (outcome.kind === 'lost' && lease.grant !== grants[index]) changed.push(renewal);
       else if (outcome.kind === 'lost') lease.lose(outcome.loss);
       else if (outcome.kind === 'renewed') {
@@ -227,7 +227,7 @@ export class Heartbeat {
     }
   }
 
-  /** Leases for which it would be too late stay in their batch, and are watched until their deadlines. */
+  /** A lease with too little time for that stays in its batch, and is watched until its deadline. */
   #retry(failed: readonly Renewal[], ttl: number): void {
     const inTime = failed.filter(({ lease }) => lease.remaining() > SHORTEST_RETRY_MS);
     this.#appoint(inTime, ttl, Math.max(SHORTEST_RETRY_MS, shortest(inTime) * RETRY_SHARE));

@@ -21,9 +21,9 @@ export interface PresenceSettings {
   readonly warn: (message: string) => void;
 }
 
-/** What goes with the announcements of a member. Neither method rejects. */
+/** Goes with the announcements of a member. Neither method rejects. */
 export interface Companion {
-  /** After each announcement but the first, whether it succeeded or not; not while the last one is at it. Ends in bounded time. */
+  /** Called after each announcement but the first, whether it succeeded or not; not while the last call is under way. Ends in bounded time. */
   onBeat(): Promise<void>;
   /** The member has left. */
   onStop(): Promise<void>;
@@ -41,12 +41,12 @@ export class Presence {
   /** Whether the record was ours at an earlier announcement. */
   #announced = false;
   #toldTwin = false;
-  /** When the last announcement was sent that was confirmed, on the monotonic clock, ms. */
+  /** When the last confirmed announcement was sent, on the monotonic clock, ms. */
   #confirmed = -Infinity;
   #next?: Appointment;
   #announcing: Promise<void> = Promise.resolve();
   #companion?: Companion;
-  /** What the companion does at a heartbeat, while it is at it. */
+  /** The companion's call at a heartbeat, while it is under way. */
   #accompanied?: Promise<void> | undefined;
 
   constructor(
@@ -70,7 +70,7 @@ export class Presence {
     try {
       await this.#announce();
     } catch (error) {
-      // The part of the back end that has the record is away, and others are not: a later announcement may find it.
+      // Only the part of the back end that has the record is away: a later announcement may find it.
       if (!(error instanceof BackendUnavailableError && error.partial)) throw error;
     }
     this.#next = this.schedule.in(this.settings.period, () => this.#beat());
@@ -80,7 +80,7 @@ export class Presence {
     this.#companion = companion;
   }
 
-  /** How long ago the last announcement was that the back end has confirmed, ms. */
+  /** How long ago the last confirmed announcement was sent, ms. */
   get age(): number {
     return this.schedule.now - this.#confirmed;
   }
@@ -90,7 +90,7 @@ export class Presence {
     await this.driver.records.get(MEMBERS, this.settings.memberId);
   }
 
-  /** Takes the record back. Never rejects. */
+  /** Removes the record. Never rejects. */
   async stop(): Promise<void> {
     this.#next?.cancel();
     this.#next = undefined;
@@ -136,13 +136,13 @@ export class Presence {
     );
   }
 
-  /** Whatever becomes of it: the heartbeat neither waits for it nor ends with it. */
+  /** Logs what the companion throws: the heartbeat neither waits for it nor ends with it. */
   async #tellCompanion(tell: (companion: Companion) => Promise<void>): Promise<void> {
     try {
       if (this.#companion) await tell(this.#companion);
     } catch (error) {
       const { memberId, warn } = this.settings;
-      warn(`What member ${memberId} holds is not told to others: ${String(error)}`);
+      warn(`Other members do not see what member ${memberId} holds: ${String(error)}`);
     }
   }
 

@@ -2,8 +2,8 @@ import type { Grant, LockStore, RenewOutcome } from '../../drivers/driver.js';
 import type { HeldLease } from '../lease/index.js';
 
 /**
- * Renews leases of one ttl by one call, as nearly all are plain. What the back end is to keep for longer than the ttl has a call of its
- * own for each such time.
+ * Renews leases of one ttl by one call, as nearly all are plain. Leases that the back end keeps for longer than the ttl need a call for
+ * each such time.
  * @param grants of the leases, when the renewal began
  * @returns one outcome for each lease, in the same order
  */
@@ -32,7 +32,7 @@ export async function renewEach(
   return outcomes;
 }
 
-/** A group that fails does not take the answers of the others with it. */
+/** A group that fails does not change the answers of the others. */
 async function renewAll(
   locks: LockStore,
   grants: readonly Grant[],

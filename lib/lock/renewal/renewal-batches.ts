@@ -7,10 +7,10 @@ import type { HeldLease } from '../lease/index.js';
 /** A period is cut into so many slots; the leases that are due in the same one are renewed together. */
 const SLOTS = 32;
 
-/** A shorter time is cut into so many at least, so that nothing is renewed much before it has to be. */
+/** A shorter time is cut into at least so many slots, so that no lease is renewed much before it has to be. */
 const FEWEST_SLOTS = 16;
 
-/** What calculating with times may lose, in slots. */
+/** The rounding error of times, in slots. */
 const ROUNDING = 1e-6;
 
 /** Leases of one ttl that are renewed together. */
@@ -18,7 +18,7 @@ export class Batch {
   readonly #renewals = new Bag<Renewal>();
   #look?: Appointment;
 
-  /** @param onEmpty told when the last lease has left */
+  /** @param onEmpty called when the last lease has left */
   constructor(
     readonly ttl: number,
     private readonly most: number,
@@ -46,7 +46,7 @@ export class Batch {
     if (this.size === 0) this.onEmpty();
   }
 
-  /** @param look the next look at this batch, in the place of the last one, which is over */
+  /** @param look the next check of this batch, in the place of the last one, which is over */
   lookNext(look: Appointment): void {
     this.#look = look;
   }
@@ -56,14 +56,14 @@ export class Batch {
   }
 }
 
-/** The renewals of one lease, from its begin to its end: in one batch it waits for the next one, or is being renewed. */
+/** The renewals of one lease. It is in one batch at a time, where it waits for its next renewal or is being renewed. */
 export class Renewal {
   #batch?: Batch;
   #slot?: Slot<Renewal>;
 
   /**
    * @param since when the lease began, on the monotonic clock, ms
-   * @param grantedAt when its grant began, which it may have been handed on, on the same clock
+   * @param grantedAt when its grant began, on the same clock; the lease before may have handed that grant on
    */
   constructor(
     readonly lease: HeldLease,
@@ -90,19 +90,19 @@ export class Renewal {
 }
 
 export interface RenewalBatchesSettings {
-  /** Of most leases, ms: a batch of theirs is kept until it is due, so that a lock in a loop opens none. */
+  /** The ttl of most leases, ms. Their batch is kept until it is due, so that a lock in a loop opens none. */
   readonly usualTtl: number;
-  /** How many leases are renewed together. */
+  /** How many leases are renewed together at most. */
   readonly most: number;
 }
 
 /**
- * When which leases are renewed, and which of them together: many leases cost few calls, spread over the period, and no
+ * Decides when leases are renewed, and which of them together. Many leases cost few calls, spread over the period, and no
  * appointment each.
  *
- * The slots are the same for all leases of a ttl, whenever these were taken, so that what is due together once stays
- * together. A slot that is full sends the next lease to the one before it, as a lease may always be renewed earlier, and
- * where all are full they are cut in halves.
+ * All leases of a ttl have the same slots, whenever they were taken, so that leases that are due together once stay
+ * together. A full slot sends the next lease to the slot before it, as a lease may always be renewed earlier. When
+ * all slots are full they are cut in halves.
  */
 export class RenewalBatches {
   /** By ttl, and then by when they are due, on the monotonic clock, ms. */
@@ -161,7 +161,7 @@ export class RenewalBatches {
 
 /** Warns of renewals that fail: once for each outage, and in one line for all leases of a batch. */
 export class RenewalFailures {
-  /** The renewals of which a warning was given, and that have not succeeded since. */
+  /** The renewals that a warning told of, and that have not succeeded since. */
   readonly #told = new Set<Renewal>();
 
   constructor(private readonly warn: (message: string) => void) {}
@@ -179,13 +179,13 @@ export class RenewalFailures {
     );
   }
 
-  /** It has succeeded, or the lease is no longer renewed. */
+  /** The renewal has succeeded, or the lease is no longer renewed. */
   forget(renewal: Renewal): void {
     if (this.#told.size > 0) this.#told.delete(renewal);
   }
 }
 
-/** What is left of the lease that ends first, ms. */
+/** The time left of the lease that ends first, ms. */
 export function shortest(renewals: readonly Renewal[]): number {
   return Math.min(...renewals.map(({ lease }) => lease.remaining()));
 }

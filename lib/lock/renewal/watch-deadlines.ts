@@ -6,7 +6,7 @@ import type { Batch } from './renewal-batches.js';
 export const SHORTEST_DELAY_MS = 1;
 
 /**
- * Ends the leases of a batch that is being renewed at their deadlines: one look at a time, until none is left in it.
+ * Ends the leases of a batch at their deadlines while it is being renewed: one check at a time, until no lease is left in it.
  * @param notBefore on the monotonic clock, ms
  */
 export function watchDeadlines(batch: Batch, clock: Clock, schedule: Schedule, notBefore = 0): void {

@@ -5,13 +5,13 @@ import { enterContext } from './enter-context.js';
 import type { JointPart } from './joint-lease.js';
 
 /**
- * For how long, ms, a call keeps the locks that it has got while it waits for the next one. Others may want nothing but those.
- * A call that got nowhere may keep them twice as long the next time, up to `LONGEST_PATIENCE`, so that it is not overtaken for ever.
+ * The time limit, ms, for which a call keeps its locks while it waits for the next one. Other calls may want only those.
+ * The limit doubles after each round that got nowhere, up to `LONGEST_PATIENCE`, so that the call is not overtaken for ever.
  */
 export const PATIENCE = 500;
 export const LONGEST_PATIENCE = 8000;
 
-/** One lock that is wanted: the names that mean it. */
+/** One wanted lock: the names that mean it. */
 export interface WantedLock {
   readonly names: readonly string[];
 }
@@ -20,14 +20,14 @@ export interface WantedLock {
  * Gets all of some locks, or none.
  *
  * It waits for them one after the other, in the order of their keys, which is the same in every process: a call that waits for a lock
- * holds none but earlier ones, so no two calls wait for each other. When that takes long, it gives back what it has and keeps its place
- * in the queue at which it waits. Once that lock has come, the earlier ones are tried without waiting; if one of them is taken by then,
- * everything is given back, and it begins anew.
+ * holds none but earlier ones, so no two calls wait for each other. When that takes long, it gives its locks back and keeps its place
+ * in the queue at which it waits. When it has got that lock, it tries the earlier ones without waiting. If one of them is taken by then,
+ * it gives everything back, and begins anew.
  */
 export class Collection {
   readonly #held = new Map<WantedLock, HeldLease>();
   #patience = PATIENCE;
-  /** When the first of those that are held was taken, on the monotonic clock, ms. */
+  /** When the first of the held locks was taken, on the monotonic clock, ms. */
   #since = 0;
   #givingBack: Promise<unknown> | undefined;
   readonly #began: number;
@@ -44,7 +44,7 @@ export class Collection {
     this.#began = manager.clock.monotonic();
   }
 
-  /** @throws what the acquisition of one lock throws; nothing is held then, nor when one was not to be had */
+  /** @throws what the acquisition of one lock throws. No lock is held then, nor after a refusal */
   async run(): Promise<readonly JointPart[] | NotAcquired> {
     try {
       for (;;) {
@@ -71,7 +71,7 @@ export class Collection {
     return this.wanted.map((lock) => ({ names: lock.names, lease: this.#held.get(lock)! }));
   }
 
-  /** What was tried without waiting has told nothing of that. */
+  /** The tries without waiting have reported no refusal. */
   #refuseAtLast(lock: WantedLock): Promise<NotAcquired> {
     this.manager.tellRefused({ ...this.terms, name: lock.names[0] as string }, this.#began);
     return this.#refuse(lock, {});
@@ -82,7 +82,7 @@ export class Collection {
     return { ...result, taken: lock.names[0] };
   }
 
-  /** Waits for as long as the call does, and keeps the others meanwhile for as long as its patience lasts. */
+  /** Waits up to the call's time limit. Keeps the other locks meanwhile, up to the time limit of this round. */
   async #waitFor(lock: WantedLock): Promise<AcquireResult> {
     const { clock } = this.manager;
     if (this.#held.size === 0) return this.#acquire(lock, this.terms);
@@ -98,7 +98,7 @@ export class Collection {
     }
   }
 
-  /** True when all of these are held; those that were given back, or lost, are tried once. */
+  /** True when all of these are held; a lock that was given back, or lost, is tried once. */
   async #tryAll(locks: readonly WantedLock[]): Promise<boolean> {
     const { waitLimit } = this.terms;
     for (const lock of locks) {

@@ -5,9 +5,10 @@ import { contextsOn, InnerLease } from '../lease/index.js';
 import type { LockManager } from '../lock-manager.js';
 
 /**
- * The lease of a re-entrant call that runs inside of one which holds all its locks; undefined when none does.
+ * The lease of a re-entrant call inside a call that holds all its locks; undefined when there is no such call.
  *
- * @throws InvalidOptionsError when the lease outside only shares the lock, and this call would have it alone; LeaseLostError when the lease outside was lost; NotLockedError when it was given back while this call's work went on
+ * @throws InvalidOptionsError when the lease outside only shares the lock, and this call would have it alone; LeaseLostError when the
+ * lease outside was lost; NotLockedError when it was given back while this call's work went on
  */
 export function enterContext(
   manager: LockManager,

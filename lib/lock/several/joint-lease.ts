@@ -3,20 +3,20 @@ import { quoted } from '../../common/quoted.js';
 import type { GuardedTransaction } from '../guard/index.js';
 import { Deadline, HeldLease, type LeaseOwner, refuse } from '../lease/index.js';
 
-/** One lock of several, and those of the names that mean it. */
+/** One lock of several, with the names that mean it. */
 export interface JointPart {
   readonly names: readonly string[];
   readonly lease: HeldLease;
 }
 
 /**
- * One lease on several locks, each of which has a lease of its own below: it ends when the first of them does, and gives all back
- * together. What is lost is lost as a whole: the others are renewed no more, and given back with the whole.
+ * One lease on several locks, each of which has a lease of its own below. It ends when the first of them does, and gives all back
+ * together. A loss of one is a loss of all: the others are renewed no more, and given back with the whole.
  */
 export class JointLease extends HeldLease {
   readonly #parts: readonly JointPart[];
 
-  /** @param onEnd told when it was given back */
+  /** @param onEnd called when it was given back */
   constructor(
     name: string,
     parts: readonly JointPart[],
@@ -35,7 +35,7 @@ export class JointLease extends HeldLease {
       onLeft: () => {
         for (const unlink of unlinks) unlink();
       },
-      // Each part has told of its own loss.
+      // Each part has reported its own loss.
       onLost: () => undefined,
       onReleased: onEnd,
     });
@@ -71,7 +71,7 @@ export class JointLease extends HeldLease {
     return Math.min(...this.#parts.map(({ lease }) => lease.monotonicDeadline));
   }
 
-  /** Whether any of the locks is shared: then the whole is nobody's alone. */
+  /** Whether any of the locks is shared: then the whole is not held alone. */
   override get shared(): boolean {
     return this.#parts.some(({ lease }) => lease.shared);
   }
@@ -113,7 +113,7 @@ export class JointLease extends HeldLease {
   }
 }
 
-/** Never leaves one of them because another one failed. */
+/** Gives back every part, also when another one fails. */
 async function giveBack(parts: readonly JointPart[]): Promise<boolean> {
   const ends = await Promise.all(parts.map(({ lease }) => lease.finish()));
   for (const end of ends) if (end.kind === 'unconfirmed') throw end.error;

@@ -11,8 +11,8 @@ import { enterContext } from './enter-context.js';
 import { JointLease } from './joint-lease.js';
 
 /**
- * Takes what the terms say: one lock, as nearly always, several together, or that of the call outside.
- * @param handle that shall carry the lease; a lease that was entered is carried by none
+ * Takes the lease of the terms: on one lock, as nearly always, on several together, or inside the lease of the call outside.
+ * @param handle that shall carry the lease; no handle carries a lease that was entered
  */
 export function take(
   manager: LockManager,

@@ -7,7 +7,7 @@ export interface CronTimeLike {
   getNextDateFrom(start: Date, timeZone?: string): { toMillis(): number };
 }
 
-/** Makes a `CronTime`: the class of one that is there, as the package cannot be resolved from here under pnpm. */
+/** The class of a `CronTime` that is there, to make another one: the package cannot be resolved from here under pnpm. */
 export type CronTimeClass = new (
   source: unknown,
   timeZone?: string | null,
@@ -20,10 +20,10 @@ const LARGEST_WINDOW = 2 ** 39;
 /** Ticks are whole seconds. */
 const SECOND = 1000;
 
-/** Further from the tick before, looking it up anew takes fewer steps. */
+/** Further than so many ticks from a known one, a new search takes fewer steps. */
 const MOST_STEPS = 16;
 
-/** As many ticks are mostly in a window that was doubled until one is in it. */
+/** A window that was doubled until a tick is in it mostly has no more ticks than this. */
 const FEW_STEPS = 2;
 
 /**
@@ -33,7 +33,7 @@ const FEW_STEPS = 2;
 export class CronTicks {
   readonly schedule: string;
   readonly #zone?: string;
-  /** A tick that was found before. The next one is mostly the one after it. */
+  /** The tick that was found last. The next one is mostly the tick after it. */
   #known?: number;
 
   constructor(private readonly cronTime: CronTimeLike) {
@@ -41,7 +41,7 @@ export class CronTicks {
     this.schedule = `cron ${String(cronTime.source)} (${this.#zone ?? 'local time'})`;
   }
 
-  /** The tick after that time, Unix ms; undefined for a schedule of one date alone, and where none comes. */
+  /** The tick after that time, Unix ms; undefined for a schedule of one date alone, and when no tick follows. */
   after(time: number): number | undefined {
     if (this.cronTime.realDate) return undefined;
     try {
@@ -54,8 +54,8 @@ export class CronTicks {
   }
 
   /**
-   * The latest tick that is not after that time; undefined where there was none. The package only knows the next one: so a window before
-   * the time is doubled until a tick is in it, and halved until few are.
+   * The latest tick that is not after that time; undefined where there was none. The package only knows the next tick. So the search
+   * doubles a window before the time until a tick is in it, and halves the window until few ticks are.
    */
   upTo(time: number): number | undefined {
     if (this.cronTime.realDate) return dateOf(this.cronTime.source);
@@ -77,8 +77,8 @@ export class CronTicks {
   }
 
   /**
-   * The latest tick before that time. Where an hour comes twice in autumn, a schedule of that hour has its tick in the first of them:
-   * from there the next one is that of another day, while from between them it is the same one again.
+   * The latest tick before that time. When an hour comes twice in autumn, a schedule of that hour has its tick in the first of the two.
+   * From that tick the next one is on another day. From a time between the two hours the package finds the same tick once more.
    */
   #search(time: number): number | undefined {
     const tick = this.#latest(time);
@@ -96,7 +96,7 @@ export class CronTicks {
     }
     let walked: number | undefined;
     while (full - empty > SECOND) {
-      // Mostly at once: few are there.
+      // Mostly finds it at once: few ticks are there.
       const tick = first === walked ? undefined : this.#walk(first, time, FEW_STEPS);
       if (tick !== undefined) return tick;
       walked = first;
@@ -108,14 +108,14 @@ export class CronTicks {
     return this.after(time - full);
   }
 
-  /** The first tick in so many ms before that time. */
+  /** The first tick in the `window` ms before that time. */
   #first(window: number, time: number): number | undefined {
     const next = this.after(time - window);
     return next !== undefined && next <= time ? next : undefined;
   }
 }
 
-/** As the package names a zone of a fixed offset, given in minutes. */
+/** The package's name for a zone of a fixed offset, given in minutes. */
 function zoneOf(utcOffset: number | undefined): string | undefined {
   if (utcOffset === undefined) return undefined;
   const minutes = Math.abs(utcOffset);

@@ -41,7 +41,7 @@ function cronTicks(cronTime: CronTimeLike): CronTicks {
   return ticks;
 }
 
-/** The ticks of the cron job that calls; what runs below it is called by hand. */
+/** The ticks of the cron job that calls; code below the body of a job counts as called by hand. */
 export function ticksOfCaller(): CronTicks | undefined {
   const job = calling.getStore();
   return job && cronTicks(job.cronTime);
@@ -52,7 +52,7 @@ export function calledByHand<T>(body: () => T): T {
   return calling.run(undefined, body);
 }
 
-/** What is known of the scheduler of one application: which cron job calls, and how to compute ticks. */
+/** The link to the scheduler of one application: it knows which cron job calls, and how to compute ticks. */
 export class SchedulerLink {
   readonly #made = new Map<string, CronTicks>();
   #onFirstJob: (() => void)[] = [];
@@ -72,14 +72,14 @@ export class SchedulerLink {
     return link;
   }
 
-  /** How many cron jobs there are. One that calls while it is being made is not among them yet. */
+  /** How many cron jobs there are. A job that calls while it is being made does not count yet. */
   get size(): number {
     return this.registry.getCronJobs().size;
   }
 
   /**
-   * The ticks of an expression as a decorator has it; undefined as long as the application has no cron job, whose class computes
-   * them.
+   * The ticks of an expression as a decorator has it; undefined as long as the application has no cron job: the class of a job computes
+   * the ticks.
    */
   ticks({ cronTime, timeZone, utcOffset }: CronMetadata): CronTicks | undefined {
     const [job] = this.registry.getCronJobs().values();
@@ -108,14 +108,14 @@ export class SchedulerLink {
   }
 }
 
-/** What `@Cron` keeps on a method. */
+/** The metadata of `@Cron` on a method. */
 export interface CronMetadata {
   readonly cronTime: unknown;
   readonly timeZone?: string | null;
   readonly utcOffset?: number | null;
 }
 
-/** What the decorators of @nestjs/schedule have put on a method. */
+/** The metadata that the decorators of @nestjs/schedule have put on a method. */
 export interface ScheduleMetadata {
   readonly name?: string;
   readonly cron?: CronMetadata;

@@ -10,7 +10,7 @@ export type ReturnKind = 'promise' | 'observable' | 'async-iterable';
 /** Where a wrapper keeps the definition it was made from; found there also through another wrapper that copies metadata. */
 const DEFINITION = Symbol.for('nestjs-coordination:synchronized');
 
-/** One method under `@Synchronized`: what the decorator knows of it. */
+/** One method under `@Synchronized`, as the decorator knows it. */
 export interface SynchronizedDefinition {
   /** `ShareService.extend`, for logs and messages. */
   readonly label: string;
@@ -18,7 +18,7 @@ export interface SynchronizedDefinition {
   /** The same for every call. */
   readonly origin: CallOrigin;
   readonly returns: ReturnKind;
-  /** The method has taken the HTTP response by `@Res()` or `@Next()`, so that Nest does not answer for it. */
+  /** True when the method has taken the HTTP response by `@Res()` or `@Next()`, so that Nest does not answer for it. */
   readonly takesResponse: boolean;
   /** Of `@Limited`: how many calls have a permit at a time. Otherwise the method is under a lock. */
   readonly permits?: number | undefined;
@@ -59,7 +59,7 @@ export function noteDecorated(owner: object, key: string | symbol, definition: S
   decorated.set(owner, methods.set(key, definition));
 }
 
-/** What the method of this very prototype was decorated with. */
+/** The definition with which the method of this very prototype was decorated. */
 export function decoratedAt(owner: object, key: string | symbol): SynchronizedDefinition | undefined {
   return decorated.get(owner)?.get(key);
 }
@@ -82,7 +82,7 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
 const AsyncGeneratorFunction = Object.getPrototypeOf(async function* () {}) as object;
 
 /**
- * What the method returns, as far as it can be known before it is called: an Observable must be returned at once, and
+ * The kind of the method's result, as far as it is known before the call: an Observable must be returned at once, and
  * an async generator takes the lock with its first value.
  */
 export function returnKindOf(method: object, declaredType: unknown): ReturnKind {

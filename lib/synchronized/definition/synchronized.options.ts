@@ -20,7 +20,7 @@ export type LockNameFunction<Args extends never[] = never[]> = (...args: Args) =
 export type LimitNameFunction<Args extends never[] = never[]> = (...args: Args) => string;
 
 /**
- * The options of `@Synchronized`: those of a lock, and how it goes with the method's call.
+ * The options of `@Synchronized`: those of a lock, and how the lock goes with the method's call.
  * @publicApi
  */
 export interface SynchronizedOptions extends LockOptions {
@@ -41,8 +41,8 @@ export interface SynchronizedOptions extends LockOptions {
   readonly beforeInterceptors?: boolean | undefined;
   /**
    * 'request': inside of a request (HTTP, GraphQL, a message), the lock is kept until the outermost interceptor has ended, so that a
-   * transaction around the call commits under it. All calls of the request that lock the same so share it. Elsewhere, as in a cron job,
-   * the lock is given back when the call has ended, as without this.
+   * transaction around the call commits under it. The calls of the request that take the same lock this way share it. Elsewhere, as in a
+   * cron job, the lock is given back when the call has ended.
    */
   readonly until?: 'request' | undefined;
   /**
@@ -51,19 +51,19 @@ export interface SynchronizedOptions extends LockOptions {
    */
   readonly shareLock?: boolean | undefined;
   /**
-   * What the method returns, where its signature does not say it. 'promise' also says that the lock is given back when
-   * the promise has settled, though it was a promise of something that is read later: an Observable, a stream.
+   * The kind of the method's result, where its signature does not tell. 'promise' also says that the lock is given back when
+   * the promise has settled, even when its value is read later: an Observable, a stream.
    */
   readonly returns?: 'promise' | 'observable' | 'async-iterable' | undefined;
 }
 
 /**
- * Those of `@Limited`. A permit has no fencing token, and is shared with nobody.
+ * The options of `@Limited`. A permit has no fencing token, and only one holder at a time.
  * @publicApi
  */
 export type LimitedOptions = Omit<SynchronizedOptions, (typeof OF_LOCKS_ALONE)[number]>;
 
-/** What a permit, of which there are several, has not got. */
+/** The options that only a lock has, and no permit. */
 const OF_LOCKS_ALONE = [
   'fencing',
   'shared',

@@ -8,10 +8,10 @@ import type { SynchronizedDefinition } from './definition.js';
 import { quoted } from '../../common/quoted.js';
 
 /**
- * Takes the lock of one call. Not `async`: this is on the way of every call, and each promise on it costs.
+ * Takes the lock of one call. Not `async`: every call passes here, and each promise costs.
  *
- * @param settled told first of the lease, or that there is none
- * @returns the lease; undefined when it was not to be had and the method is to be skipped then
+ * @param settled called first of all, with the lease, or with undefined when there is none
+ * @returns the lease; undefined when another holder had the lock, for a method that is skipped then
  * @throws LockAcquireFailedError, BackendUnavailableError, LockCreationFailedError, or the reason of the cancellation
  */
 export function takeLease(
@@ -28,7 +28,7 @@ export function takeLease(
     const terms = lockTerms(manager.settings, options);
     const { ttl, fencing, fair, shared, reentrant, bounds } = terms;
     const several = typeof names === 'string' ? undefined : names;
-    // A method that skips what another replica does would never skip if it waited for ever.
+    // A method with 'skip' would never be skipped if it waited for ever.
     const never =
       options.onNotAcquired === 'skip' && options.blocking === undefined && terms.blocking === true;
     const blocking = never ? false : terms.blocking;

@@ -7,8 +7,8 @@ import { grpcStreamCallOf } from './grpc-stream-call.js';
 import { httpAnswerOf } from './http-response.js';
 
 /**
- * Gives a coordination error the shape of the transport it goes out on. Registered before the filters of the
- * application, so it is asked last: whoever catches these errors there goes first.
+ * Gives a coordination error the shape of its transport. It is registered before the filters of the application, so Nest asks it last:
+ * a filter of the application that catches these errors goes first.
  */
 @Catch(CoordinationError)
 export class CoordinationExceptionFilter implements ExceptionFilter<CoordinationError> {
@@ -25,7 +25,7 @@ export class CoordinationExceptionFilter implements ExceptionFilter<Coordination
         // GraphQL takes what a filter returns as the error of the field, and shows its message.
         return clientErrorOf(error);
       default:
-        // Another library called the handler. What a filter returns would be the result of its call, and so a success.
+        // Another library called the handler. A value that a filter returns would be the result of its call, and so a success.
         throw error;
     }
   }
@@ -35,7 +35,7 @@ export class CoordinationExceptionFilter implements ExceptionFilter<Coordination
     const streamCall = grpcStreamCallOf(host);
     if (!streamCall) return throwError(() => status);
     streamCall.fail(status);
-    // Nest hands no error of such a call on to the client, and would end the process by it.
+    // Nest passes no error of such a call on to the client, and would end the process by it.
     return of(undefined);
   }
 

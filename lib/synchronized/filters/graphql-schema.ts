@@ -3,7 +3,7 @@ import { copyFace } from '../../injection/index.js';
 import { isAsyncIterable } from '../definition/index.js';
 import { graphqlErrorOf } from './client-error.js';
 
-/** What a schema calls: the resolver of a field, or what tells the type of a value. Each has four parameters, or fewer. */
+/** A function that a schema calls: the resolver of a field, or a function that tells the type of a value. It has at most four parameters. */
 type Resolver = (this: unknown, a: unknown, b?: unknown, c?: unknown, d?: unknown) => unknown;
 
 interface Field {
@@ -17,7 +17,7 @@ interface Wrapping {
   readonly ofType?: Wrapping;
 }
 
-/** A type of a schema, as far as it is looked at; @nestjs/graphql and graphql need not be installed. */
+/** The part of a schema's type that is used here; @nestjs/graphql and graphql need not be installed. */
 interface Type {
   resolveType?: Resolver | null;
   isTypeOf?: Resolver | null;
@@ -34,11 +34,11 @@ const OPTIONS = 'GqlModuleOptions';
 const guarded = new WeakSet<Resolver>();
 
 /**
- * Shows GraphQL clients the generic text of a coordination error, wherever it was thrown. GraphQL shows the message of whatever it
- * is thrown, and Nest asks no filter for a field, nor for the values of a subscription; around getters, field middlewares, and
- * what tells the type of a value it does not even stand. Filters of the application run within, and see the error as it is.
+ * Shows GraphQL clients the generic text of a coordination error, wherever it was thrown. GraphQL shows the message of every error.
+ * Nest asks no filter for a field, nor for the values of a subscription. It does not even wrap getters, field middlewares and functions
+ * that tell the type of a value. Filters of the application run within, and see the error as it is.
  *
- * Has to be done after the schema was built, which is in a hook.
+ * Call it after the schema was built, which is in a hook.
  */
 export function guardGraphqlSchemas(modules: ModulesContainer): void {
   for (const { providers } of modules.values()) {
@@ -53,7 +53,7 @@ export function guardGraphqlSchemas(modules: ModulesContainer): void {
   }
 }
 
-/** What the host of a schema keeps: it is known by its accessors, as a build may rename its class. */
+/** The schema of its host. The host is known by its accessors, as a build may rename its class. */
 function schemaOf(host: unknown): Schema | undefined {
   if (typeof host !== 'object' || host === null) return undefined;
   const accessors = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(host) ?? {}, 'schema');
@@ -70,7 +70,7 @@ function schemaOf(host: unknown): Schema | undefined {
 /** @param fieldResolver of the fields that have no resolver */
 function guardSchema(schema: Schema, fieldResolver: Resolver): void {
   for (const [name, type] of Object.entries(schema.getTypeMap())) {
-    // Those of introspection are the same objects in every schema.
+    // The types of introspection are the same objects in every schema.
     if (name.startsWith('__')) continue;
     if (type.resolveType) type.resolveType = guard(type.resolveType);
     if (type.isTypeOf) type.isTypeOf = guard(type.isTypeOf);
@@ -93,7 +93,7 @@ function listDepthOf(type: Wrapping | undefined): number {
   return listDepthOf(type.ofType) + (isList ? 1 : 0);
 }
 
-/** As GraphQL itself resolves a field. */
+/** Resolves a field as GraphQL itself does. */
 function propertyOf(source: unknown, args: unknown, context: unknown, info: unknown): unknown {
   if ((typeof source !== 'object' || source === null) && typeof source !== 'function') return undefined;
   const { fieldName } = info as { readonly fieldName: string };
@@ -102,7 +102,7 @@ function propertyOf(source: unknown, args: unknown, context: unknown, info: unkn
   return (source as Record<string, Resolver>)[fieldName]?.(args, context, info);
 }
 
-/** @param show makes of what the resolver returns what GraphQL may see */
+/** @param show turns the result of the resolver into the one that GraphQL may see */
 function guard(resolver: Resolver, show: (value: unknown) => unknown = (value) => shown(value, 0)): Resolver {
   if (guarded.has(resolver)) return resolver;
   const wrapper: Resolver = function (a, b, c, d) {
@@ -118,7 +118,7 @@ function guard(resolver: Resolver, show: (value: unknown) => unknown = (value) =
 }
 
 /**
- * Every field pays for this: most values are neither errors nor to be awaited nor lists.
+ * Every field pays for this: most values are neither errors nor promises nor lists.
  * @param depth how many lists lie in one another
  */
 function shown(value: unknown, depth: number): unknown {
@@ -129,7 +129,7 @@ function shown(value: unknown, depth: number): unknown {
   return depth > 0 && isIterable(value) ? shownList(value, depth - 1) : value;
 }
 
-/** GraphQL takes any iterable for a list, and awaits its items by itself. An array is copied only where one of them is to be awaited. */
+/** GraphQL takes any iterable for a list, and awaits its items by itself. An array is copied only when one of them is a promise. */
 function shownList(values: Iterable<unknown>, depth: number): unknown[] {
   const list = Array.isArray(values) ? values : [...values];
   let copy: unknown[] | undefined;

@@ -2,7 +2,7 @@ import type { ArgumentsHost } from '@nestjs/common';
 
 type Done = (error: object | null, ...answer: unknown[]) => unknown;
 
-/** The part of a call of gRPC that is used; one that sends a stream is ended by `end`. */
+/** The part of a call of gRPC that is used; `end` ends a call that sends a stream. */
 interface Call {
   readonly cancelled?: boolean;
   readonly destroyed?: boolean;
@@ -34,7 +34,7 @@ export class GrpcStreamCall {
     return this.call.cancelled === true;
   }
 
-  /** True when it has ended. Of a call without a stream of answers the stream of questions closes long before that. */
+  /** True when it has ended. Without a stream of answers, the stream of requests closes long before that. */
   get closed(): boolean {
     const { call, done } = this;
     return done ? this.#answered : call.writableFinished === true || call.destroyed === true;
@@ -65,7 +65,7 @@ export class GrpcStreamCall {
     return result;
   };
 
-  /** Ends it with an answer that has nothing in it. */
+  /** Ends it with an empty answer. */
   finish(): void {
     if (this.cancelled || this.answered) return;
     if (this.done) this.answer(null, {});
@@ -80,7 +80,7 @@ export class GrpcStreamCall {
   }
 }
 
-/** Undefined where Nest answers the call itself. The handler is given an `answer` that is noticed. */
+/** Undefined where Nest answers the call itself. The handler gets a function for its answer that notes the call of it. */
 export function grpcStreamCallOf(host: ArgumentsHost): GrpcStreamCall | undefined {
   if (host.getType<string>() !== 'rpc') return undefined;
   const args: unknown[] = host.getArgs();

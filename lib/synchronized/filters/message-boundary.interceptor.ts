@@ -11,7 +11,7 @@ import { refusals } from './refusals.js';
 const HANDLER_TYPE = 'microservices:handler_type';
 const INTERCEPTORS = '__interceptors__';
 
-/** Nest's number for a handler of events, whose result goes to nobody. */
+/** Nest's number for a handler of events, whose result no client gets. */
 const EVENT = 2;
 
 /** Calls in which the interceptor and the filter of the application take part. */
@@ -26,7 +26,7 @@ export function isEventHandler(handler: object): boolean {
   return Reflect.getMetadata(HANDLER_TYPE, handler) === EVENT;
 }
 
-/** The handler's name when the call is an event, which nobody gets an answer to. */
+/** The handler's name when the call is an event, to which no client gets an answer. */
 export function eventOf(context: ExecutionContext): string | undefined {
   if (context.getType() !== 'rpc') return undefined;
   const handler = context.getHandler();
@@ -55,10 +55,10 @@ export class MessageBoundary implements NestInterceptor {
   }
 }
 
-/** Nest tells the client of no other error what it was. */
+/** Nest tells the client the details of an RpcException alone. */
 async function rpcException(error: CoordinationError, context: ExecutionContext): Promise<Error> {
-  // A bundler must not look for it: applications without messages do not install it. Those with a bundle of all that they use
-  // cannot load it here, and their clients read "Internal server error".
+  // A bundler must not look for the package: applications without messages do not install it. An application that is bundled with
+  // all of its packages cannot load it here, and its clients read "Internal server error".
   const { RpcException } = await importMicroservices('@nestjs/microservices').catch(() => ({
     RpcException: undefined,
   }));
@@ -70,7 +70,7 @@ function importMicroservices(name: string): Promise<typeof import('@nestjs/micro
   return import(name) as ReturnType<typeof importMicroservices>;
 }
 
-/** Puts the boundary on every controller that handles messages. Has to be done before microservices listen. */
+/** Puts the boundary on every controller that handles messages. Call it before microservices listen. */
 export function addMessageBoundaries(modules: ModulesContainer): void {
   for (const module of modules.values()) {
     for (const { metatype } of module.controllers.values()) {

@@ -10,9 +10,9 @@ import { refusals } from './refusals.js';
 const HANDLER_KEYS = ['path', 'microservices:pattern', 'websockets:message_mapping'];
 
 /**
- * A filter that catches nothing. Nest asks the filters of a call in turn whether an error is theirs, and the first one ends that: one
- * of the application that catches everything would hide an error from ours. This one is asked before all of them, so that the log knows of
- * every error that goes out to a client, also from guards, pipes and middleware. Nest asks no filter while all goes well.
+ * A filter that catches nothing. Nest asks the filters of a call in turn whether they catch an error, and stops at the first that does: a
+ * filter of the application that catches everything would hide an error from ours. Nest asks this filter before all of them, so that the
+ * log has every error that goes out to a client, also from guards, pipes and middleware. Nest asks no filter while all goes well.
  */
 class RefusalWitness implements ExceptionFilter {
   catch(): void {}
@@ -20,7 +20,7 @@ class RefusalWitness implements ExceptionFilter {
 
 /** @param event the handler, where it is one of events */
 function witnessOf(event?: string): RefusalWitness {
-  /** No error is one of these, but `instanceof` has the error told. */
+  /** No error is an instance of this class, but the question by `instanceof` reports the error. */
   class Told {
     static [Symbol.hasInstance](error: unknown): false {
       if (error instanceof CoordinationError) refusals.tell(error, event);
@@ -35,8 +35,7 @@ function witnessOf(event?: string): RefusalWitness {
 const witness = witnessOf();
 
 /**
- * Has the log told of errors whichever filters the application has. Has to be done before the handlers are registered, which is before
- * any hook.
+ * Logs errors whatever filters the application has. Call it before the handlers are registered, which is before any hook.
  */
 export function addRefusalWitness(config: ApplicationConfig, modules: ModulesContainer): void {
   witnessGlobally(config);

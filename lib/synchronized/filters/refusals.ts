@@ -3,7 +3,7 @@ import { type Clock, systemClock, type Timer } from '../../common/clock.js';
 import { logSafely } from '../../common/log-safely.js';
 import { CoordinationError } from '../../errors.js';
 
-/** How long refused calls are counted before a line tells of them, ms. */
+/** How long refused calls are counted before one line reports them, ms. */
 const PERIOD = 60_000;
 
 const MISTAKE = 500;
@@ -14,11 +14,11 @@ interface Count {
 }
 
 /**
- * What the log says of calls that a coordination error has ended. Nest logs no HttpException, and a client is told nothing but
+ * The log lines about calls that a coordination error has ended. Nest logs no HttpException, and a client learns only
  * the kind of the error.
  *
  * - A mistake in the application is an error line.
- * - An event that was not handled is a warning: nobody gets an answer from which to learn that it has to be sent again.
+ * - An event that was not handled is a warning: its sender gets no answer, and cannot know that it has to send the event again.
  * - Every other refused call has an answer. Such calls are counted, and one warning a minute tells how many there were; each of
  *   them has a line at debug.
  */
@@ -31,7 +31,7 @@ export class Refusals {
 
   constructor(private readonly clock: Clock) {}
 
-  /** @param event the handler, where what has failed is an event: nobody waits for its answer */
+  /** @param event the handler, when an event has failed: no client waits for an answer */
   tell(error: CoordinationError, event?: string): void {
     if (this.#told.has(error)) return;
     this.#told.add(error);
@@ -41,12 +41,12 @@ export class Refusals {
     else this.#count(error);
   }
 
-  /** Tells nothing of a call that nobody waits for any more: it was not refused, its client has left. */
+  /** Logs nothing of a call whose client has left: the call was not refused. */
   overlook(error: CoordinationError): void {
     this.#told.add(error);
   }
 
-  /** Tells of the calls that were counted so far. */
+  /** Logs the calls that were counted so far. */
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -71,5 +71,5 @@ export class Refusals {
   }
 }
 
-/** Of this process: handlers of several applications in it may be of one class. */
+/** One for this process: handlers of several applications in it may be of one class. */
 export const refusals = new Refusals(systemClock);

@@ -8,7 +8,7 @@ import { type BoundTemplate, bindTemplate } from './parameter-lookup.js';
 
 const ONE_NAME = 'make one name of the values, as `<a>-<b>` does, or take several locks by @Synchronized';
 
-/** A permit has one name: those of several semaphores are not taken together. */
+/** A permit has one name: permits of several semaphores are not taken together. */
 export type NamingDecorator = '@Synchronized' | '@Limited';
 
 type Naming = Pick<SynchronizedDefinition, 'nameOf' | 'constant' | 'namedAfter' | 'namedAfterThis'>;
@@ -43,7 +43,7 @@ export function namingOf(
   return { nameOf, constant, namedAfter, namedAfterThis };
 }
 
-/** Each call takes all of them. */
+/** Each call takes the locks of all the names. */
 function namingOfAll(templates: readonly BoundTemplate[], where: string): Naming {
   const nameOf = (self: unknown, args: readonly unknown[]): LockNames =>
     namesOnce(
@@ -64,7 +64,7 @@ function nameFrom(make: () => unknown, where: string, decorator: NamingDecorator
   try {
     made = make();
   } catch (cause) {
-    // What the application wants its client to be told.
+    // The application wants its client to get this error.
     if (cause instanceof HttpException) throw cause;
     throw new LockNameError(`${where}: its lock name function failed: ${firstLineOf(cause)}`, { cause });
   }
@@ -77,7 +77,7 @@ function nameFrom(make: () => unknown, where: string, decorator: NamingDecorator
   if (Array.isArray(made) && made.every((name) => typeof name === 'string' && name !== ''))
     return namesOnce(made, where);
   if (made instanceof Promise) {
-    // Nobody else looks at it.
+    // No other code handles its rejection.
     made.catch(() => undefined);
     throw new LockNameError(
       `${where}: its lock name function returned a promise; it must not be async: it makes the name out of the arguments alone`,

@@ -49,7 +49,7 @@ export function bindTemplate(
     : undefined;
   if (template.roots.some((root) => !isBuiltinName(root) || root === THIS_NAME))
     return { constant: false, namedAfter, namedAfterThis: template.namesClassOfThis, render };
-  // A class gets its name from a decorator that runs after those of its methods; whatever else is wrong shows at once.
+  // A class gets its name from a decorator that runs after those of its methods; every other mistake shows at once.
   let name = namedAfter ? undefined : render(undefined, []);
   return {
     constant: true,
@@ -59,7 +59,7 @@ export function bindTemplate(
   };
 }
 
-/** The parameters by the names that lock names know them by: an explicit name replaces the one in the source. */
+/** The parameters by their names in lock names: an explicit name replaces the one in the source. */
 function namedParameters(target: object, propertyKey: string | symbol): ReadonlyMap<string, Parameter> {
   const explicit = explicitNamesOf(target, propertyKey);
   const parsed = parametersOf(target, propertyKey) ?? [];
@@ -79,7 +79,7 @@ function builtin(root: string, target: object, propertyKey: string | symbol, fai
   }
   if (CLASS_NAMES.includes(root)) {
     const constructor = declaringClass(target);
-    // When the class is decorated, which its methods are before it.
+    // Read at the call: the class is decorated after its methods.
     return () => constructor && classNameOf(constructor, fail);
   }
   return undefined;

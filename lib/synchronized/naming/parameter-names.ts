@@ -8,9 +8,9 @@ export interface Parameter {
   readonly name?: string;
   readonly index: number;
   readonly rest: boolean;
-  /** What the parameter is without an argument, where that is written as a literal. */
+  /** The value of the parameter without an argument, where it is written as a literal. */
   readonly default?: Literal;
-  /** True when the default is something else than a literal, which only the method itself can know. */
+  /** True when the default is no literal: only the method itself knows its value. */
   readonly computedDefault?: boolean;
 }
 
@@ -62,7 +62,7 @@ function parseClass(constructor: Function): Class | undefined {
     if (statement?.type !== 'ExpressionStatement') return undefined;
     return statement.expression.type === 'ClassExpression' ? statement.expression : undefined;
   } catch (error) {
-    // `[native code]`, or syntax newer than the parser: whoever asks then needs explicit names, and is told so.
+    // `[native code]`, or syntax newer than the parser: the application then needs explicit names, and an error says so.
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }

@@ -1,23 +1,23 @@
 import { Observable } from 'rxjs';
 import { RequestHold } from './request-hold.js';
 
-/** A request costs nothing for this in an application that has no such method. */
+/** False in an application without such a method: its requests cost nothing for this. */
 let wanted = false;
 
-/** A method of the application keeps its lock until the request has ended. */
+/** Called when a method of the application keeps its lock until the request has ended. */
 export function wantRequestHolds(): void {
   wanted = true;
 }
 
-/** Whether the outermost interceptor is to keep locks: it is not inside of one that does already. */
+/** Whether the outermost interceptor is to keep locks: not when one outside of it does already. */
 export function keepsForRequest(): boolean {
   return wanted && !RequestHold.current();
 }
 
 /**
- * The call of a handler, at whose end the locks are given back that methods under `until: 'request'` have taken. The end, good or bad, is
- * told after that.
- * @param errorFor what the client is told of a lost lease
+ * The call of a handler. When it has ended, it gives back the locks that methods under `until: 'request'` have taken. Then it passes
+ * the end on, good or bad.
+ * @param errorFor makes the error that the client gets of a lost lease
  */
 export function holdUntilEnd(
   work: () => Observable<unknown>,

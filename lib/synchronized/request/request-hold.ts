@@ -24,8 +24,8 @@ interface Asking {
 }
 
 /**
- * One request, as the outermost interceptor sees it: what methods under `until: 'request'` have locked inside of it is kept until it
- * has ended, and is the request's: its other calls of such methods enter. A body that still runs then is waited for.
+ * One request, as the outermost interceptor sees it. The request keeps the locks of methods under `until: 'request'` until it has ended,
+ * and its other calls of such methods enter under them. At its end it waits for a body that still runs.
  */
 export class RequestHold implements LeaseContext {
   /** The lease that was kept last, which the rest of the request finds as the current one. */
@@ -39,7 +39,7 @@ export class RequestHold implements LeaseContext {
   #running = 0;
   #end: Promise<void> | undefined;
 
-  /** That of the request in which the running code is, while that has not ended. */
+  /** The hold of the request in which the running code is, until that request has ended. */
   static current(): RequestHold | undefined {
     for (let context = currentContext(); context; context = context.outer)
       if (context instanceof RequestHold && !context.#end) return context;
@@ -54,7 +54,7 @@ export class RequestHold implements LeaseContext {
     return runAround(this, work);
   }
 
-  /** Why what the request did cannot be trusted: a lease was lost. */
+  /** Why the work of the request cannot be trusted: a lease was lost. */
   get lost(): Error | undefined {
     return this.#kept.find(({ lease, strict }) => strict && lease.lost)?.lease.lost;
   }
@@ -62,14 +62,14 @@ export class RequestHold implements LeaseContext {
   /**
    * Takes a lock for the request, or enters the one that it has.
    * @param strict whether its loss fails the request
-   * @returns the lease of this call, at whose end nothing is freed
+   * @returns the lease of this call; its end frees nothing
    */
   async enter(manager: LockManager, terms: AcquireTerms, strict: boolean): Promise<AcquireResult> {
     this.#running += 1;
     let entered = false;
     try {
       const lease = await this.#leaseFor(manager, terms, strict);
-      // The request has ended meanwhile, or it is a lease further out that was entered.
+      // The request has ended meanwhile, or the call has entered a lease further out.
       if (!(lease instanceof HeldLease) || !this.#keeps(lease)) return lease;
       const inner = new InnerLease(terms.names ?? [terms.name], lease, 'this request', manager);
       inner.whenGivenBack(() => this.#ranOne());
@@ -92,13 +92,13 @@ export class RequestHold implements LeaseContext {
       if (kept) return kept;
       const other = [...this.#asking].find((each) => each.manager === manager && each.name === terms.name);
       if (!other) return this.#ask(manager, terms, strict);
-      // This one may be ready to wait for longer than that one.
+      // This call may be ready to wait for longer than the other one.
       await other.taken;
     }
   }
 
   async #ask(manager: LockManager, terms: AcquireTerms, strict: boolean): Promise<AcquireResult> {
-    // One of several that the request has already is not waited for.
+    // Of several locks, those that the request has already are not waited for.
     const reentrant = terms.reentrant || (terms.names ?? []).some((name) => this.#isOn(manager, name));
     const taking = take(manager, { ...terms, reentrant });
     const asking = { manager, name: terms.name, taken: taking.catch(() => undefined) };
@@ -138,7 +138,7 @@ export class RequestHold implements LeaseContext {
     if (this.#running === 0 && this.#end) void this.#release();
   }
 
-  /** The latest first: it may stand on an earlier one. */
+  /** The latest lease first: it may have entered an earlier one. */
   async #release(): Promise<void> {
     for (const { lease } of this.#kept.toReversed()) await lease.finish();
   }

@@ -7,27 +7,27 @@ import type { Client } from './client.js';
 import { isAsyncIterable } from '../definition/index.js';
 
 /*
- * What counts as "the call", decided here for everybody.
+ * This decides when "the call" of a method has ended.
  *
- * A call ends with what its method has returned, once that was awaited, unless there is more to it than a value:
+ * A call ends when the result of its method was awaited, unless that result is more than a value:
  *
- *   what it is awaited to           a handler over HTTP           another handler    anything else
+ *   the awaited result              a handler over HTTP           another handler    anything else
  *   a value                         its end                       its end            its end
  *   an Observable                   to its end                    to its end         refused
  *   a stream, a StreamableFile      until it has ended            refused            refused
  *   another iterable, a Response    until the client has gone     refused            refused
- *   whatever, taken by @Res()       until the client has gone     –                  –
+ *   anything, taken by @Res()       until the client has gone     –                  –
  *
- * Refused is what would be read when the lock is given back, or what nobody would read and so never end. The option
- * `returns: 'promise'` says that the lock is for the promise alone.
+ * A result is refused when it would be read after the lock was given back. It is refused too when no reader would read it, so that it
+ * would never end. The option `returns: 'promise'` says that the lock is for the promise alone.
  */
 
-/** What a method has returned, where that is not all there is to it. */
+/** The part of a method's result that is read later. */
 export type LaterPart =
   | { readonly kind: 'observable' | 'iterable' | 'response'; readonly value: object }
   | { readonly kind: 'stream'; readonly value: Readable };
 
-/** What of a value that was awaited is read only now; undefined for one that is complete as it is. */
+/** The part of an awaited value that is read only now; undefined for a value that is complete as it is. */
 export function laterPartOf(value: unknown): LaterPart | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if ('subscribe' in value && isObservable(value)) return { kind: 'observable', value };
@@ -37,13 +37,13 @@ export function laterPartOf(value: unknown): LaterPart | undefined {
   return isUnreadResponse(value) ? { kind: 'response', value } : undefined;
 }
 
-/** When that has been read to its end over HTTP, or its reader has left. Never rejects. */
+/** Resolves when the part was read to its end over HTTP, or its reader has left. Never rejects. */
 export function whenRead(part: LaterPart, client: Client | undefined): Promise<void> | undefined {
   if (part.kind === 'stream') return whenStreamEnds(part.value, client);
   return part.kind === 'observable' ? undefined : client?.whenGone();
 }
 
-/** The error of a method whose lock would be given back before its result is read; also ends what nobody will read. */
+/** The error of a method whose lock would be given back before its result is read. Also ends the result: no reader will read it. */
 export function readTooLate(part: LaterPart, label: string): InvalidOptionsError {
   discard(part);
   const tooLate = 'its lock would be given back before it is read';
@@ -63,7 +63,7 @@ export function readTooLate(part: LaterPart, label: string): InvalidOptionsError
   }
 }
 
-/** The error of a handler that is not HTTP's: nobody would read this, so that it would hold its lock for ever. */
+/** The error of a handler on another transport than HTTP: no reader would read the result, and its lock would be held for ever. */
 export function readByNobody(part: LaterPart, label: string): InvalidOptionsError {
   if (part.kind === 'iterable') return readTooLate(part, label);
   discard(part);
@@ -72,33 +72,33 @@ export function readByNobody(part: LaterPart, label: string): InvalidOptionsErro
   );
 }
 
-/** Has whatever still gives values give no more. */
+/** Ends a result that still gives values. */
 export function discard({ kind, value }: LaterPart): void {
   if (kind === 'stream') value.destroy();
   else if (value instanceof ReadableStream && !value.locked) {
-    // What it was read from may fail at that; nobody is there to be told.
+    // Its source may fail at that; no reader is there to get the error.
     value.cancel().catch(() => undefined);
   }
 }
 
-/** A client that leaves does not end the stream it was reading from: nobody would read it any more, so it is ended. */
+/** A client that leaves does not end the stream that it was reading. So this ends the stream: no reader is left. */
 async function whenStreamEnds(stream: Readable, client: Client | undefined): Promise<void> {
   if (client) void client.whenGone().then(() => stream.destroy());
   try {
     await finished(stream, { writable: false });
   } catch {
-    // An error ends the stream as well; who reads it is told by the stream itself.
+    // An error ends the stream as well; the stream itself tells its reader.
     return;
   }
 }
 
-/** Also of other copies of the package "readable-stream"; not what can only be written to, as the response itself. */
+/** Streams of other copies of the package "readable-stream" count too; streams that can only be written to do not, as the response. */
 function isStream(value: object): value is Readable {
   if (value instanceof Readable) return true;
   return 'pipe' in value && 'read' in value && typeof value.read === 'function' && 'destroy' in value;
 }
 
-/** As `fetch` answers, from whichever package. */
+/** A response of `fetch`, from any package, that was not read yet. */
 function isUnreadResponse(value: object): boolean {
   return 'bodyUsed' in value && value.bodyUsed === false && 'body' in value && value.body !== null;
 }

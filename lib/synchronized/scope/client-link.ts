@@ -1,19 +1,19 @@
-/** What ends when a client leaves: a response, a socket, a stream of HTTP/2, a call of gRPC. */
+/** An object that ends when a client leaves: a response, a socket, a stream of HTTP/2, a call of gRPC. */
 export interface ClientLink {
   readonly closed?: boolean;
   readonly destroyed?: boolean;
-  /** Of a stream of HTTP/2: the client has cut it off. Its end may come much later, when all that it had sent was read. */
+  /** On a stream of HTTP/2: the client has cut it off. Its end may come much later, when all that the client had sent was read. */
   readonly aborted?: boolean;
-  /** Of a call of gRPC. */
+  /** On a call of gRPC: the client has cancelled it. */
   readonly cancelled?: boolean;
   on(event: string, listener: () => void): unknown;
   removeListener(event: string, listener: () => void): unknown;
 }
 
-/** Every line closes; a property tells which of the other two it may tell as well. */
+/** Every line emits 'close'; a property tells which of the other two it may emit as well. */
 const EVENTS = ['close', 'aborted', 'cancelled'] as const;
 
-/** What a response is told by when all of it was sent. One that was made without a server is never closed after that. */
+/** The event of a response when all of it was sent. A response that was made without a server is never closed after that. */
 const SENT = 'finish';
 
 interface Watch {
@@ -29,8 +29,8 @@ interface Watch {
 const watches = new WeakMap<ClientLink, Watch>();
 
 /**
- * Calls `listener` when the line ends; returns how to call that off. The last one to do so leaves no listener behind.
- * @param endsWhenSent of a response that has ended when it was sent
+ * Calls `listener` when the line ends; returns how to call that off. Calling the last one off leaves no listener behind.
+ * @param endsWhenSent true for a response that has ended when it was sent
  */
 export function onEnd(line: ClientLink, listener: () => void, endsWhenSent = false): () => void {
   const watch = watches.get(line) ?? begin(line, endsWhenSent);

@@ -4,31 +4,31 @@ import type { CancelSource } from '../../common/cancellation.js';
 import { type GrpcStreamCall, grpcStatusOf, grpcStreamCallOf, httpResponseOf } from '../filters/index.js';
 import { onEnd, type ClientLink } from './client-link.js';
 
-/** The part of an HTTP response that is looked at: Express' and Node's own, or what Fastify calls `raw`. */
+/** The part of an HTTP response that is used here: Express' and Node's own, or what Fastify calls `raw`. */
 interface RawResponse extends ClientLink {
   readonly writableEnded: boolean;
   readonly headersSent?: boolean;
-  /** How much has still to be handed to the connection, in bytes; no number where that is no real one. */
+  /** How much has still to be written to the connection, in bytes; no number for a connection that is not real. */
   readonly writableLength?: number;
   destroy?(): unknown;
 }
 
-/** A stream of HTTP/2, as far as it is ended here. */
+/** The part of a stream of HTTP/2 that is used here. */
 interface Http2Stream extends ClientLink {
   close(code: number): void;
 }
 
 /**
- * Whoever waits for the answer of a call, as far as its transport shows.
+ * The client that waits for the answer of a call, as far as its transport shows it.
  *
- * More than the response is listened to: the response of a pipelined request that waits behind another one is never
- * closed, also when its connection is, and what a response of HTTP/2 says of itself is less than its stream knows. A response
- * that was made without a server, as on Lambda, is never closed at all: one of HTTP/1 has ended when it was sent.
+ * It listens to more than the response. A pipelined request that waits behind another one has a response that is never closed, also
+ * when its connection is. A response of HTTP/2 tells less than its stream. A response that was made without a server, as on Lambda, is
+ * never closed at all: one of HTTP/1 has ended when it was sent.
  */
 export class Client implements CancelSource {
   /**
    * @param response where it is one of HTTP
-   * @param line what else tells that it has left: a socket, a stream of HTTP/2, a call of gRPC
+   * @param line another object that tells that the client has left: a socket, a stream of HTTP/2, a call of gRPC
    */
   constructor(
     private readonly response: RawResponse | undefined,
@@ -36,7 +36,7 @@ export class Client implements CancelSource {
     private readonly stream?: Http2Stream,
   ) {}
 
-  /** True when it has left, or has been sent all of its answer. */
+  /** True when the client has left, or all of its answer was sent. */
   get gone(): boolean {
     const { response, line } = this;
     return (
@@ -45,7 +45,7 @@ export class Client implements CancelSource {
     );
   }
 
-  /** True when it has left without its answer. */
+  /** True when the client has left without its answer. */
   get hasLeft(): boolean {
     return this.gone && !this.answered;
   }
@@ -60,7 +60,7 @@ export class Client implements CancelSource {
     return this.response?.headersSent === true;
   }
 
-  /** Calls `listener` once it has gone; returns how to call that off. Has to be asked before whether it has already. */
+  /** Calls `listener` once the client has gone; returns how to call that off. Check `gone` before: a client that has gone rings no more. */
   onGone(listener: () => void): () => void {
     const offResponse = this.response && onEnd(this.response, ring, this.#endsWhenSent);
     const offLine = this.line && onEnd(this.line, ring);
@@ -75,7 +75,7 @@ export class Client implements CancelSource {
     return stop;
   }
 
-  /** Of HTTP/2 the stream is the measure. */
+  /** With HTTP/2 the stream tells the end. */
   get #endsWhenSent(): boolean {
     return this.stream === undefined;
   }
@@ -85,7 +85,7 @@ export class Client implements CancelSource {
     return this.answered && this.#endsWhenSent && !(Number(this.response?.writableLength) > 0);
   }
 
-  /** Resolves once it has gone. */
+  /** Resolves once the client has gone. */
   whenGone(): Promise<void> {
     if (this.gone) return Promise.resolve();
     return new Promise((resolve) => {
@@ -102,7 +102,7 @@ export class Client implements CancelSource {
   }
 }
 
-/** Of a call whose lease was lost while it was answered. */
+/** The status of a call whose lease was lost while it was answered. */
 const LOST = grpcStatusOf(HttpStatus.CONFLICT, 'Conflict');
 
 /** The client of a call of gRPC that its handler answers by itself. */

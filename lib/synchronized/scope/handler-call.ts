@@ -6,18 +6,18 @@ import { laterPartOf, readByNobody, whenRead } from './call-extent.js';
 import type { Client } from './client.js';
 import type { Scope } from './scope.js';
 
-/** What depends on the transport of a call. */
+/** The parts of a call that depend on its transport. */
 interface Transport {
   readonly http: boolean;
   /** The error with which the call is to end. */
   readonly errorFor: (error: unknown) => unknown;
-  /** Where the handler would have answered itself: does so for one that was skipped. */
+  /** Answers for a handler that was skipped, where the handler itself would have answered. */
   readonly answerSkipped: (() => void) | undefined;
 }
 
 /**
- * What happens inside the outermost interceptor, handed on to what is outside. The end, good or bad, is told after the locks were given
- * back, so that a client that comes again at once finds them free.
+ * Passes on what happens inside the outermost interceptor. It passes the end on, good or bad, after the locks were given back, so that a
+ * client that comes again at once finds them free.
  */
 export class HandlerCall implements Observer<unknown> {
   #inner: Subscription | undefined;
@@ -105,7 +105,7 @@ export class HandlerCall implements Observer<unknown> {
     else if (client && !client.gone) scope.holdWhile(client.whenGone(), () => client.cut());
   }
 
-  /** What was returned may be read only now: over HTTP by who sends it, and otherwise by nobody. */
+  /** The result may be read only now: over HTTP by the code that sends it, and on other transports by none. */
   #holdWhileRead(value: unknown): void {
     const later = laterPartOf(value);
     if (!later) return;
@@ -113,7 +113,7 @@ export class HandlerCall implements Observer<unknown> {
     const { http } = this.transport;
     const { returns, label, options } = this.definition;
     if (returns === 'async-iterable') {
-      // It holds its lock itself. Nobody ends one whose reader left before it began to read.
+      // The iterable holds its lock itself. No other code ends one whose reader left before it began to read.
       if (http) void client?.whenGone().then(() => endIterator(later.value));
       return;
     }
@@ -126,7 +126,7 @@ export class HandlerCall implements Observer<unknown> {
   }
 }
 
-/** Never rejects: what an iterator throws at its end, it has thrown to who read it. */
+/** Never rejects: the reader of an iterator has got the error that it throws at its end. */
 async function endIterator(iterable: object): Promise<void> {
   if (!('return' in iterable) || typeof iterable.return !== 'function') return;
   await Promise.resolve(iterable.return()).catch(() => undefined);

@@ -3,14 +3,14 @@ import { type HeldLease, runUnder } from '../../lock/lease/index.js';
 import type { SynchronizedDefinition } from '../definition/index.js';
 import { readerLeft, type Take } from './locked-observable.js';
 
-/** What an async generator of an application looks like from here. */
+/** Calls an async generator of the application. */
 type Source = () => AsyncIterable<unknown>;
 
 /**
  * An async generator that takes a lock when its first value is asked for, and holds it until it has returned, thrown or
  * been returned from. `return()` before its turn gives up its place in the queue.
  *
- * @param onLost called when the lease was lost, before that is thrown
+ * @param onLost called when the lease was lost, before the error is thrown
  */
 export function lockedIterable(
   definition: SynchronizedDefinition,

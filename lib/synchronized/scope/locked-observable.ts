@@ -10,7 +10,7 @@ export type Take = (cancellation: Cancellation) => Promise<HeldLease | undefined
 
 /**
  * An Observable that takes a lock when it is subscribed to and holds it until it ends: by its end, an error, a lost
- * lease, or because nobody listens any more. A subscriber that leaves before its turn gives up its place.
+ * lease, or when its subscriber leaves. A subscriber that leaves before its turn gives up its place.
  */
 export function lockedObservable(
   definition: SynchronizedDefinition,
@@ -41,12 +41,12 @@ export function lockedObservable(
   });
 }
 
-/** Nobody sees this error: the one that would have has left. */
+/** The reader does not see this error, as it has left. */
 export function readerLeft(label: string): LockAcquireFailedError {
-  return new LockAcquireFailedError(`${label}: its reader left before the lock was to be had`);
+  return new LockAcquireFailedError(`${label}: its reader left before it got the lock`);
 }
 
-/** Hands on what the source emits under the lease, and ends only after the lease was given back. */
+/** Passes on the values of the source under the lease, and ends only after the lease was given back. */
 function pipeUnder(
   lease: HeldLease,
   definition: SynchronizedDefinition,
@@ -69,8 +69,8 @@ function pipeUnder(
 }
 
 /**
- * The source, run under the lease, which errors as soon as the lease is lost; it does not begin under one that is over.
- * @param ended cancelled when nobody waits for it any more
+ * Runs the source under the lease. It errors as soon as the lease is lost, and does not begin under a lease that is over.
+ * @param ended cancelled when no client waits for it any more
  */
 export function endWithLease(
   lease: HeldLease,
@@ -92,7 +92,7 @@ export function endWithLease(
   });
 }
 
-/** Nest unsubscribes by itself from some of what nobody waits for; the rest would never end. */
+/** Nest unsubscribes by itself from some Observables whose client has left; the others would never end. */
 function endWith(
   ended: Cancellation,
   { label }: SynchronizedDefinition,
@@ -106,7 +106,7 @@ function endWith(
     refusals.overlook(error);
     context(() => subscriber.error(error));
   };
-  // Nest, told in the same turn of the event loop, goes first.
+  // Nest learns of it in the same turn of the event loop, and goes first.
   const endSoon = (): void => void setImmediate(end);
   if (ended.aborted) return endSoon();
   subscriber.add(ended.onCancelOrGone(endSoon));

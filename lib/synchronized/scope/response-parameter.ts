@@ -1,4 +1,4 @@
-/** The keys under which Nest keeps on a controller's class what a route's parameters are, and that it answers all the same. */
+/** The keys under which Nest keeps a route's parameters on the controller's class, and whether Nest answers all the same. */
 const ROUTE_ARGUMENTS = '__routeArguments__';
 const PASSTHROUGH = '__responsePassthrough__';
 

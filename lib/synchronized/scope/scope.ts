@@ -20,8 +20,8 @@ import { notRun, ScopedLock } from './scoped-lock.js';
 const DONE: Promise<unknown> = Promise.resolve();
 
 /**
- * One call of a handler, as the outermost interceptor sees it: the locks that are taken inside are held until the
- * call as a whole has ended, after whatever other interceptors do around the handler, and never while a body runs.
+ * One call of a handler, as the outermost interceptor sees it. The locks that are taken inside are held until the call as a whole
+ * has ended, after the other interceptors around the handler. They are never released while a body runs.
  *
  *   open ── end(), no body runs ─────────────────────────→ released
  *     └──── end(), a body runs ──→ ending ── it returns ──→ released
@@ -30,15 +30,15 @@ const DONE: Promise<unknown> = Promise.resolve();
  * earlier try that has not begun by then was given up, and never begins. But a decorator above the method may call it for each item of
  * a list, or after the answer. All these calls run, each under a lease of its own, which the call keeps to its end where it is the only one.
  *
- * Every request pays for what stands here: nearly all calls take one lock, run one body, and are cancelled by nobody.
+ * Every request pays for this class: nearly all calls take one lock, run one body, and are never cancelled.
  */
 export class Scope implements LeaseContext {
-  /** The lock that was taken last, which what is around the handler finds as the current one. */
+  /** The lease that was taken last. The code around the handler finds it as the current one. */
   lease: HeldLease | undefined;
   outer = outerContext();
   /** Cancelled when the call has ended, or its client has left: no body begins after that. */
   readonly #cancellation: Cancellation;
-  /** The first of a list. */
+  /** The first lock of a linked list. */
   #locks: ScopedLock | undefined;
   /** Bodies, and other users of the locks, that have not ended. */
   #running = 0;
@@ -48,7 +48,7 @@ export class Scope implements LeaseContext {
   #answered = false;
 
   /**
-   * @param client whom the call is for, where the transport shows it
+   * @param client of the call, where the transport shows it
    * @param eachForItself whether each call of the method stands for itself, and is no new try of the last one
    */
   constructor(
@@ -72,7 +72,7 @@ export class Scope implements LeaseContext {
     return this.#end !== undefined && this.lease?.givenBack !== false;
   }
 
-  /** True when the handler was not entered, as its lock was not to be had. */
+  /** True when the handler was not entered, as another holder had its lock. */
   get skipped(): boolean {
     return this.#skipped;
   }
@@ -87,7 +87,7 @@ export class Scope implements LeaseContext {
     return call.#answered && call.eachForItself ? undefined : call;
   }
 
-  /** Runs `work` so that the handler finds this scope, and what is around the handler its lease. */
+  /** Runs `work` so that the handler finds this scope, and the code around the handler finds its lease. */
   run<T>(work: () => T): T {
     return runAround(this, work);
   }
@@ -102,7 +102,7 @@ export class Scope implements LeaseContext {
 
   /**
    * Runs the handler's body under the lock. Nothing runs when the scope has ended meanwhile.
-   * @param self what the handler belongs to, for the name of the lock
+   * @param self the object of the handler, for the name of the lock
    */
   async enter(self: unknown, args: readonly unknown[], body: () => unknown): Promise<unknown> {
     const name = this.definition.nameOf(self, args);
@@ -135,7 +135,7 @@ export class Scope implements LeaseContext {
     // From here to `begin` nothing is awaited, so that no other try comes in between.
     this.#cancellation.throwIfAborted();
     if (!lock.isLatest(attempt)) throw notRun(this.definition, 'the call was tried again');
-    // A lock that was taken before the handler, or for an earlier try of it.
+    // The lock may have been taken before the handler, or for an earlier try of it.
     if (lease.lost) throw lease.lost;
     lock.begin();
     this.#running += 1;
@@ -151,7 +151,7 @@ export class Scope implements LeaseContext {
     }
   }
 
-  /** Keeps the locks while what the handler returned is still being read; `cut` ends that when a lease is lost. */
+  /** Keeps the locks while the handler's result is still being read; `cut` ends the answer when a lease is lost. */
   holdWhile(reading: Promise<void>, cut: () => void): void {
     this.#running += 1;
     const signals = this.definition.options.onLost === 'warn' ? [] : this.#leases.map(({ signal }) => signal);
@@ -189,7 +189,7 @@ export class Scope implements LeaseContext {
     return this.#end;
   }
 
-  /** True for the error of a call whose client left before its lock was to be had. */
+  /** True for the error of a call whose client left before the call got its lock. */
   wasLeft(error: unknown): error is LockAcquireFailedError {
     return error instanceof LockAcquireFailedError && this.#cancellation.isReason(error);
   }
@@ -210,13 +210,13 @@ export class Scope implements LeaseContext {
     return lock;
   }
 
-  /** @param lease undefined when the lock was not to be had */
+  /** @param lease undefined when the call did not get the lock */
   #taken(lock: ScopedLock, lease: HeldLease | undefined): void {
     if (lease) {
       this.lease = lease;
       lock.taken(lease);
     }
-    // It is asked for again when the handler is entered again.
+    // The lock is asked for again when the handler is entered again.
     else this.#locks = this.#locks?.without(lock);
   }
 
@@ -241,7 +241,7 @@ export class Scope implements LeaseContext {
 
   async #releaseAll(): Promise<void> {
     for (let lock = this.#locks; lock; lock = lock.next) {
-      // What is still being asked for is refused at once, as the scope is cancelled, or comes all the same.
+      // A lock that is still being asked for is refused at once, as the scope is cancelled, or comes all the same.
       const lease = lock.lease ?? (await lock.taking?.catch(() => undefined));
       await lease?.finish();
     }

@@ -5,7 +5,7 @@ import type { SynchronizedDefinition } from '../definition/index.js';
 
 /** What a call rejects with that was given up before its body began. */
 export function notRun({ label }: SynchronizedDefinition, why: string): LockAcquireFailedError {
-  return new LockAcquireFailedError(`${label}: ${why} before its lock was to be had, so it did not run`);
+  return new LockAcquireFailedError(`${label}: ${why} before it got its lock, so it did not run`);
 }
 
 /** The lock of one name, or of several together, within a call, and the tries of the handler that want it. */
@@ -19,7 +19,7 @@ export class ScopedLock {
   /** Tries that wait for the body that runs. */
   #waiting: (() => void)[] | undefined;
 
-  /** @param next of the same call: that of another name, as a retry with other arguments has it */
+  /** @param next the lock of another name in the same call, as a retry with other arguments has it */
   constructor(
     readonly name: LockNames,
     next: ScopedLock | undefined,
@@ -31,12 +31,12 @@ export class ScopedLock {
     return this.#next;
   }
 
-  /** Settles when it was taken; to undefined when it was not to be had. */
+  /** Settles with the lease; with undefined when the call did not get the lock. */
   get taking(): Promise<HeldLease | undefined> | undefined {
     return this.#taking;
   }
 
-  /** Once it was taken. */
+  /** The lease, once the lock was taken. */
   get lease(): HeldLease | undefined {
     return this.#lease;
   }
@@ -49,7 +49,7 @@ export class ScopedLock {
     this.#lease = lease;
   }
 
-  /** This one and those after it, but for one of them. */
+  /** The list from this lock on, without one of its locks. */
   without(lock: ScopedLock): ScopedLock | undefined {
     if (lock === this) return this.#next;
     this.#next = this.#next?.without(lock);
@@ -85,7 +85,7 @@ export class ScopedLock {
     this.#ended = false;
   }
 
-  /** Wakes the tries that wait, each of which looks again. */
+  /** Wakes the waiting tries; each of them checks again. */
   end(): void {
     this.#running = false;
     this.#ended = true;

@@ -51,7 +51,7 @@ export class SynchronizedInterceptor implements NestInterceptor {
     const type = context.getType<string>();
     if (type === 'rpc') {
       markUnderAppConfig(context);
-      // From here on it is noticed when the handler has answered by itself.
+      // From here on the call notices when the handler has answered by itself.
       grpcStreamCallOf(context);
     }
     const definition = knownDefinitionOf(context.getHandler());
@@ -87,14 +87,14 @@ export class SynchronizedInterceptor implements NestInterceptor {
     });
   }
 
-  /** Of a handler that answers by itself. */
+  /** Makes the answer for a skipped handler that would answer by itself. */
   #answerSkippedOf(definition: SynchronizedDefinition, context: ExecutionContext): (() => void) | undefined {
     if (takesAnswer(definition, context)) return () => this.#answerSkipped(context);
     const streamCall = grpcStreamCallOf(context);
     return streamCall && (() => streamCall.finish());
   }
 
-  /** A handler that has taken the response would have answered; as it did not run, nobody else does. */
+  /** A handler that has taken the response would have answered. It did not run, so this answers for it. */
   #answerSkipped(context: ExecutionContext): void {
     const answer = httpAnswerOf(context, this.adapterHost);
     if (!answer) return;
@@ -105,7 +105,7 @@ export class SynchronizedInterceptor implements NestInterceptor {
   /** After the headers, as in server-sent events, the message itself goes to the client. */
   #forClient(error: unknown, context: ExecutionContext): unknown {
     if (!(error instanceof CoordinationError)) return error;
-    // Before the filters, as they do not know events, and do not see what ends an answer that is half sent.
+    // Before the filters: they do not know events, and do not see the error that ends a half-sent answer.
     refusals.tell(error, eventOf(context));
     const answer = httpAnswerOf(context, this.adapterHost);
     if (!answer) return error;

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-it('measures until when a killed holder is missed, on every back end', async () => {
+it('measures until when a killed holder is missed, on every back end', { timeout: 300_000 }, async () => {
   const args = [path('../../support/run.mjs'), path('./main.ts'), '--runs', '1', '--ttl', '500'];
   const { stdout } = await promisify(execFile)(process.execPath, [
     ...args,

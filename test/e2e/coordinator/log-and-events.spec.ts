@@ -50,8 +50,8 @@ describe('the log of a coordinator', () => {
     expect(log.of('debug')).toEqual([
       'Lock "share-7" acquired',
       'Lock "share-7": "extendShare" waits for it',
-      'Lock "share-7" not acquired by "extendShare": somebody else holds it',
-      'Lock "share-7" not acquired: somebody else holds it',
+      'Lock "share-7" not acquired by "extendShare": another holder has it',
+      'Lock "share-7" not acquired: another holder has it',
       'Lock "share-7" released',
     ]);
   });

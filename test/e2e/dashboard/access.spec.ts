@@ -102,7 +102,7 @@ describe.each(['express', 'fastify'] as const)('the dashboard on %s', (platform)
     expect((await breakFromPage(url, ASKED)).status).toBe(200);
     expect(source.broken).toEqual([ASKED]);
     const again = await breakFromPage(url, ASKED);
-    expect([again.status, await messageOf(again)]).toEqual([409, 'Nobody holds "exports" any more.']);
+    expect([again.status, await messageOf(again)]).toEqual([409, 'No member holds "exports" any more.']);
     for (const body of [
       {},
       { name: 'exports' },

@@ -121,8 +121,8 @@ describe('the name of a class in lock names', () => {
   });
 
   it('fails the boot where mixin() has given the class a name at random', async () => {
-    for (const type of [unnamed(), ownNamed()]) {
-      const error = await bootError([coordination()], [mixin(type)]);
+    for (const type of [mixin(unnamed()), mixin(ownNamed())]) {
+      const error = await bootError([coordination()], [type]);
       expect(error).toBeInstanceOf(LockNameError);
       expect(error.message).toMatch(/the class is called '[\da-f]{21}', .*mixin\(\).*@LockScope/);
     }

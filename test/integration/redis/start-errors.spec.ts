@@ -97,7 +97,9 @@ describe('a start that fails', () => {
 
   it('says that the certificate is not accepted', async () => {
     const { port } = await startRedis({ tls: true });
-    expect((await failedStart(driverOn(`rediss://127.0.0.1:${port}`))).message).toContain('redis.options.tls.ca');
+    expect((await failedStart(driverOn(`rediss://127.0.0.1:${port}`))).message).toContain(
+      'redis.options.tls.ca',
+    );
   });
 
   it('says that the node is a replica', async () => {

@@ -278,23 +278,37 @@ function runOf(
   return found.run();
 }
 
+/** A starved machine may be too late to see a mistake, so some are looked for again. */
+const LOOKS = 5;
+
+async function isFound(...run: Parameters<typeof runOf>): Promise<boolean> {
+  for (let look = 1; look <= LOOKS; look += 1) {
+    const found = await runOf(...run).then(
+      () => false,
+      () => true,
+    );
+    if (found) return true;
+  }
+  return false;
+}
+
 const NO_CHANGES = () => ({});
 
 const isTried = ({ slow }: Mistake): boolean => THOROUGH || !slow;
 
 describe.concurrent('the suite finds a driver that', () => {
-  it.each(LEASE_MISTAKES.filter(isTried))('$mistake', { timeout: 100_000 }, async (mistake) => {
+  it.each(LEASE_MISTAKES.filter(isTried))('$mistake', { timeout: 300_000 }, async (mistake) => {
     const driverFor = (context: DriverFactoryContext): Driver => new HttpDriver(url, context);
     const traits: DriverTrait[] = ['lease', 'watch'];
     await runOf({ ...mistake, changes: NO_CHANGES }, traits, driverFor);
-    await expect(runOf(mistake, traits, driverFor)).rejects.toThrow();
+    expect(await isFound(mistake, traits, driverFor)).toBe(true);
   });
 
-  it.each(QUEUE_MISTAKES.filter(isTried))('$mistake', { timeout: 100_000 }, async (mistake) => {
+  it.each(QUEUE_MISTAKES.filter(isTried))('$mistake', { timeout: 300_000 }, async (mistake) => {
     const driverFor = (context: DriverFactoryContext): Driver => new MemoryDriver('broken', context);
     const traits: DriverTrait[] = ['process', 'queue'];
     await runOf({ ...mistake, changes: NO_CHANGES }, traits, driverFor);
-    await expect(runOf(mistake, traits, driverFor)).rejects.toThrow();
+    expect(await isFound(mistake, traits, driverFor)).toBe(true);
   });
 });
 

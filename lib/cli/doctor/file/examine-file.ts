@@ -27,7 +27,7 @@ export async function examineFile({ urls, clock }: Examined): Promise<readonly F
   return findings.all;
 }
 
-/** The directory itself, or what is there of those above it. */
+/** The directory itself, or the nearest one above it that exists. */
 function existing(path: string): string {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : existing(dirname(path));
 }
@@ -40,7 +40,7 @@ function tellAccess(findings: Findings, path: string): void {
     findings.problem(
       'owner',
       `it belongs to user ${uid}, and this process is user ${user}`,
-      'it is refused: whoever owns it could replace the locks',
+      'it is refused: its owner could replace the locks',
       'run all replicas as one user, or chown the directory',
     );
   else if ((mode & 0o022) !== 0)
@@ -54,7 +54,7 @@ function tellAccess(findings: Findings, path: string): void {
 }
 
 /**
- * Two open files of one path must exclude each other. The file is one of ours that no lock has, and is removed.
+ * Two open files of one path must exclude each other. The file belongs to no lock, and is removed.
  */
 async function tellLocks(findings: Findings, directory: string, clock: Clock): Promise<void> {
   const path = join(directory, `.coordination-doctor-${process.pid}`);
@@ -69,7 +69,7 @@ async function tellLocks(findings: Findings, directory: string, clock: Clock): P
       findings.problem(
         'locks',
         got ? 'two open files have got one lock' : 'a file cannot be locked there',
-        'locks exclude nobody, or nobody gets one',
+        'locks exclude no other process, or no process gets one',
         'use a local directory, or Redis or PostgreSQL',
       );
     const behind = Math.round(clock.wall() - statSync(path).mtimeMs);

@@ -3,7 +3,7 @@ import { isPool, postgresUrl, type PostgresBackendOptions } from '../../../drive
 import { Secret } from '../../../drivers/secret.js';
 import type { Examined } from '../examined.js';
 
-/** How to reach the database, and, where that is given by itself, the server to listen at. */
+/** How to reach the database, and the server to listen at, where that has a URL of its own. */
 export interface Connecting {
   /** Host, port and database. */
   readonly name: string;
@@ -30,7 +30,7 @@ export async function connectingTo({ urls, query, options, ttl }: Examined): Pro
 
 async function connected(clients: PgClients): Promise<PgClient> {
   const client = await clients.create();
-  // A connection that breaks fails the statement under way, which is told.
+  // A connection that breaks fails the statement under way, which is reported.
   client.on('error', () => undefined);
   await client.connect();
   return client;

@@ -12,7 +12,7 @@ import { measure, tellLatency, tellSkew, within } from '../measure.js';
 import { connectingTo, type Connecting } from './connect.js';
 import { SERVER_FACTS, type ServerFacts, tellServer } from './server-findings.js';
 
-/** The same in two sessions of one database, and of no other one that runs at this time. */
+/** Its result is the same in two sessions of one database, and differs from that of any other database that runs at this time. */
 const WHICH_DATABASE = `SELECT pg_postmaster_start_time()::text || ' ' || oid AS which
   FROM pg_database WHERE datname = current_database()`;
 

@@ -1,6 +1,6 @@
 import type { Findings } from '../finding.js';
 
-/** What one statement reads off the server. */
+/** The facts that one statement reads off the server. */
 export const SERVER_FACTS = `SELECT
   current_setting('server_version_num')::integer AS version, current_setting('server_version') AS shown,
   current_user AS role, pg_backend_pid() AS pid, pg_is_in_recovery() AS standby,
@@ -128,7 +128,7 @@ function tellEncryption(findings: Findings, facts: ServerFacts): void {
     findings.warning(
       'tls',
       'the connection is not encrypted',
-      'who reads that network reads the names of locks, and perhaps the password',
+      'a reader of that network sees the names of locks, and perhaps the password',
       'add sslmode=verify-full to the URL',
     );
 }

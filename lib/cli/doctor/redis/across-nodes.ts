@@ -4,7 +4,7 @@ import type { NodeReport } from './examine-node.js';
 /** By how much the clocks of two nodes may differ before that is worth a warning, ms. */
 const SKEW_MS = 1000;
 
-/** What is only seen when all nodes are looked at together. */
+/** The findings that only show when all nodes are compared. */
 export function compareNodes(reports: readonly NodeReport[]): Findings {
   const findings = new Findings('all nodes');
   tellQuorum(findings, reports);

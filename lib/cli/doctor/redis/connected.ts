@@ -3,11 +3,11 @@ import { within } from '../measure.js';
 
 /**
  * Connects a client of ours, which never connects again by itself.
- * @throws what went wrong: `connect` itself only says that the connection is closed
+ * @throws the reason of the failure: `connect` itself only says that the connection is closed
  */
 export async function connected(client: Redis, connectTimeout: number): Promise<Redis> {
   let reason: unknown;
-  // Later, a connection that breaks fails the command under way, which is told.
+  // Later, a connection that breaks fails the command under way, which is reported.
   client.on('error', (error: unknown) => (reason ??= error));
   try {
     await within(client.connect(), 2 * connectTimeout);

@@ -47,7 +47,7 @@ export async function examineSentinels(url: SentinelNodeUrl, context: NodeContex
     const username = given.sentinelUsername;
     return { topology: 'single', tls, host, port, db: 0, username, password: given.sentinelPassword };
   };
-  // As a coordinator reaches them.
+  // A coordinator reaches the sentinels in this way.
   const tls = options?.sentinelTLS ?? (url.tls ? options?.tls : undefined);
   const username = options?.sentinelUsername;
   const password = options?.sentinelPassword;

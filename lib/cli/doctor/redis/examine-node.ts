@@ -21,7 +21,7 @@ import { type Expected, tellServer } from './server-findings.js';
 
 export interface NodeContext {
   readonly clock: Clock;
-  /** What the URL says of the connections. */
+  /** The options of the connections in the URL. */
   readonly given: RedisNodeOptions;
   /** Options of ioredis. */
   readonly options: RedisConnectionOptions | undefined;
@@ -31,7 +31,7 @@ export interface NodeContext {
   readonly secrets: readonly string[];
   readonly keyOf: (name: string) => string;
   readonly prefix: string;
-  /** With what the keys of the locks begin; '' when that is unknown. */
+  /** The beginning of the locks' keys; '' when that is unknown. */
   readonly scope: string;
   /** Stands for the list of nodes. */
   readonly list: string;
@@ -39,7 +39,7 @@ export interface NodeContext {
   readonly expected: Pick<Expected, 'persistent' | 'quarantine' | 'longestTtl'>;
 }
 
-/** What was found at one server, and its facts where it could be asked. */
+/** The findings at one server, and its facts where it could be asked. */
 export interface NodeReport {
   readonly name: string;
   readonly findings: Findings;
@@ -96,7 +96,7 @@ export async function examineNode(
   }
 }
 
-/** What a start does: each script on a key that no lock has. */
+/** Runs each script on a key that no lock has, as a start does. */
 async function examineScripts(
   findings: Findings,
   client: Redis,
@@ -115,12 +115,12 @@ async function examineScripts(
     );
   } finally {
     const made = [key, counterOf(key), queueOf(key), waitersOf(key), sharersOf(key)];
-    // What cannot be deleted ends by itself, after a second.
+    // A key that cannot be deleted ends by itself, after a second.
     await Promise.all(made.map((each) => within(client.del(each)).catch(() => undefined)));
   }
 }
 
-/** What the node has been told by the replicas that use it: which list of nodes it belongs to, and since when it remembers. */
+/** Examines the record that replicas have left on the node: the list of nodes to which it belongs, and since when it remembers. */
 async function examineRecord(
   findings: Findings,
   client: Redis,

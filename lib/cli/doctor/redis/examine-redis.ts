@@ -27,7 +27,7 @@ export async function examineRedis(examined: Examined): Promise<readonly Finding
   return [...found.flatMap(({ findings }) => findings), ...compared];
 }
 
-/** The report of what has one vote: of a Cluster there is none, as its servers share the locks out. */
+/** The report of a node with one vote. A Cluster has none, as its servers share the locks out. */
 async function examineOne(
   node: RedisNodeUrl,
   context: NodeContext,

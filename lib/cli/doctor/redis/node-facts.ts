@@ -2,7 +2,7 @@ import type { Clock } from '../../../common/clock.js';
 import type { Redis } from 'ioredis';
 import { type Measured, measure, within } from '../measure.js';
 
-/** What one server tells of itself. */
+/** The facts that one server tells of itself. */
 export interface ServerFacts {
   readonly info: ReadonlyMap<string, string>;
   readonly measured: Measured;
@@ -12,7 +12,7 @@ export interface ServerFacts {
 
 const SETTINGS = ['appendfsync', 'min-replicas-to-write', 'min-replicas-max-lag', 'save'];
 
-/** Asks the server; what the user may not ask is left out. */
+/** Asks the server; settings that the user may not read are left out. */
 export async function factsOf(client: Redis, clock: Clock): Promise<ServerFacts> {
   const info = parseInfo(await within(client.info()));
   const measured = await measure(clock, async () => {

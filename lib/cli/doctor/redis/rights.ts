@@ -75,7 +75,7 @@ export interface RightsContext {
 }
 
 /**
- * Tries each command, key and channel that the driver uses, as the user that it will use: nobody has to be an administrator.
+ * Tries each command, key and channel that the driver uses, as the user that it will use: no administrator is needed.
  * @returns whether all that is needed is there
  */
 export async function examineRights(findings: Findings, context: RightsContext): Promise<boolean> {

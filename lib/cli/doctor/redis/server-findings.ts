@@ -1,7 +1,7 @@
 import type { Findings } from '../finding.js';
 import type { ServerFacts } from './node-facts.js';
 
-/** What is asked of a server beside what it tells. */
+/** The options that a server is checked against. */
 export interface Expected {
   readonly topology: 'single' | 'sentinel' | 'shard';
   /** The option `redis.persistent`. */
@@ -20,7 +20,7 @@ const NEARLY_FULL = 0.9;
 
 const OLDEST = 6;
 
-/** What a server tells of itself, and what that means. @returns whether locks can be taken on it */
+/** Reports the facts of a server, and what they mean. @returns whether locks can be taken on it */
 export function tellServer(findings: Findings, facts: ServerFacts, expected: Expected): boolean {
   tellVersion(findings, facts);
   tellEncryption(findings, expected);
@@ -193,13 +193,13 @@ function tellEncryption(findings: Findings, { tls, host, hasPassword }: Expected
       'tls',
       'the connection is not encrypted',
       'the password goes over the network as it is',
-      'use rediss://, or see that nobody else can read that network',
+      'use rediss://, or see that no other host can read that network',
     );
   else
     findings.note(
       'tls',
       'the connection is not encrypted',
-      'who reads that network reads the names of locks',
+      'a reader of that network sees the names of locks',
     );
 }
 

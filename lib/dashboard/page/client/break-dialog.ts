@@ -7,7 +7,7 @@ const typed = byId<HTMLInputElement>('break-typed');
 const submit = byId<HTMLButtonElement>('break-submit');
 let asked = { name: '', kind: '' };
 
-/** The one thing that the page does: it asks for a reason, and for the name once more. */
+/** The only action of the page. It asks for a reason, and for the name once more. */
 export function askToBreak(lock: typeof asked, by: string): void {
   asked = lock;
   setText(byId('break-name'), lock.name);
@@ -42,7 +42,7 @@ async function send(): Promise<void> {
   if (problem === undefined) dialog.close();
 }
 
-/** @returns what went wrong */
+/** @returns the problem, if there was one */
 async function breakLock(lock: typeof asked, why: string): Promise<string | undefined> {
   const token = document.querySelector<HTMLMetaElement>('meta[name=csrf-token]')?.content ?? '';
   try {

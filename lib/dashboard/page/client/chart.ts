@@ -4,7 +4,7 @@ import { counted, duration, timeOfDay } from './format.js';
 
 const WIDTHS = { wide: 820, narrow: 400 };
 const [LEFT, RIGHT, TOP] = [44, 8, 10];
-/** Of the two panels, with the space between them and below. */
+/** The heights of the two panels, with the space between them and below. */
 const [COUNTS, GAP, WAITS, BOTTOM] = [140, 22, 54, 22];
 const HEIGHT = TOP + COUNTS + GAP + WAITS + BOTTOM;
 
@@ -73,7 +73,7 @@ function draw({ points, step }: Chart, width: number): SVGElement {
       makeSvg(
         'text',
         { x: (width + LEFT) / 2, y: TOP + COUNTS / 2, 'text-anchor': 'middle' },
-        'begins while somebody looks',
+        'recorded only while this page is open',
       ),
     );
   const minutes = Math.round(((points.length - 1) * step) / 60_000);
@@ -99,7 +99,7 @@ function gridLine(y: number, label: string, width: number): SVGElement[] {
   ];
 }
 
-/** Neighbours that have a value: nobody may have looked in between. */
+/** The runs of neighbours that have a value: a point of a time without a viewer has none. */
 function runsOf(
   points: readonly ChartPoint[],
   valueOf: (point: ChartPoint) => number | undefined,

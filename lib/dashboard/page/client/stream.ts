@@ -8,7 +8,7 @@ const SILENCE = 15_000;
 
 export type StreamState = 'connecting' | 'live' | 'paused' | 'hidden' | 'reconnecting' | 'refused';
 
-/** The views as the server sends them, while somebody looks. */
+/** The views as the server sends them, while the page is visible and not paused. */
 export class Stream {
   #source?: EventSource;
   #retry = FIRST_RETRY;
@@ -36,7 +36,7 @@ export class Stream {
   set search(search: string) {
     if (search === this.#search) return;
     this.#search = search;
-    // A search while paused is answered once.
+    // While paused, the search takes effect when the page goes on.
     this.#begin();
   }
 
@@ -87,7 +87,7 @@ async function isRefused(): Promise<boolean> {
     const { status } = await fetch(pathTo('data'), { method: 'HEAD' });
     return status === 401 || status === 403;
   } catch {
-    // Nobody answers: that is no refusal.
+    // A server that does not answer has not refused.
     return false;
   }
 }

@@ -7,7 +7,7 @@ const BAR = 20;
 
 const OUTCOMES = { succeeded: 'ok', failed: 'failed', lost: 'lost', running: 'running' };
 
-/** Shows `10 of 400`, and what an empty table has to say. */
+/** Shows `10 of 400`, and the text of an empty table. */
 export function showCounts(
   id: string,
   { rows, matching, total }: Listed<unknown>,
@@ -116,7 +116,7 @@ function showRuns(cell: HTMLElement, { runs }: JobRow): void {
       class: outcome,
       title: `${timeOfDay(at)} ${OUTCOMES[outcome]}, ${duration(took)}${madeUp ? ', made up' : ''}`,
     });
-    // The attribute `style` is what the page's policy forbids; this is not it.
+    // The page's policy forbids the attribute `style`, and allows this property.
     bar.style.height = `${Math.round((BAR * took) / longest)}px`;
     bars.append(bar);
   }
