@@ -1,4 +1,5 @@
 import { runInThisContext } from 'node:vm';
+import { mixin } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { LockScope } from 'nestjs-coordination';
 import { classNameOf } from '../../lib/lock/name/class-name.js';
@@ -32,6 +33,11 @@ describe('the name of a class in lock names', () => {
       "var a=class{async run(){}};Object.defineProperty(a,'name',{value:'NightlyService'});const exported=a",
       'NightlyService',
     ],
+    [
+      'that was given on purpose, and is as long as a random one',
+      "const exported = class Cleaner {\n}; Object.defineProperty(exported, 'name', { value: 'NightlyCleanerService' })",
+      'NightlyCleanerService',
+    ],
     ['that is short, and of the source', 'class Tax {\n  run() {}\n}; const exported = Tax', 'Tax'],
     [
       'that ends with a number in the source',
@@ -56,6 +62,17 @@ describe('the name of a class in lock names', () => {
     ],
   ])('is refused where it is the work of %s', (_who, source) => {
     expect(() => nameOf(built(source))).toThrow(/^the class is called '\w+', which looks like .*@LockScope/);
+  });
+
+  it('is refused where mixin() of Nest has made it, at random in each process', () => {
+    const random =
+      /^the class is called '[\da-f]{21}', which looks like the work of mixin\(\) of Nest.*@LockScope/;
+    class Cleaner {}
+    for (const type of [Cleaner, class {}]) expect(() => nameOf(mixin(type))).toThrow(random);
+    class Weekly extends Cleaner {}
+    expect(nameOf(Weekly)).toBe('Weekly');
+    LockScope('Cleaner')(Cleaner);
+    expect(nameOf(Cleaner)).toBe('Cleaner');
   });
 
   it('is what @LockScope says, and that of a class below it is not', () => {

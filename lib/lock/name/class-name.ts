@@ -4,6 +4,9 @@ const explicit = new WeakMap<Function, string>();
 /** How long the names are that minifiers make, at most. */
 const LONGEST_MINIFIED = 3;
 
+/** As `mixin()` of Nest makes them: 21 hexadecimal digits. */
+const RANDOM = /^[\da-f]{21}$/;
+
 /** From now on the class has this name in lock names. */
 export function nameClass(constructor: Function, name: string): void {
   explicit.set(constructor, name);
@@ -21,7 +24,7 @@ export function classNameOf(constructor: Function, fail: (problem: string) => ne
   const renamed = renamedBy(name, Function.prototype.toString.call(constructor));
   if (renamed === undefined) return name;
   return fail(
-    `the class is called '${name}', which ${renamed}, and another build may call it otherwise; name the class with @LockScope('…') directly above it, or write its name into the lock name`,
+    `the class is called '${name}', which ${renamed}, and another build or process may call it otherwise; name the class with @LockScope('…') directly above it, or write its name into the lock name`,
   );
 }
 
@@ -32,6 +35,7 @@ function ownName({ name }: Function): string {
 
 /** The tool that has made the name of a class, where it is not that of the source; undefined for a name that looks like the source's. */
 function renamedBy(name: string, source: string): string | undefined {
+  if (RANDOM.test(name)) return 'looks like the work of mixin() of Nest, which makes names at random';
   // Only minifiers leave out the space before the body.
   const compact =
     /^class(\s+[\w$]+)?(\s+extends\s+[^{]+)?\{/.test(source) && !/^class\s*\{\s*\}$/.test(source);

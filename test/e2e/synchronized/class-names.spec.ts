@@ -1,4 +1,4 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, mixin, type Type } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import {
   CoordinationModule,
@@ -118,6 +118,20 @@ describe('the name of a class in lock names', () => {
     }
     const inFactory = { provide: 'r', useFactory: () => new (called('r', ownNamed()))() };
     expect(await bootError([coordination()], [inFactory as never])).toBeInstanceOf(LockNameError);
+  });
+
+  it('fails the boot where mixin() has given the class a name at random', async () => {
+    const types: Type[] = [unnamed(), ownNamed()];
+    for (const type of types) {
+      const error = await bootError([coordination()], [mixin(type)]);
+      expect(error).toBeInstanceOf(LockNameError);
+      expect(error.message).toMatch(/the class is called '[\da-f]{21}', .*mixin\(\).*@LockScope/);
+    }
+    @LockScope('Mixed')
+    class Named extends NightlyService {}
+    const app = await boot([coordination()], [mixin(Named)]);
+    expect(await app.get(Named).one('7')).toBe('Mixed-7');
+    await app.close();
   });
 
   it('says where the name of a class has to stand that a decorator has replaced', async () => {
