@@ -13,7 +13,7 @@ import { HeldLeadership } from './leadership.js';
 export interface CandidacyContext {
   readonly manager: LockManager;
   /** How long work gets to end after a resignation, ms. */
-  readonly patience: number;
+  readonly stopTimeout: number;
   readonly info: (message: string) => void;
   readonly warn: (message: string) => void;
   /** `isLeader` is true. */
@@ -132,10 +132,10 @@ export class Candidacy {
   }
 
   #begin(leader: Leader, lease: HeldLease, beat: LeaderBeat): HeldLeadership {
-    const { manager, patience, info } = this.context;
+    const { manager, stopTimeout, info } = this.context;
     const leadership = new HeldLeadership(leader, this.name, lease, {
       clock: manager.clock,
-      patience,
+      stopTimeout,
       isCalledByWork: () => holderInThisContext(manager, this.#lock) !== undefined,
       onDemoted: (demoted, why) => this.#onDemoted(demoted, why),
       withdraw: () => beat.stop(),

@@ -13,7 +13,7 @@ const RETRY_ELSEWHERE = 1000;
 
 export interface ElectionSessionContext extends Pick<
   CandidacyContext,
-  'manager' | 'patience' | 'info' | 'warn'
+  'manager' | 'stopTimeout' | 'info' | 'warn'
 > {
   readonly onElected: (leadership: HeldLeadership) => void;
   readonly onDemoted: (leadership: HeldLeadership) => void;

@@ -95,7 +95,7 @@ export class Elections implements ElectionHost {
     const { stopTimeout, log } = this.context;
     this.#session = new ElectionSession({
       manager,
-      patience: stopTimeout,
+      stopTimeout,
       info: (message) => outsideCalls(() => log.info(message)),
       warn: (message) => outsideCalls(() => log.warn(message)),
       onElected: (leadership) => this.#tellElected(manager, leadership),

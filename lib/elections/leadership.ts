@@ -15,7 +15,7 @@ export type TermEnd = 'resigned' | 'lost';
 export interface LeadershipKeeper {
   readonly clock: Clock;
   /** How long work gets to end after a resignation, ms. */
-  readonly patience: number;
+  readonly stopTimeout: number;
   /** Whether the running code is work of this leader. */
   isCalledByWork(): boolean;
   /** The term is over, and `isLeader` is false; the lock may still be held. */
@@ -133,16 +133,16 @@ export class HeldLeadership implements Leadership {
   }
 
   async #handOver(): Promise<boolean> {
-    const { clock, patience } = this.keeper;
+    const { clock, stopTimeout } = this.keeper;
     try {
-      if (await this.#work.endsWithin(patience, clock)) {
+      if (await this.#work.endsWithin(stopTimeout, clock)) {
         // Side by side: a record that hangs must not keep the lock.
         const withdrawn = this.keeper.withdraw();
         return await this.lease.release().finally(() => withdrawn);
       }
       this.lease.lose({
         reason: 'stopped',
-        message: `work of the leader went on for ${patience} ms after the end of term ${this.term}`,
+        message: `work of the leader went on for ${stopTimeout} ms after the end of term ${this.term}`,
       });
       this.#work.whenIdle(() => void this.lease.finish());
       await this.keeper.withdraw();

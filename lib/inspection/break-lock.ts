@@ -9,7 +9,7 @@ import { askToLetGo, isAsked, type Revocation, watchRevocations, withdraw } from
 import type { Source } from './source.js';
 
 /** How long a holder has to let go by itself, ms. A holder that hangs does not answer, nor one that has just got the lock. */
-const PATIENCE = 1000;
+const TIME_TO_LET_GO = 1000;
 
 /** How often the breaking member checks whether it has, ms, where no message comes. */
 const LOOK_AGAIN = 100;
@@ -88,7 +88,7 @@ async function hasLetGo(
   watch: (onChange: () => void) => Disposable,
   isStillAsked: () => Promise<boolean>,
 ): Promise<boolean> {
-  const end = clock.monotonic() + PATIENCE;
+  const end = clock.monotonic() + TIME_TO_LET_GO;
   let wake = (): void => undefined;
   const watching = watch(() => wake());
   try {

@@ -1,4 +1,4 @@
-export { exploreJobs, type HostedJob } from './job-explorer.js';
+export { exploreJobs } from './job-explorer.js';
 export { JobRunner } from './job-runner.js';
 export { runForTick } from './run-for-tick.js';
 export { RunOnce } from './run-once.decorator.js';

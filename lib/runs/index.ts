@@ -1,6 +1,6 @@
 export { Claim } from './claim.js';
 export { currentRun, type Run, runIn } from './current-run.js';
-export { inspectJobs, type JobInfo, type JobReader, type LastRun, lastRunOf } from './inspect-jobs.js';
+export { inspectJobs, type JobInfo, type LastRun, lastRunOf } from './inspect-jobs.js';
 export { Job, jobLock, type JobSettings, type Skipped } from './job.js';
 export { jobsOf } from './jobs.js';
 export {

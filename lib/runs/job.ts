@@ -103,7 +103,7 @@ export class Job {
     if (verdict === 'done') return this.#skip(manager, occasion, 'done');
     if (verdict === 'under way' || this.settings.overlap === 'buffer-one')
       return this.#claimLater(manager, occasion);
-    const lease = await this.lock(manager, occasion.patience);
+    const lease = await this.lock(manager, occasion.maxWait);
     if (lease) return this.#claimUnder(manager, lease, occasion);
     return this.#claimHeld(manager, occasion);
   }
@@ -122,8 +122,8 @@ export class Job {
   }
 
   /** The time until the lease of a killed replica is over, or the next tick fires, ms. */
-  #longestWait(manager: LockManager, { tick, next = Infinity, patience }: Occasion): number {
-    return Math.min(this.#ttlOf(manager), next - tick - patience);
+  #longestWait(manager: LockManager, { tick, next = Infinity, maxWait }: Occasion): number {
+    return Math.min(this.#ttlOf(manager), next - tick - maxWait);
   }
 
   #ttlOf({ settings }: LockManager): number {

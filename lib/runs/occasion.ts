@@ -1,7 +1,7 @@
 import type { RunRecord, StoredRun } from './run-record.js';
 
 /** The longest wait for the lock of a job whose schedule is not known, ms. */
-const LONGEST_PATIENCE = 250;
+const LONGEST_WAIT = 250;
 
 /** A run of `every` may come too early by this, ms, as timers are early and claims take a while: a tenth of the period at most. */
 const LARGEST_TOLERANCE = 1000;
@@ -21,7 +21,7 @@ export interface Occasion {
   /** The tick after it, where there is one. */
   readonly next?: number;
   /** How long to wait for the lock of the job, ms: a replica that only looks may have it for a moment. */
-  readonly patience: number;
+  readonly maxWait: number;
   /** True where ticks are computed from the clock of each replica, so that a wrong clock makes wrong ticks. */
   readonly byClock: boolean;
   readonly madeUp?: boolean;
@@ -48,7 +48,7 @@ export function tickOccasion(
     schedule,
     tick,
     next,
-    patience: next === undefined ? LONGEST_PATIENCE : Math.min(LONGEST_PATIENCE, (next - tick) / 2),
+    maxWait: next === undefined ? LONGEST_WAIT : Math.min(LONGEST_WAIT, (next - tick) / 2),
     byClock: true,
     madeUp,
     isDone: ({ record }) => tick <= record.tick || (follows(record.tick) ?? tick) > tick,
@@ -62,7 +62,7 @@ export function everyOccasion(period: number, now: number): Occasion {
     schedule: `every ${period} ms`,
     tick: now,
     next: now + period,
-    patience: Math.min(LONGEST_PATIENCE, period / 2),
+    maxWait: Math.min(LONGEST_WAIT, period / 2),
     byClock: false,
     isDone: (run) => untilDue(period, run) > tolerance,
   };
@@ -82,7 +82,7 @@ export function idOccasion(id: string, now: number): Occasion {
   return {
     schedule: ONCE_FOR + id,
     tick: now,
-    patience: LONGEST_PATIENCE,
+    maxWait: LONGEST_WAIT,
     byClock: false,
     id,
     isDone: ({ record }) => idsOf(record).includes(id),
@@ -101,7 +101,7 @@ export function repeatedOccasion({ record }: StoredRun): Occasion {
     schedule: record.schedule,
     tick: record.tick,
     ...(record.next !== undefined && { next: record.next }),
-    patience: LONGEST_PATIENCE,
+    maxWait: LONGEST_WAIT,
     byClock: false,
     madeUp: record.madeUp ?? false,
     isDone: (run) => run.record.tick >= record.tick,

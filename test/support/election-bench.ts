@@ -3,7 +3,7 @@ import { settled } from './fake-clock.js';
 import { LockManagerBench, outcomeOf } from './lock-manager-bench.js';
 
 export const TTL = 1000;
-export const PATIENCE = 400;
+export const STOP_TIMEOUT = 400;
 
 /** A candidate on a clock and a back end that the test drives, and what its listeners are told. */
 export class ElectionBench extends LockManagerBench {
@@ -16,7 +16,7 @@ export class ElectionBench extends LockManagerBench {
     const keep = (message: string): void => void this.log.push(message);
     this.elections = new Elections(this, {
       candidate: true,
-      stopTimeout: PATIENCE,
+      stopTimeout: STOP_TIMEOUT,
       random: () => 0.5,
       log: { debug: (message) => keep(message()), info: keep, warn: keep, error: keep },
     });

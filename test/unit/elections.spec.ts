@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackendUnavailableError, LeaseLostError } from '../../lib/errors.js';
 import { currentLease } from '../../lib/lock/lease/index.js';
-import { ElectionBench, PATIENCE, TTL } from '../support/election-bench.js';
+import { ElectionBench, STOP_TIMEOUT, TTL } from '../support/election-bench.js';
 import { settled } from '../support/fake-clock.js';
 import { outcomeOf } from '../support/lock-manager-bench.js';
 
@@ -88,7 +88,7 @@ describe('a resignation', () => {
     );
     const resigned = outcomeOf(bench.election.resign());
     expect([bench.election.isLeader, signal.aborted]).toEqual([false, true]);
-    await bench.clock.advance(PATIENCE - 1);
+    await bench.clock.advance(STOP_TIMEOUT - 1);
     expect([resigned.state, bench.driver.holders.size]).toEqual(['pending', 1]);
     await bench.clock.advance(1);
     expect([resigned.value, bench.driver.holders.size]).toEqual([false, 1]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LeaseLostError, LockAcquireFailedError, LockNameError } from '../../lib/errors.js';
 import { Lock, type LockOptions } from '../../lib/lock/index.js';
-import { PATIENCE } from '../../lib/lock/several/index.js';
+import { FIRST_ROUND_LIMIT } from '../../lib/lock/several/index.js';
 import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 function benchOf(names: readonly string[] = ['b', 'a'], options: LockOptions = {}) {
@@ -117,7 +117,7 @@ describe('a call that waits for one of several locks', () => {
     const { lock, driver, clock } = benchOf();
     driver.takeAway('b');
     const holding = outcomeOf(lock.hold());
-    await clock.advance(PATIENCE - 1);
+    await clock.advance(FIRST_ROUND_LIMIT - 1);
     expect(driver.holders.has('a')).toBe(true);
     await clock.advance(1);
     expect(driver.holders.has('a')).toBe(false);
@@ -132,7 +132,7 @@ describe('a call that waits for one of several locks', () => {
     const { lock, driver, clock, made } = benchOf();
     driver.takeAway('b');
     const holding = outcomeOf(lock.hold());
-    await clock.advance(PATIENCE);
+    await clock.advance(FIRST_ROUND_LIMIT);
     const other = await made.take({ name: 'a' });
     driver.free('b');
     await clock.advance(0);

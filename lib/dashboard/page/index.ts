@@ -1,1 +1,1 @@
-export { pageOf, type PageSettings, policyOf } from './page.js';
+export { pageOf, policyOf } from './page.js';

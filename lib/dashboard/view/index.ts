@@ -1,1 +1,1 @@
-export { viewOf, type Viewpoint } from './view.js';
+export { viewOf } from './view.js';

@@ -1,2 +1,1 @@
-export { pgClients, RIGHTS, type PgSource } from './connection/index.js';
-export { PostgresDriver } from './postgres.driver.js';
+export { RIGHTS } from './connection/index.js';

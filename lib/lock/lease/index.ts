@@ -1,6 +1,6 @@
 export { assertLockedIn } from './assert-locked-in.js';
 export { assertLocked } from './assert-locked.js';
-export { BoundedLease, type BoundedLeaseContext } from './bounded-lease.js';
+export { BoundedLease } from './bounded-lease.js';
 export { Deadline, type LeaseBounds, ttlForUsable, usableTime, validityOf } from './deadline.js';
 export { HeldLease } from './held-lease.js';
 export { InnerLease, type LeaseOwner, refuse } from './inner-lease.js';

@@ -6,10 +6,10 @@ import type { JointPart } from './joint-lease.js';
 
 /**
  * The time limit, ms, for which a call keeps its locks while it waits for the next one. Other calls may want only those.
- * The limit doubles after each round that got nowhere, up to `LONGEST_PATIENCE`, so that the call is not overtaken for ever.
+ * The limit doubles after each round that got nowhere, up to `LONGEST_ROUND_LIMIT`, so that the call is not overtaken for ever.
  */
-export const PATIENCE = 500;
-export const LONGEST_PATIENCE = 8000;
+export const FIRST_ROUND_LIMIT = 500;
+export const LONGEST_ROUND_LIMIT = 8000;
 
 /** One wanted lock: the names that mean it. */
 export interface WantedLock {
@@ -26,7 +26,7 @@ export interface WantedLock {
  */
 export class Collection {
   readonly #held = new Map<WantedLock, HeldLease>();
-  #patience = PATIENCE;
+  #roundLimit = FIRST_ROUND_LIMIT;
   /** When the first of the held locks was taken, on the monotonic clock, ms. */
   #since = 0;
   #givingBack: Promise<unknown> | undefined;
@@ -50,7 +50,7 @@ export class Collection {
       for (;;) {
         const outcome = await this.#round();
         if (outcome !== 'again') return outcome;
-        this.#patience = Math.min(2 * this.#patience, LONGEST_PATIENCE);
+        this.#roundLimit = Math.min(2 * this.#roundLimit, LONGEST_ROUND_LIMIT);
       }
     } catch (error) {
       await this.#giveBackAll();
@@ -86,7 +86,7 @@ export class Collection {
   async #waitFor(lock: WantedLock): Promise<AcquireResult> {
     const { clock } = this.manager;
     if (this.#held.size === 0) return this.#acquire(lock, this.terms);
-    const left = this.#since + this.#patience - clock.monotonic();
+    const left = this.#since + this.#roundLimit - clock.monotonic();
     const timer = clock.setTimer(left, () => {
       this.#givingBack = this.#giveBackAll();
     });

@@ -1,2 +1,2 @@
-export { LONGEST_PATIENCE, PATIENCE } from './collection.js';
+export { FIRST_ROUND_LIMIT } from './collection.js';
 export { take } from './take.js';

@@ -1,7 +1,6 @@
 export { CronTicks } from './cron-ticks.js';
 export {
   calledByHand,
-  type CronMetadata,
   isSchedulerRegistry,
   type ScheduleMetadata,
   scheduleOf,

@@ -69,7 +69,11 @@ export const ELECTION_BREAKAGES: readonly Breakage[] = [
     name: 'lock released under work of the leader',
     wrong: 'the next leader begins while a method of the last one still runs',
     edits: [
-      { file: LEADERSHIP, find: 'await this.#work.endsWithin(patience, clock)', replace: 'patience >= 0' },
+      {
+        file: LEADERSHIP,
+        find: 'await this.#work.endsWithin(stopTimeout, clock)',
+        replace: 'stopTimeout >= 0',
+      },
     ],
     foundBy: spec(DECORATORS, 'a shutdown hands over only when the running body has ended'),
   },

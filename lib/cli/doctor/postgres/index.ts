@@ -1,2 +1,2 @@
-export { connectingTo, type Connecting } from './connect.js';
+export { connectingTo } from './connect.js';
 export { examinePostgres } from './examine-postgres.js';

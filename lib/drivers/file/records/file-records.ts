@@ -34,7 +34,7 @@ export class FileRecords implements RecordStore {
     const { beforePut, clock, native } = this.context;
     const path = this.#pathOf(record.space, record.key);
     await beforePut();
-    return this.#patiently(path, () =>
+    return this.#untilFree(path, () =>
       withRecord(path, native(), clock.wall(), (there, write): StoredRecord => {
         if (there && !isNewer(record, there)) return there;
         write(record, ttl);
@@ -51,7 +51,7 @@ export class FileRecords implements RecordStore {
   async remove(space: string, key: string, version: number): Promise<void> {
     const { clock, native } = this.context;
     const path = this.#pathOf(space, key);
-    await this.#patiently(path, () => removeRecord(path, native(), clock.wall(), version) || 'busy');
+    await this.#untilFree(path, () => removeRecord(path, native(), clock.wall(), version) || 'busy');
   }
 
   async list(space: string): Promise<readonly StoredRecord[]> {
@@ -101,7 +101,7 @@ export class FileRecords implements RecordStore {
     return attempt('read a record', path, () => readRecord(path, clock.wall()));
   }
 
-  async #patiently<T>(path: string, work: () => T | 'busy'): Promise<T> {
+  async #untilFree<T>(path: string, work: () => T | 'busy'): Promise<T> {
     const { attempt, clock } = this.context;
     const end = clock.monotonic() + LONGEST_WAIT;
     for (;;) {

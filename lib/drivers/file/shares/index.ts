@@ -1,1 +1,1 @@
-export { FileShares, type FileSharesContext } from './file-shares.js';
+export { FileShares } from './file-shares.js';

@@ -1,5 +1,4 @@
-export { Link } from './link.js';
-export type { PgClient, PgClients, PgResult } from './pg-client.js';
+export type { PgClient, PgClients } from './pg-client.js';
 export { pgClients, type PgSource } from './pg-clients.js';
 export { Server, type ServerSettings } from './server.js';
 export { missingFunctions, missingRights, RIGHTS } from './session.js';

@@ -1,2 +1,2 @@
-export { codeOf, explain, type Explained } from './failures.js';
+export { codeOf, explain } from './failures.js';
 export { startError, unavailable } from './server-error.js';
