@@ -169,7 +169,6 @@ describe.each(KIND_NAMES)('the built package in %s', (kind) => {
         'ApplicationConfig',
         'HttpAdapterHost',
         'ModulesContainer',
-        'ExternalContextCreator',
       ],
     });
   });
