@@ -57,9 +57,9 @@ describe('what a node did not do', () => {
     ],
     [
       told('ERR_TLS_CERT_ALTNAME_INVALID', "Hostname/IP does not match certificate's altnames: Host: a."),
-      /another host name.*redis\.tls\.servername.*Host: a\./,
+      /another host name.*redis\.options\.tls\.servername.*Host: a\./,
     ],
-    [told('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'), /redis\.tls\.ca/],
+    [told('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'), /redis\.options\.tls\.ca/],
     [told('CERT_HAS_EXPIRED', 'certificate has expired'), /out of date/],
     [
       told('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'tlsv13 alert certificate required'),

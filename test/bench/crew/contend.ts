@@ -15,7 +15,8 @@ export async function contend(
   const until = from + ms;
   const loop = async (): Promise<void> => {
     const handle = locks.lock(key);
-    while (monotonicNow() < until) {
+    // Once at least: a process may be told of a short contest when it is over.
+    do {
       const asked = monotonicNow();
       try {
         await handle.acquire();
@@ -30,7 +31,7 @@ export async function contend(
       moments.push(asked, got, monotonicNow());
       await handle.release();
       if (think > 0) await after(think);
-    }
+    } while (monotonicNow() < until);
   };
   await after(Math.max(0, from - monotonicNow()));
   await Promise.all(Array.from({ length: loops }, loop));
