@@ -15,7 +15,7 @@ import { type LockNames, sameNames } from '../../lock/name/index.js';
 import type { Client } from './client.js';
 import { type SynchronizedDefinition, takeLease } from '../definition/index.js';
 import { endWithLease } from './locked-observable.js';
-import { notRun, ScopedLock } from './scoped-lock.js';
+import { notRun, presentTurn, ScopedLock } from './scoped-lock.js';
 
 const DONE: Promise<unknown> = Promise.resolve();
 
@@ -28,7 +28,7 @@ const DONE: Promise<unknown> = Promise.resolve();
  *
  * A handler that is entered again in the same call (a retry interceptor) finds its lock taken, and waits for the body that still runs. An
  * earlier try that has not begun by then was given up, and never begins. But a decorator above the method may call it for each item of
- * a list, or after the answer. All these calls run, each under a lease of its own, which the call keeps to its end where it is the only one.
+ * a list at once, or after the answer. All these calls run, each under a lease of its own. A single one is kept to the end of the call.
  *
  * Every request pays for this class: nearly all calls take one lock, run one body, and are never cancelled.
  */
@@ -113,12 +113,13 @@ export class Scope implements LeaseContext {
   async #enterAlone(name: LockNames, body: () => unknown): Promise<unknown> {
     this.#running += 1;
     this.#calls += 1;
+    const turn = presentTurn();
     const before = this.#locks;
     let lock: ScopedLock | undefined;
     try {
       // Kept for the case that it would be the only one.
       if (before?.ended) await this.#letGo(before);
-      lock = this.#lockOf(name);
+      lock = this.#lockOf(name, turn);
       return await this.#runUnder(lock, body);
     } finally {
       if (this.#calls > 1 && lock) await this.#letGo(lock);
@@ -200,10 +201,10 @@ export class Scope implements LeaseContext {
     return leases;
   }
 
-  #lockOf(name: LockNames): ScopedLock {
+  #lockOf(name: LockNames, turn?: object): ScopedLock {
     for (let lock = this.#locks; lock; lock = lock.next)
-      if (sameNames(lock.name, name) && !(this.eachForItself && lock.tried)) return lock;
-    const lock = new ScopedLock(name, this.#locks);
+      if (sameNames(lock.name, name) && !(turn && lock.giveUpTryBefore(turn))) return lock;
+    const lock = new ScopedLock(name, this.#locks, turn);
     this.#locks = lock;
     const taken = (lease: HeldLease | undefined): void => this.#taken(lock, lease);
     lock.take(takeLease(this.definition, this.provider, name, this.#cancellation, taken));

@@ -8,6 +8,14 @@ export function notRun({ label }: SynchronizedDefinition, why: string): LockAcqu
   return new LockAcquireFailedError(`${label}: ${why} before it got its lock, so it did not run`);
 }
 
+let turn: object | undefined;
+
+/** The same for all calls that are made before the running code waits for anything. */
+export function presentTurn(): object {
+  if (!turn) queueMicrotask(() => (turn = undefined));
+  return (turn ??= {});
+}
+
 /** The lock of one name, or of several together, within a call, and the tries of the handler that want it. */
 export class ScopedLock {
   #taking: Promise<HeldLease | undefined> | undefined;
@@ -19,10 +27,14 @@ export class ScopedLock {
   /** Tries that wait for the body that runs. */
   #waiting: (() => void)[] | undefined;
 
-  /** @param next the lock of another name in the same call, as a retry with other arguments has it */
+  /**
+   * @param next the lock of another name in the same call, as a retry with other arguments has it
+   * @param turn of the only try, where each try has a lock of its own
+   */
   constructor(
     readonly name: LockNames,
     next: ScopedLock | undefined,
+    private readonly turn?: object,
   ) {
     this.#next = next;
   }
@@ -62,8 +74,11 @@ export class ScopedLock {
     return this.#tries;
   }
 
-  get tried(): boolean {
-    return this.#tries > 0;
+  /** Gives up a try that has waited since another turn: it is made anew. Returns false when the lock was not tried yet. */
+  giveUpTryBefore(present: object): boolean {
+    if (this.#tries === 0) return false;
+    if (this.turn !== present && !this.#running && !this.#ended) this.#tries += 1;
+    return true;
   }
 
   isLatest(attempt: number): boolean {
