@@ -18,9 +18,8 @@ it.each(THOROUGH ? ['a file back end', 'three Redis nodes'] : ['three Redis node
     expect(report.ran).toBeGreaterThan(10);
     // On a busy machine a run may outlast its period now and then.
     expect(report.overlapped.length).toBeLessThan(report.ran / 2);
-    // What they would have done without: the campaign can see doubles.
+    // What they would have done without: the campaign can see doubles. A lock alone lets them happen only where it changes replicas.
     expect(report.controls.plain).toBeGreaterThan(3);
-    expect(report.controls.locked).toBeGreaterThan(0);
   },
 );
 
