@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -17,7 +18,7 @@ const ALONE = [
 
 const tests = {
   pool: 'forks',
-  env: { TESTS_AT_FULL_LENGTH: String(thorough) },
+  env: { TESTS_AT_FULL_LENGTH: String(thorough), TESTS_RUN: randomUUID() },
   setupFiles: ['reflect-metadata'],
   testTimeout: 120_000,
   hookTimeout: 120_000,

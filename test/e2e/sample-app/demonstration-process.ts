@@ -1,4 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { eventually } from '../../support/eventually.js';
@@ -7,9 +10,24 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const CLI = 'node_modules/@nestjs/cli/bin/nest.js';
 const PROGRAM = 'sample-app/dist/sample-app/src/demo/main.js';
 
-/** As `npm start` does it. */
+/**
+ * As `npm start` does it, once in a run of the tests: other test files run the program at the same time, and a build would write over its
+ * modules.
+ */
 export async function buildSampleApp(): Promise<void> {
-  await promisify(execFile)(process.execPath, [CLI, 'build', 'sample-app'], { cwd: ROOT });
+  const marker = join(tmpdir(), `coordination-sample-app-${process.env['TESTS_RUN']}`);
+  const outcome = (): Promise<string> => readFile(marker, 'utf8');
+  const isFirst = await writeFile(marker, '', { flag: 'wx' }).then(
+    () => true,
+    () => false,
+  );
+  if (isFirst) {
+    const build = promisify(execFile)(process.execPath, [CLI, 'build', 'sample-app'], { cwd: ROOT });
+    await writeFile(marker, await build.then(() => 'built', String));
+  }
+  await eventually(async () => (await outcome()) !== '', { within: 280_000 });
+  if ((await outcome()) !== 'built')
+    throw new Error(`the sample application was not built: ${await outcome()}`);
 }
 
 /** The program behind `npm start`, in a process group of its own, as a terminal runs it. */
