@@ -117,7 +117,7 @@ export class Scope implements LeaseContext {
     const before = this.#locks;
     let lock: ScopedLock | undefined;
     try {
-      // Kept for the case that it would be the only one.
+      // It was kept for the case that it stays the only one.
       if (before?.ended) await this.#letGo(before);
       lock = this.#lockOf(name, turn);
       return await this.#runUnder(lock, body);

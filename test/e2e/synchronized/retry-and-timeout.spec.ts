@@ -14,6 +14,7 @@ import { Synchronized } from 'nestjs-coordination';
 import { eventually } from '../../support/eventually.js';
 import { Gate } from './fixtures/gate.js';
 import { ownSpace, startApp, startPeer } from './fixtures/test-app.js';
+import { Timed } from './fixtures/timed.js';
 
 /** Far longer than a handler takes to reach its body on a busy machine, ms. */
 const LONGEST_WAIT = 500;
@@ -56,16 +57,6 @@ class ImpatientThrice implements NestInterceptor {
   intercept(...[, next]: [unknown, CallHandler]): Observable<unknown> {
     return next.handle().pipe(timeout(2 * LONGEST_WAIT), retry(2));
   }
-}
-
-/** A decorator that puts a function of its own in the place of the method. */
-function Measured(): MethodDecorator {
-  return (_target, _key, descriptor) => {
-    const method = descriptor.value as (this: unknown, ...args: unknown[]) => Promise<unknown>;
-    descriptor.value = async function (this: unknown, ...args: unknown[]) {
-      return method.apply(this, args);
-    } as never;
-  };
 }
 
 /** A pipe that looks something up, and takes its time. */
@@ -131,7 +122,7 @@ class Routes {
 
   @Get('measured/:id')
   @UseInterceptors(ImpatientThrice)
-  @Measured()
+  @Timed()
   @Synchronized('share-<id>')
   async measured(@Param('id') id: string): Promise<string> {
     this.tries += 1;

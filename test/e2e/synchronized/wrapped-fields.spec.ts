@@ -6,18 +6,7 @@ import { concatMap, type Observable } from 'rxjs';
 import { beforeEach, expect, it } from 'vitest';
 import { type CoordinatorService, Synchronized } from 'nestjs-coordination';
 import { ownSpace, startApp, startPeer } from './fixtures/test-app.js';
-
-type Call = (this: unknown, ...args: unknown[]) => unknown;
-
-function Timed(): MethodDecorator {
-  return (_target, _key, descriptor) => {
-    const method = descriptor.value as Call;
-    const timed: Call = async function (...args) {
-      return await method.apply(this, args);
-    };
-    descriptor.value = timed as never;
-  };
-}
+import { Timed } from './fixtures/timed.js';
 
 let peer: CoordinatorService;
 let freeAtCommit: boolean[] = [];

@@ -6,19 +6,9 @@ import { CoordinationModule, currentLease, Synchronized } from 'nestjs-coordinat
 import { boot } from '../../support/boot.js';
 import { Gate } from './fixtures/gate.js';
 import { ownSpace, PLATFORMS, type Platform, startApp, startPeer } from './fixtures/test-app.js';
+import { Timed } from './fixtures/timed.js';
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
-
-/** A decorator that puts a function of its own in the place of the method, without its metadata. */
-function Timed(): MethodDecorator {
-  return (_target, _key, descriptor) => {
-    const method = descriptor.value as Call;
-    const timed: Call = async function (...args) {
-      return await method.apply(this, args);
-    };
-    descriptor.value = timed as never;
-  };
-}
 
 /** One function for all methods. */
 const dispatcher: Call = function (name) {
