@@ -38,7 +38,7 @@ export const BOUNDS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'a lost part overlooked',
-    wrong: 'a lease on several locks goes on when one of them is lost, and somebody else has that one',
+    wrong: 'a lease on several locks goes on when one of them is lost, and another caller has that one',
     edits: [
       {
         file: 'lib/lock/several/joint-lease.ts',

@@ -27,7 +27,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'inode not compared after locking',
-    wrong: 'the lock is one on a file that nobody else will open',
+    wrong: 'the lock is one on a file that no other process will open',
     edits: [
       {
         file: LOCK_FILE,
@@ -100,7 +100,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'directory that was opened to others not noticed',
-    wrong: 'somebody else can take the lock away from its holder, and locks are granted on',
+    wrong: 'another user can take the lock away from its holder, and locks are granted on',
     edits: [
       {
         file: 'lib/drivers/file/directory/state-directory.ts',
@@ -147,7 +147,7 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'waiter that does not answer kept',
-    wrong: 'everybody waits behind a process that was stopped',
+    wrong: 'all wait behind a process that was stopped',
     edits: [
       {
         file: 'lib/drivers/file/queue/ticket-watch.ts',

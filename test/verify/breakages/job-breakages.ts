@@ -94,7 +94,7 @@ export const JOB_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'a clock that is far ahead believed',
-    wrong: 'a replica whose clock is years ahead runs the job, and nobody runs it again before that time',
+    wrong: 'a replica whose clock is years ahead runs the job, and no replica runs it again before that time',
     edits: [{ file: VERDICT, find: 'return byClock && tick > at + maxSkew;', replace: 'return false;' }],
     foundBy: spec(
       'test/integration/redis/jobs.spec.ts',

@@ -84,13 +84,13 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'no try after the subscription',
-    wrong: 'a release between the try and the subscription wakes nobody',
+    wrong: 'a release between the try and the subscription wakes no waiter',
     edits: [{ file: ACQUIRE_LOOP, find: 'this.#sleep(pause, ready)', replace: 'this.#sleep(pause)' }],
     foundBy: spec('test/unit/waiting.spec.ts', 'tries again once wake-ups can no longer be missed'),
   },
   {
     name: 'waiter does not leave its queue',
-    wrong: 'the place of a caller that has gone is kept for it, and nobody comes after',
+    wrong: 'the place of a caller that has gone is kept for it, and no other one gets the lock after it',
     edits: [
       {
         file: 'lib/lock/acquire/local-queue.ts',

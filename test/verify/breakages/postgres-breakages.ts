@@ -123,7 +123,7 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'postgres: the token in a row that is deleted',
-    wrong: 'a lock that nobody has used for a day begins its tokens anew',
+    wrong: 'a lock that was not used for a day begins its tokens anew',
     edits: [
       {
         file: `${SCHEMA}/acquire-sql.ts`,

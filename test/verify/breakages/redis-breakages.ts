@@ -56,7 +56,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'renewal creates a missing key',
-    wrong: 'a lease that a node has forgotten comes back, beside a quorum that somebody else has by now',
+    wrong: 'a lease that a node has forgotten comes back, beside a quorum that another holder has by now',
     edits: [
       {
         file: RENEW,
@@ -144,7 +144,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'last in line first',
-    wrong: 'who came first waits until nobody comes any more',
+    wrong: 'the first waiter waits until no other one comes any more',
     edits: [{ file: QUEUE, find: "'zrange', ${queue}, 0, 0", replace: "'zrange', ${queue}, -1, -1" }],
     foundBy: simulation(1, 'order'),
   },
@@ -162,7 +162,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'living waiters passed over',
-    wrong: 'who waits for longer than one sign of life lasts loses its place',
+    wrong: 'a waiter loses its place when it waits for longer than one sign of life lasts',
     edits: [
       {
         file: QUEUE,
@@ -194,7 +194,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   {
     name: 'turn kept beside a lease without it',
     wrong:
-      'all wait for who has its lease from the other nodes, and does not know that it has the turn as well',
+      'all wait for a caller that has its lease from the other nodes, and does not know that it has the turn as well',
     edits: [
       {
         file: PLACE,
@@ -207,7 +207,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'turn given up without the other nodes',
-    wrong: 'who has the node that keeps the order sleeps beside its queue, and nobody wakes it',
+    wrong: 'a waiter that has the node that keeps the order sleeps beside its queue, and is never woken',
     edits: [
       {
         file: PLACE,
@@ -234,7 +234,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'released lease completed',
-    wrong: 'nobody gets that node before the ttl of a lease that is over has passed',
+    wrong: 'no caller gets that node before the ttl of a lease that is over has passed',
     edits: [
       {
         file: COMPLETER,
@@ -280,7 +280,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'restarted node votes at once',
-    wrong: 'it has forgotten who holds the lock, and gives it to somebody else',
+    wrong: 'it has forgotten who holds the lock, and gives it to another caller',
     edits: [
       {
         file: RECORD,
@@ -329,7 +329,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'emptied keyspace not noticed',
-    wrong: 'who is connected goes on without having read the record of the node again',
+    wrong: 'a connected client goes on without having read the record of the node again',
     edits: [
       {
         file: ACQUIRE,
@@ -350,7 +350,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'deleted record taken for one that never was',
-    wrong: 'whoever starts after all keys were deleted one by one is granted what others hold',
+    wrong: 'a client that starts after all keys were deleted one by one is granted what others hold',
     edits: [
       {
         file: SYNC,
@@ -383,7 +383,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'lease taken before a slow node has told its list',
-    wrong: 'who has slept takes a lock beside the list that has its node by now',
+    wrong: 'a client that has slept takes a lock beside the list that has its node by now',
     edits: [
       {
         file: 'lib/drivers/redis/quorum/node-set.ts',
@@ -467,7 +467,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'a refusing node still counted as up',
-    wrong: 'nobody is told that no lock is to be had, and each call asks it in vain',
+    wrong: 'no event tells that no lock is to be had, and each call asks the node in vain',
     edits: [
       {
         file: 'lib/drivers/redis/quorum/backend-health.ts',
@@ -479,7 +479,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'partial votes kept',
-    wrong: 'the votes of somebody who has lost block the next one for a ttl',
+    wrong: 'the votes of a caller that has lost block the next one for a ttl',
     edits: [
       {
         file: SINGLE_ATTEMPTS,
@@ -503,7 +503,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'renewal by half of the nodes',
-    wrong: 'who has lost the lock believes in it as long as one of three nodes does',
+    wrong: 'a holder that has lost the lock believes in it as long as one of three nodes does',
     edits: [
       {
         file: 'lib/drivers/redis/quorum/renewal-round.ts',
@@ -609,8 +609,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'record of the last connection believed',
-    wrong:
-      'a node that restarted without its last keys, and is found loading, grants a lock that somebody holds',
+    wrong: 'a node that restarted without its last keys, and is found loading, grants a lock that is held',
     edits: [
       {
         file: 'lib/drivers/redis/node/node-lifecycle.ts',
