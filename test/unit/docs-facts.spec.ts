@@ -95,15 +95,6 @@ describe('what the pages say of the code', () => {
     expect(events.filter((event) => !page('events').includes(quoted(event)))).toEqual([]);
   });
 
-  it('the rights of the ACL line are those with which a test fails over', () => {
-    const rightsOf = (text: string): string[] => [...new Set(text.match(/\+[a-z]+/g))].toSorted();
-    const line = /^ACL SETUSER app .*$/m.exec(page('redis'))?.[0] ?? '';
-    const spec = readFileSync('test/integration/redis/failover.spec.ts', 'utf8');
-    const used = /const rights =\s*'([^']*)'/.exec(spec)?.[1] ?? '';
-    expect(rightsOf(used).length).toBeGreaterThan(10);
-    expect(rightsOf(line)).toEqual(rightsOf(used));
-  });
-
   it('each variable of the environment stands on the page of configuration', () => {
     const variables = [...new Set(LIB.match(/COORDINATION_[A-Z]+(?:_[A-Z]+)*/g))].filter(
       // Those that the command line gives to the command it runs are on its own page.

@@ -12,6 +12,7 @@ import {
   startCluster,
   startReplica,
 } from '../../support/redis-deployments.js';
+import { DOCUMENTED_RIGHTS } from '../../support/redis-acl.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { type RedisServer, type RedisServerOptions, stopAllRedis } from '../../support/redis-server.js';
 import { redisVersion } from '../../support/redis-version.js';
@@ -22,11 +23,7 @@ const ABOUT_A_SECOND = 1500;
 /** Whether the server has channels of a shard, as Redis has from 7 on. */
 const SHARDED = redisVersion() >= 7;
 
-const FEW_RIGHTS = [
-  'app on >secret ~coordination:* &coordination:* +eval +evalsha +get +set +del +exists +pttl +pexpire +time +info +publish',
-  '+subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore +cluster|slots +cluster|info',
-  '+spublish +ssubscribe +sunsubscribe',
-].join(' ');
+const FEW_RIGHTS = `app on >secret ${DOCUMENTED_RIGHTS} +cluster|slots +asking +spublish +ssubscribe +sunsubscribe`;
 
 const drivers: RedisDriver[] = [];
 const clients: Cluster[] = [];

@@ -10,8 +10,10 @@ import { createClient, type RedisClient } from '../../../lib/drivers/redis/conne
 import { NodeError } from '../../../lib/drivers/redis/errors/node-error.js';
 import { OwnConnection } from '../../../lib/drivers/redis/connection/own-connection.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
-import { recordingContext } from '../../support/driver-suite.js';
+import { tryAcquire } from '../../support/driver-calls.js';
+import { granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
+import { DOCUMENTED_RIGHTS } from '../../support/redis-acl.js';
 import { startCluster } from '../../support/redis-deployments.js';
 import { freePort } from '../../support/redis-ports.js';
 import { startRedis, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
@@ -48,6 +50,17 @@ class RecordingOwner implements ConnectionOwner {
   }
 }
 
+/** Counts what the client is asked to send. */
+function commandsOf(client: Redis): { readonly count: number } {
+  const sent = { count: 0 };
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (...args) => {
+    sent.count += 1;
+    return send(...args);
+  };
+  return sent;
+}
+
 describe('the connection over a ready client', () => {
   afterEach(stopAllRedis);
 
@@ -70,6 +83,48 @@ describe('the connection over a ready client', () => {
     expect(owner).toMatchObject({ ups: 1, downs: 0, verified: 2 });
     await connection.stop();
   });
+});
+
+describe('a ready client whose user has the documented rights alone', () => {
+  afterEach(stopAllRedis);
+
+  it('is all that a driver needs, also to list the locks', async () => {
+    const server = await startRedis({ aclUsers: [`app on >secret ${DOCUMENTED_RIGHTS}`] });
+    const client = server.client({ username: 'app', password: 'secret' });
+    const driver = new RedisDriver([client], { ttl: 1000 }, recordingContext());
+    await driver.start();
+    const grant = granted(await tryAcquire(driver, request('listed')));
+    expect(await driver.locks.list()).toMatchObject([{ name: 'listed', id: grant.id }]);
+    await driver.stop();
+  });
+});
+
+describe('a ready client that drops what a lost connection has not answered', () => {
+  afterEach(stopAllRedis);
+
+  it.each(['the first command', 'the checks'] as const)(
+    'is probed again when it has dropped %s of a probe',
+    async (what) => {
+      const server = await startRedis();
+      const client = server.client({ autoResendUnfulfilledCommands: false, retryStrategy: () => 20 });
+      const owner = new RecordingOwner(async (each, count) => {
+        if (what === 'the checks' && count === 2) server.pause();
+        await each.time();
+      });
+      const connection = new BorrowedConnection(client, owner, SETTINGS);
+      await connection.start();
+      const sent = commandsOf(client);
+      if (what === 'the first command') server.pause();
+      const before = sent.count;
+      connection.fail(new NodeError('hangs'));
+      await eventually(() => sent.count > before && (what === 'the first command' || owner.verified > 1));
+      await new Promise(setImmediate);
+      client.stream.destroy();
+      server.resume();
+      await eventually(() => owner.ups === 2);
+      await connection.stop();
+    },
+  );
 });
 
 describe('a ready client that keeps no commands for later', () => {

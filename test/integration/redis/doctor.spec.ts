@@ -4,6 +4,7 @@ import { ClockShims } from '../../support/clock-shim.js';
 import { diagnose, toldAs } from '../../support/diagnosis.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { startCluster, startSentinel } from '../../support/redis-deployments.js';
+import { DOCUMENTED_RIGHTS } from '../../support/redis-acl.js';
 import { redisVersion } from '../../support/redis-version.js';
 import { freePort } from '../../support/redis-ports.js';
 import {
@@ -15,9 +16,6 @@ import {
 } from '../../support/redis-server.js';
 
 const SECRET = 'correct-horse-battery';
-/** The line of docs/redis.md. */
-const LINE =
-  '~coordination:* &coordination:* +eval +evalsha +get +set +del +exists +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore';
 
 describe('the doctor on Redis', () => {
   afterEach(stopAllRedis);
@@ -73,12 +71,17 @@ describe('the doctor on Redis', () => {
   });
 
   it('finds the rights that the user lacks, by the names that ACL SETUSER takes', async () => {
-    const lacking = LINE.replace(' +zadd', '').replace(' +evalsha', '').replace(' +subscribe', '');
-    const server = await one({ aclUsers: [`app on >${SECRET} ${lacking}`, `good on >${SECRET} ${LINE}`] });
+    const lacking = DOCUMENTED_RIGHTS.replace(' +zadd', '')
+      .replace(' +evalsha', '')
+      .replace(' +subscribe', '')
+      .replace(' +scan', '');
+    const server = await one({
+      aclUsers: [`app on >${SECRET} ${lacking}`, `good on >${SECRET} ${DOCUMENTED_RIGHTS}`],
+    });
     const urlFor = (user: string): string => server.url.replace('//', `//${user}:${SECRET}@`);
     const diagnosis = await diagnose({ backendUrl: urlFor('app') }, [SECRET]);
     expect(toldAs('problem', diagnosis)).toEqual([
-      'rights: the user may not do all that is needed: missing are +evalsha +zadd',
+      'rights: the user may not do all that is needed: missing are +evalsha +zadd +scan',
     ]);
     expect(toldAs('warning', diagnosis)).toEqual(['rights: the user may not listen: missing are +subscribe']);
     const well = await diagnose({ backendUrl: urlFor('good') }, [SECRET]);
@@ -87,7 +90,7 @@ describe('the doctor on Redis', () => {
 
   it('finds the keys that the user may not touch', async () => {
     const server = await one({
-      aclUsers: [`app on >${SECRET} ${LINE.replace('~coordination:*', '~coordination:lock:*')}`],
+      aclUsers: [`app on >${SECRET} ${DOCUMENTED_RIGHTS.replace('~coordination:*', '~coordination:lock:*')}`],
     });
     const diagnosis = await diagnose({ backendUrl: server.url.replace('//', `//app:${SECRET}@`) }, [SECRET]);
     expect(toldAs('problem', diagnosis).join()).toMatch(

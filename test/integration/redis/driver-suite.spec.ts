@@ -9,12 +9,10 @@ import {
   type ClusterDeployment,
   type SentinelDeployment,
 } from '../../support/redis-deployments.js';
+import { DOCUMENTED_RIGHTS } from '../../support/redis-acl.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { THOROUGH } from '../../support/thorough.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
-
-const MINIMAL_ACL =
-  'reset on >p%40ss:/w0rd ~coordination:* &coordination:* +eval +evalsha +get +set +del +exists';
 
 /** Set-ups that differ from another one in how the driver connects, and in nothing that comes after. */
 const describeThoroughly: typeof describeDriver = (name, harness) => {
@@ -76,9 +74,7 @@ describe('on real Redis servers,', () => {
     setUp: async () => {
       servers = await startRedisNodes(1, {
         password: 'of the default user',
-        aclUsers: [
-          `app ${MINIMAL_ACL} +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore +scan`,
-        ],
+        aclUsers: [`app reset on >p%40ss:/w0rd ${DOCUMENTED_RIGHTS}`],
       });
     },
     create: (context) =>

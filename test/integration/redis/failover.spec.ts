@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
+import { DOCUMENTED_RIGHTS } from '../../support/redis-acl.js';
 import { startCluster, startSentinel } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { stopAllRedis } from '../../support/redis-server.js';
@@ -117,14 +118,11 @@ describe('a deployment that is one node', () => {
     expect(overlaps).toBe(0);
   });
 
-  it('as a Cluster needs two more rights of its ACL user, to find the masters', async () => {
-    const rights =
-      '+eval +evalsha +get +set +del +exists +pttl +pexpire +time +info +publish +subscribe +unsubscribe +zadd +zrange +zscore +zrem +zremrangebyscore';
-    const keys = '~coordination:* &coordination:*';
+  it('as a Cluster needs more rights of its ACL user, to find the masters', async () => {
     const cluster = await startCluster({
       aclUsers: [
-        `app on >secret ${keys} ${rights} +cluster|slots +cluster|info`,
-        `poor on >secret ${keys} ${rights}`,
+        `app on >secret ${DOCUMENTED_RIGHTS} +cluster|slots +asking`,
+        `poor on >secret ${DOCUMENTED_RIGHTS}`,
       ],
     });
     const poor = driverOn(cluster.url.replace('//', '//poor:secret@'));

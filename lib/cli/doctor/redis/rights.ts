@@ -40,6 +40,7 @@ const COMMANDS: readonly Probe[] = [
   { right: '+zscore', try: (client, key) => client.zscore(key, '-') },
   { right: '+zrem', try: (client, key) => client.zrem(key, '-') },
   { right: '+zremrangebyscore', try: (client, key) => client.zremrangebyscore(key, 0, 0) },
+  { right: '+scan', try: (client) => client.scan(0, 'COUNT', 1) },
 ];
 
 /** Without these, waiters look by themselves some times a second. */

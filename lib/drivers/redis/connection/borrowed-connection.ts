@@ -19,12 +19,16 @@ export class BorrowedConnection implements Connection {
   #state: 'idle' | 'probing' | 'up' | 'down' | 'stopped' = 'idle';
   #retry: Timer | undefined;
   #reason: NodeError | undefined;
+  /** The number of the present probe. */
+  #probes = 0;
   #interrupted = false;
   readonly #watch: SentinelWatch | undefined;
   /** Ends a wait for the client to be ready. */
   #given: (() => void) | undefined;
   /** Ends the start that is under way. */
   #abandon: ((error: NodeError) => void) | undefined;
+  /** Ends the probe that is under way. */
+  #abandonProbe: ((error: NodeError) => void) | undefined;
 
   constructor(client: RedisClient, owner: ConnectionOwner, settings: ConnectionSettings) {
     this.#client = client;
@@ -86,12 +90,17 @@ export class BorrowedConnection implements Connection {
 
   readonly #onClose = (): void => {
     this.#interrupted = true;
-    this.fail(this.#reason ?? new NodeError('the connection was closed'));
+    this.fail(this.#reason ?? closed());
   };
 
   readonly #onReady = (): void => {
     this.#reason = undefined;
     if (this.#state === 'down') this.#probeNow();
+    else if (this.#interrupted && dropsUnanswered(this.#client)) {
+      // The client has dropped what it had sent over the connection before, and never settles it.
+      this.#backoff.reset();
+      this.#abandonProbe?.(closed());
+    }
   };
 
   readonly #onError = (error: unknown): void => {
@@ -100,14 +109,9 @@ export class BorrowedConnection implements Connection {
 
   async #probe(): Promise<void> {
     this.#state = 'probing';
+    const abandoned = new Promise<never>((_resolve, reject) => (this.#abandonProbe = reject));
     try {
-      await this.#connected();
-      // PING first: it shows whether the server answers, and does no harm if the client keeps it for later.
-      await this.#client.ping();
-      if (!this.#is('probing')) return;
-      this.#interrupted = false;
-      await this.#owner.verify(this.#client);
-      if (this.#interrupted) throw new NodeError('the connection was closed');
+      await Promise.race([this.#ask(), abandoned]);
     } catch (thrown) {
       const error = cleanError(thrown, this.#settings.secrets);
       if (this.#is('probing')) {
@@ -115,11 +119,24 @@ export class BorrowedConnection implements Connection {
         this.#tryLater(error);
       }
       throw error;
+    } finally {
+      this.#abandonProbe = undefined;
     }
     if (!this.#is('probing')) return;
     this.#backoff.reset();
     this.#state = 'up';
     this.#owner.onUp(this.#client);
+  }
+
+  async #ask(): Promise<void> {
+    const probe = (this.#probes += 1);
+    await this.#connected();
+    // TIME first: it shows whether the server answers, and does no harm if the client keeps it for later. Every ACL user may run it.
+    await this.#client.time();
+    if (this.#probes !== probe || !this.#is('probing')) return;
+    this.#interrupted = false;
+    await this.#owner.verify(this.#client);
+    if (this.#interrupted) throw closed();
   }
 
   /** A client without an offline queue takes no command before it is ready. */
@@ -161,6 +178,15 @@ export class BorrowedConnection implements Connection {
     };
     this.#retry = this.#settings.clock.setTimer(this.#backoff.next(), again, 'background');
   }
+}
+
+/** Whether the client drops the commands that a lost connection has not answered. A Cluster client is not used itself. */
+function dropsUnanswered(client: RedisClient): boolean {
+  return !isCluster(client) && client.options.autoResendUnfulfilledCommands === false;
+}
+
+function closed(): NodeError {
+  return new NodeError('the connection was closed');
 }
 
 /** Only for a client that reconnects by itself. Any other one would stay closed, and belongs to the application. */
