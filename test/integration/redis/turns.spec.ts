@@ -1,4 +1,6 @@
 import { enqueue, tryAcquire } from '../../support/driver-calls.js';
+import type { Redis } from 'ioredis';
+import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Taken } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -44,6 +46,17 @@ async function taken(commandTimeout: number, behindProxy = 2) {
   let woken = false;
   const place = enqueue(driver, request(name, TTL), () => (woken = true));
   return { first, others, proxy, name, driver, place, client: first.client(), isWoken: () => woken };
+}
+
+/** How many scripts the node has run. */
+async function commandsOf(client: Redis): Promise<number> {
+  const stats = await client.info('commandstats');
+  const calls = stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g);
+  return Array.from(calls, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
 }
 
 async function freed(servers: readonly RedisServer[], name: string): Promise<void> {
@@ -147,6 +160,47 @@ describe('whose turn it is on several nodes', () => {
     granted(await place.tryAcquire());
     await next.leave();
     await proxy.stop();
+  });
+});
+
+describe('a node that keeps the order and is too young for a lock', () => {
+  it('gives the turn in vain, a few times a second', async () => {
+    const young = await startRedis({ fresh: true });
+    const old = await startRedisNodes(2);
+    const urls = [young, ...old].map(({ url }) => url);
+    const driver = await started(urls, recordingContext(), { ttl: 1000 });
+    // It is old enough for a lock of a second.
+    await eventually(async () => {
+      const short = freshName();
+      await tryAcquire(driver, request(short, 1000));
+      return (await young.client().exists(keyOf(short))) === 1;
+    });
+    const name = freshName();
+    for (const server of old) await server.client().set(keyOf(name), 'foreign', 'PX', TTL);
+    const over = new AbortController();
+    const waiting = [0, 1, 2].map(async () => {
+      let wake = (): void => undefined;
+      const woken = (): Promise<void> => new Promise((resolve) => (wake = resolve));
+      const place = enqueue(driver, request(name, TTL), () => wake());
+      while (!over.signal.aborted) {
+        const rung = woken();
+        const reply = await place.tryAcquire();
+        await place.ready();
+        expect(reply).toMatchObject({ granted: false });
+        const { retryAfter = 1000 } = reply as Taken;
+        await Promise.race([after(retryAfter), rung, aborted(over.signal)]);
+      }
+      await place.leave();
+    });
+    const client = young.client();
+    await after(300);
+    const before = await commandsOf(client);
+    await after(1000);
+    const asked = (await commandsOf(client)) - before;
+    over.abort();
+    await Promise.all(waiting);
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThan(300);
   });
 });
 

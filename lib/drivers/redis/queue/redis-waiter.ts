@@ -7,10 +7,7 @@ import { isHalfDone, SHORT_GRANT } from '../scripts/index.js';
 import { type EntryOwner, WaiterEntry } from './waiters.js';
 import type { WaiterQueue } from './waiter-queue.js';
 
-/**
- * The share of a short grant that may be over when the waiter asks for the whole lease: the node has to answer before the rest is over
- * too.
- */
+/** The share of a short grant that may be over when the waiter asks for the whole lease: the node has to answer before its end. */
 const FRESH = 1 / 2;
 
 /**
@@ -215,7 +212,9 @@ export class RedisWaiter implements QueuedWaiter, EntryOwner {
     void this.leave();
     if (reply.granted) return reply;
     void queue.giveBack(entry.key, entry.node, id);
-    return { ...reply, retryAfter: 0 };
+    // A node that was not asked, as it may not grant this lock yet, gives the turn again and again.
+    const inVain = votes.answers[entry.node] instanceof NodeError;
+    return { ...reply, retryAfter: inVain ? LONGEST_PAUSE_AT_TURN : 0 };
   }
 
   #queued(entry: WaiterEntry): void {

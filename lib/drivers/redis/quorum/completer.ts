@@ -17,6 +17,7 @@ export class Completer implements StandingCompleter {
   readonly #clock: Clock;
   readonly #commandTimeout: number;
   readonly #timers = new Set<Timer>();
+  #stopped = false;
 
   constructor(nodeSet: NodeSet, clock: Clock, commandTimeout: number) {
     this.#nodeSet = nodeSet;
@@ -30,6 +31,7 @@ export class Completer implements StandingCompleter {
 
   /** Runs `run` after `ms` ms, unless the completer is stopped before. */
   later(ms: number, run: () => void): Timer {
+    if (this.#stopped) return { cancel: () => undefined };
     const timer = this.#clock.setTimer(
       ms,
       () => {
@@ -49,6 +51,7 @@ export class Completer implements StandingCompleter {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const timer of [...this.#timers]) timer.cancel();
   }
 
