@@ -186,7 +186,7 @@ describe('a lease on several locks', () => {
     expect(lost).toBeInstanceOf(LeaseLostError);
     expect(lost).toMatchObject({
       reason: 'taken-over',
-      message: expect.stringContaining('that of "b" was lost'),
+      message: expect.stringContaining('that of "b" was lost (taken-over)'),
     });
     expect(made.seen('lease.lost')).toBe(2);
     const renewals = driver.count('renew');

@@ -109,7 +109,10 @@ export class JointLease extends HeldLease {
 
   #loseAll({ names, lease: { lost } }: JointPart): void {
     if (!lost || this.givenBack) return;
-    this.lose({ reason: lost.reason, message: `that of ${quoted(names[0] ?? '')} was lost` }, lost);
+    this.lose(
+      { reason: lost.reason, message: `that of ${quoted(names[0] ?? '')} was lost (${lost.reason})` },
+      lost,
+    );
   }
 }
 

@@ -1,10 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { inspect } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
 import { THOROUGH } from '../../support/thorough.js';
 import { startCluster } from '../../support/redis-deployments.js';
-import { forkFixture, type FixtureProcess } from '../../support/processes.js';
+import { forkFixture } from '../../support/processes.js';
 import { BACKENDS, cleanUp, ONE_OF_EACH_KIND, scratchDirectory } from './backends.js';
+import { unlessStarved } from './unless-starved.js';
 import type { MoveCommand } from './fixtures/mover.fixture.js';
 
 const SHARES = 10;
@@ -18,11 +20,6 @@ const MOVED_ON = {
 };
 
 describe('50 workers in each of 4 replicas that move between 10 shares, in any order', () => {
-  const replicas: FixtureProcess[] = [];
-
-  afterEach(async () => {
-    await Promise.all(replicas.splice(0).map((replica) => replica.kill()));
-  });
   afterAll(cleanUp);
 
   const runMoves = async (
@@ -37,15 +34,19 @@ describe('50 workers in each of 4 replicas that move between 10 shares, in any o
         env: { COORDINATION_BACKEND_URL: backendUrl },
       }),
     );
-    replicas.push(...(await Promise.all(starting)));
-    await Promise.all(replicas.map((replica) => replica.receive((message) => message === 'ready')));
-    const command: MoveCommand = { directory, shares: SHARES, workers: WORKERS, ...how };
-    const ends = replicas.map(async (replica) => {
-      replica.send(command);
-      const end = await replica.receive((message) => message !== 'ready', 120_000);
-      expect(end).toBe('done');
-    });
-    await Promise.all(ends);
+    const replicas = await Promise.all(starting);
+    try {
+      await Promise.all(replicas.map((replica) => replica.receive((message) => message === 'ready')));
+      const command: MoveCommand = { directory, shares: SHARES, workers: WORKERS, ...how };
+      const ends = replicas.map(async (replica) => {
+        replica.send(command);
+        const end = await replica.receive((message) => message !== 'ready', 120_000);
+        if (end !== 'done') throw new Error(inspect(end));
+      });
+      await Promise.all(ends);
+    } finally {
+      await Promise.all(replicas.map((replica) => replica.kill()));
+    }
     const amounts = await Promise.all(files.map(async (file) => Number(await readFile(file, 'utf8'))));
     return amounts.reduce((sum, amount) => sum + amount, 0);
   };
@@ -55,6 +56,8 @@ describe('50 workers in each of 4 replicas that move between 10 shares, in any o
   });
 
   it.each(Object.entries(MOVED_ON))('finish, and lose nothing, on %s', async (_backend, begin) => {
-    expect(await runMoves(await begin(), { moves: 5, locked: true })).toBe(SHARES * AMOUNT);
+    const backendUrl = await begin();
+    const run = (): Promise<number> => runMoves(backendUrl, { moves: 5, locked: true });
+    expect(await unlessStarved(run)).toBe(SHARES * AMOUNT);
   });
 });
