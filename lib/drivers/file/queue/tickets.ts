@@ -111,14 +111,18 @@ export class Tickets {
     return existsSync(path);
   }
 
-  giveUp(ticket: Ticket): void {
-    if (!this.#ours.delete(ticket.id)) return;
+  /** @returns false when its file stays. That keeps no waiter back: asked for it, this driver says that it has ended. */
+  giveUp(ticket: Ticket): boolean {
+    if (!this.#ours.delete(ticket.id)) return true;
+    let removed = true;
     try {
-      unlinkSync(ticket.path);
+      remove(ticket.path);
     } catch {
-      // Others have removed it already; or it stays, and keeps no waiter back: asked for it, this driver says that it has ended.
+      // The result tells.
+      removed = false;
     }
     this.onGone(ticket.id);
+    return removed;
   }
 
   /**
