@@ -107,19 +107,21 @@ describe('what the file driver leaves', () => {
     const killed = await scratch.process(directory);
     const other = await scratch.started(directory);
     const held = granted(await tryAcquire(other, request('waited')));
-    const waiting = killed.wait('waited').catch(() => undefined);
+    // Killed before it answers.
+    killed.wait('waited').catch(() => undefined);
     for (const name of ['shared', 'kept']) expect(await killed.share(name)).toBe(true);
     await killed.keep('kept', 60_000);
     await eventually(async () => (await linksBelow(directory)).length === 3);
     const native = await loadNativeLock();
     const seat = join(directory, 'instances', '0');
     const take = Instance.take.bind(Instance);
-    vi.spyOn(Instance, 'take').mockImplementationOnce((...args) => {
+    const taking = vi.spyOn(Instance, 'take').mockImplementationOnce((...args) => {
       process.kill(killed.pid, 'SIGKILL');
       while (LockFile.isTaken(seat, native));
       return take(...args);
     });
     const next = await scratch.started(directory);
+    taking.mockRestore();
     expect(LockFile.read(seat)?.pid).toBe(process.pid);
     expect(await linksBelow(directory)).toEqual([]);
     expect(await other.locks.holders('shared')).toEqual([]);
@@ -127,7 +129,6 @@ describe('what the file driver leaves', () => {
       await other.locks.release(granted(await tryAcquire(other, request(name))));
     await other.locks.release(held);
     await next.locks.release(granted(await tryAcquire(next, request('waited'))));
-    void waiting;
   });
 
   it('does not grow with the number of starts', async () => {
