@@ -90,8 +90,9 @@ export class ElectionSession {
   /** Leads and campaigns no more, at once; the locks are given back when the work of the leaders has ended. */
   stop(): void {
     if (this.stopping.aborted) return;
-    for (const [name, candidacy] of this.#candidacies) candidacy.leave(this.#stopped(name));
+    // First: a listener to the end of a term may campaign again, and is refused from now on.
     this.#stopping.abort();
+    for (const [name, candidacy] of this.#candidacies) candidacy.leave(this.#stopped(name));
     for (const watch of this.#watches.keys()) watch.end();
   }
 

@@ -162,6 +162,9 @@ export class Job {
   async #begin(manager: LockManager, lease: HeldLease, asked: Occasion): Promise<Claim | Skipped> {
     const records = recordsOf(manager);
     const stored = await records.get(this.name);
+    // The first record may have been written since the look before.
+    if (stored && isTooFarAhead(this.settings, asked, stored.at))
+      return this.#refuse(manager, asked, stored.at);
     const verdict = judge(this.settings, stored, asked);
     // The replica that wrote "started" has the lock no more.
     const crashed = stored?.record.state === 'started' ? stored : undefined;
@@ -183,7 +186,8 @@ export class Job {
     });
     const written = await writeUnderLease(lease, manager.clock, () => records.put(record));
     if (!written) return this.#skip(manager, asked, 'locked');
-    if (isTooFarAhead(this.settings, occasion, written.at)) {
+    // Only a first record is removed again: one that it has replaced would not come back.
+    if (!stored && isTooFarAhead(this.settings, occasion, written.at)) {
       await records.remove(record);
       return this.#refuse(manager, occasion, written.at);
     }

@@ -5,7 +5,8 @@ const FIXTURE = new URL('../integration/file/fixtures/driver.fixture.ts', import
 /** What a process with a file driver can be told to do. */
 export type Call =
   | { op: 'try' | 'wait' | 'giveUp' | 'release' | 'break' | 'announce'; name: string }
-  | { op: 'seize'; name: string }
+  | { op: 'seize' | 'share'; name: string }
+  | { op: 'keep'; name: string; ms: number }
   | { op: 'fence'; name: string; times: number }
   | { op: 'fenceForEver'; name: string; file: string }
   | { op: 'stop' | 'cpu' }
@@ -71,6 +72,15 @@ export class FileProcess {
   /** Locks the file as for a lease, and stops there: nothing is written down. */
   async seize(name: string): Promise<void> {
     await this.#call({ op: 'seize', name });
+  }
+
+  async share(name: string): Promise<boolean> {
+    return (await this.#call({ op: 'share', name })) === true;
+  }
+
+  /** Releases the lock, which stays taken for so many ms. */
+  async keep(name: string, ms: number): Promise<void> {
+    await this.#call({ op: 'keep', name, ms });
   }
 
   /** Takes so many leases with a token, one after the other, and gives each back. */

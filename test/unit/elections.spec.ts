@@ -182,6 +182,28 @@ describe('the end of a coordinator', () => {
   });
 });
 
+it('a campaign that a listener begins at the demotion is refused when the coordinator stops', async () => {
+  const bench = new ElectionBench();
+  const refused: unknown[] = [];
+  const campaignAgain = (): void => {
+    bench.election.campaign().catch((error: unknown) => refused.push(error));
+  };
+  bench.elections.stand('quota', [{ when: 'demoted', label: 'listener', call: campaignAgain }]);
+  bench.manager.events.on('leader.demoted', campaignAgain);
+  await settled();
+  expect(bench.election.isLeader).toBe(true);
+  bench.elections.leave();
+  const stopped = outcomeOf(Promise.all([bench.elections.left(), bench.manager.stop(STOP_TIMEOUT)]));
+  await settled();
+  expect(refused.map(String)).toEqual([
+    expect.stringContaining('shutting down and campaigns no more'),
+    expect.stringContaining('shutting down and campaigns no more'),
+  ]);
+  expect(bench.election.isLeader).toBe(false);
+  expect(stopped.state).toBe('resolved');
+  expect(bench.driver.holders.size).toBe(0);
+});
+
 it('a campaign of a decorator outlives an outage, and one by hand rejects after one ttl of it', async () => {
   const bench = new ElectionBench();
   bench.driver.outage = new BackendUnavailableError('away');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HeldLease } from '../../lib/lock/lease/held-lease.js';
+import { settled } from '../support/fake-clock.js';
 import { LockManagerBench, outcomeOf } from '../support/lock-manager-bench.js';
 
 describe('waiting for a lock', () => {
@@ -173,6 +174,39 @@ describe('waiting for a lock', () => {
     bench.driver.free('lock');
     await taking;
     expect(bench.seen('lease.waiting')).toBe(1);
+  });
+});
+
+describe('a listener to waiting calls that finds the lease of the holder over', () => {
+  /** Its time is over, and no timer has run. */
+  async function overdue(others: number) {
+    const bench = new LockManagerBench();
+    const holder = await bench.take();
+    for (let other = 0; other < others; other += 1) await bench.take({ name: `other-${other}` });
+    bench.manager.events.on('lease.waiting', () => void holder.held);
+    bench.clock.block(10_000);
+    bench.driver.free('lock', false);
+    return bench;
+  }
+
+  it.each([0, 200])('keeps the call from no lock that is free now, beside %i others', async (others) => {
+    const bench = await overdue(others);
+    const [first, second] = [outcomeOf(bench.take()), outcomeOf(bench.take())];
+    await settled();
+    expect([first.state, second.state]).toEqual(['resolved', 'pending']);
+    await first.value!.release();
+    await settled();
+    expect(second.state).toBe('resolved');
+  });
+
+  it.each([0, 200])('lets in one call at a time, beside %i others', async (others) => {
+    const bench = await overdue(others);
+    const tries = bench.driver.count('acquire');
+    const first = outcomeOf(bench.take());
+    await settled();
+    expect(await bench.acquire({ blocking: false })).toEqual({});
+    expect(first.state).toBe('resolved');
+    expect(bench.driver.count('acquire')).toBe(tries + 1);
   });
 });
 

@@ -129,7 +129,7 @@ export class FileLocks implements LockStore {
       const onRevoked = this.context.heldLocks.isHeld(grant) && this.context.heldLocks.onRevokedOf(grant);
       if (!onRevoked) return false;
       share = shares.add(tokens ? { name, key, tokens } : { name, key }, onRevoked);
-      return this.context.heldLocks.free(grant);
+      return this.#freeShared(grant);
     });
     return { grant: share, done: Promise.resolve(done) };
   }
@@ -154,10 +154,21 @@ export class FileLocks implements LockStore {
       this.context.clock.setTimer(ms, endShare, 'background');
       return true;
     }
-    const held = this.context.heldLocks.isHeld(grant);
     const kept = this.context.heldLocks.keep(grant);
-    if (kept) this.context.clock.setTimer(ms, () => this.#freeKept(kept), 'background');
-    return held;
+    if (!kept) return false;
+    // The timer comes before the look, which may throw.
+    this.context.clock.setTimer(ms, () => this.#freeKept(kept), 'background');
+    return this.context.heldLocks.isHeld(kept);
+  }
+
+  /** Frees the file beside a new share. The file is closed even if that throws, and the heartbeat looks after the share. */
+  #freeShared(grant: Grant): boolean {
+    try {
+      return this.context.heldLocks.free(grant);
+    } catch {
+      // See above.
+      return true;
+    }
   }
 
   #freeKept(kept: Grant): void {

@@ -108,15 +108,19 @@ export class FileDriver implements Driver {
     const { instancesFolder, queuesFolder } = this.#directory;
     const instances = new Instances(instancesFolder, native);
     // The sweep must remove no instance here: an instance file tells when it was last taken, and -Infinity makes none old enough.
-    const sweeps: [string, Generator<void>][] = [
-      [queuesFolder, Tickets.sweep(queuesFolder, instances)],
-      [instancesFolder, Instance.sweep(instancesFolder, native, -Infinity)],
-    ];
-    for (const [path, sweep] of sweeps) this.#calls.attempt('tidy up', undefined, path, () => [...sweep]);
+    this.#tidy(instancesFolder, Instance.sweep(instancesFolder, native, -Infinity));
     const { place } = this.#directory;
     const instance = this.#calls.attempt('take an instance', undefined, instancesFolder, () =>
       Instance.take(instancesFolder, native, place),
     );
+    const leave = (): void => finishAll([() => instance.leave(), () => this.#sockets.close()]);
+    try {
+      // Only now: other drivers take the shares of a dead process for shares of the driver that has its instance.
+      this.#tidy(queuesFolder, Tickets.sweep(queuesFolder, instances, instance.number));
+    } catch (error) {
+      leave();
+      throw error;
+    }
     const tickets = new Tickets(this.#directory, instance.number, instances, (id) => server.freed(id));
     const shares = new FileShares({
       directory: this.#directory,
@@ -138,12 +142,12 @@ export class FileDriver implements Driver {
     try {
       await server.listen(instance.address);
     } catch (error) {
-      finishAll([() => instance.leave(), () => this.#sockets.close()]);
+      leave();
       throw failedOn(instancesFolder, 'listen for its neighbours', error);
     }
     if (this.#stopping) {
       await server.close();
-      finishAll([() => instance.leave(), () => this.#sockets.close()]);
+      leave();
       throw notRunning(this.description);
     }
     const { clock, random } = this.context;
@@ -176,6 +180,10 @@ export class FileDriver implements Driver {
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  #tidy(path: string, sweep: Generator<void>): void {
+    this.#calls.attempt('tidy up', undefined, path, () => [...sweep]);
   }
 
   /** Runs when the heartbeat puts a record: checks that the directory and the files of the leases are still there. */

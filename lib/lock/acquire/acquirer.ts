@@ -61,6 +61,7 @@ export class Acquirer {
   }
 
   async #enterInTurn(call: AcquireCall, handle: LeaseHandle): Promise<Result> {
+    this.#tellWaiting(call);
     if (!(await this.#standIn(handle.queue, call))) return {};
     call.enteredHandle();
     return this.#enter(call);
@@ -81,7 +82,7 @@ export class Acquirer {
       return Promise.reject(error);
     }
     const queue = fair || shared ? new LocalQueue() : this.#queues.of(key);
-    return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key, queue);
+    return queue.tryEnter() ? this.#contend(call, key, queue) : this.#contendInTurn(call, key);
   }
 
   #keepsNoOrder(name: string): InvalidOptionsError {
@@ -90,7 +91,10 @@ export class Acquirer {
     );
   }
 
-  async #contendInTurn(call: AcquireCall, key: string, queue: LocalQueue): Promise<Result> {
+  async #contendInTurn(call: AcquireCall, key: string): Promise<Result> {
+    this.#tellWaiting(call);
+    // Only now: the queue that was found before may be gone.
+    const queue = this.#queues.of(key);
     if (await this.#standIn(queue, call)) {
       const handedOn = queue.takeHandedOn();
       return (
@@ -101,12 +105,15 @@ export class Acquirer {
     return { remaining: queue.remainingAt(this.#clock.monotonic()) };
   }
 
+  /** Runs listeners of the application. One that reads the lease in the first place may end it, and so make its queue free. */
+  #tellWaiting(call: AcquireCall): void {
+    if (!call.terms.waitLimit.tryOnce) call.onWaiting();
+  }
+
   /** Resolves to true when it was this call's turn, and to false when its time limit, or the call, ended before. */
-  async #standIn(queue: LocalQueue, call: AcquireCall): Promise<boolean> {
-    const { waitLimit } = call.terms;
+  async #standIn(queue: LocalQueue, { terms: { waitLimit } }: AcquireCall): Promise<boolean> {
     if (waitLimit.tryOnce) return false;
-    call.onWaiting();
-    return waitLimit.wait((wake) => queue.join(wake));
+    return queue.tryEnter() || waitLimit.wait((wake) => queue.join(wake));
   }
 
   /** The grant that the lease before has handed on. It is given back when this call cannot use it. */

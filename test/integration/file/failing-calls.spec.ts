@@ -9,12 +9,14 @@ import {
 } from '../../support/driver-calls.js';
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Granted, Taken } from '../../../lib/drivers/driver.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
 import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { granted, request } from '../../support/driver-suite.js';
+import { sharedRequest } from '../../../lib/driver-testing/driver-calls.js';
+import { eventually } from '../../support/eventually.js';
 import { useScratch } from '../../support/file-scratch.js';
 
 /** Which call of the system fails: the so many-th one of all, or each one of that name. */
@@ -78,6 +80,10 @@ vi.mock('../../../lib/drivers/file/kernel/native-lock.js', async (original) => {
 
 describe('a call of the system that fails', () => {
   const scratch = useScratch();
+
+  afterEach(() => {
+    faults.code = undefined;
+  });
 
   /** What a driver does in its life; whatever fails, it goes on. */
   async function live(driver: FileDriver): Promise<void> {
@@ -146,6 +152,77 @@ describe('a call of the system that fails', () => {
     faults.code = undefined;
     expect(faults.calls).toContain(of);
     expect(await driver.locks.release(grant)).toBe(false);
+    await other.locks.release(granted(await tryAcquire(other, request('l'))));
+  });
+
+  describe('leaves no share after a release', () => {
+    async function released(of: string, code: string, keepFor: number) {
+      const directory = await scratch.directory();
+      const driver = await scratch.started(directory);
+      const other = await scratch.started(directory);
+      const grant = granted(await tryAcquire(driver, sharedRequest('l')));
+      Object.assign(faults, { code, at: 0, of, calls: [] });
+      const outcome = await driver.locks.release(grant, keepFor).catch((error: unknown) => error);
+      faults.code = undefined;
+      expect(faults.calls).toContain(of);
+      return { driver, other, grant, outcome };
+    }
+
+    it.each([
+      ['lstatSync', 'EIO', 0],
+      ['linkSync', 'ENOSPC', 60_000],
+      ['mkdirSync', 'ENOSPC', 60_000],
+      ['openSync', 'EMFILE', 60_000],
+    ])('%s, %s, kept for %i ms', async (of, code, keepFor) => {
+      const { driver, other, grant, outcome } = await released(of, code, keepFor);
+      expect(outcome).toMatchObject({ name: 'BackendUnavailableError' });
+      expect(await driver.locks.release(grant)).toBe(false);
+      await other.locks.release(granted(await tryAcquire(other, request('l'))));
+    });
+  });
+
+  it.each([0, 1])(
+    'removes the link of a share with the next heartbeat, when it could not before: kept for %i ms',
+    async (keepFor) => {
+      const directory = await scratch.directory();
+      const driver = await scratch.started(directory);
+      const other = await scratch.started(directory);
+      const grant = granted(await tryAcquire(driver, sharedRequest('l')));
+      Object.assign(faults, { code: 'EIO', at: 0, of: 'unlinkSync', calls: [] });
+      expect(await driver.locks.release(grant, keepFor)).toBe(true);
+      await eventually(() => faults.calls.filter((call) => call === 'unlinkSync').length === keepFor + 1);
+      faults.code = undefined;
+      expect((await tryAcquire(other, request('l'))).granted).toBe(false);
+      await announce(driver, 'member');
+      await other.locks.release(granted(await tryAcquire(other, request('l'))));
+    },
+  );
+
+  it('frees a lock that is kept for a while, also when its file cannot be looked at', async () => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const other = await scratch.started(directory);
+    const grant = granted(await tryAcquire(driver, request('l')));
+    Object.assign(faults, { code: 'EIO', at: 0, of: 'lstatSync', calls: [] });
+    await expect(driver.locks.release(grant, 300)).rejects.toThrow('EIO');
+    faults.code = undefined;
+    expect((await tryAcquire(other, request('l'))).granted).toBe(false);
+    await eventually(async () => (await tryAcquire(other, request('l'))).granted);
+  });
+
+  it.each(['unlock', 'closeSync'])('does not share a lock that is held alone no more: %s', async (of) => {
+    const directory = await scratch.directory();
+    const driver = await scratch.started(directory);
+    const other = await scratch.started(directory);
+    // The first share makes the folder.
+    await driver.locks.release(granted(await tryAcquire(driver, sharedRequest('l'))));
+    const grant = granted(await tryAcquire(driver, request('l')));
+    Object.assign(faults, { code: 'EIO', at: 0, of, calls: [] });
+    const share = driver.locks.downgrade(grant);
+    faults.code = undefined;
+    expect(faults.calls).toContain(of);
+    expect(await share.done).toBe(true);
+    expect(await driver.locks.release(share.grant)).toBe(true);
     await other.locks.release(granted(await tryAcquire(other, request('l'))));
   });
 

@@ -1,7 +1,10 @@
 import { announce, breakLock, enqueue, tryAcquire, withdraw } from '../../support/driver-calls.js';
 import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Instance } from '../../../lib/drivers/file/directory/instance.js';
+import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
+import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { eventually } from '../../support/eventually.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { useScratch } from '../../support/file-scratch.js';
@@ -99,6 +102,35 @@ describe('what the file driver leaves', () => {
     expect(await first.try('alive')).toBe(true);
   });
 
+  it('is no share and no waiter of a process that is killed while its instance is taken over', async () => {
+    const directory = await scratch.directory();
+    const killed = await scratch.process(directory);
+    const other = await scratch.started(directory);
+    const held = granted(await tryAcquire(other, request('waited')));
+    // Killed before it answers.
+    killed.wait('waited').catch(() => undefined);
+    for (const name of ['shared', 'kept']) expect(await killed.share(name)).toBe(true);
+    await killed.keep('kept', 60_000);
+    await eventually(async () => (await linksBelow(directory)).length === 3);
+    const native = await loadNativeLock();
+    const seat = join(directory, 'instances', '0');
+    const take = Instance.take.bind(Instance);
+    const taking = vi.spyOn(Instance, 'take').mockImplementationOnce((...args) => {
+      process.kill(killed.pid, 'SIGKILL');
+      while (LockFile.isTaken(seat, native));
+      return take(...args);
+    });
+    const next = await scratch.started(directory);
+    taking.mockRestore();
+    expect(LockFile.read(seat)?.pid).toBe(process.pid);
+    expect(await linksBelow(directory)).toEqual([]);
+    expect(await other.locks.holders('shared')).toEqual([]);
+    for (const name of ['shared', 'kept'])
+      await other.locks.release(granted(await tryAcquire(other, request(name))));
+    await other.locks.release(held);
+    await next.locks.release(granted(await tryAcquire(next, request('waited'))));
+  });
+
   it('does not grow with the number of starts', async () => {
     const directory = await scratch.directory();
     for (let start = 0; start < 20; start += 1) await (await scratch.started(directory)).stop();
@@ -123,6 +155,13 @@ describe('what the file driver leaves', () => {
     expect(await waiting).toBeTypeOf('bigint');
   });
 });
+
+/** The places of waiters, the shares and what blocks a lock after a share, of all processes. */
+async function linksBelow(directory: string): Promise<string[]> {
+  const queues = join(directory, 'queues');
+  const buckets = await readdir(queues);
+  return (await Promise.all(buckets.map((bucket) => readdir(join(queues, bucket))))).flat();
+}
 
 /** The files and sockets below a directory that this process has open. */
 async function openBelow(directory: string): Promise<string[]> {

@@ -11,7 +11,7 @@ import {
   tickOccasion,
 } from '../../../lib/runs/index.js';
 import { type FakeClock, settled } from '../../support/fake-clock.js';
-import { claimed, crash, JobBench, PERIOD } from '../../support/job-bench.js';
+import { claimed, crash, JobBench, PERIOD, tickAt } from '../../support/job-bench.js';
 import type { RecordedLog } from '../../support/recorded-log.js';
 
 let bench: JobBench;
@@ -176,6 +176,55 @@ describe('clocks', () => {
     await clock.advance(PERIOD);
     claimed(await (await replica('b')).job.claim(now()));
     expect(log.of('warn').join('\n')).toContain('it is overwritten');
+  });
+
+  it.each(['skip', 'rerun'] as const)(
+    'a replica that is ahead leaves the record of the run for which it had to wait (onCrash: %s)',
+    async (onCrash) => {
+      const [ahead, b, c] = [
+        await replica('ahead', { onCrash }),
+        await replica('b', { onCrash }),
+        await replica('c', { onCrash }),
+      ];
+      // Both find no record, and B gets the lock.
+      const claims = [b.job.claim(now()), ahead.job.claim(tickAt(now().tick + 2 * PERIOD))] as const;
+      await claimed(await claims[0]).end('succeeded');
+      expect(await claims[1]).toEqual({ skipped: 'clock' });
+      expect((await b.latest())?.record).toMatchObject({ tick: now().tick, state: 'succeeded' });
+      expect(await c.job.claim(now())).toEqual({ skipped: 'done' });
+    },
+  );
+
+  it('a replica that is ahead leaves a lost run to one whose clock is right', async () => {
+    const rerun = { onCrash: 'rerun' } as const;
+    const [ahead, b, c] = [
+      await replica('ahead', rerun),
+      await replica('b', rerun),
+      await replica('c', rerun),
+    ];
+    const claims = [b.job.claim(now()), ahead.job.claim(tickAt(now().tick + 2 * PERIOD))] as const;
+    await crash(claimed(await claims[0]));
+    expect(await claims[1]).toEqual({ skipped: 'clock' });
+    expect(claimed(await c.job.claim(now())).run).toMatchObject({
+      attempt: 2,
+      tick: new Date(now().tick),
+    });
+  });
+
+  it('one that is set back while the start is written takes no record of an earlier run with it', async () => {
+    const a = await replica('a');
+    await claimed(await a.job.claim(now())).end('succeeded');
+    await clock.advance(PERIOD);
+    const { records } = a.service[LOCK_MANAGER]!;
+    const put = records.put.bind(records);
+    records.put = (record, ttl) => {
+      records.put = put;
+      clock.stepWall(-3_600_000);
+      return put(record, ttl);
+    };
+    const { tick } = now();
+    await claimed(await a.job.claim(now())).end('succeeded');
+    expect((await a.latest())?.record).toMatchObject({ tick, history: [{ tick: tick - PERIOD }] });
   });
 });
 

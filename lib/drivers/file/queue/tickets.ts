@@ -63,10 +63,12 @@ export class Tickets {
   /**
    * Removes the tickets of dead processes. If a process dies later, the driver that takes its instance does not know its tickets, and
    * says so when it is asked for them.
+   *
+   * @param own the instance of a driver that starts: it has drawn nothing yet, so what carries that number is left from a driver before it
    */
-  static *sweep(queues: string, instances: Pick<Instances, 'isTaken'>): Generator<void> {
+  static *sweep(queues: string, instances: Pick<Instances, 'isTaken'>, own?: number): Generator<void> {
     for (const bucket of entriesOf(queues)) {
-      const taken = new Map<number, boolean>();
+      const taken = new Map<number | undefined, boolean>([[own, false]]);
       for (const { instance, path } of ticketsIn(join(queues, bucket))) {
         if (!taken.has(instance)) taken.set(instance, instances.isTaken(instance));
         if (!taken.get(instance)) remove(path);
@@ -111,14 +113,18 @@ export class Tickets {
     return existsSync(path);
   }
 
-  giveUp(ticket: Ticket): void {
-    if (!this.#ours.delete(ticket.id)) return;
+  /** @returns false when its file stays. That keeps no waiter back: asked for it, this driver says that it has ended. */
+  giveUp(ticket: Ticket): boolean {
+    if (!this.#ours.delete(ticket.id)) return true;
+    let removed = true;
     try {
-      unlinkSync(ticket.path);
+      remove(ticket.path);
     } catch {
-      // Others have removed it already; or it stays, and keeps no waiter back: asked for it, this driver says that it has ended.
+      // The result tells.
+      removed = false;
     }
     this.onGone(ticket.id);
+    return removed;
   }
 
   /**

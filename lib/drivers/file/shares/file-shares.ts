@@ -32,6 +32,8 @@ export class FileShares {
   readonly #links: Tickets;
   /** The shares that have ended, and block exclusive claims for a while. */
   readonly #kept: Tickets;
+  /** The links that have ended, and could not be removed. Other drivers respect them as long as they are there. */
+  readonly #left = new Set<Ticket>();
 
   constructor(private readonly context: FileSharesContext) {
     const linksOf = (kind: string): Tickets =>
@@ -82,23 +84,29 @@ export class FileShares {
     return held !== undefined && this.#isInPlace(held);
   }
 
-  /** Ends a share. Returns undefined when it is not a share of this driver, and otherwise whether it still shared the lock. */
+  /** Ends a share, even if it throws. Returns undefined when it is not a share of this driver, and otherwise whether it still shared the lock. */
   free({ id }: Grant): boolean | undefined {
     const held = this.#held.get(id);
     if (!held) return undefined;
-    const inPlace = this.#isInPlace(held);
-    this.#drop(held);
-    return inPlace;
+    try {
+      return this.#isInPlace(held);
+    } finally {
+      this.#drop(held);
+    }
   }
 
   /** As `free`, but blocks exclusive claims until the function that it returns is called. */
   keep({ id, name }: Grant): (() => void) | undefined {
     const held = this.#held.get(id);
     if (!held) return undefined;
-    const kept = this.#kept.draw(name);
-    this.#drop(held);
+    let kept: Ticket;
+    try {
+      kept = this.#kept.draw(name);
+    } finally {
+      this.#drop(held);
+    }
     return () => {
-      this.#kept.giveUp(kept);
+      this.#remove(this.#kept, kept);
       this.context.onFreed(kept.id, name);
     };
   }
@@ -144,6 +152,14 @@ export class FileShares {
       this.#lose(held, fileGone(this.context.directory.lock(held.grant.name)));
   }
 
+  /** Removes the links that could not be removed when they ended. */
+  tidy(): void {
+    for (const link of this.#left) {
+      this.#links.discard(link);
+      this.#left.delete(link);
+    }
+  }
+
   #isAlive(ticket: Ticket): boolean {
     const { instance, instances } = this.context;
     return (
@@ -164,7 +180,11 @@ export class FileShares {
 
   #drop({ grant, ticket }: HeldShare): void {
     this.#held.delete(grant.id);
-    this.#links.giveUp(ticket);
+    this.#remove(this.#links, ticket);
     this.context.onFreed(grant.id, grant.name);
+  }
+
+  #remove(links: Tickets, link: Ticket): void {
+    if (!links.giveUp(link)) this.#left.add(link);
   }
 }
