@@ -67,7 +67,7 @@ async function breakOne(source: Source, holder: Holder, revocation: Revocation):
     await locks.revoke(holder);
     return true;
   }
-  await askToLetGo(records, id, revocation);
+  const version = await askToLetGo(records, id, revocation);
   let letGo = false;
   try {
     letGo = await hasLetGo(
@@ -78,7 +78,7 @@ async function breakOne(source: Source, holder: Holder, revocation: Revocation):
     return (await locks.revoke(holder)) || letGo;
   } finally {
     // Otherwise the request ends by its ttl.
-    if (!letGo) await withdraw(records, id).catch(() => undefined);
+    if (!letGo) await withdraw(records, id, version).catch(() => undefined);
   }
 }
 

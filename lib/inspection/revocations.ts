@@ -6,8 +6,8 @@ import type { LockManager } from '../lock/index.js';
 /** The space of the records that ask a holder to let go, by the id of its grant. */
 const REVOCATIONS = 'revocations';
 
-/** Each grant has one such record at most, and it never changes. */
-const VERSION = 1;
+/** The version of the first request to a grant. */
+const FIRST_VERSION = 1;
 
 /** How long a request lasts, ms. A holder that is alive finds it long before its end. */
 const LIFE = 10_000;
@@ -23,14 +23,22 @@ export function lossBy({ by, reason }: Revocation): { readonly reason: 'revoked'
   return { reason: 'revoked', message: `${printable(by)} broke the lock: ${printable(reason)}` };
 }
 
-/** Asks the holder with that grant to let go. */
+/**
+ * Asks the holder with that grant to let go.
+ * @returns the version of the request
+ */
 export async function askToLetGo(
   records: RecordStore,
   id: string,
   { by, reason }: Revocation,
-): Promise<void> {
-  const value = JSON.stringify({ by, reason });
-  await records.put({ space: REVOCATIONS, key: id, version: VERSION, value }, LIFE);
+): Promise<number> {
+  const request = { space: REVOCATIONS, key: id, value: JSON.stringify({ by, reason }) };
+  const there = await records.put({ ...request, version: FIRST_VERSION }, LIFE);
+  if (there.value === request.value) return there.version;
+  // Another request is there, or one was withdrawn a moment ago.
+  const version = there.version + 1;
+  await records.put({ ...request, version }, LIFE);
+  return version;
 }
 
 /** Whether the holder has not answered yet. */
@@ -39,8 +47,8 @@ export async function isAsked(records: RecordStore, id: string): Promise<boolean
 }
 
 /** Removes the request: it was answered, or is asked no more. */
-export function withdraw(records: RecordStore, id: string): Promise<void> {
-  return records.remove(REVOCATIONS, id, VERSION);
+export function withdraw(records: RecordStore, id: string, version: number): Promise<void> {
+  return records.remove(REVOCATIONS, id, version);
 }
 
 export function watchRevocations(records: RecordStore, onChange: () => void): Watch {
@@ -75,10 +83,10 @@ export class Revocations {
       // The member that breaks the lock does not wait for long, and then takes the lock away by the back end.
       return;
     }
-    for (const { key, value } of asked)
+    for (const { key, value, version } of asked)
       if (this.manager.takeAway(key, lossBy(revocationIn(value))))
         // Otherwise the request ends by its ttl.
-        void withdraw(records, key).catch(() => undefined);
+        void withdraw(records, key, version).catch(() => undefined);
   }
 }
 

@@ -17,8 +17,6 @@ const WAIT_REPORT = 10_000;
 /** Work that was done is remembered for so long unless a call says otherwise, ms: ten years. Every record needs an end. */
 const REMEMBERED = 10 * 365 * 24 * 60 * 60 * 1000;
 
-const LARGEST_VERSION = Number.MAX_SAFE_INTEGER;
-
 /**
  * How `coordinator.once` works.
  * @publicApi
@@ -190,7 +188,8 @@ export async function forgetOnce(manager: LockManager, name: string): Promise<bo
   const key = keyOf(manager, name);
   const there = await manager.records.get(ONCE, key);
   if (!there) return false;
-  await manager.records.remove(ONCE, key, LARGEST_VERSION);
+  // Not a larger version: the next run must be able to store its own.
+  await manager.records.remove(ONCE, key, there.version);
   return true;
 }
 

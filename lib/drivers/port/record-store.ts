@@ -8,7 +8,10 @@ export interface RecordStore {
   /**
    * Stores a record for `ttl` ms, unless a record with a larger version is there. Of two records with one version the first one stays.
    * A `put` of the same version and value makes the record last longer.
-   * @returns the record that is stored afterwards: the caller's, or the newer one
+   *
+   * A back end may remember for a while that a record was removed. It then stores only a larger version than that of the removed record.
+   * @returns the record that is stored afterwards: the caller's, or the newer one. Where a removed record was newer, its version and the
+   * value ''
    */
   put(record: NewRecord, ttl: number): Promise<StoredRecord>;
 

@@ -1,6 +1,6 @@
 import { isOwner, tryAcquire } from '../../support/driver-calls.js';
 import type { Redis } from 'ioredis';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CoordinatorService, type Lease } from 'nestjs-coordination';
 import type { Granted, Taken } from '../../../lib/drivers/driver.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
@@ -254,5 +254,67 @@ describe('what waits behind a full window', () => {
     const grant = granted(await tryAcquire(driver, request(freshName(), 60_000)));
     servers[2]?.resume();
     await expect.poll(() => clients[2]?.get(`coordination:lock:${grant.name}`)).toBe(grant.id);
+  });
+});
+
+describe('a call with a longer ttl than all before', () => {
+  const SHORT = 10_000;
+  let driver: RedisDriver;
+
+  beforeEach(async () => {
+    const [server] = await startRedisNodes(1);
+    driver = driverOn(server?.url ?? '', recordingContext(), {
+      commandTimeout: PATIENT,
+      connectTimeout: PATIENT,
+      quarantine: false,
+    });
+    await driver.start();
+    // From now on the node knows of the short ttl.
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName(), SHORT))));
+    failed.length = 0;
+  });
+
+  afterEach(async () => {
+    await driver.stop();
+    await stopAllRedis();
+  });
+
+  /** The calls that were not granted, as what happened to them instead. */
+  const failed: string[] = [];
+
+  function ask(ttl: number): Promise<unknown> {
+    return tryAcquire(driver, request(freshName('crowd'), ttl)).then(
+      (reply) => reply.granted || failed.push('taken'),
+      (error: Error) => failed.push(error.message.replace(/.*: /, '')),
+    );
+  }
+
+  const crowd = (count: number): Promise<unknown>[] => Array.from({ length: count }, () => ask(SHORT));
+
+  it('fails no call that waits behind a full window', { timeout: LONG }, async () => {
+    const calls = crowd(5 * WINDOW);
+    // The first of them are under way now.
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([...calls, ask(2 * SHORT)]);
+    expect(new Set(failed)).toEqual(new Set());
+  });
+
+  it('fails none either when longer ones follow it', { timeout: LONG }, async () => {
+    const calls = crowd(5 * WINDOW);
+    for (let times = 2; times < 12; times += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      calls.push(ask(times * SHORT), ...crowd(WINDOW / 2));
+    }
+    await Promise.all(calls);
+    expect(new Set(failed)).toEqual(new Set());
+  });
+
+  it('fails none either when it comes from a caller that was granted a lock', { timeout: LONG }, async () => {
+    let ttl = SHORT;
+    const calls = crowd(5 * WINDOW).map((call, index) =>
+      call.then(() => (index % 100 === 0 ? ask((ttl += 1000)) : undefined)),
+    );
+    await Promise.all(calls);
+    expect(new Set(failed)).toEqual(new Set());
   });
 });

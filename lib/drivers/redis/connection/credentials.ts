@@ -2,6 +2,12 @@ import type { RedisOptions } from 'ioredis';
 import { cleanError, NodeError } from '../errors/index.js';
 import type { Credential, RedisConnectionOptions, SentinelNodeUrl, SingleNodeUrl } from '../options/index.js';
 
+/**
+ * How many passwords that functions gave are kept out of messages, for each node. An error names the password of its own connect, and all
+ * connects that are under way to one node are fewer.
+ */
+export const MOST_GIVEN = 64;
+
 /** Whether user or password is a function, which has to be called at each connect. */
 export function asksFor(options: RedisConnectionOptions | undefined): boolean {
   return typeof options?.username === 'function' || typeof options?.password === 'function';
@@ -28,6 +34,22 @@ export async function withCredentials(
     ...(typeof password === 'function' && { password: undefined }),
   };
   return { url: without, options: { ...(options as RedisOptions), ...known } };
+}
+
+/**
+ * Returns what adds a password that a function gave to the texts that no message may show. The latest passwords are kept: a function may
+ * give another one at each connect, and a process may live for years.
+ * @param secrets has the passwords of the options, which stay
+ */
+export function keeperOf(secrets: string[]): (secret: string) => void {
+  const fixed = secrets.length;
+  return (secret) => {
+    const at = secrets.indexOf(secret);
+    if (at !== -1 && at < fixed) return;
+    if (at !== -1) secrets.splice(at, 1);
+    else if (secrets.length === fixed + MOST_GIVEN) secrets.splice(fixed, 1);
+    secrets.push(secret);
+  };
 }
 
 async function asked(option: string, credential: Credential): Promise<string> {

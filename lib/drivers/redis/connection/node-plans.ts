@@ -20,7 +20,7 @@ import {
 } from './clients.js';
 import type { ConnectionSettings } from './connection.js';
 import type { ClusterPlan, CommonPlan, NodePlan, ServerPlan } from './node-plan.js';
-import { asksFor, withCredentials } from './credentials.js';
+import { asksFor, keeperOf, withCredentials } from './credentials.js';
 import { OwnConnection } from './own-connection.js';
 import type { RedisDriverSettings, RedisSource } from './redis.settings.js';
 
@@ -72,9 +72,7 @@ export function nodePlans(
     ].filter((each): each is string => typeof each === 'string' && each !== '');
     const options: ConnectionSettings = { connectTimeout, clock, random, tls: url.tls, secrets: passwords };
     const name = nodeName(url);
-    const keepOut = (secret: string): void => {
-      if (!passwords.includes(secret)) passwords.push(secret);
-    };
+    const keepOut = keeperOf(passwords);
     /** Calls the functions for user and password, where there are any. */
     const make = (to: SingleNodeUrl | SentinelNodeUrl, extra: RedisOptions = {}): Redis | Promise<Redis> => {
       if (!redisOptions || !asksFor(redisOptions))

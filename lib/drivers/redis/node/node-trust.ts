@@ -153,7 +153,24 @@ export class NodeTrust {
         });
       this.#syncing = mine;
     }
-    this.#syncing.then(onDone, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
+    const done = (): void => {
+      // A longer lease was asked for since, so the node grants nothing before it knows of that one too.
+      const told = !this.#mayTell || !this.record || this.record.longest >= this.#settings.longestTtl();
+      if (told) onDone();
+      else this.sync(run, onDone, onError);
+    };
+    this.#syncing.then(done, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
+  }
+
+  /**
+   * The node has refused a command, as its record is not the one that the command named. The record must be read again, unless it was
+   * since the command was sent.
+   * @returns whether the record has changed; false for a command that was sent while the record was not known
+   */
+  refused(epoch: string): boolean {
+    if (epoch === UNKNOWN_EPOCH) return false;
+    if (epoch === this.epoch) this.record?.forget();
+    return true;
   }
 
   /** What was read over the last connection may be wrong for the next one. The node grants nothing until its record is read again. */

@@ -175,6 +175,11 @@ export class RedisNode {
     return this.#trust.epoch;
   }
 
+  /** See {@link NodeTrust.refused}. */
+  refused(epoch: string): boolean {
+    return this.#trust.refused(epoch);
+  }
+
   /** The key of the record. Without a record, a key in the slot of the lock. */
   recordKey(key: string): string {
     return this.#trust.recordKey(key);

@@ -69,9 +69,11 @@ export class Joining {
     const fail = (error: NodeError): void => {
       for (const { reject } of comers) reject(error);
     };
-    const sync = (reason: string): void => {
-      if (again) return fail(new NodeError(reason, { answered: true }));
-      node.sync(() => this.#send(node, key, comers, true), fail);
+    let epoch = '';
+    /** @param counts false when the first command was sent while the record was not known */
+    const sync = (reason: string, counts = true): void => {
+      if (again && counts) return fail(new NodeError(reason, { answered: true }));
+      node.sync(() => this.#send(node, key, comers, again || counts), fail);
     };
     const onReply = (reply: unknown, sentAt: number): void => {
       const [first, now, pttl, holder] = listOf(reply, 2);
@@ -79,10 +81,7 @@ export class Joining {
       const answer = status === 1 ? { holder: textOf(holder ?? ''), pttl: wholeNumber(pttl) } : undefined;
       node.observe(positiveNumber(now), sentAt);
       if (status === 2) return sync('got the command too late');
-      if (status === 3) {
-        node.record?.forget();
-        return sync('its record keeps changing');
-      }
+      if (status === 3) return sync('its record keeps changing', node.refused(epoch));
       if (answer) for (const { resolve } of comers) resolve(answer);
     };
     const { admission } = node;
@@ -90,7 +89,8 @@ export class Joining {
     if (admission) return fail(admission);
     const command = (how: typeof callScript) => (client: RedisClient) => {
       const last = String(node.notAfter(this.#clock.monotonic()));
-      const args = [last, node.epoch, String(this.#alive()), node.turnChannel(key)];
+      epoch = node.epoch;
+      const args = [last, epoch, String(this.#alive()), node.turnChannel(key)];
       for (const { id } of comers) args.push(id);
       return how(client, JOIN, node.lockKeys.of(key).plain, args);
     };

@@ -7,6 +7,8 @@ export interface QueueEntry {
   readonly key: string;
   /** The number of the node. */
   readonly node: number;
+  /** How long its node may believe, without another sign, that it waits, ms. */
+  readonly alive: number;
   /** True when the node has confirmed that it is queued, and no other command is under way for it. */
   readonly queued: boolean;
   /** A moment at which the lock was not yet its own. */

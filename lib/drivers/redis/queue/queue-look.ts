@@ -56,7 +56,8 @@ export function lookAt(
 ): Promise<void> {
   const first = looks[0]?.line.key ?? '';
   const keys = [node.recordKey(first)];
-  const args = [process, String(alive), node.epoch, node.turnChannel(first)];
+  const { epoch } = node;
+  const args = [process, String(alive), epoch, node.turnChannel(first)];
   for (const { line, waiters } of looks) {
     keys.push(line.key, queueOf(line.key), waitersOf(line.key), sharersOf(line.key));
     args.push(String(waiters.length));
@@ -77,7 +78,7 @@ export function lookAt(
         const locks = changed ? [] : answers.map(seenOf);
         if (!moving) node.observe(positiveNumber(now), sentAt);
         if (changed) {
-          node.record?.forget();
+          node.refused(epoch);
           return sync();
         }
         for (const [at, look] of looks.entries()) onSeen(look, locks[at] ?? NOT_SEEN, moving);

@@ -15,6 +15,8 @@ export class RefreshTimers {
   readonly #onRefresh: () => void;
   readonly #onRest: () => void;
   #refreshing: Timer | undefined;
+  /** When the next refresh is due, on the monotonic clock, ms. */
+  #due = Infinity;
   #resting: Timer | undefined;
   #expiry: Timer | undefined;
   #stopped = false;
@@ -29,18 +31,20 @@ export class RefreshTimers {
     this.#onRest = onRest;
   }
 
-  /** There is a waiter: refreshes after `period` ms, unless a refresh is due already. */
+  /** There is a waiter: refreshes after `period` ms, unless a refresh is due earlier. */
   begin(period: number): void {
     if (this.#stopped) return;
     this.#resting?.cancel();
     this.#resting = undefined;
-    this.#refreshing ??= this.#later(period);
+    // The period may have been longer when the timer was set.
+    if (!this.#refreshing || this.#due > this.#clock.monotonic() + period) this.restart(period);
   }
 
   /** A refresh is under way: the next one follows after `period` ms. */
   restart(period: number): void {
     this.#refreshing?.cancel();
-    this.#refreshing = this.#later(period);
+    this.#due = this.#clock.monotonic() + period;
+    this.#refreshing = this.#clock.setTimer(period, this.#onRefresh, 'background');
   }
 
   /** No waiter is left. */
@@ -69,9 +73,5 @@ export class RefreshTimers {
   stop(): void {
     this.#stopped = true;
     for (const timer of [this.#refreshing, this.#resting, this.#expiry]) timer?.cancel();
-  }
-
-  #later(period: number): Timer {
-    return this.#clock.setTimer(period, this.#onRefresh, 'background');
   }
 }

@@ -89,11 +89,11 @@ export class WaiterQueue {
     return this.#joining.join(waiter);
   }
 
-  /** The waiter was queued: from now on its node is told that it is alive. */
+  /** The waiter was queued: its node is told that it is alive from now on, and within the time that the waiter's own command gave. */
   keepAlive(waiter: QueueEntry): void {
     if (this.#stopped) return;
     this.#waiters.enter(waiter);
-    this.#timers.begin(this.#period);
+    this.#timers.begin(Math.min(this.#period, waiter.alive / PERIODS_ALIVE));
   }
 
   remove(waiter: QueueEntry): void {

@@ -75,8 +75,10 @@ export class Completer implements StandingCompleter {
     if (!usable || node.sharded) return done([]);
     const keys = open.flatMap(({ acquired: { key } }) => [key, counterOf(key)]);
     const ids = open.flatMap(({ acquired: { id, lastToken } }) => [id, String(lastToken ?? '')]);
+    let epoch = '';
     node.call(
       (client) => {
+        epoch = node.epoch;
         const last = node.notAfter(this.#clock.monotonic(), this.#left(ttl, since));
         // EVAL with the whole text: EVALSHA might fail and be repeated after a release.
         return client.eval(
@@ -84,7 +86,7 @@ export class Completer implements StandingCompleter {
           keys.length + 1,
           node.recordKey(''),
           ...keys,
-          node.epoch,
+          epoch,
           last,
           Math.max(1, Math.floor(ttl)),
           ...ids,
@@ -93,7 +95,7 @@ export class Completer implements StandingCompleter {
       (reply, sentAt) => {
         const [status, now, ...mine] = listOf(reply, 2).map(wholeNumber);
         node.observe(now as number, sentAt);
-        if (status === 3) node.record?.forget();
+        if (status === 3) node.refused(epoch);
         done(mine.map((each) => each === 1));
       },
       (error) => {

@@ -67,6 +67,9 @@ export abstract class VoteExchange extends Exchange {
 
 /** Takes the lock on one node, or enters its queue. */
 export class AcquireExchange extends VoteExchange {
+  /** The record of the node that the command names. */
+  #epoch = '';
+
   /** @param again true for the second try: the node's record or its time was not as expected at the first one */
   constructor(
     question: Question,
@@ -109,12 +112,13 @@ export class AcquireExchange extends VoteExchange {
   send(client: RedisClient): Promise<unknown> {
     const { node, votes, index } = this.question;
     votes.asked(this.sentAt);
+    this.#epoch = node.epoch;
     const { hint, tokens = 1, waiter, downgrade } = votes.terms;
     const keys = node.lockKeys.of(votes.key);
     const here = waiter?.node === index ? waiter : undefined;
     const before = here?.before ?? downgrade ?? '';
     const alive = here && before === '' ? here.alive : '';
-    const args = [votes.id, String(this.ttl), String(node.notAfter(this.sentAt)), node.epoch, String(alive)];
+    const args = [votes.id, String(this.ttl), String(node.notAfter(this.sentAt)), this.#epoch, String(alive)];
     if (before !== '' || hint !== undefined || node.sharded || downgrade)
       args.push(before, String(hint ?? ''), String(tokens), node.turnChannel(votes.key));
     if (isShare(votes.id)) {
@@ -136,8 +140,8 @@ export class AcquireExchange extends VoteExchange {
     const busy = status === 0 ? { pttl: wholeNumber(reply[2]), holder: textOf(reply[3]) } : undefined;
     node.observe(now, this.sentAt);
     if (busy) return this.answer(busy);
-    if (status === 3) node.record?.forget();
-    this.#sync(status === 3 ? changing : tooLate);
+    if (status === 3) this.#sync(changing, node.refused(this.#epoch));
+    else this.#sync(tooLate);
   }
 
   /** @param now the node's time, µs */
@@ -169,11 +173,14 @@ export class AcquireExchange extends VoteExchange {
     new AcquireExchange(this.question, this.ttl, how, this.again).begin();
   }
 
-  /** Reads the node's record and its time, and asks again; gives up for that reason at the second time. */
-  #sync(reason: () => NodeError): void {
-    if (this.again) return this.fail(reason());
+  /**
+   * Reads the node's record and its time, and asks again; gives up for that reason at the second time.
+   * @param counts false when the first command could not have been granted: it was sent while the record was not known
+   */
+  #sync(reason: () => NodeError, counts = true): void {
+    if (this.again && counts) return this.fail(reason());
     this.question.node.sync(
-      () => new AcquireExchange(this.question, this.ttl, this.how, true).begin(),
+      () => new AcquireExchange(this.question, this.ttl, this.how, this.again || counts).begin(),
       (error) => this.fail(error),
     );
   }

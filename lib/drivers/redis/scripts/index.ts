@@ -30,13 +30,14 @@ export {
   recordChannelOf,
   recordIndexOf,
   recordKeyOf,
+  removedKeyOf,
   sharersOf,
   shardedTurnChannel,
   TURN_CHANNEL,
   waitersOf,
 } from './keys.js';
 export { LockKeys, MOST_KEPT } from './lock-keys.js';
-export { INDEX, PUT, READ, REMOVE } from './record-scripts.js';
+export { INDEX, MARK, PUT, READ, REMOVE } from './record-scripts.js';
 export {
   BY_NAME,
   callScript,

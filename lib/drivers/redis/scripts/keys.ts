@@ -55,6 +55,11 @@ export function recordKeyOf(space: string, key: string): string {
   return `${OURS}record:{${space}}:${key}`;
 }
 
+/** The mark that a record was removed. Only where there are several nodes. */
+export function removedKeyOf(space: string, key: string): string {
+  return `${OURS}removed:{${space}}:${key}`;
+}
+
 /** The sorted set of the keys of a space's records, by the time at which they expire. */
 export function recordIndexOf(space: string): string {
   return `${OURS}records:{${space}}`;
