@@ -120,18 +120,20 @@ export class FileLocks implements LockStore {
     );
   }
 
-  /** Makes the share before it frees the file. */
+  /** Makes the share before it frees the file. If no share can be made, the lease stays exclusive. */
   downgrade(grant: Grant): Downgrade {
     const { name, key, tokens } = grant;
+    const { calls, heldLocks } = this.context;
     const { shares } = this.context.running();
-    let share: Grant = grant;
-    const done = this.context.calls.attempt('share', name, undefined, () => {
-      const onRevoked = this.context.heldLocks.isHeld(grant) && this.context.heldLocks.onRevokedOf(grant);
-      if (!onRevoked) return false;
-      share = shares.add(tokens ? { name, key, tokens } : { name, key }, onRevoked);
-      return this.context.heldLocks.free(grant);
+    const share = calls.attempt('share', name, undefined, () => {
+      const onRevoked = heldLocks.isHeld(grant) && heldLocks.onRevokedOf(grant);
+      return onRevoked && shares.add(tokens ? { name, key, tokens } : { name, key }, onRevoked);
     });
-    return { grant: share, done: Promise.resolve(done) };
+    if (!share) return { grant, done: Promise.resolve(false) };
+    // The share is there from now on, also if the system complains: the file is closed anyhow.
+    const free = async (): Promise<boolean> =>
+      calls.attempt('share', name, undefined, () => heldLocks.free(grant));
+    return { grant: share, done: free() };
   }
 
   holders(name: string): Promise<readonly Holder[]> {
