@@ -56,7 +56,7 @@ export async function breakLock(
  * @returns whether it was held
  */
 export function takeAway(held: readonly LeaseHolding[], id: string, loss: Loss): boolean {
-  const ours = held.filter(({ lease }) => lease.held && lease.grant.id === id);
+  const ours = held.filter(({ lease }) => lease.held && lease.isKnownBy(id));
   for (const holding of ours) holding.takeAway(loss);
   return ours.length > 0;
 }

@@ -1,6 +1,7 @@
 import { quoted } from '../common/quoted.js';
-import type { Grant, LockStore } from '../drivers/driver.js';
+import type { LockStore } from '../drivers/driver.js';
 import { BackendUnavailableError } from '../errors.js';
+import type { HeldLease } from './lease/index.js';
 
 /**
  * Whether the lock has a holder.
@@ -11,25 +12,27 @@ export async function hasHolder(locks: LockStore, name: string): Promise<boolean
 }
 
 /**
- * Whether the back end says that each of these grants holds its lock.
+ * Whether the back end says that each of these leases holds its lock.
  * @throws BackendUnavailableError when that cannot be told
  */
 export async function isHolder(
   locks: LockStore,
-  grants: readonly Grant[],
+  leases: readonly HeldLease[],
   memberId: string,
 ): Promise<boolean> {
-  const holds = await Promise.all(grants.map((grant) => holdsOne(locks, grant, memberId)));
+  const holds = await Promise.all(leases.map((lease) => holdsOne(locks, lease, memberId)));
   return holds.every(Boolean);
 }
 
-async function holdsOne(locks: LockStore, { name, key, id }: Grant, memberId: string): Promise<boolean> {
+async function holdsOne(locks: LockStore, lease: HeldLease, memberId: string): Promise<boolean> {
+  const { name, key } = lease.grant;
   const holders = await locks.holders(name, key);
-  const holds = holders.find((holder) => holder.id === id)?.holds ?? 'no';
-  if (holds === 'unknown')
+  const holds = holders.filter(({ id }) => lease.isKnownBy(id)).map((holder) => holder.holds);
+  if (holds.includes('yes')) return true;
+  if (holds.includes('unknown'))
     throw new BackendUnavailableError(
       `The back end cannot tell who holds the lock ${quoted(name)}: some of its nodes have the lease of ${memberId}, and the others do not answer`,
       { partial: true },
     );
-  return holds === 'yes';
+  return false;
 }

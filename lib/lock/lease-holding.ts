@@ -99,7 +99,8 @@ export class LeaseHolding implements LeaseKeeper {
   /** The check of the lease inside a transaction. Such a grant is never handed on: the database has to know each lease. */
   guard(): Guard {
     const { driver } = this.context;
-    const { grant, ttl } = this.lease;
+    const { lease } = this;
+    const { grant, ttl } = lease;
     if (!driver.guard)
       throw new InvalidOptionsError(
         `assertIn: ${driver.description} is no database in which a transaction could be guarded; that needs a postgres: URL. Elsewhere use fencing tokens`,
@@ -107,7 +108,7 @@ export class LeaseHolding implements LeaseKeeper {
     return {
       statement: driver.guard(grant, ttl),
       holders: () => driver.locks.holders(grant.name, grant.key),
-      id: grant.id,
+      isOurs: ({ id }) => lease.isKnownBy(id),
     };
   }
 

@@ -227,8 +227,8 @@ export class LockManager {
   }
 
   /** @throws BackendUnavailableError when that cannot be told */
-  isStillOwner({ grants }: HeldLease): Promise<boolean> {
-    return isHolder(this.driver.locks, grants, this.memberId);
+  isStillOwner({ leases }: HeldLease): Promise<boolean> {
+    return isHolder(this.driver.locks, leases, this.memberId);
   }
 
   /** Equal keys are one lock. */

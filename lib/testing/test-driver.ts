@@ -62,6 +62,8 @@ export class TestDriver implements Driver {
 class TestLocks implements LockStore, WaitQueue {
   readonly #locks: LockStore;
   readonly #queue: WaitQueue;
+  /** The ids of leases that were to be shared while the back end was away. Their next renewal shares them. */
+  readonly #toBeShared = new Set<string>();
 
   constructor(
     memory: Driver,
@@ -97,6 +99,8 @@ class TestLocks implements LockStore, WaitQueue {
 
   async renew(grants: readonly Grant[], ttl: number): Promise<readonly RenewOutcome[]> {
     this.backend.check();
+    for (const grant of grants)
+      if (this.#toBeShared.delete(grant.id)) await this.#locks.downgrade?.(grant, ttl).done;
     const outcomes = await this.#locks.renew(grants, ttl);
     return Promise.all(
       grants.map(async (grant, index) => {
@@ -110,6 +114,7 @@ class TestLocks implements LockStore, WaitQueue {
   async release(grant: Grant, keepFor?: number): Promise<boolean> {
     this.backend.check();
     this.backend.released(grant);
+    this.#toBeShared.delete(grant.id);
     return this.#locks.release(grant, keepFor);
   }
 
@@ -117,6 +122,7 @@ class TestLocks implements LockStore, WaitQueue {
     try {
       this.backend.check();
     } catch (error) {
+      this.#toBeShared.add(grant.id);
       return { grant: { ...grant }, done: Promise.reject(error) };
     }
     if (!this.#locks.downgrade) throw new InvalidOptionsError('The memory driver cannot downgrade');

@@ -16,7 +16,7 @@ const keeper: LeaseKeeper = {
   downgrade: () => ({ grant: GRANT, done: Promise.resolve(true) }),
   owner: undefined,
   memberId: 'member-1',
-  guard: () => ({ statement: '', id: '', holders: async () => [] }),
+  guard: () => ({ statement: '', isOurs: () => false, holders: async () => [] }),
   release: async () => true,
   onLeft: () => undefined,
   onLost: () => undefined,

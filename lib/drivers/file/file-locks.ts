@@ -120,18 +120,17 @@ export class FileLocks implements LockStore {
     );
   }
 
-  /** Makes the share before it frees the file. */
+  /** Makes the share before it frees the file. If no share can be made, the lease stays exclusive. */
   downgrade(grant: Grant): Downgrade {
     const { name, key, tokens } = grant;
+    const { calls, heldLocks } = this.context;
     const { shares } = this.context.running();
-    let share: Grant = grant;
-    const done = this.context.calls.attempt('share', name, undefined, () => {
-      const onRevoked = this.context.heldLocks.isHeld(grant) && this.context.heldLocks.onRevokedOf(grant);
-      if (!onRevoked) return false;
-      share = shares.add(tokens ? { name, key, tokens } : { name, key }, onRevoked);
-      return this.#freeShared(grant);
+    const share = calls.attempt('share', name, undefined, () => {
+      const onRevoked = heldLocks.isHeld(grant) && heldLocks.onRevokedOf(grant);
+      return onRevoked && shares.add(tokens ? { name, key, tokens } : { name, key }, onRevoked);
     });
-    return { grant: share, done: Promise.resolve(done) };
+    if (!share) return { grant, done: Promise.resolve(false) };
+    return { grant: share, done: Promise.resolve(this.#freeShared(grant)) };
   }
 
   holders(name: string): Promise<readonly Holder[]> {

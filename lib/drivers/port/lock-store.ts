@@ -31,8 +31,9 @@ export interface LockStore {
 
   /**
    * Turns an exclusive lease into a shared one. The lock is held at every moment of it. Required where the modes have `shared`. The
-   * returned grant stands for the lease from the call on, even if the call fails: the caller renews and releases that one. A renewal
-   * of the first grant may still be under way; its outcome does not count.
+   * returned grant stands for the lease from the call on, even if `done` rejects: the caller renews and releases that one, and its next
+   * renewal shares the lock. If the method itself throws, the lease stays exclusive. A renewal of the first grant may still be under way;
+   * its outcome does not count.
    */
   downgrade?(grant: Grant, ttl: number): Downgrade;
 

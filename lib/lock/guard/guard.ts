@@ -8,8 +8,8 @@ import { type GuardedTransaction, runIn } from './transaction.js';
 export interface Guard {
   /** The SQL of the driver. */
   readonly statement: string;
-  /** Names the grant among the holders. */
-  readonly id: string;
+  /** Whether a holder is the lease. */
+  isOurs(holder: Holder): boolean;
   /** Asks the back end outside of the transaction. @throws BackendUnavailableError */
   holders(): Promise<readonly Holder[]>;
 }
@@ -64,7 +64,7 @@ export async function runGuard(
 /** What has become of the lease, as the back end says. */
 async function lossOf(guard: Guard, cause: unknown): Promise<GuardLoss> {
   const holders = await guard.holders().catch(() => undefined);
-  if (holders?.some(({ id }) => id === guard.id))
+  if (holders?.some((holder) => guard.isOurs(holder)))
     return {
       reason: 'stale-snapshot',
       message:

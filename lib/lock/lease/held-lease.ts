@@ -13,6 +13,8 @@ const SHARED = Promise.resolve();
 /** The lease of a holder, with the grant by which the back end knows it. */
 export class HeldLease extends LeaseLife implements Lease {
   #grant: Grant;
+  /** The grant before the downgrade. The back end may know the lease by it until it has done the downgrade. */
+  #exclusive: Grant | undefined;
   /** Set when the lock is shared; settles when the back end has confirmed that. */
   #shared: Promise<void> | undefined;
 
@@ -42,9 +44,14 @@ export class HeldLease extends LeaseLife implements Lease {
     return this.#grant.tokens?.first;
   }
 
-  /** The grants of the back end: one for each lock. */
-  get grants(): readonly Grant[] {
-    return [this.grant];
+  /** The leases that the back end knows: one for each lock. */
+  get leases(): readonly HeldLease[] {
+    return [this];
+  }
+
+  /** Whether the back end may know the lease by this id of a grant. */
+  isKnownBy(id: string): boolean {
+    return id === this.#grant.id || id === this.#exclusive?.id;
   }
 
   fencingTokenOf(name: string): number | undefined {
@@ -81,16 +88,19 @@ export class HeldLease extends LeaseLife implements Lease {
     throw notProtecting(this.name, this.keeper.memberId, loss);
   }
 
-  downgrade(): Promise<void> {
-    this.#shared ??= this.#share();
-    return this.#shared;
+  async downgrade(): Promise<void> {
+    if (!this.#shared) {
+      this.assertHeld();
+      const { grant, done } = this.keeper.downgrade();
+      // At once: every later request for the lease comes after the downgrade.
+      this.#exclusive = this.#grant;
+      this.#grant = grant;
+      this.#shared = this.#share(done);
+    }
+    await this.#shared;
   }
 
-  async #share(): Promise<void> {
-    this.assertHeld();
-    const { grant, done } = this.keeper.downgrade();
-    // At once: every later request for the lease comes after the downgrade.
-    this.#grant = grant;
+  async #share(done: Promise<boolean>): Promise<void> {
     if (await done) {
       this.#shared = SHARED;
       return;

@@ -1,4 +1,3 @@
-import type { Grant } from '../../drivers/driver.js';
 import type { GuardedTransaction } from '../guard/index.js';
 import { Deadline } from './deadline.js';
 import { HeldLease } from './held-lease.js';
@@ -51,8 +50,8 @@ export class InnerLease extends HeldLease {
     this.#onEnd = listener;
   }
 
-  override get grants(): readonly Grant[] {
-    return this.#outer.grants;
+  override get leases(): readonly HeldLease[] {
+    return this.#outer.leases;
   }
 
   override get signal(): AbortSignal {

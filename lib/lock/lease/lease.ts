@@ -28,7 +28,8 @@ export interface Lease extends AsyncDisposable {
    * Shares the lock from now on, if it was held alone. The waiters that want to share it get it, and no other holder has it alone in
    * between. The lease keeps its fencing token, and cannot be alone again.
    * @throws LeaseLostError when the lease was lost or released; InvalidOptionsError where the back end's locks cannot be shared;
-   * BackendUnavailableError when the back end did not confirm it: the next renewal lets the others in then, at the latest
+   * BackendUnavailableError when the back end did not confirm it: the next renewal lets the others in then, at the latest. On files, which
+   * know no renewal, the lease may still be alone then, and can be asked to share the lock again
    * @example
    * await using lease = await lock.hold();
    * await rebuild(index);

@@ -1,4 +1,4 @@
-import type { Grant, Loss } from '../../drivers/driver.js';
+import type { Loss } from '../../drivers/driver.js';
 import { quoted } from '../../common/quoted.js';
 import type { GuardedTransaction } from '../guard/index.js';
 import { Deadline, HeldLease, type LeaseOwner, refuse } from '../lease/index.js';
@@ -49,8 +49,8 @@ export class JointLease extends HeldLease {
     this.check();
   }
 
-  override get grants(): readonly Grant[] {
-    return this.#parts.flatMap(({ lease }) => lease.grants);
+  override get leases(): readonly HeldLease[] {
+    return this.#parts.flatMap(({ lease }) => lease.leases);
   }
 
   /** A number for each lock: see `fencingTokenOf`. */

@@ -187,6 +187,17 @@ it('a back end that fails refuses calls and waiters, and tells of it; it comes b
   expect(await shares.extend('8')).toBe('8');
 });
 
+it('a lease that was to be shared while the back end was away is shared by its next renewal', async () => {
+  const { kit, shares, coordinator } = await start({ clock: 'driven', ttl: '6s' });
+  await using lease = await coordinator.getLock('share-7').hold();
+  kit.failBackend();
+  await expect(lease.downgrade()).rejects.toThrow(BackendUnavailableError);
+  kit.restoreBackend();
+  await kit.advance('5s');
+  lease.assertHeld();
+  expect(await shares.read('7')).toBe('7');
+});
+
 it('replicas share the locks, and a name is one replica', async () => {
   const { kit, shares } = await start({ prefix: 'app:' });
   const other = await kit.replica('b');

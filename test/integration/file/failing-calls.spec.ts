@@ -10,6 +10,7 @@ import {
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BackendUnavailableError, CoordinatorService } from '../../../lib/index.js';
 import type { Granted, Taken } from '../../../lib/drivers/driver.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
@@ -224,6 +225,54 @@ describe('a call of the system that fails', () => {
     expect(await share.done).toBe(true);
     expect(await driver.locks.release(share.grant)).toBe(true);
     await other.locks.release(granted(await tryAcquire(other, request('l'))));
+  });
+
+  describe('of a downgrade', () => {
+    const begun: CoordinatorService[] = [];
+
+    async function readerAndWriter(): Promise<[CoordinatorService, CoordinatorService]> {
+      const backendUrl = `file://${await scratch.directory()}`;
+      begun.push(
+        ...['writer', 'reader'].map(
+          (agentId) => new CoordinatorService({ backendUrl, agentId, stopTimeout: 0 }),
+        ),
+      );
+      await Promise.all(begun.map((coordinator) => coordinator.start()));
+      return begun as [CoordinatorService, CoordinatorService];
+    }
+
+    afterEach(async () => {
+      faults.code = undefined;
+      await Promise.all(begun.splice(0).map((coordinator) => coordinator.stop()));
+    });
+
+    it('leaves the lease alone where no share can be made, and it can be shared later', async () => {
+      const [writer, reader] = await readerAndWriter();
+      const lease = await writer.getLock('l').hold();
+      Object.assign(faults, { code: 'ENOSPC', of: 'linkSync', calls: [] });
+      await expect(lease.downgrade()).rejects.toThrow(BackendUnavailableError);
+      faults.code = undefined;
+      expect(JSON.parse(JSON.stringify(lease))).not.toHaveProperty('shared', true);
+      const share = reader.getLock('l', { shared: true });
+      expect(await share.acquire(false)).toBe(false);
+      await lease.downgrade();
+      expect(await share.acquire(false)).toBe(true);
+      expect(await lease.release()).toBe(true);
+    });
+
+    it.each(['unlock', 'closeSync'])('leaves a share that ends with its lease, at %s', async (of) => {
+      const [writer, reader] = await readerAndWriter();
+      // The first share of a lock makes a folder.
+      await (await writer.getLock('l', { shared: true }).hold()).release();
+      const lease = await writer.getLock('l').hold();
+      Object.assign(faults, { code: 'EIO', of, calls: [] });
+      await lease.downgrade();
+      faults.code = undefined;
+      const share = await reader.getLock('l', { shared: true }).hold({ blocking: false });
+      expect(await lease.release()).toBe(true);
+      await share.release();
+      await (await reader.getLock('l').hold({ blocking: false })).release();
+    });
   });
 
   it('tells the holder whose lock is broken, also when the file complains', async () => {

@@ -78,7 +78,7 @@ describe.skipIf(postgresBin() === undefined)('the doctor on PostgreSQL', () => {
     ]);
     await server.query(GRANTS, database);
     await server.query('REVOKE DELETE ON nest_coordination.waiter FROM app', database);
-    await server.query('DROP FUNCTION nest_coordination.purge_1', database);
+    await server.query('DROP FUNCTION nest_coordination.purge_locks_1', database);
     const old = await diagnose({ backendUrl: asApp(database), postgres: { migrate: false } }, [SECRET]);
     expect(toldAs('problem', old).join()).toMatch(/^schema: .* lacks 1 functions of this version/);
     await coordinator.start();

@@ -82,7 +82,7 @@ export const POSTGRES_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: `${SCHEMA}/guard-sql.ts`,
-        find: "IF FOUND AND p_id LIKE '%${SHARED}' THEN",
+        find: "IF FOUND AND found_holder = '${SHARED}' THEN",
         replace: 'IF false THEN',
       },
     ],

@@ -124,8 +124,11 @@ export class Link {
     const client = await this.#context.clients.create();
     if (this.#stopped) throw new Error('the coordinator has stopped');
     let ended: unknown;
+    let fail: (error: unknown) => void = () => undefined;
+    const failing = new Promise<never>((_, reject) => (fail = reject));
     const onGone = (error: unknown): void => {
       ended ??= error;
+      fail(error);
       if (this.#client === client) this.#lost(error);
     };
     client.on('error', onGone);
@@ -135,8 +138,12 @@ export class Link {
     });
     this.#client = client;
     try {
-      // A client that is ended while it connects never settles its `connect`.
-      await Promise.race([client.connect().then(() => this.#context.onConnect(client)), this.#stopping]);
+      // A client that is ended while it connects never settles its `connect`. After some failures it only emits `error`.
+      await Promise.race([
+        client.connect().then(() => this.#context.onConnect(client)),
+        failing,
+        this.#stopping,
+      ]);
       if (ended !== undefined || this.#stopped) throw ended ?? new Error('the coordinator has stopped');
     } catch (error) {
       if (this.#client === client) this.#client = undefined;

@@ -1,18 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { Timer } from '../../../common/clock.js';
 import { BackendUnavailableError } from '../../../errors.js';
 import type { DriverContext } from '../../driver.js';
 import { startError, unavailable } from '../errors/index.js';
-import { PURGED_AT_ONCE, quotedSchema } from '../schema/index.js';
+import { quotedSchema } from '../schema/index.js';
 import { Link } from './link.js';
+import { Purge, type PurgeContext } from './purge.js';
 import { checkSameDatabase } from './same-database.js';
 import type { PgClient, PgClients, PgResult } from './pg-client.js';
 import { ask, openServer, openSession } from './session.js';
-
-/** How often unused rows are deleted, ms. */
-const PURGED_EVERY = 3_600_000;
-/** The same, while there are more of them, ms. */
-const PURGED_AGAIN = 2000;
 
 export interface ServerSettings {
   readonly schema: string;
@@ -48,6 +43,7 @@ export class Server {
   readonly #listener: ServerListener;
   readonly #work: Link;
   readonly #upkeep: Link;
+  readonly #purge: Purge;
   #longestTtl: number;
   #timeline: string | null = null;
   /** Until when nothing is granted, on the monotonic clock, ms. */
@@ -55,7 +51,6 @@ export class Server {
   #listening = false;
   #warned = false;
   #state: 'new' | 'up' | 'down' | 'stopped' = 'new';
-  #purge: Timer | undefined;
 
   constructor(settings: ServerSettings, context: DriverContext, listener: ServerListener) {
     this.#settings = settings;
@@ -81,6 +76,8 @@ export class Server {
       onConnect: (client) => this.#openUpkeep(client),
       onNotification: (payload) => listener.onNotification(payload),
     });
+    const call: PurgeContext['call'] = (what, text, values) => this.call(what, text, values);
+    this.#purge = new Purge({ clock, random, schema: this.schema, call });
   }
 
   /** Whether the server notifies waiters, so that they need not look often. */
@@ -111,12 +108,12 @@ export class Server {
     if (this.#state === 'stopped') throw unavailable(this.name, 'start', new Error('it was stopped'));
     this.#state = 'up';
     this.#context.onBackendChange({ state: 'up' });
-    this.#purgeLater();
+    this.#purge.start();
   }
 
   async stop(): Promise<void> {
     this.#state = 'stopped';
-    this.#purge?.cancel();
+    this.#purge.stop();
     await Promise.all([this.#work.stop(), this.#upkeep.stop()]);
   }
 
@@ -216,22 +213,6 @@ export class Server {
       this.#context.onBackendChange({ state, ...cause });
     }
     this.#listener.onMissed();
-  }
-
-  #purgeLater(after = PURGED_EVERY): void {
-    if (this.#state === 'stopped') return;
-    const { clock, random } = this.#context;
-    this.#purge = clock.setTimer(
-      after * (0.5 + random()),
-      () => {
-        this.call('delete what is not used', `SELECT ${this.schema}.purge_1() AS deleted`).then(
-          ({ rows }) =>
-            this.#purgeLater(rows[0]?.['deleted'] === PURGED_AT_ONCE ? PURGED_AGAIN : PURGED_EVERY),
-          () => this.#purgeLater(),
-        );
-      },
-      'background',
-    );
   }
 }
 

@@ -16,7 +16,8 @@ const FUNCTIONS = [
   'put_record_1(text,text,bigint,text,double precision)',
   'remove_record_1(text,text,bigint)',
   'open_1(bigint)',
-  'purge_1()',
+  'purge_locks_1(text[])',
+  'purge_records_1(text[])',
   'guard_1(text,text,integer)',
 ];
 

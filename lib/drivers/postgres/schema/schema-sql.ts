@@ -1,5 +1,6 @@
 import { acquireSql } from './acquire-sql.js';
 import { guardSql } from './guard-sql.js';
+import { purgeSql } from './purge-sql.js';
 import { recordSql } from './record-sql.js';
 import { releaseSql } from './release-sql.js';
 import { renewSql } from './renew-sql.js';
@@ -42,6 +43,7 @@ export function postgresSchema(schema: string = DEFAULT_SCHEMA): string {
     renewSql(s),
     recordSql(s),
     serverSql(s),
+    purgeSql(s),
     guardSql(s),
     'COMMIT;',
     '',

@@ -1,16 +1,11 @@
 import { LOCK_TIMEOUT, TIMELINE } from './tables-sql.js';
 
-/** How many rows of locks one call deletes. */
-export const PURGED_AT_ONCE = 1000;
-
 /**
  * `open_1` is called once for each connection. It tells which server this is, and for how many ms it grants nothing.
  *
  * If a standby was promoted since the last call, the last leases of the old server may be missing, unless the standby is a synchronous
  * one. Such leases are over after the longest ttl, and the server grants nothing until then. Its tokens continue above the clock, and so
  * above the tokens that are missing.
- *
- * `purge_1` deletes the rows that were not used for a day, but no row of a guarded lock. It returns the number of deleted locks.
  */
 export function serverSql(s: string): string {
   return `
@@ -41,20 +36,5 @@ BEGIN
     UPDATE ${s}.server SET longest_ttl = p_ttl;
   END IF;
   refuses := greatest(0, least(ceil(extract(epoch FROM greatest(r.refuse_until, clock_timestamp()) - clock_timestamp()) * 1000), 2147483647));
-END $$;
-
-CREATE OR REPLACE FUNCTION ${s}.purge_1() RETURNS integer
-LANGUAGE plpgsql SET lock_timeout = '${LOCK_TIMEOUT}' AS $$
-DECLARE
-  deleted integer;
-BEGIN
-  DELETE FROM ${s}.lease WHERE name IN (
-    SELECT l.name FROM ${s}.lease l WHERE l.expires_at < clock_timestamp() - interval '1 day' LIMIT ${PURGED_AT_ONCE} FOR UPDATE SKIP LOCKED);
-  GET DIAGNOSTICS deleted = ROW_COUNT;
-  DELETE FROM ${s}.share x WHERE x.expires_at < clock_timestamp() - interval '1 day';
-  DELETE FROM ${s}.waiter WHERE alive_until < clock_timestamp() - interval '1 hour';
-  DELETE FROM ${s}.record WHERE expires_at < clock_timestamp();
-  DELETE FROM ${s}.watcher WHERE alive_until < clock_timestamp();
-  RETURN deleted;
 END $$;`;
 }

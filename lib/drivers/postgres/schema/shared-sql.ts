@@ -11,6 +11,9 @@ import { COMMIT_SURELY, LOCK_TIMEOUT, SHARED } from './tables-sql.js';
  *
  * `downgrade_1` turns an exclusive lease into a share. It returns `done`, `lost` or `guarded`, and can be repeated. While a transaction
  * under the exclusive lease is open, the lock cannot be shared: that transaction was promised to be alone.
+ *
+ * A downgrade that was not confirmed may not have run. So the calls for a share take the exclusive lease that it follows for that share.
+ * `renew_shares_1` then does the downgrade too, unless the lock is guarded. The next renewal tries it again.
  */
 export function sharedSql(s: string): string {
   return `
@@ -121,6 +124,7 @@ DECLARE
   asked record;
   r ${s}.lease;
   ends timestamptz;
+  renewed boolean;
 BEGIN
   ${COMMIT_SURELY}
   -- In the order in which renew_1 locks them.
@@ -136,14 +140,18 @@ BEGIN
     ends := clock_timestamp() + p_ttl * interval '1 ms';
     IF r.holder = '${SHARED}' THEN
       UPDATE ${s}.share x SET expires_at = ends WHERE x.name = asked.name AND x.id = asked.id AND x.expires_at > clock_timestamp();
-      IF FOUND THEN UPDATE ${s}.lease l SET expires_at = greatest(r.expires_at, ends) WHERE l.name = asked.name; END IF;
+      renewed := FOUND;
+      IF renewed THEN UPDATE ${s}.lease l SET expires_at = greatest(r.expires_at, ends) WHERE l.name = asked.name; END IF;
     ELSE
       UPDATE ${s}.lease l SET expires_at = ends WHERE l.name = asked.name AND l.holder = rtrim(asked.id, '${SHARED}')
         AND l.expires_at > clock_timestamp();
+      renewed := FOUND;
+      IF renewed THEN PERFORM ${s}.downgrade_1(asked.name, rtrim(asked.id, '${SHARED}'), asked.id, p_ttl); END IF;
     END IF;
     outcomes[asked.place] := CASE
-      WHEN FOUND THEN 'renewed'
+      WHEN renewed THEN 'renewed'
       WHEN r.holder IS NULL OR r.holder = '-' THEN 'broken'
+      WHEN r.holder = rtrim(asked.id, '${SHARED}') THEN 'expired'
       WHEN r.holder <> '${SHARED}' THEN 'taken-over'
       WHEN EXISTS (SELECT FROM ${s}.share x WHERE x.name = asked.name AND x.id = asked.id) THEN 'expired'
       ELSE 'broken' END;
