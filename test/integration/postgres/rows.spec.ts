@@ -131,10 +131,10 @@ describe.skipIf(postgresBin() === undefined)('the rows of locks in PostgreSQL', 
     await server.query('SELECT nest_coordination.purge_locks_1(NULL)', url);
     await client.end();
     const rows = await server.query(
-      `SELECT name FROM nest_coordination.lease WHERE name IN ('${names.join(`', '`)}') ORDER BY name`,
+      `SELECT name FROM nest_coordination.lease WHERE name IN ('${names.join(`', '`)}')`,
       url,
     );
-    expect(rows.map(({ name }) => name)).toEqual([names[0], names[1]].toSorted());
+    expect(new Set(rows.map(({ name }) => name))).toEqual(new Set(names.slice(0, 2)));
   });
 
   it('a grant asks for a commit that a crash does not forget, and a plain release does not', async () => {

@@ -49,15 +49,15 @@ export class Purge {
   #callIn(pause: number): void {
     if (this.#stopped) return;
     const { clock, random } = this.#context;
-    this.#timer = clock.setTimer(
-      pause * (0.5 + random()),
-      () => void this.#next().then((next) => this.#callIn(next)),
-      'background',
-    );
+    this.#timer = clock.setTimer(pause * (0.5 + random()), () => void this.#step(), 'background');
+  }
+
+  async #step(): Promise<void> {
+    this.#callIn(await this.#purge());
   }
 
   /** @returns the pause after the call, ms; never rejects */
-  async #next(): Promise<number> {
+  async #purge(): Promise<number> {
     const { schema, call } = this.#context;
     try {
       const text = `SELECT ${schema}.${FUNCTIONS[this.#at]}($1) AS last`;
