@@ -73,7 +73,8 @@ export async function leadersIn(records: RecordStore, prefix: string): Promise<R
 }
 
 function leaderIn(record: StoredRecord | undefined): Leader | undefined {
-  if (!record) return undefined;
+  // The back end may say of a record without a value that it was removed.
+  if (!record || record.value === '') return undefined;
   const { memberId, agentId, incarnation, since } = fieldsOf(record.value);
   return {
     memberId: String(memberId),

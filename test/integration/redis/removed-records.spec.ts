@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CoordinatorService } from 'nestjs-coordination';
+import { systemClock } from '../../../lib/common/clock.js';
+import { Schedule } from '../../../lib/common/schedule.js';
 import type { RedisDriver } from '../../../lib/drivers/redis/index.js';
+import { askToLetGo, isAsked, withdraw } from '../../../lib/inspection/revocations.js';
+import { Presence } from '../../../lib/lock/renewal/presence.js';
 import { freshName, recordingContext } from '../../support/driver-suite.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { driverOn } from '../../support/redis-drivers.js';
@@ -92,6 +96,38 @@ describe('a record that was removed while one of three nodes hung', () => {
     await driver.records.remove('suite', 'key', 8);
     expect(await driver.records.get('suite', 'key')).toBeUndefined();
     expect(await driver.records.put(record(9), TTL)).toMatchObject(record(9));
+  });
+
+  it('may be a request to let go, and another one can follow at once', { timeout: LONG }, async () => {
+    await started();
+    const { records } = driver;
+    for (const reason of ['first', 'second', 'second']) {
+      const version = await askToLetGo(records, 'grant', { by: 'member', reason });
+      expect(await isAsked(records, 'grant')).toBe(true);
+      const [request] = await records.list('revocations');
+      expect(request).toMatchObject({ version, value: JSON.stringify({ by: 'member', reason }) });
+      await withdraw(records, 'grant', version);
+      expect(await isAsked(records, 'grant')).toBe(false);
+    }
+  });
+
+  it('may be a member that comes back under its id', { timeout: LONG }, async () => {
+    await started();
+    for (const incarnation of ['first', 'second', 'third']) {
+      const presence = new Presence(driver, new Schedule(systemClock), {
+        memberId: 'member',
+        incarnation,
+        startedAt: 0,
+        ttl: 5000,
+        period: 1000,
+        warn: expect.unreachable,
+      });
+      await presence.start();
+      const [member] = await driver.records.list('members');
+      expect(member?.value).toContain(incarnation);
+      await presence.stop();
+      expect(await driver.records.list('members')).toEqual([]);
+    }
   });
 
   it('leaves a mark that ends soon after the record would have', { timeout: LONG }, async () => {

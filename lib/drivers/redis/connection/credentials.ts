@@ -3,8 +3,8 @@ import { cleanError, NodeError } from '../errors/index.js';
 import type { Credential, RedisConnectionOptions, SentinelNodeUrl, SingleNodeUrl } from '../options/index.js';
 
 /**
- * How many passwords that functions gave are kept out of messages, for each node. An error names the password of its own connect, and all
- * connects that are under way to one node are fewer.
+ * How many passwords that functions gave are kept out of messages, for each node. A message may show the password of its own connect, and
+ * so many connects to one node are hardly under way at once.
  */
 export const MOST_GIVEN = 64;
 
