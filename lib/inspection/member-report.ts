@@ -19,12 +19,11 @@ export class MemberReport implements Companion {
   readonly #snapshots: Snapshots;
   readonly #revocations: Revocations;
   readonly #parts: Part[] = [];
-  /** Grows with each change, and over a restart of the process, as the back end may remember what was removed at its stop. */
-  #version: number;
+  /** Grows with each change. */
+  #version = 0;
 
   constructor(manager: LockManager) {
     this.#manager = manager;
-    this.#version = Math.floor(manager.clock.wall());
     this.#snapshots = new Snapshots(manager);
     this.#revocations = new Revocations(manager);
   }
