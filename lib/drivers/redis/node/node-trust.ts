@@ -153,13 +153,13 @@ export class NodeTrust {
         });
       this.#syncing = mine;
     }
-    const done = (): void => {
+    const synced = (): void => {
       // A longer lease was asked for since, so the node grants nothing before it knows of that one too.
       const told = !this.#mayTell || !this.record || this.record.longest >= this.#settings.longestTtl();
       if (told) onDone();
       else this.sync(run, onDone, onError);
     };
-    this.#syncing.then(done, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
+    this.#syncing.then(synced, (error: unknown) => onError(cleanError(error, this.#settings.secrets)));
   }
 
   /**
