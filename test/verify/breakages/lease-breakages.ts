@@ -89,6 +89,18 @@ export const LEASE_BREAKAGES: readonly Breakage[] = [
     foundBy: spec('test/unit/waiting.spec.ts', 'tries again once wake-ups can no longer be missed'),
   },
   {
+    name: 'no look at the queue after the listeners',
+    wrong: 'a call whose listener ends the lease before it waits in a queue that no call leaves any more',
+    edits: [
+      {
+        file: 'lib/lock/acquire/acquirer.ts',
+        find: 'return queue.tryEnter() || waitLimit.wait(',
+        replace: 'return waitLimit.wait(',
+      },
+    ],
+    foundBy: spec('test/unit/waiting.spec.ts', 'keeps the call from no lock that is free now'),
+  },
+  {
     name: 'waiter does not leave its queue',
     wrong: 'the place of a caller that has gone is kept for it, and no other one gets the lock after it',
     edits: [

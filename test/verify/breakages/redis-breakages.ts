@@ -646,4 +646,16 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     ],
     foundBy: spec('test/integration/redis/moving-slot.spec.ts', 'the lock is taken by one, and released'),
   },
+  {
+    name: 'removed record without a mark',
+    wrong: 'a record that was removed comes back from a node that was away meanwhile',
+    edits: [
+      {
+        file: 'lib/drivers/redis/records/redis-records.ts',
+        find: 'if (!this.#marks) {',
+        replace: "if (space !== '') {",
+      },
+    ],
+    foundBy: spec('test/integration/redis/removed-records.spec.ts', 'does not come back from that node'),
+  },
 ];
