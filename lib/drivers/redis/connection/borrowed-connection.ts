@@ -131,7 +131,7 @@ export class BorrowedConnection implements Connection {
   async #ask(): Promise<void> {
     const probe = (this.#probes += 1);
     await this.#connected();
-    // TIME first: it shows whether the server answers, and does no harm if the client keeps it for later. Every ACL user may run it.
+    // TIME first: it shows whether the server answers, and does no harm if the client keeps it for later. The documented ACL line has it.
     await this.#client.time();
     if (this.#probes !== probe || !this.#is('probing')) return;
     this.#interrupted = false;
