@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis';
+import { freshName } from '../../lib/driver-testing/driver-calls.js';
+import { slotOf } from '../../lib/drivers/redis/scripts/cluster-slot.js';
 import { eventually } from './eventually.js';
 import { RedisServer, startRedis, startRedisNodes, type RedisServerOptions } from './redis-server.js';
 
@@ -142,6 +144,14 @@ export async function beginMove(masters: readonly RedisServer[], tag: string): P
     for (const client of [to, from]) await client.cluster('SETSLOT', slot, 'NODE', ids[1]!);
   };
   return { from: masters[at]!, to: masters[next]!, keys, end };
+}
+
+/** A name whose lock is on that master of a cluster of three. */
+export function nameAt(master: number): string {
+  for (;;) {
+    const name = freshName();
+    if (Math.floor((slotOf(`coordination:lock:${name}`) * 3) / SLOTS) === master) return name;
+  }
 }
 
 /** Moves the slot of a hash tag, with its keys, to another master; returns where it was, and where it is. */

@@ -7,21 +7,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../lib/drivers/driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { slotOf } from '../../../lib/drivers/redis/scripts/cluster-slot.js';
-import {
-  freshName,
-  granted,
-  recordingContext,
-  renewed,
-  request,
-  SuiteWaiter,
-} from '../../support/driver-suite.js';
+import { granted, recordingContext, renewed, request, SuiteWaiter } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
-import { type ClusterDeployment, startCluster, startReplica } from '../../support/redis-deployments.js';
+import {
+  type ClusterDeployment,
+  nameAt,
+  startCluster,
+  startReplica,
+} from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { type RedisServer, stopAllRedis } from '../../support/redis-server.js';
 import { THOROUGH } from '../../support/thorough.js';
 
-const SLOTS = 16_384;
 const COMMAND_TIMEOUT = 400;
 const LIMITS = { commandTimeout: COMMAND_TIMEOUT, connectTimeout: 1000 };
 
@@ -30,14 +27,6 @@ const PARTIAL = { args: ['cluster-require-full-coverage no'] };
 
 const drivers: RedisDriver[] = [];
 const clients: Cluster[] = [];
-
-/** A name whose lock is on that master of three. */
-function nameAt(master: number): string {
-  for (;;) {
-    const name = freshName();
-    if (Math.floor((slotOf(`coordination:lock:${name}`) * 3) / SLOTS) === master) return name;
-  }
-}
 
 async function started(driver: RedisDriver): Promise<RedisDriver> {
   drivers.push(driver);

@@ -5,7 +5,7 @@ import type { Campaign } from './scenario.js';
 import { THOROUGH } from '../../support/thorough.js';
 
 /** Of each campaign; `npm run simulate` runs as many as wanted. */
-const SEEDS = THOROUGH ? 200 : 30;
+const SEEDS = THOROUGH ? 200 : 10;
 const MOST_SEEDS = 200;
 
 /** @param enough more than those seeds run until it says so */
