@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { forkFixture, type FixtureProcess } from '../../support/processes.js';
-import { cleanUp, ONE_OF_EACH_KIND } from '../replicas/backends.js';
+import { cleanUp, FOR_MANY_PROCESSES } from '../replicas/backends.js';
 
 const TTL = 600;
 const REPLICAS = 3;
@@ -52,7 +52,7 @@ describe('replicas that hold locks as @nestjs/locks does, and are killed and sto
     await expect.poll(() => replica.output.slice(before), { interval: 5 }).toContain('"got"');
   }
 
-  it.each(Object.entries(ONE_OF_EACH_KIND))('never hold a lock at one time on %s', async (_name, begin) => {
+  it.each(Object.entries(FOR_MANY_PROCESSES))('never hold a lock at one time on %s', async (_name, begin) => {
     const url = await begin();
     const beliefs: Belief[] = [];
     const kill = async (replica: FixtureProcess): Promise<void> => {

@@ -1,3 +1,4 @@
+import { THOROUGH } from '../../support/thorough.js';
 import type { CanActivate, INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { execFileSync } from 'node:child_process';
@@ -58,7 +59,7 @@ describe('the snippets of README and docs', () => {
   });
 
   // The compiler looks at all of the package, which takes a busy machine a while.
-  it('compile', { timeout: 180_000 }, () => {
+  it.runIf(THOROUGH)('compile', { timeout: 180_000 }, () => {
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const paths = join(root, 'test/e2e/readme/tsconfig.json');
     expect(() => execFileSync(process.execPath, [tsc, '-p', paths], { encoding: 'utf8' })).not.toThrow();

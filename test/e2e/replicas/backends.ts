@@ -21,6 +21,11 @@ export const ONE_OF_EACH_KIND = Object.fromEntries(
   ),
 );
 
+/** For tests that are mostly the work of many processes: the one on which replicas run for real. */
+export const FOR_MANY_PROCESSES = Object.fromEntries(
+  Object.entries(ONE_OF_EACH_KIND).filter(([name]) => THOROUGH || name === 'three Redis nodes'),
+);
+
 const directories: string[] = [];
 
 export async function scratchDirectory(): Promise<string> {

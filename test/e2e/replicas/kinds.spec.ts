@@ -6,7 +6,7 @@ import { CoordinatorService } from 'nestjs-coordination';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { forkFixture, type FixtureProcess } from '../../support/processes.js';
 import { RecordedLog } from '../../support/recorded-log.js';
-import { cleanUp, ONE_OF_EACH_KIND } from './backends.js';
+import { cleanUp, FOR_MANY_PROCESSES } from './backends.js';
 import type { KindsOrder } from './fixtures/kinds.fixture.js';
 
 const TTL = 2000;
@@ -29,7 +29,7 @@ async function replica(order: KindsOrder): Promise<FixtureProcess> {
   return process;
 }
 
-describe.each(Object.entries(ONE_OF_EACH_KIND))('several replicas on %s', (name, begin) => {
+describe.each(Object.entries(FOR_MANY_PROCESSES))('several replicas on %s', (name, begin) => {
   // Locks in PostgreSQL are not shared.
   it.skipIf(name === 'PostgreSQL')(
     'let a writer in after three reader holds at most, though 32 readers never stop',

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { BACKENDS, cleanUp, ONE_OF_EACH_KIND, scratchDirectory } from './backends.js';
+import { BACKENDS, cleanUp, FOR_MANY_PROCESSES, scratchDirectory } from './backends.js';
 import { unlessStarved } from './unless-starved.js';
 import { Replica } from './replica.js';
 
@@ -26,7 +26,7 @@ async function countTogether(backendUrl: string, locked: boolean): Promise<numbe
 describe('two replicas with four workers each', () => {
   afterAll(cleanUp);
 
-  it.each(Object.entries(ONE_OF_EACH_KIND))(
+  it.each(Object.entries(FOR_MANY_PROCESSES))(
     'lose no increment under @Synchronized on %s',
     async (_name, start) => {
       const backendUrl = await start();

@@ -1,3 +1,4 @@
+import { THOROUGH } from '../../support/thorough.js';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -38,7 +39,8 @@ describe('the table of breakages', () => {
   });
 });
 
-describe('in a copy of the project', () => {
+// Each of them is a run of the tests or of the simulation.
+describe.runIf(THOROUGH)('in a copy of the project', () => {
   const files = [...new Set(BREAKAGES.flatMap(({ edits }) => edits.map(({ file }) => file)))];
   const texts = (): Promise<string[]> =>
     Promise.all(files.map((file) => readFile(join(copy.directory, file), 'utf8')));
