@@ -20,6 +20,10 @@ export interface ElectionHarness {
   readonly end: () => Promise<void>;
 }
 
+/** No lease ends by the clock here: so long, ms, that a busy machine ends none either, and fails no statement. */
+const TTL = 10_000;
+const HEARTBEAT = 600;
+
 /** What an election promises, on whichever back end. Each coordinator stands for a process of its own. */
 export function describeElections(backend: string, { begin, end }: ElectionHarness): void {
   describe(`elections on ${backend}`, () => {
@@ -41,7 +45,8 @@ export function describeElections(backend: string, { begin, end }: ElectionHarne
     afterAll(end);
 
     async function member(options: CoordinationOptions = {}): Promise<CoordinatorService> {
-      const coordinator = new CoordinatorService({ backendUrl, ttl: 2000, stopTimeout: 1000, ...options });
+      const common = { backendUrl, ttl: TTL, heartbeat: HEARTBEAT, stopTimeout: 1000 };
+      const coordinator = new CoordinatorService({ ...common, ...options });
       coordinators.push(coordinator);
       await coordinator.start();
       return coordinator;

@@ -21,6 +21,8 @@ export interface FencedLease {
 export interface FileProcessOptions extends ForkOptions {
   /** How wrong its wall clock is, ms. */
   readonly clockOff?: number;
+  /** How much slower its time goes. */
+  readonly slow?: number;
 }
 
 interface Answer {
@@ -36,8 +38,9 @@ export class FileProcess {
   private constructor(readonly process: FixtureProcess) {}
 
   static async start(directory: string, options: FileProcessOptions = {}): Promise<FileProcess> {
-    const { clockOff = 0, ...forkOptions } = options;
-    const process = await forkFixture(FIXTURE, { ...forkOptions, args: [directory, String(clockOff)] });
+    const { clockOff = 0, slow = 1, ...forkOptions } = options;
+    const args = [directory, String(clockOff), String(slow)];
+    const process = await forkFixture(FIXTURE, { ...forkOptions, args });
     await process.receive((message) => message === 'started');
     return new FileProcess(process);
   }

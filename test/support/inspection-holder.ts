@@ -3,7 +3,7 @@ import { CoordinatorService, type LeaseLostError } from 'nestjs-coordination';
 
 /** Holds a lock until it is told to let go. */
 const [backendUrl = '', prefix = ''] = process.argv.slice(2);
-const options = { backendUrl, prefix, agentId: 'other', ttl: 1000, heartbeat: 100 };
+const options = { backendUrl, prefix, agentId: 'other', ttl: 5000, heartbeat: 100 };
 const coordinator = new CoordinatorService(options);
 await coordinator.start();
 const lease = await coordinator.getLock('theirs').hold();

@@ -117,12 +117,17 @@ export function describeLocksStore(
 
     it('renews a lock for its owner alone, and does not bring back what is over', async () => {
       const [a, b] = await stores();
-      const key = newKey();
-      const since = performance.now();
-      tokenOf(await a.acquire(key, 'a', TTL));
-      while (performance.now() - since < TTL / 2) await after(20);
-      const renewedAt = performance.now();
-      expect(await a.renew(key, 'a', TTL)).toBe(true);
+      let [key, renewedAt, renewed] = ['', 0, false];
+      while (!renewed) {
+        key = newKey();
+        const since = performance.now();
+        tokenOf(await a.acquire(key, 'a', TTL));
+        while (performance.now() - since < TTL / 2) await after(20);
+        renewedAt = performance.now();
+        renewed = await a.renew(key, 'a', TTL);
+        // A busy machine may have been too late, and then it is done again.
+        if (!renewed) expect(performance.now() - since).toBeGreaterThanOrEqual(TTL);
+      }
       expect(await a.renew(key, 'b', TTL)).toBe(false);
       expect(await b.renew(key, 'a', TTL)).toBe(false);
       await takenOver(b, key, 'b', renewedAt);

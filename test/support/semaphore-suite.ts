@@ -176,7 +176,7 @@ export function describeSemaphores(backend: string, { begin, end }: BackendHarne
     });
 
     it('loses a permit that is broken, and tells who has it', async () => {
-      const [a, b] = await semaphores(1, {}, { ttl: 600 });
+      const [a, b] = await semaphores(1, {}, { heartbeat: 150 });
       const body = a.using(async (permit) => {
         expect(await coordinators[1]!.getLock(permit.name).break()).toBe(true);
         await expect.poll(() => permit.signal.aborted).toBe(true);

@@ -157,7 +157,7 @@ export function describeSharedLocks(backend: string, { begin, end }: BackendHarn
     });
 
     it('breaks the leases of all holders', async () => {
-      const [, reader, other] = await locks({ ttl: 600 });
+      const [, reader, other] = await locks({ heartbeat: 150 });
       const leases = [await reader.hold(), await other.hold()];
       expect(await coordinators[1]!.getLock(name).break()).toBe(true);
       await expect.poll(() => leases.every(({ signal }) => signal.aborted)).toBe(true);
@@ -167,11 +167,11 @@ export function describeSharedLocks(backend: string, { begin, end }: BackendHarn
     });
 
     it('keeps shares for longer than their ttl, also those that were alone before', async () => {
-      const [writer, reader, other] = await locks({ ttl: 500 });
+      const [writer, reader, other] = await locks({ ttl: 3000 });
       const lease = await writer.hold();
       await lease.downgrade();
       const leases = [lease, await reader.hold(), await other.hold()];
-      await after(1500);
+      await after(4500);
       for (const { signal } of leases) expect(signal.aborted).toBe(false);
       expect(await coordinators[1]!.getLock(name).acquire(false)).toBe(false);
       for (const each of leases) expect(await each.release()).toBe(true);

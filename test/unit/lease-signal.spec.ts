@@ -24,15 +24,15 @@ const keeper: LeaseKeeper = {
 };
 
 /**
- * A lease of 50 ms after which the event loop was blocked for 200 ms; no timer has run since. Its signal was taken
+ * A lease of 300 ms after which the event loop was blocked for 450 ms; no timer has run since. Its signal was taken
  * before: asking the lease for it is a look of its own.
  */
 function afterBlock(): { lease: HeldLease; signal: AbortSignal } {
-  const deadline = Deadline.ofLease(systemClock, 50);
-  const lease = new HeldLease('lock', GRANT, 50, deadline, keeper);
+  const deadline = Deadline.ofLease(systemClock, 300);
+  const lease = new HeldLease('lock', GRANT, 300, deadline, keeper);
   const { signal } = lease;
   expect(signal.aborted).toBe(false);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 450);
   return { lease, signal };
 }
 
@@ -114,7 +114,7 @@ describe('the signal of a lease', () => {
     const late = performance.now() - lease.monotonicDeadline;
     // It ends by whichever clock is first, and the wall clock counts in whole ms.
     expect(late).toBeGreaterThan(-1);
-    expect(late).toBeLessThan(1000);
+    expect(late).toBeLessThan(10_000);
   });
 
   it('is aborted before those are told who listen for lost leases', () => {

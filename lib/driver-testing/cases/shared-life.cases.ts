@@ -95,12 +95,12 @@ export const sharedLeaseCases = defineCases(
     'ends each share at its own ttl, and renews those that are held': async ({ a, b }) => {
       const lock = freshName();
       const short = await take(a, sharedRequest(lock, 400));
-      const long = await take(b, sharedRequest(lock, 500));
+      const long = await take(b, sharedRequest(lock, 1000));
       assert.equal(await renewed(b, long, 10_000), true);
       await eventually(async () => !(await isOwner(a, short)));
       assert.equal(await renewed(a, short, 10_000), false);
       assert.equal(await a.locks.release(short), false);
-      await after(200);
+      await after(700);
       assert.equal(await isOwner(b, long), true);
       assert.equal((await tryAcquire(a, request(lock))).granted, false);
       assert.equal(await b.locks.release(long), true);
@@ -156,11 +156,11 @@ export const sharedLeaseCases = defineCases(
 
     'renews a lease by its new grant as soon as it is shared': async ({ a, b }) => {
       const lock = freshName();
-      const alone = granted(await tryAcquire(a, request(lock, 500)));
-      const { grant, done } = a.locks.downgrade!(alone, 500);
+      const alone = granted(await tryAcquire(a, request(lock, 1000)));
+      const { grant, done } = a.locks.downgrade!(alone, 1000);
       const [was, is] = await Promise.all([done, renewed(a, grant, 10_000)]);
       assert.deepEqual([was, is], [true, true]);
-      await after(600);
+      await after(1100);
       assert.equal(await isOwner(a, grant), true);
       assert.equal((await tryAcquire(b, request(lock))).granted, false);
       await a.locks.release(grant);

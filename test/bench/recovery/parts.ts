@@ -107,7 +107,10 @@ export async function untilServed(
     });
   });
   const served = coordinator.using(LOCK, { blocking: true }, () => performance.now());
-  await waiting;
+  const tooEarly = served.then(() => {
+    throw new Error('the holder lost its lock before one waited for it');
+  });
+  await Promise.race([waiting, tooEarly]);
   // Long enough to be subscribed, and then at any moment between two renewals.
   await after(ttl / 3 + (Math.random() * ttl) / 3);
   const brokenAt = await disturb();

@@ -169,7 +169,11 @@ describe('a coordinator', () => {
 
   it('keeps its presence in Redis, with a ttl, and takes it back', async () => {
     const server = await RedisServer.start();
-    const one = new CoordinatorService({ backendUrl: server.url, agentId: 'present', ttl: 2000 });
+    const one = new CoordinatorService({
+      backendUrl: `${server.url}?commandTimeout=5000`,
+      agentId: 'present',
+      ttl: 2000,
+    });
     await one.start();
     const client = server.client();
     const keys = (await client.keys('*')).filter((key) => key.includes('present'));

@@ -22,7 +22,11 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-const urls = { memory: () => 'memory:names', file: () => `file://${directory}`, redis: () => redis.url };
+const urls = {
+  memory: () => 'memory:names',
+  file: () => `file://${directory}`,
+  redis: () => `${redis.url}?commandTimeout=5000`,
+};
 
 function expectOneLine(text: string): void {
   expect(text).not.toMatch(/[\p{Cc}\p{Zl}]/u);
@@ -92,7 +96,11 @@ describe('a back end that is away', () => {
   it('is told of in one line', async () => {
     RecordedLog.install();
     const server = await RedisServer.start();
-    const coordinator = new CoordinatorService({ backendUrl: server.url, ttl: 1000, stopTimeout: 0 });
+    const coordinator = new CoordinatorService({
+      backendUrl: `${server.url}?commandTimeout=5000`,
+      ttl: 1000,
+      stopTimeout: 0,
+    });
     await coordinator.start();
     await server.stop();
     const errors = await Promise.all([

@@ -24,7 +24,13 @@ export class Candidate {
   }
 
   static env(backendUrl: string, env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-    return { COORDINATION_BACKEND_URL: backendUrl, COORDINATION_STOP_TIMEOUT: '1000', ...env };
+    return {
+      COORDINATION_BACKEND_URL: backendUrl,
+      COORDINATION_STOP_TIMEOUT: '1000',
+      // A short ttl makes a short command time-out, which a busy machine may need more than once to start.
+      COORDINATION_START_TIMEOUT: '20000',
+      ...env,
+    };
   }
 
   /** One whose process has been started in another way. */

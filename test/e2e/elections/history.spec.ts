@@ -127,7 +127,7 @@ describe('what three replicas believe while they are stopped, killed, cut off an
 
   it('is two leaders, where the flag looks at no clock, so that the other tests can fail', async () => {
     const stopped = DISTURBANCES['stopped for longer than a ttl']!;
-    const { faults } = await history(1, { NAIVE: 'yes' }, [stopped, stopped]);
+    const { faults } = await history(1, { NAIVE: 'yes' }, Array<Disturbance>(5).fill(stopped));
     expect(faults.filter((fault) => fault.startsWith('two led at once'))).not.toEqual([]);
   });
 });

@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { startRedisNodes } from '../../support/redis-server.js';
 import { THOROUGH } from '../../support/thorough.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import { BACKENDS, cleanUp, ONE_OF_EACH_KIND } from '../replicas/backends.js';
+import { BACKENDS, cleanUp, ONE_OF_EACH_KIND, scratchDirectory } from '../replicas/backends.js';
+import { judge } from './beliefs.js';
 import { Candidate, now } from './candidate.js';
 
 const TTL = 2000;
@@ -24,6 +27,21 @@ async function start(url: string, env: Record<string, string> = {}): Promise<Can
   const candidate = await Candidate.start(url, { COORDINATION_TTL: String(TTL), ...env });
   candidates.push(candidate);
   return candidate;
+}
+
+/** One that leads, with its term, and one that waits behind it. */
+async function leaderAndFollower(
+  [leads, follows]: readonly [url: string, url: string],
+  env: Record<string, string> = {},
+): Promise<{ leader: Candidate; first: Awaited<ReturnType<Candidate['elected']>>; follower: Candidate }> {
+  for (;;) {
+    const leader = await start(leads, env);
+    const first = await leader.elected();
+    const follower = await start(follows, env);
+    if ((await leader.seen('demoted')) === 0) return { leader, first, follower };
+    // A busy machine has kept it from its renewals for a ttl.
+    await Promise.all([leader, follower].map((candidate) => candidate.process.kill()));
+  }
 }
 
 const all = Object.entries(ONE_OF_EACH_KIND);
@@ -49,9 +67,7 @@ describe('another replica leads', () => {
 
   it.each(redis)('within the ttl when the leader is killed, on %s', async (_name, begin) => {
     const url = await begin();
-    const leader = await start(url);
-    await leader.elected();
-    const follower = await start(url);
+    const { leader, follower } = await leaderAndFollower([url, url]);
     const killedAt = now();
     await leader.process.kill();
     const { at } = await follower.elected();
@@ -73,9 +89,7 @@ describe('another replica leads', () => {
     'within the ttl when the leader is stopped, which is told once when it wakes, on %s',
     async (_name, begin) => {
       const url = await begin();
-      const leader = await start(url);
-      const first = await leader.elected();
-      const follower = await start(url);
+      const { leader, first, follower } = await leaderAndFollower([url, url]);
       leader.process.freeze();
       const stoppedAt = now();
       const second = await follower.elected();
@@ -98,16 +112,17 @@ describe('another replica leads', () => {
       proxies.push(...cut);
       const urlOf = (ports: readonly { readonly port: number }[]): string =>
         ports.map(({ port }) => `redis://127.0.0.1:${port}`).join(',');
-      const env = { COORDINATION_REDIS_NODE_LIST: 'takeover' };
-      const leader = await start(urlOf(cut), env);
-      const first = await leader.elected();
-      const follower = await start(urlOf(servers), env);
+      const beliefs = join(await scratchDirectory(), 'beliefs');
+      const env = { COORDINATION_REDIS_NODE_LIST: 'takeover', BELIEFS: beliefs };
+      const { leader, first, follower } = await leaderAndFollower([urlOf(cut), urlOf(servers)], env);
       for (const proxy of cut) proxy.set('both', { cut: 'hold' });
       const cutAt = now();
       const [demoted, second] = await Promise.all([leader.demoted(), follower.elected()]);
       expect(second.at - cutAt).toBeLessThan(TTL + SLACK);
       expect(demoted.term).toBe(first.term);
-      expect(demoted.at).toBeLessThan(second.at);
+      // By what it believed, as a busy machine may tell it late of its demotion.
+      const looks = (await readFile(beliefs, 'utf8')).split('\n').filter(Boolean);
+      expect(judge(looks).faults).toEqual([]);
       for (const proxy of cut) proxy.heal();
       follower.process.send('stop');
       expect((await leader.elected()).term).toBeGreaterThan(second.term);
@@ -132,7 +147,12 @@ it('a leader that is stopped keeps leading on files, where no lease ends by the 
 describe('a replica that comes back with its agentId, and finds what its last start has left,', () => {
   it.each(redis)('is elected once, when the ttl is over, on %s', async (_name, begin) => {
     const url = await begin();
-    const env = { COORDINATION_AGENT_ID: 'the-only-one', COORDINATION_HEARTBEAT: '100' };
+    const ttl = 3 * TTL;
+    const env = {
+      COORDINATION_AGENT_ID: 'the-only-one',
+      COORDINATION_HEARTBEAT: '100',
+      COORDINATION_TTL: String(ttl),
+    };
     const killed = await start(url, env);
     const first = await killed.elected();
     await killed.process.kill();
@@ -140,7 +160,7 @@ describe('a replica that comes back with its agentId, and finds what its last st
     const back = await start(url, env);
     const second = await back.elected();
     expect(second.term).toBeGreaterThan(first.term);
-    expect(second.at - killedAt).toBeLessThan(TTL + SLACK);
+    expect(second.at - killedAt).toBeLessThan(ttl + SLACK);
     // Several looks at the record later nothing has come after that.
     const asked = await start(url, {
       ...env,

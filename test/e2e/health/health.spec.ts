@@ -106,8 +106,11 @@ describe('the health of a coordinator', () => {
   it('is down when the heartbeat is not confirmed for longer than the ttl', async () => {
     const server = await startRedis();
     afterTest(stopAllRedis);
-    const { ask } = await start(`redis://127.0.0.1:${server.port}`, { ttl: 1000, heartbeat: 200 });
-    expect(await ask()).toMatchObject({ status: 'up' });
+    const { ask } = await start(`redis://127.0.0.1:${server.port}?commandTimeout=5000`, {
+      ttl: 1000,
+      heartbeat: 200,
+    });
+    await expect.poll(ask).toMatchObject({ status: 'up' });
     // What writes is refused; what reads is answered.
     await server.client().call('CONFIG', 'SET', 'min-replicas-to-write', '1');
     await expect.poll(ask).toMatchObject({ code: 503, message: expect.stringMatching(/heartbeat is late/) });

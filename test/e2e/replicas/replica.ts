@@ -13,7 +13,8 @@ export class Replica {
 
   static async start(backendUrl: string, env: Record<string, string> = {}): Promise<Replica> {
     const process = await forkFixture(new URL('./fixtures/counter.fixture.ts', import.meta.url), {
-      env: { COORDINATION_BACKEND_URL: backendUrl, ...env },
+      // A short ttl makes a short command time-out, which a busy machine may need more than once to start.
+      env: { COORDINATION_BACKEND_URL: backendUrl, COORDINATION_START_TIMEOUT: '20000', ...env },
     });
     await process.receive((message) => message === 'ready');
     return new Replica(process);

@@ -6,7 +6,7 @@ import { forkFixture, type FixtureProcess } from '../../support/processes.js';
 import { RecordedLog } from '../../support/recorded-log.js';
 import { freePort } from '../../support/redis-ports.js';
 import { RedisServer } from '../../support/redis-server.js';
-import { cleanUp, ONE_OF_EACH_KIND } from './backends.js';
+import { cleanUp, FOR_MANY_PROCESSES, ONE_OF_EACH_KIND } from './backends.js';
 import { Load } from './load.js';
 
 const CLIENTS = 48;
@@ -49,7 +49,7 @@ function linesOf(process: FixtureProcess, text: string): number {
 describe('SIGTERM under load', () => {
   const STOP_TIMEOUT = 2000;
 
-  it.each(Object.entries(ONE_OF_EACH_KIND))(
+  it.each(Object.entries(FOR_MANY_PROCESSES))(
     'drains, releases and leaves nothing behind on %s',
     async (_name, begin) => {
       RecordedLog.install();
@@ -137,9 +137,12 @@ describe('a back end that goes away under load and comes back', () => {
     'needs no restart, and is told of once, when it %s',
     async (how) => {
       const server = await RedisServer.start();
+      const killed = how.startsWith('is killed');
+      // The end of the connections tells of one that is killed.
+      const commandTimeout = killed ? 8000 : COMMAND_TIMEOUT;
       const { process, load } = await appUnderLoad(
         {
-          COORDINATION_BACKEND_URL: `${server.url}?commandTimeout=${COMMAND_TIMEOUT}`,
+          COORDINATION_BACKEND_URL: `${server.url}?commandTimeout=${commandTimeout}`,
           COORDINATION_TTL: String(TTL),
         },
         PATHS,
@@ -147,7 +150,6 @@ describe('a back end that goes away under load and comes back', () => {
       await process.receive((message) => isBackend(message, 'up'));
       load.take();
 
-      const killed = how.startsWith('is killed');
       if (killed) await server.kill();
       else server.pause();
       const away = performance.now();

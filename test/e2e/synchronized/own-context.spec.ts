@@ -58,7 +58,8 @@ const EVERY: Record<string, () => Promise<string>> = { memory: async () => ownSp
 
 describe.each(Object.entries(EVERY))('what a lost lease calls back, on %s', (_name, backend) => {
   it('is booked on the user whose lease it was, whoever armed the timer or broke the lock', async () => {
-    const backendUrl = await backend();
+    const given = await backend();
+    const backendUrl = given.startsWith('redis') ? `${given}?commandTimeout=5000` : given;
     const coordination = { backendUrl, ttl: 1500, heartbeat: 100 };
     const { app, url, coordinator, log } = await startApp({
       controllers: [Routes],

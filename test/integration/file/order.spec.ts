@@ -10,11 +10,14 @@ import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { eventually } from '../../support/eventually.js';
 import { granted, request } from '../../support/driver-suite.js';
-import type { FileProcess } from '../../support/file-process.js';
+import type { FileProcess, FileProcessOptions } from '../../support/file-process.js';
 import { useScratch } from '../../support/file-scratch.js';
 import { acquireWaiting, waitAt } from '../../support/file-waiting.js';
+import { slowed } from '../../support/wrong-clock.js';
 
 const LOCK = 'wanted';
+/** How much slower time goes where none is to be passed over because a busy machine kept it from answering. */
+const SLOW = 4;
 /** The longest that one which does not answer may keep the others off, ms; the rest is a busy machine. */
 const PASSED_OVER = 30_000;
 
@@ -35,15 +38,15 @@ describe('the order of those who wait for a file', () => {
     return turns;
   }
 
-  async function crew(directory: string, size: number): Promise<FileProcess[]> {
-    return Promise.all(Array.from({ length: size }, () => scratch.process(directory)));
+  async function crew(directory: string, size: number, options?: FileProcessOptions): Promise<FileProcess[]> {
+    return Promise.all(Array.from({ length: size }, () => scratch.process(directory, options)));
   }
 
   it('is that in which they came, over all processes', async () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
     const grant = granted(await tryAcquire(driver, request(LOCK)));
-    const processes = await crew(directory, 4);
+    const processes = await crew(directory, 4, { slow: SLOW });
     const turns = await inLine(directory, processes);
     await driver.locks.release(grant);
     const times: bigint[] = [];
@@ -57,7 +60,7 @@ describe('the order of those who wait for a file', () => {
 
   it('stays the same when they line up again and again', async () => {
     const directory = await scratch.directory();
-    const processes = await crew(directory, 3);
+    const processes = await crew(directory, 3, { slow: SLOW });
     const order: number[] = [];
     const [first] = processes;
     expect(await first!.try(LOCK)).toBe(true);
@@ -85,9 +88,9 @@ describe('the order of those who wait for a file', () => {
 
   it('keeps out who comes while the lock is free for the first one', async () => {
     const directory = await scratch.directory();
-    const driver = await scratch.started(directory);
+    const driver = await scratch.started(directory, slowed(systemClock, SLOW));
     const grant = granted(await tryAcquire(driver, request(LOCK)));
-    const processes = await crew(directory, 2);
+    const processes = await crew(directory, 2, { slow: SLOW });
     const [turn] = await inLine(directory, processes.slice(0, 1));
     processes[0]!.process.freeze();
     await driver.locks.release(grant);
@@ -101,7 +104,7 @@ describe('the order of those who wait for a file', () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
     const grant = granted(await tryAcquire(driver, request(LOCK)));
-    const processes = await crew(directory, 4);
+    const processes = await crew(directory, 4, { slow: SLOW });
     const turns = await inLine(directory, processes);
     await Promise.all([processes[0]!.process.kill(), processes[2]!.process.kill()]);
     await driver.locks.release(grant);
@@ -126,7 +129,7 @@ describe('the order of those who wait for a file', () => {
 
   it('goes on with the next one when the holder is killed', async () => {
     const directory = await scratch.directory();
-    const [holder, ...processes] = await crew(directory, 3);
+    const [holder, ...processes] = await crew(directory, 3, { slow: SLOW });
     expect(await holder!.try(LOCK)).toBe(true);
     const turns = await inLine(directory, processes);
     await holder!.process.kill();
@@ -139,7 +142,7 @@ describe('the order of those who wait for a file', () => {
     const directory = await scratch.directory();
     const driver = await scratch.started(directory);
     const grant = granted(await tryAcquire(driver, request(LOCK)));
-    const processes = await crew(directory, 4);
+    const processes = await crew(directory, 4, { slow: SLOW });
     const turns = await inLine(directory, processes);
     for (const index of [0, 2]) {
       await processes[index]!.giveUp(LOCK);

@@ -215,7 +215,7 @@ describe.skipIf(postgresBin() === undefined)('a lease that is checked inside a t
     await quick.stop();
     const began = performance.now();
     const theirs = await others.getLock(lock).hold();
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(20_000);
     await expect(client.query('COMMIT')).rejects.toThrow();
     await theirs.release();
   });

@@ -6,7 +6,7 @@ import { PostgresServer, stopAllPostgres } from '../../support/postgres-server.j
 
 type Session = Awaited<ReturnType<PostgresServer['client']>>;
 
-const [TTL, HEARTBEAT] = [1500, 200];
+const [TTL, HEARTBEAT] = [5000, 200];
 
 describe.skipIf(postgresBin() === undefined)('a downgrade that PostgreSQL did not confirm', () => {
   let server: PostgresServer;
@@ -37,7 +37,7 @@ describe.skipIf(postgresBin() === undefined)('a downgrade that PostgreSQL did no
     await stopAllPostgres();
   });
 
-  const reader = (): Promise<Lease> => others.getLock(lock, { shared: true }).hold({ blocking: 5000 });
+  const reader = (): Promise<Lease> => others.getLock(lock, { shared: true }).hold({ blocking: 20_000 });
 
   /** A lease whose downgrade fails, as a session outside has its row locked. That session goes on to have it. */
   async function unconfirmed(handle = ours.getLock(lock)): Promise<Lease> {

@@ -18,8 +18,10 @@ import { driverOn } from '../../support/redis-drivers.js';
 import { type RedisServer, type RedisServerOptions, stopAllRedis } from '../../support/redis-server.js';
 import { redisVersion } from '../../support/redis-version.js';
 
-/** What a waiter that is told by nobody finds out by itself, ms. */
-const ABOUT_A_SECOND = 1500;
+/** Within about a second a waiter finds out by itself what nobody has told it, ms; the rest is a busy machine. */
+const FOUND_OUT = 5000;
+/** A node believes for 600 ms that one waits which does not come again, as with a clock that stands still, ms. */
+const BELIEVED = 500;
 
 /** Whether the server has channels of a shard, as Redis has from 7 on. */
 const SHARDED = redisVersion() >= 7;
@@ -74,14 +76,26 @@ async function waiting(
   return [waiter, grant];
 }
 
-/** Hands locks of one node after the other to waiters of `driver`. With a clock that stands still it is messages alone that wake them. */
-async function handOver(holder: RedisDriver, driver: RedisDriver, rounds = 6): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) {
+/**
+ * Hands locks of one node after the other to waiters of `driver`. With a clock that stands still it is messages alone that wake them.
+ * @returns how many rounds were done again, as a busy machine was too late
+ */
+async function handOver(holder: RedisDriver, driver: RedisDriver, rounds = 6): Promise<number> {
+  let again = 0;
+  for (let round = 0; round < rounds;) {
+    const since = performance.now();
     const [waiter, grant] = await waiting(holder, driver, nameAt(round % 3));
     await holder.locks.release(grant);
-    await eventually(() => waiter.woken, { within: 2000 });
+    if (performance.now() - since > BELIEVED) {
+      await waiter.leave();
+      again += 1;
+      continue;
+    }
+    await eventually(() => waiter.woken);
     await driver.locks.release(await waiter.turn());
+    round += 1;
   }
+  return again;
 }
 
 /** Waits until locks are handed over without PUBLISH. */
@@ -119,11 +133,13 @@ describe.runIf(SHARDED)('on a Cluster, whose turn it is', () => {
     clients.push(new Cluster(seeds));
     const borrowing = await started(new RedisDriver(clients, { ttl: 10_000 }, frozen().context));
     for (const admin of admins) await admin.config('RESETSTAT');
-    await Promise.all([handOver(holder, own, 12), handOver(holder, borrowing, 12)]);
+    const again = await Promise.all([handOver(holder, own, 12), handOver(holder, borrowing, 12)]);
     expect(await calls(admins, 'publish')).toEqual([0, 0, 0]);
     const told = await calls(admins, 'spublish');
     // Each subscriber has tried it once at the node of that channel.
-    expect(told.reduce((sum, each) => sum + each)).toBe(24 + 2);
+    const messages = told.reduce((sum, each) => sum + each);
+    expect(messages).toBeGreaterThanOrEqual(24 + 2);
+    expect(messages).toBeLessThanOrEqual(24 + 2 + again[0] + again[1]);
     for (const each of told) expect(each).toBeGreaterThan(0);
     for (const each of (await channels(admins)).flat()) {
       expect(each).toMatch(/^coordination:turn:\{coordination:lock:[^}]+\}:\w+$/);
@@ -134,17 +150,25 @@ describe.runIf(SHARDED)('on a Cluster, whose turn it is', () => {
     const { url, admins } = await clusterOf();
     const holder = await started(driverOn(url));
     const driver = await started(driverOn(url, frozen().context));
-    const waits = await Promise.all(
-      Array.from({ length: 10 }, () => waiting(holder, driver, freshName('{tag}'))),
-    );
-    expect((await channels(admins)).flat()).toEqual([
-      expect.stringMatching(/^coordination:turn:\{tag\}:\w+$/),
-    ]);
-    for (const [waiter, grant] of waits) {
-      await holder.locks.release(grant);
-      await eventually(() => waiter.woken, { within: 2000 });
-      await driver.locks.release(await waiter.turn());
-    }
+    await eventually(async () => {
+      const since = performance.now();
+      const waits = await Promise.all(
+        Array.from({ length: 10 }, () => waiting(holder, driver, freshName('{tag}'))),
+      );
+      await Promise.all(waits.map(([, grant]) => holder.locks.release(grant)));
+      const late = performance.now() - since > BELIEVED;
+      expect((await channels(admins)).flat()).toEqual([
+        expect.stringMatching(/^coordination:turn:\{tag\}:\w+$/),
+      ]);
+      for (const [waiter] of waits) {
+        if (late) await waiter.leave();
+        else {
+          await eventually(() => waiter.woken);
+          await driver.locks.release(await waiter.turn());
+        }
+      }
+      return !late;
+    });
   });
 
   it('is told where the client puts a prefix before keys', async () => {
@@ -236,7 +260,7 @@ describe.runIf(SHARDED)('on a Cluster that changes, who waits', () => {
     const start = performance.now();
     await holder.locks.release(grant);
     await eventually(() => waiter.woken);
-    expect(performance.now() - start).toBeLessThan(ABOUT_A_SECOND);
+    expect(performance.now() - start).toBeLessThan(FOUND_OUT);
     await driver.locks.release(await waiter.turn());
     const [again, held] = await waiting(holder, driver, `${name}-again`);
     await eventually(async () => (await count([to.client()])) === 1, { within: 10_000 });
@@ -258,7 +282,7 @@ describe.runIf(SHARDED)('on a Cluster that changes, who waits', () => {
     const start = performance.now();
     await holder.locks.release(grant);
     await eventually(() => waiter.woken);
-    expect(performance.now() - start).toBeLessThan(ABOUT_A_SECOND);
+    expect(performance.now() - start).toBeLessThan(FOUND_OUT);
     await eventually(async () => (await count(admins)) === before);
     await driver.locks.release(await waiter.turn());
   });

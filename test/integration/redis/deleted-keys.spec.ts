@@ -24,7 +24,7 @@ async function started(
   { url }: RedisServer,
   settings: Partial<RedisDriverSettings> = {},
 ): Promise<RedisDriver> {
-  const driver = driverOn(url, recordingContext(), { ttl: TTL, ...settings });
+  const driver = driverOn(url, recordingContext(), { ttl: TTL, commandTimeout: 5000, ...settings });
   drivers.push(driver);
   await driver.start();
   return driver;
@@ -119,7 +119,7 @@ describe('applications with prefixes of their own on one Redis', () => {
     const servers = await Promise.all([startRedis(), startRedis(), startRedis()]);
     const all = servers.map(({ url }) => url);
     const on = async (urls: string | readonly string[], settings: Partial<RedisDriverSettings>) => {
-      const driver = driverOn(urls, recordingContext(), { ttl: TTL, ...settings });
+      const driver = driverOn(urls, recordingContext(), { ttl: TTL, commandTimeout: 5000, ...settings });
       drivers.push(driver);
       await driver.start();
       return driver;

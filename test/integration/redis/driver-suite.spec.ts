@@ -14,6 +14,9 @@ import { driverOn } from '../../support/redis-drivers.js';
 import { THOROUGH } from '../../support/thorough.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
 
+/** No server hangs here, and a busy machine may keep one from its answer. */
+const PATIENT = { commandTimeout: 5000 };
+
 /** Set-ups that differ from another one in how the driver connects, and in nothing that comes after. */
 const describeThoroughly: typeof describeDriver = (name, harness) => {
   if (THOROUGH) describeDriver(name, harness);
@@ -48,6 +51,7 @@ describe('on real Redis servers,', () => {
         driverOn(
           servers.map(({ url }) => url),
           context,
+          PATIENT,
         ),
       tearDown: stopAllRedis,
     });
@@ -78,7 +82,11 @@ describe('on real Redis servers,', () => {
       });
     },
     create: (context) =>
-      driverOn(`redis://app:${encodeURIComponent('p%40ss:/w0rd')}@127.0.0.1:${servers[0]?.port}`, context),
+      driverOn(
+        `redis://app:${encodeURIComponent('p%40ss:/w0rd')}@127.0.0.1:${servers[0]?.port}`,
+        context,
+        PATIENT,
+      ),
     tearDown: stopAllRedis,
   });
 
@@ -94,9 +102,10 @@ describe('on real Redis servers,', () => {
   describeDriver('redis (Cluster)', {
     traits: ['lease', 'queue', 'shared'],
     setUp: async () => {
-      cluster = await startCluster();
+      // Nor is it taken for one that has failed.
+      cluster = await startCluster({ args: ['cluster-node-timeout 15000'] });
     },
-    create: (context) => driverOn(cluster.url, context),
+    create: (context) => driverOn(cluster.url, context, PATIENT),
     tearDown: stopAllRedis,
   });
 

@@ -66,7 +66,7 @@ afterEach(async () => {
 async function started(): Promise<RedisDriver> {
   const context = recordingContext();
   // Shorter than a slot is on its way.
-  const driver = driverOn(cluster.url, context, { commandTimeout: 1000 });
+  const driver = driverOn(cluster.url, context, { commandTimeout: 2000 });
   drivers.push(driver);
   contexts.push(context);
   await driver.start();
@@ -201,12 +201,16 @@ describe('while a slot moves under load', () => {
     const held = granted(await tryAcquire(a, request(fresh())));
     const moving = await move();
     const end = performance.now() + 2500;
+    let [rounds, slow] = [0, 0];
     while (performance.now() < end) {
       const start = performance.now();
       await b.locks.release(granted(await tryAcquire(b, request(freshName()))));
-      expect(performance.now() - start).toBeLessThan(800);
+      rounds += 1;
+      if (performance.now() - start > 800) slow += 1;
       await b.locks.release(granted(await tryAcquire(b, request(fresh()))));
     }
+    // A lock that waits for the slot would be slow each time, and a busy machine is now and then.
+    expect(slow).toBeLessThan(Math.max(2, rounds / 2));
     await moving.keys();
     expect(await renewed(a, held, 10_000)).toBe(true);
     await moving.end();

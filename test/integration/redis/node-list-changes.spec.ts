@@ -8,6 +8,8 @@ import { driverOn } from '../../support/redis-drivers.js';
 import { startRedisNodes, stopAllRedis, type RedisServer } from '../../support/redis-server.js';
 
 const TTL = 1000;
+/** Where no time has to pass. */
+const LONG = 20_000;
 
 /** The lists before and after, by the numbers of their nodes. */
 const CHANGES: [before: number[], after: number[]][] = [
@@ -48,7 +50,7 @@ describe('a change of the list of nodes', () => {
   const urls = (list: readonly number[]): string[] => list.map((index) => servers[index]!.url);
 
   function coordinator(list: readonly number[]): CoordinatorService {
-    const made = new CoordinatorService({ backendUrl: urls(list), ttl: TTL });
+    const made = new CoordinatorService({ backendUrl: urls(list), ttl: LONG });
     coordinators.push(made);
     return made;
   }
@@ -64,7 +66,7 @@ describe('a change of the list of nodes', () => {
         const over = new AbortController();
         const work = async (each: CoordinatorService): Promise<void> => {
           while (!over.signal.aborted)
-            await each.using(name, { blocking: 3000 }, async (lease) => {
+            await each.using(name, { blocking: 30_000 }, async (lease) => {
               inside += 1;
               if (inside > 1) overlaps += 1;
               await new Promise(setImmediate);
@@ -112,7 +114,7 @@ describe('a change of the list of nodes', () => {
       await common.script('FLUSH');
       return evalsha(...args);
     };
-    const newer = new CoordinatorService({ redis: { clients }, ttl: TTL });
+    const newer = new CoordinatorService({ redis: { clients }, ttl: LONG });
     coordinators.push(newer);
     await expect(newer.start()).rejects.toThrow(/belongs to another list of nodes/);
     expect(flushed).toBeGreaterThan(0);
@@ -137,7 +139,7 @@ describe('a change of the list of nodes', () => {
   it('is noticed by nobody where the lists have no node in common: a lock has a holder on each', async () => {
     const before = coordinator([0, 1, 2]);
     await before.start();
-    const after = new CoordinatorService({ backendUrl: strangers.map(({ url }) => url), ttl: TTL });
+    const after = new CoordinatorService({ backendUrl: strangers.map(({ url }) => url), ttl: LONG });
     coordinators.push(after);
     await after.start();
     const name = freshName();

@@ -75,6 +75,18 @@ class Contender {
   }
 }
 
+/** A lease that is granted at its turn is a short one, which a busy machine may outlast: what follows says nothing then. */
+const isOver = ({ term }: Grant): boolean =>
+  term !== undefined && performance.now() - term.since.monotonic >= term.ms;
+
+/** True when it was too late for the release to say anything. */
+async function giveBack(driver: RedisDriver, grant: Grant): Promise<boolean> {
+  const released = await driver.locks.release(grant);
+  if (isOver(grant)) return true;
+  expect(released).toBe(true);
+  return false;
+}
+
 const keyOf = (name: string): string => `coordination:lock:${name}`;
 
 async function calls(command: string): Promise<number> {
@@ -101,7 +113,7 @@ describe.each([
     const one = async (member: RedisDriver, rounds: number): Promise<void> => {
       for (let round = 0; round < rounds; round += 1) {
         const grant = await new Contender(member, request(name)).wait();
-        expect(await member.locks.release(grant)).toBe(true);
+        await giveBack(member, grant);
       }
     };
     await Promise.all(members.map((member) => one(member, 5)));
@@ -204,8 +216,9 @@ describe.each([
         members.map(async (member) => {
           for (let round = 0; round < 5; round += 1) {
             const grant = await new Contender(member, request(name)).wait();
-            expect(await isOwner(member, grant)).toBe(true);
-            expect(await member.locks.release(grant)).toBe(true);
+            const owner = await isOwner(member, grant);
+            if (!isOver(grant)) expect(owner).toBe(true);
+            await giveBack(member, grant);
           }
         }),
       ),
@@ -223,27 +236,33 @@ describe('a long line for a lock on one node', () => {
   /** Many of one process who stand in line for a lock that somebody else has. */
   async function line(member: RedisDriver, name: string, count = WAITERS) {
     const order: number[] = [];
+    const late = { count: 0 };
     const contenders = Array.from({ length: count }, () => new Contender(member, request(name)));
     const turns = contenders.map(async (contender, index) => {
       const grant = await contender.wait();
       order.push(index);
-      expect(await member.locks.release(grant)).toBe(true);
+      if (await giveBack(member, grant)) late.count += 1;
     });
     const client = servers[0]!.client();
     await eventually(async () => (await client.zcard(queueOf(keyOf(name)))) === count);
-    return { order, turns, client };
+    return { order, late, turns, client };
   }
 
   it('is joined by few commands, and served in the order of arrival', async () => {
     const [holder, member] = [await started(), await started()];
-    const name = freshName();
-    const grant = granted(await tryAcquire(holder, request(name)));
-    const before = (await calls('evalsha')) + (await calls('eval'));
-    const { order, turns } = await line(member, name);
-    expect((await calls('evalsha')) + (await calls('eval')) - before).toBeLessThan(WAITERS / 4);
-    await holder.locks.release(grant);
-    await Promise.all(turns);
-    expect(order).toEqual(Array.from({ length: WAITERS }, (_, index) => index));
+    await eventually(async () => {
+      const name = freshName();
+      const grant = granted(await tryAcquire(holder, request(name)));
+      const before = (await calls('evalsha')) + (await calls('eval'));
+      const { order, late, turns } = await line(member, name);
+      expect((await calls('evalsha')) + (await calls('eval')) - before).toBeLessThan(WAITERS / 4);
+      await holder.locks.release(grant);
+      await Promise.all(turns);
+      // The one after who was too late is served meanwhile.
+      if (late.count > 0) return false;
+      expect(order).toEqual(Array.from({ length: WAITERS }, (_, index) => index));
+      return true;
+    });
   });
 
   it('costs no more while it waits the longer it is', async () => {

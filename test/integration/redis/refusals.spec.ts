@@ -49,7 +49,7 @@ describe('a master that becomes a replica and keeps its connections', () => {
   it('is left for the new one, which is told as an outage', async () => {
     const { proxy, failOver } = await startEndpoint();
     const context = recordingContext();
-    const driver = driverOn(`redis://127.0.0.1:${proxy.port}`, context, { ttl: TTL });
+    const driver = driverOn(`redis://127.0.0.1:${proxy.port}`, context, { ttl: TTL, commandTimeout: 5000 });
     await driver.start();
     await failOver();
     await expect(tryAcquire(driver, request(freshName(), TTL))).rejects.toThrow(/READONLY/);
@@ -86,7 +86,7 @@ describe('a master that becomes a replica and keeps its connections', () => {
   ])('is left for the new one when %s shows it', async (_what, show) => {
     const { next, proxy, failOver } = await startEndpoint();
     const context = recordingContext();
-    const driver = driverOn(`redis://127.0.0.1:${proxy.port}`, context, { ttl: TTL });
+    const driver = driverOn(`redis://127.0.0.1:${proxy.port}`, context, { ttl: TTL, commandTimeout: 5000 });
     await driver.start();
     const held = granted(await tryAcquire(driver, request(freshName(), 60_000)));
     await announce(driver, 'member', TTL);
@@ -124,7 +124,7 @@ describe('a master that becomes a replica and keeps its connections', () => {
     const driver = driverOn(
       servers.map(({ url }) => url),
       context,
-      { ttl: TTL },
+      { ttl: TTL, commandTimeout: 5000 },
     );
     await driver.start();
     const [demoted, other] = [servers[2]!, servers[1]!];

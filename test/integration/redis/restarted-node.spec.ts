@@ -23,7 +23,7 @@ describe('a node that has forgotten its keys', () => {
 
   async function started(urls: string | readonly string[], settings: Partial<RedisDriverSettings> = {}) {
     const context = recordingContext();
-    const driver = driverOn(urls, context, { ttl: TTL, ...settings });
+    const driver = driverOn(urls, context, { ttl: TTL, commandTimeout: 5000, ...settings });
     drivers.push(driver);
     await driver.start();
     return { driver, context };

@@ -124,7 +124,8 @@ describe('whose turn it is on several nodes', () => {
     expect(await client.zcard(queueOf(keyOf(name)))).toBe(1);
     await freed([first, ...others], name);
     await eventually(isWoken);
-    granted(await place.tryAcquire());
+    // A short grant, which a busy machine may outlast.
+    await eventually(async () => (await place.tryAcquire()).granted);
     await proxy.stop();
   });
 

@@ -99,7 +99,7 @@ describe('a client of pg that emits its error instead of rejecting its connect',
       onConnect: async () => undefined,
       onChange: () => undefined,
     });
-    const soon = new Promise((resolve) => setTimeout(resolve, 2000, 'nothing'));
+    const soon = new Promise((resolve) => setTimeout(resolve, 20_000, 'nothing'));
     expect(await Promise.race([soon, link.open().catch(String)])).toMatch(/MD5|digest|algorithm/i);
     await link.stop();
     server.close();
