@@ -36,6 +36,11 @@ export async function killRun(
     const last = all.at(-1);
     return all.length > seen && last?.what === 'begun' && last.attempt === 1 ? last : undefined;
   });
+  const isOver = (await entriesOf(report)).some(
+    ({ tick, replica, what }) => tick === victim.tick && replica === victim.replica && what === 'ended',
+  );
+  // A busy machine was too late for that run.
+  if (isOver) return killRun(fleet, onCrash, ending);
   fleet.killReplica(victim.replica);
   const killed = performance.now();
   const later = (all: readonly Entry[]): Entry | undefined =>

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { CoordinatorService } from 'nestjs-coordination';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GUARD } from '../../../lib/cli/guard.js';
+import { breakAnswered } from '../../support/break-answered.js';
 import { eventually } from '../../support/eventually.js';
 import { Tool } from '../../support/tool.js';
 
@@ -79,7 +80,7 @@ describe.runIf(canChangeUser())('a command that the tool may not signal', { time
 
   it('is waited for when the lease is lost, and the exit code says that', async () => {
     const started = await start();
-    await eventually(() => coordinator.inspect.break('serve', { reason: 'make room' }));
+    await eventually(() => breakAnswered(() => coordinator.inspect.break('serve', { reason: 'make room' })));
     await eventually(() => REFUSED.test(started.stderr) || started.child.exitCode !== null);
     end(command);
     expect(await started.exited).toBe(79);

@@ -36,7 +36,7 @@ afterAll(async () => {
 const urls = {
   memory: () => 'memory:shutdown',
   file: () => `file://${directory}`,
-  redis: () => redis.url,
+  redis: () => `${redis.url}?commandTimeout=5000`,
 };
 
 function sockets(): number {

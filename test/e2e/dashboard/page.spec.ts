@@ -123,7 +123,7 @@ describe.skipIf(chromiumPath() === undefined)('the page', () => {
     await rowOf('extend-7').waitFor({ state: 'detached' });
     expect(source.broken).toEqual([{ name: 'extend-7', kind: 'lock', reason: 'stuck NFS mount' }]);
     await page.locator('#events').getByText('from this page: stuck NFS mount').first().waitFor();
-    expect(await page.locator('#break').isVisible()).toBe(false);
+    await page.locator('#break').waitFor({ state: 'hidden' });
   });
 
   it('says in the dialog why a lock was not broken', async () => {

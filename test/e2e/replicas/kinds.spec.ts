@@ -46,7 +46,7 @@ describe.each(Object.entries(FOR_MANY_PROCESSES))('several replicas on %s', (nam
         log: '',
       } as const;
       await Promise.all(Array.from({ length: 4 }, () => replica(order)));
-      const coordinator = new CoordinatorService({ backendUrl, ttl: TTL });
+      const coordinator = new CoordinatorService({ backendUrl, ttl: TTL, startTimeout: 20_000 });
       await coordinator.start();
       endings.push(() => coordinator.stop());
       const waits: number[] = [];

@@ -22,7 +22,7 @@ afterEach(async () => {
 describe('runCoordinator', () => {
   it('lets a task of node-cron run once per fire in three processes', async () => {
     const backendUrl = `file://${await scratchDirectory()}`;
-    const fires: { readonly ran?: number; readonly skipped?: number }[] = [];
+    const fires: { readonly ran?: number; readonly skipped?: number; readonly missed?: number }[] = [];
     for (const agentId of ['a', 'b', 'c']) {
       const process = await forkFixture(new URL('./fixtures/node-cron.ts', import.meta.url), {
         args: [backendUrl, agentId],
@@ -31,7 +31,7 @@ describe('runCoordinator', () => {
       process.child.on('message', (message) => typeof message === 'object' && fires.push(message));
       await process.receive((message) => message === 'ready');
     }
-    const seconds = (kind: 'ran' | 'skipped') => fires.flatMap((fire) => fire[kind] ?? []);
+    const seconds = (kind: 'ran' | 'skipped' | 'missed') => fires.flatMap((fire) => fire[kind] ?? []);
     await eventually(() => seconds('ran').length >= 4 && seconds('skipped').length >= 8);
     for (const process of processes) process.send('stop');
     await Promise.all(processes.map(({ exited }) => exited));
@@ -39,8 +39,10 @@ describe('runCoordinator', () => {
     // Every fire that one skipped has run at another.
     const latest = seconds('ran').at(-1) ?? 0;
     const from = seconds('ran')[0] ?? 0;
+    // But for those to which the process with the run before came too late, on a busy machine.
+    const missed = new Set(seconds('missed'));
     for (const second of seconds('skipped'))
-      if (second >= from && second <= latest) expect(seconds('ran')).toContain(second);
+      if (second >= from && second <= latest && !missed.has(second)) expect(seconds('ran')).toContain(second);
   });
 
   it('holds a task of one replica against that of another until it has ended', async () => {
@@ -76,7 +78,7 @@ describe('runCoordinator', () => {
     const background = createTask('* * * * * *', task, {
       name: 'dies',
       distributed: true,
-      distributedLease: 1000,
+      distributedLease: 4000,
       runCoordinator: runCoordinator(one),
       logger,
     });
@@ -84,7 +86,7 @@ describe('runCoordinator', () => {
     await background.start();
     await died;
     expect(await one.lastRun('dies')).toMatchObject({ outcome: 'running' });
-    await other.using('job:dies', { blocking: 10_000 }, nothing);
+    await other.using('job:dies', { blocking: 30_000 }, nothing);
     expect(await one.lastRun('dies')).toMatchObject({ outcome: 'failed' });
     await background.destroy();
   });

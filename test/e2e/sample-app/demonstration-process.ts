@@ -70,7 +70,7 @@ export class DemonstrationProcess {
       if (this.output.includes(text)) return true;
       throw new Error(`it ended with code ${code} without "${text}":\n${this.output}`);
     });
-    await Promise.race([exited, eventually(() => this.output.includes(text), { within: 60_000 })]);
+    await Promise.race([exited, eventually(() => this.output.includes(text), { within: 150_000 })]);
   }
 
   /** To this process alone. */

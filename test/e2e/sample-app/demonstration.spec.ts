@@ -38,7 +38,7 @@ function expectLocksToHaveHelped(output: string): void {
   expect(output).toContain('PASSED');
 }
 
-describe('the sample application', { timeout: 120_000 }, () => {
+describe('the sample application', { timeout: 240_000 }, () => {
   beforeAll(buildSampleApp, 300_000);
 
   afterEach(async () => {

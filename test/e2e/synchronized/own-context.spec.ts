@@ -74,14 +74,14 @@ describe.each(Object.entries(EVERY))('what a lost lease calls back, on %s', (_na
       },
     });
     user.run('operator', () => coordinator.on('lease.lost', () => book('event')));
-    const peer = await startPeer({ backendUrl, ttl: 1500 });
+    const peer = await startPeer({ backendUrl });
     const streams = app.get(Streams);
     // Their calls begin the timers that renew everybody's leases.
     await user.run('bob', () => streams.touch('1'));
     const watched = ['ann', 'bob'].map((name) =>
       fetch(`${url}/watch/${name}`, { headers: { 'x-user': name } }).then((reply) => reply.text()),
     );
-    await eventually(() => booked.length === 2);
+    await eventually(() => booked.length >= 2);
     await user.run('carol', () => streams.touch('2'));
     await user.run('carol', () =>
       Promise.all(['ann', 'bob'].map((name) => peer.getLock(`stream-${name}`).break())),

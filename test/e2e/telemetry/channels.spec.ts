@@ -17,7 +17,7 @@ let inside: (() => Promise<void>) | undefined;
 
 @Injectable()
 class Shares {
-  @Synchronized('<fName>-<id>', { blocking: 20 })
+  @Synchronized('<fName>-<id>', { blocking: 250 })
   async extend(id: string): Promise<void> {
     await inside?.();
     return void id;

@@ -6,7 +6,7 @@ export const body: { run: () => Promise<unknown> } = { run: async () => undefine
 
 @Injectable()
 export class Shares {
-  @Synchronized('<fName>-<id>', { blocking: 20 })
+  @Synchronized('<fName>-<id>', { blocking: 250 })
   async extend(id: string): Promise<void> {
     await body.run();
     return void id;

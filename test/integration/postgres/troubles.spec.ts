@@ -139,6 +139,17 @@ describe.skipIf(postgresBin() === undefined)('PostgreSQL in trouble', () => {
     await driver.locks.release(await waiter.turn());
   });
 
+  it('that has answered while this process was blocked, or stopped, is not down', async () => {
+    const direct = `postgres://postgres@127.0.0.1:${server.port}${new URL(url).pathname}`;
+    const { driver, states } = await started({}, direct);
+    const reply = tryAcquire(driver, request(lock, 60_000));
+    await new Promise(setImmediate);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * COMMAND);
+    const grant = granted(await reply);
+    expect(await renewed(driver, grant, 60_000)).toBe(true);
+    expect(states()).toEqual(['up']);
+  });
+
   it('that ends one of the two connections, is not down: the other one stands in', async () => {
     const { driver, states } = await started();
     for (const which of ['acquire_1', 'LISTEN']) {

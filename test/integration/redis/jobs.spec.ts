@@ -26,7 +26,7 @@ async function replica(
 ) {
   const clock: Clock = { ...systemClock, wall: () => Date.now() + skew };
   const options = {
-    backendUrl: nodes.map(({ url }) => url),
+    backendUrl: nodes.map(({ url }) => `${url}?commandTimeout=5000`),
     agentId,
     ttl,
     redis: { maxTtl: ttl, persistent: true },

@@ -93,7 +93,7 @@ describe('a lockKey of the application’s', () => {
       return `key:${name}`;
     };
     const coordinator = new CoordinatorService({
-      backendUrl: server.url,
+      backendUrl: `${server.url}?commandTimeout=5000`,
       redis: { lockKey },
       ttl: 2000,
       heartbeat: 100,

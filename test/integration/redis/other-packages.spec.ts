@@ -20,7 +20,11 @@ const KEYS: [who: string, lockKey: (name: string) => string][] = [
 
 async function started(lockKey: (name: string) => string) {
   const server = await startRedis();
-  const coordinator = new CoordinatorService({ backendUrl: server.url, redis: { lockKey }, ttl: 2000 });
+  const coordinator = new CoordinatorService({
+    backendUrl: `${server.url}?commandTimeout=5000`,
+    redis: { lockKey },
+    ttl: 2000,
+  });
   await coordinator.start();
   return { redis: server.client(), coordinator, lock: coordinator.getLock('share-7') };
 }

@@ -169,7 +169,7 @@ describe('a node that keeps the order and is too young for a lock', () => {
     const young = await startRedis({ fresh: true });
     const old = await startRedisNodes(2);
     const urls = [young, ...old].map(({ url }) => url);
-    const driver = await started(urls, recordingContext(), { ttl: 1000 });
+    const driver = await started(urls, recordingContext(), { ttl: 1000, commandTimeout: 5000 });
     // It is old enough for a lock of a second.
     await eventually(async () => {
       const short = freshName();

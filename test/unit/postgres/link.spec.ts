@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../lib/common/clock.js';
 import { Link } from '../../../lib/drivers/postgres/connection/link.js';
 import { pgClients } from '../../../lib/drivers/postgres/connection/index.js';
-import type { PgClient, PgResult } from '../../../lib/drivers/postgres/connection/pg-client.js';
+import type { PgClient, PgResult, PgStatement } from '../../../lib/drivers/postgres/connection/pg-client.js';
 import { Secret } from '../../../lib/drivers/secret.js';
 import { FakeClock } from '../../support/fake-clock.js';
 
@@ -17,7 +17,7 @@ class SlowServer extends EventEmitter {
   async connect(): Promise<void> {}
   async end(): Promise<void> {}
 
-  query(text: string): Promise<PgResult> {
+  query({ text }: PgStatement): Promise<PgResult> {
     this.asked.push(text);
     return new Promise((resolve) => (this.#answer = resolve));
   }
@@ -34,7 +34,7 @@ describe('the line of statements at one connection', () => {
     const link = new Link({
       clients: {
         name: 'PostgreSQL x',
-        commandTimeout: 1000,
+        commandTimeout: 10_000,
         create: async () => server as unknown as PgClient,
       },
       clock,

@@ -102,7 +102,12 @@ const TOOLS: Record<WriterTerms['tool'], () => Promise<Transact>> = {
   },
 };
 
-const coordinator = new CoordinatorService({ backendUrl: terms.url, ttl: terms.ttl, stopTimeout: 1000 });
+const coordinator = new CoordinatorService({
+  backendUrl: terms.url,
+  ttl: terms.ttl,
+  stopTimeout: 1000,
+  startTimeout: 20_000,
+});
 const report: { -readonly [Key in keyof WriterReport]: WriterReport[Key] } = {
   commits: 0,
   refused: 0,

@@ -124,6 +124,7 @@ class MinuteJobs {
       backendUrl: order.backendUrl.split(','),
       agentId: order.agentId,
       ttl: order.ttl,
+      startTimeout: 20_000,
       stopTimeout: 5000,
       redis: { maxTtl: order.ttl, persistent: true },
     }),

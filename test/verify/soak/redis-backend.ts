@@ -14,7 +14,8 @@ export async function redisBackend(nodes: number): Promise<SoakBackend> {
   let next = 0;
   return {
     id: `redis ${nodes}`,
-    url: servers.map(({ url }) => url).join(','),
+    // No server hangs: a connection that is cut fails its commands at once.
+    url: `${servers.map(({ url }) => url).join(',')}?commandTimeout=5000`,
     shared: true,
     leasesExpire: true,
     newNames: 0.1,

@@ -2,6 +2,7 @@ import { Backoff } from '../../../common/backoff.js';
 import { type Clock, outsideCalls, type Timer } from '../../../common/clock.js';
 import type { BackendUnavailableError } from '../../../errors.js';
 import { explain, unavailable } from '../errors/index.js';
+import { AnswerWatch } from './answer-watch.js';
 import type { PgClient, PgClients, PgNotification, PgResult } from './pg-client.js';
 
 /** The pauses between two connects, ms. */
@@ -15,6 +16,9 @@ const MOST_WAITING = 5000;
 
 /** The longest that a call waits for the connection, ms: behind a slow server, calls would otherwise wait as long as their queue is. */
 const LONGEST_IN_LINE = 5000;
+
+/** The longest timer that there is, ms: the time-out of pg itself would count the time in which this process was blocked. */
+const NO_TIMEOUT = 2 ** 31 - 1;
 
 interface Call {
   readonly what: string;
@@ -46,6 +50,7 @@ export class Link {
   readonly #context: LinkContext;
   readonly #backoff: Backoff;
   readonly #waiting: Call[] = [];
+  readonly #watch: AnswerWatch;
   #client: PgClient | undefined;
   #current: Call | undefined;
   #up = false;
@@ -60,6 +65,8 @@ export class Link {
 
   constructor(context: LinkContext) {
     this.#context = context;
+    const silent = (): void => this.#lost(new Error('Query read timeout'));
+    this.#watch = new AnswerWatch(context.clock, context.clients.commandTimeout, silent);
     this.#backoff = new Backoff({ ...PAUSES, random: context.random });
     this.#stopping = new Promise((_, reject) => (this.#refuse = reject));
     this.#stopping.catch(() => undefined);
@@ -159,8 +166,9 @@ export class Link {
     const call = this.#nextInTime();
     this.#current = call;
     const client = this.#client;
-    if (!call || !client) return;
-    client.query(call.text, call.values).then(
+    if (!call || !client) return this.#watch.end();
+    this.#watch.begin();
+    client.query({ text: call.text, values: call.values, query_timeout: NO_TIMEOUT }).then(
       (result) => {
         if (this.#current !== call) return;
         call.resolve(result);
@@ -197,6 +205,7 @@ export class Link {
   }
 
   #down(error: unknown): void {
+    this.#watch.stop();
     const client = this.#client;
     const wasUp = this.#up;
     const calls = [...(this.#current ? [this.#current] : []), ...this.#waiting.splice(0)];
