@@ -1,3 +1,3 @@
 export type { FailureKind } from './failures.js';
-export { cleanError, NodeError, toldError } from './node-error.js';
+export { cleanError, NodeError, NotAskedError, toldError } from './node-error.js';
 export { explain } from './redis.messages.js';

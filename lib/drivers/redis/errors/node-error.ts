@@ -62,6 +62,13 @@ export class NodeError extends Error {
   }
 }
 
+/** The node was not asked, as the others had decided by then. That is no failure of the node. */
+export class NotAskedError extends NodeError {
+  constructor(message: string) {
+    super(message, { sent: false });
+  }
+}
+
 /** ioredis' errors carry the command with its arguments, AUTH's password among them: only their text and code are kept. */
 export function cleanError(error: unknown, secrets: readonly string[] = []): NodeError {
   if (error instanceof NodeError) return error;

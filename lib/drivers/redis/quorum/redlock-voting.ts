@@ -1,7 +1,7 @@
 import { ExecutionError } from 'redlock';
 import type { Clock, Moment } from '../../../common/clock.js';
 import type { Caller, Grant, Granted, Taken } from '../../driver.js';
-import { Votes, isBusy, type VotingWaiter } from './votes.js';
+import { isBusy, isFailure, Votes, type VotingWaiter } from './votes.js';
 import type { Completer } from './completer.js';
 import type { NodeSet } from './node-set.js';
 import type { NodeError } from '../errors/index.js';
@@ -236,7 +236,7 @@ async function allVotes(thrown: unknown): Promise<void> {
 function failuresOf(votes: Votes): Map<number, NodeError> {
   const failures = new Map<number, NodeError>();
   for (const [index, answer] of votes.answers.entries()) {
-    if (answer instanceof Error) failures.set(index, answer);
+    if (isFailure(answer)) failures.set(index, answer);
   }
   return failures;
 }

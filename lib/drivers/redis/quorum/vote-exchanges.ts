@@ -1,6 +1,6 @@
 import { isShare } from '../../share-id.js';
 import type { RedisClient } from '../connection/index.js';
-import { NodeError } from '../errors/index.js';
+import { NodeError, NotAskedError } from '../errors/index.js';
 import { Exchange, Rank, type RedisNode, releaseArgs } from '../node/index.js';
 import {
   ACQUIRE,
@@ -86,8 +86,7 @@ export class AcquireExchange extends VoteExchange {
 
   override get unwanted(): NodeError | undefined {
     const { state, terms } = this.question.votes;
-    if (state === 'withdrawn')
-      return new NodeError('was not asked, as the others have decided', { sent: false });
+    if (state === 'withdrawn') return new NotAskedError('was not asked, as the others have decided');
     if (state === 'decided' || !terms.caller?.hasCancelled) return undefined;
     if (terms.caller.hasGone === true)
       return new NodeError('was not asked, as its caller has gone', { sent: false });
@@ -101,8 +100,7 @@ export class AcquireExchange extends VoteExchange {
 
   override begin(): void {
     const { votes, node } = this.question;
-    if (votes.state !== 'open')
-      return this.fail(new NodeError('was too slow to be asked again', { sent: false }));
+    if (votes.state !== 'open') return this.fail(new NotAskedError('was too slow to be asked again'));
     const refusal = node.admissionFor(this.ttl);
     if (refusal === undefined) node.exchange(this);
     else if (refusal === 'sync') this.#sync(changing);

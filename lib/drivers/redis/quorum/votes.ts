@@ -1,6 +1,6 @@
 import type { Moment } from '../../../common/clock.js';
 import type { Caller } from '../../driver.js';
-import type { NodeError } from '../errors/index.js';
+import { type NodeError, NotAskedError } from '../errors/index.js';
 import type { Standing } from './standing.js';
 
 /** The answer of one node: done, no longer ours (to a release), the holder (to an acquisition), or an error. */
@@ -136,7 +136,7 @@ export class Votes {
   }
 
   get failures(): number {
-    return this.answers.reduce((sum, each) => sum + (each instanceof Error ? 1 : 0), 0);
+    return this.answers.reduce((sum, each) => sum + (isFailure(each) ? 1 : 0), 0);
   }
 
   get busy(): Busy[] {
@@ -148,6 +148,10 @@ export class Votes {
     const { waiter } = this.terms;
     return waiter !== undefined && waiter.before === undefined && isBusy(this.answers[waiter.node]);
   }
+}
+
+export function isFailure(answer: Answer | undefined): answer is NodeError {
+  return answer instanceof Error && !(answer instanceof NotAskedError);
 }
 
 export function isBusy(answer: Answer | undefined): answer is Busy {
