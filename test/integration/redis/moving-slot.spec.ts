@@ -210,7 +210,7 @@ describe('while a slot moves under load', () => {
       await b.locks.release(granted(await tryAcquire(b, request(fresh()))));
     }
     // A lock that waits for the slot would be slow each time, and a busy machine is now and then.
-    expect(slow).toBeLessThan(Math.max(2, rounds / 2));
+    expect(slow).toBeLessThan(rounds / 2);
     await moving.keys();
     expect(await renewed(a, held, 10_000)).toBe(true);
     await moving.end();

@@ -86,9 +86,13 @@ describe('the watch for the answer to a statement', () => {
 
 it.each([
   ['postgres://db/app', {}, 2000],
+  [undefined, { connectionString: 'postgres://db/app?query_timeout=8000' }, 8000],
   ['postgres://db/app', { query_timeout: 7000 }, 7000],
   ['postgres://db/app?query_timeout=9000', { query_timeout: 7000 }, 9000],
 ])('the time-out of %s with %j is %i ms', async (url, pool, timeout) => {
-  const { commandTimeout } = await pgClients({ url: new Secret(url), pool }, 10_000);
+  const { commandTimeout } = await pgClients(
+    { url: url === undefined ? undefined : new Secret(url), pool },
+    10_000,
+  );
   expect(commandTimeout).toBe(timeout);
 });

@@ -25,8 +25,9 @@ export async function pgClients({ url, pool }: PgSource, ttl: number): Promise<P
   const ready = isPool(pool) ? pool : undefined;
   const Client = ready ? clientClassOf(ready) : undefined;
   const given = optionsOf(ready ? ready.options : pool);
-  // What stands in the URL is stronger, as it is for pg.
-  const inUrl = Number(/[?&]query_timeout=(\d+)/.exec(url?.reveal() ?? '')?.[1]);
+  // What stands in the URL is stronger, as it is for pg. A pool may have a URL of its own.
+  const text = String(url?.reveal() ?? given['connectionString']);
+  const inUrl = Number(/[?&]query_timeout=(\d+)/.exec(text)?.[1]);
   const queryTimeout = inUrl > 0 ? inUrl : given['query_timeout'];
   const usual = Math.max(SHORTEST, Math.min(LONGEST, Math.floor(ttl / 5)));
   const commandTimeout = typeof queryTimeout === 'number' && queryTimeout > 0 ? queryTimeout : usual;
