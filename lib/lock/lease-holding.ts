@@ -160,8 +160,12 @@ export class LeaseHolding implements LeaseKeeper {
   /** Frees the lock while the work still runs: its holder may never come back to it. The work has been told to end. */
   async #freeUnder(): Promise<void> {
     const { grant, keepFor } = this.lease;
-    // It was not renewed for longer, and so ends by its ttl all the same.
-    await this.context.driver.locks.release(grant, keepFor).catch(() => undefined);
+    try {
+      await this.context.driver.locks.release(grant, keepFor);
+    } catch {
+      // It was not renewed for longer, and so ends by its ttl all the same.
+      return;
+    }
   }
 
   /**

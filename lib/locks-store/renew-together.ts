@@ -39,10 +39,12 @@ export class RenewTogether {
   async #send(batch: readonly Due[]): Promise<void> {
     const { lease, ttl } = batch[0]!;
     const grants = batch.map((due) => due.lease.grant);
-    const outcomes = await lease.driver.locks.renew(grants, ttl).catch((error: unknown) => {
-      const failed: RenewOutcome = { kind: 'failed', error: error as Error };
-      return grants.map(() => failed);
-    });
+    let outcomes: readonly RenewOutcome[];
+    try {
+      outcomes = await lease.driver.locks.renew(grants, ttl);
+    } catch (error) {
+      outcomes = grants.map(() => ({ kind: 'failed', error: error as Error }));
+    }
     for (const [index, { settle }] of batch.entries()) settle(outcomes[index]!);
   }
 }

@@ -115,6 +115,57 @@ describe('giving up to wait for a lock', () => {
     expect(bench.driver.holders.size).toBe(0);
   });
 
+  it('and the coordinator can be stopped, with a driver that throws when a grant is given back', async () => {
+    const bench = new LockManagerBench();
+    const { locks } = bench.driver;
+    const acquire = locks.acquire.bind(locks);
+    const controller = new AbortController();
+    locks.acquire = async (claim) => {
+      const reply = await acquire(claim);
+      // Between the grant and the lease.
+      void Promise.resolve()
+        .then(() => undefined)
+        .then(() => controller.abort(new Error('had enough')));
+      return reply;
+    };
+    locks.release = () => {
+      throw new Error('a mistake of the driver');
+    };
+    for (let turns = 0; turns < 3; turns += 1) {
+      const outcome = outcomeOf(bench.acquire({ name: `lock-${turns}`, signal: controller.signal }));
+      await bench.clock.advance(0);
+      expect(outcome.state).not.toBe('pending');
+    }
+    const stopped = outcomeOf(bench.manager.stop(0));
+    await bench.clock.advance(0);
+    expect(stopped.state).toBe('resolved');
+  });
+
+  it('lets the next one in where a driver throws when a handed on grant is given back', async () => {
+    const bench = new LockManagerBench();
+    const { locks } = bench.driver;
+    const holder = await bench.take();
+    const next = outcomeOf(bench.acquire({ fencing: true }));
+    const last = outcomeOf(bench.acquire());
+    await bench.clock.advance(0);
+    const release = locks.release.bind(locks);
+    let thrown = 0;
+    locks.release = (grant, keepFor) => {
+      if (thrown > 0) return release(grant, keepFor);
+      thrown += 1;
+      // In the back end it ends by its ttl.
+      bench.driver.holders.clear();
+      throw new Error('a mistake of the driver');
+    };
+    await holder.release();
+    await bench.clock.advance(0);
+    expect(thrown).toBe(1);
+    expect(next.value).toBeInstanceOf(HeldLease);
+    await (next.value as HeldLease).release();
+    await bench.clock.advance(1000);
+    expect(last.value).toBeInstanceOf(HeldLease);
+  });
+
   it('begins no lease once the signal has aborted, in whatever turn that was', async () => {
     let aborts = 0;
     for (let turns = 0; turns < 12; turns += 1) {

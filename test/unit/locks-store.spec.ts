@@ -96,6 +96,18 @@ describe('CoordinationLockStore', () => {
     expect(await store.renew('report', 'a', TTL)).toBe(true);
   });
 
+  it('says the same of a driver that throws', async () => {
+    const store = await storeOn();
+    await store.acquire('report', 'a', TTL);
+    const renew = driver.locks.renew.bind(driver.locks);
+    driver.locks.renew = () => {
+      throw new Error('a mistake of the driver');
+    };
+    await expect(store.renew('report', 'a', TTL)).rejects.toThrow('a mistake of the driver');
+    driver.locks.renew = renew;
+    expect(await store.renew('report', 'a', TTL)).toBe(true);
+  });
+
   it.each([
     ['that ends by itself', true],
     ['that ends with its process', false],

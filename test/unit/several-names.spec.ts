@@ -27,6 +27,23 @@ describe('a lock of several names', () => {
     expect(lease.fencingTokenOf('b')).toBe(lease.fencingTokenOf('B'));
   });
 
+  it('makes each key once, however often it tries', async () => {
+    const { lock, driver, clock } = benchOf(['a', 'b']);
+    const made: string[] = [];
+    driver.locks.keyOf = (name) => {
+      made.push(name);
+      return name;
+    };
+    driver.takeAway('b');
+    const holding = outcomeOf(lock.hold());
+    await clock.advance(10 * FIRST_ROUND_LIMIT);
+    expect(driver.count('acquire')).toBeGreaterThan(3);
+    driver.free('b');
+    await clock.advance(1000);
+    expect(holding.state).toBe('resolved');
+    expect(made.toSorted()).toEqual(['a', 'b']);
+  });
+
   it('has the names that were given, each once', () => {
     const { lock, made } = benchOf(['b', 'a', 'b']);
     expect([lock.name, lock.names]).toEqual(['b + a', ['b', 'a']]);

@@ -81,6 +81,18 @@ describe('waiting for a lock', () => {
     expect(taking.state).toBe('resolved');
   });
 
+  it('goes on by its looks where a driver fails to wake it up', async () => {
+    const bench = new LockManagerBench();
+    bench.driver.watchReady = Promise.reject(new Error('a mistake of the driver'));
+    bench.driver.takeAway('lock');
+    const taking = outcomeOf(bench.take());
+    await bench.clock.advance(999);
+    expect(bench.driver.count('acquire')).toBeLessThan(4);
+    bench.driver.free('lock', false);
+    await bench.clock.advance(1);
+    expect(taking.state).toBe('resolved');
+  });
+
   it('ends with a wake-up', async () => {
     const bench = new LockManagerBench();
     bench.driver.takeAway('lock');

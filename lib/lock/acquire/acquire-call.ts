@@ -13,6 +13,8 @@ const RETRY_ELSEWHERE = 1000;
 export interface AcquireTerms extends Asked {
   /** The lock's name, without the prefix; of several locks, their joint name. */
   readonly name: string;
+  /** The lock's key, where it was made already; default: it is made of the name. */
+  readonly key?: string;
   /** The names of several locks; undefined for one lock. */
   readonly names?: readonly string[] | undefined;
   /** A call that is made inside a call with the lock enters under its lease. */

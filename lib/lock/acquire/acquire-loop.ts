@@ -213,10 +213,12 @@ export class AcquireLoop {
 
   /** Sleeps until a wake-up, until `other` settles, or for `ms` ms. A wake-up during the last try ends it at once. */
   async #sleep(ms: number, other?: Promise<void>): Promise<void> {
+    void other?.catch(() => undefined);
     if (this.#rung) return;
     await this.context.call.terms.waitLimit.wait((wake) => {
       this.#wake = wake;
-      void other?.then(wake);
+      // Without the wake-ups of a driver that fails, the looks go on.
+      void other?.then(wake, () => undefined);
       return () => (this.#wake = undefined);
     }, ms);
   }

@@ -73,9 +73,9 @@ export class Acquirer {
    */
   #enter(call: AcquireCall): Promise<Result> {
     const { name, fair, shared } = call.terms;
-    let key: string;
+    let { key } = call.terms;
     try {
-      key = this.#driver.locks.keyOf(this.#settings.prefix + name);
+      key ??= this.#driver.locks.keyOf(this.#settings.prefix + name);
       if (fair && !this.#driver.queue) throw this.#keepsNoOrder(name);
       if (shared && !this.#driver.traits.modes.includes('shared')) throw sharesNothing(name, this.#driver);
     } catch (error) {
@@ -159,6 +159,11 @@ export class Acquirer {
 
   /** Never rejects: no caller has this grant, and in the back end it ends by its ttl. */
   async #giveBack({ grant }: GrantHandOff): Promise<void> {
-    await this.#driver.locks.release(grant).catch(() => undefined);
+    try {
+      await this.#driver.locks.release(grant);
+    } catch {
+      // As above.
+      return;
+    }
   }
 }

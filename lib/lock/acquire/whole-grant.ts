@@ -1,5 +1,5 @@
 import { type Clock, momentOf } from '../../common/clock.js';
-import type { Claim, Granted, LockStore, Taken } from '../../drivers/driver.js';
+import type { Claim, Granted, LockStore, RenewOutcome, Taken } from '../../drivers/driver.js';
 
 /** Another holder may have the lock by now, or it is free. */
 const GONE: Taken = { granted: false, retryAfter: 0 };
@@ -18,10 +18,13 @@ export async function wholly(
   if (!reply.granted || !reply.grant.term || reply.grant.term.ms >= ttl) return reply;
   const { grant } = reply;
   const since = momentOf(clock);
-  const [outcome] = await locks.renew([grant], ttl).catch(async (error: unknown) => {
+  let outcome: RenewOutcome | undefined;
+  try {
+    [outcome] = await locks.renew([grant], ttl);
+  } catch (error) {
     await giveBack(grant, locks);
     throw error;
-  });
+  }
   if (outcome?.kind === 'renewed') return { granted: true, grant: { ...grant, term: { since, ms: ttl } } };
   await giveBack(grant, locks);
   if (outcome?.kind === 'failed') throw outcome.error;
@@ -30,5 +33,10 @@ export async function wholly(
 
 /** Best effort: in the back end the grant ends by its ttl. */
 async function giveBack(grant: Granted['grant'], locks: LockStore): Promise<void> {
-  await locks.release(grant).catch(() => undefined);
+  try {
+    await locks.release(grant);
+  } catch {
+    // As above.
+    return;
+  }
 }

@@ -11,8 +11,9 @@ import type { JointPart } from './joint-lease.js';
 export const FIRST_ROUND_LIMIT = 500;
 export const LONGEST_ROUND_LIMIT = 8000;
 
-/** One wanted lock: the names that mean it. */
+/** One wanted lock: its key, and the names that mean it. */
 export interface WantedLock {
+  readonly key: string;
   readonly names: readonly string[];
 }
 
@@ -114,9 +115,9 @@ export class Collection {
     return true;
   }
 
-  async #acquire({ names }: WantedLock, terms: AcquireTerms): Promise<AcquireResult> {
+  async #acquire({ key, names }: WantedLock, terms: AcquireTerms): Promise<AcquireResult> {
     const [name] = names as [string];
-    const own = { ...terms, name, names: undefined };
+    const own = { ...terms, name, key, names: undefined };
     return (terms.reentrant && enterContext(this.manager, own)) || this.manager.acquire(own);
   }
 

@@ -65,6 +65,6 @@ function inOrder(manager: LockManager, names: readonly string[]): readonly Wante
     byKey.set(key, [...(byKey.get(key) ?? []), name]);
   }
   return [...byKey]
-    .map(([key, same]) => ({ bytes: Buffer.from(key), names: same }))
+    .map(([key, same]) => ({ key, bytes: Buffer.from(key), names: same }))
     .sort((a, b) => Buffer.compare(a.bytes, b.bytes));
 }
