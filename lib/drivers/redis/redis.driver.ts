@@ -49,9 +49,10 @@ export class RedisDriver implements Driver {
   readonly #health: BackendHealth;
   readonly #waiters: WaiterQueue;
   readonly #looksOnly: boolean;
-  readonly #preflightName: string;
-  /** The key of that name; made at the start. */
-  #preflightKey = '';
+  readonly #prefix: string;
+  readonly #placeholder = randomUUID();
+  /** The key by which the scripts are tried out, made at the start; undefined where it would be the key of a lock. */
+  #preflightKey: string | undefined;
   #stopping: Promise<void> | undefined;
 
   health(): DriverHealth {
@@ -68,9 +69,8 @@ export class RedisDriver implements Driver {
     const { clock, random, warn } = context;
     const plans: readonly NodePlan[] = nodePlans(source, settings, context);
     const commandTimeout = plans[0]?.commandTimeout ?? settings.ttl;
-    const placeholder = randomUUID();
     this.#looksOnly = settings.looksOnly === true;
-    this.#preflightName = `${settings.prefix ?? ''}coordination-preflight:${placeholder}`;
+    this.#prefix = settings.prefix ?? '';
     const keys = new Memo(lockKeyOf, MOST_KEPT);
     const keyOf: typeof lockKeyOf = settings.keyOf ? checkedKeys(settings.keyOf) : (name) => keys.of(name);
     const list = listOfNodes(
@@ -79,7 +79,7 @@ export class RedisDriver implements Driver {
     );
     // Uses the key made at the start: the application's function may not work any more at a later connect.
     const preflightKey = (random: string): string | undefined =>
-      this.#looksOnly ? undefined : this.#preflightKey.replaceAll(placeholder, random);
+      this.#looksOnly ? undefined : this.#preflightKey?.replaceAll(this.#placeholder, random);
     const nodeFor = (plan: ServerPlan, more: Partial<RedisNodeSettings> = {}): RedisNode =>
       new RedisNode(plan, {
         name: plan.name,
@@ -154,7 +154,7 @@ export class RedisDriver implements Driver {
 
   async start(): Promise<void> {
     // Call the application's key function before connecting to any node.
-    this.#preflightKey = this.locks.keyOf(this.#preflightName);
+    this.#preflightKey = this.#makePreflightKey();
     const failures = await this.#nodeSet.start(!this.#looksOnly);
     if (!this.#nodeSet.usable || this.#nodeSet.otherList) {
       await this.stop();
@@ -162,6 +162,14 @@ export class RedisDriver implements Driver {
     }
     for (const index of failures.keys()) this.#nodeSet.nodes[index]?.sayDown();
     this.#health.open();
+  }
+
+  /** An application's key function may give many names one key, or all: no key is free for a try-out then. */
+  #makePreflightKey(): string | undefined {
+    const keyOf = (random: string): string =>
+      this.locks.keyOf(`${this.#prefix}coordination-preflight:${random}`);
+    const key = keyOf(this.#placeholder);
+    return key.includes(this.#placeholder) || key !== keyOf(randomUUID()) ? key : undefined;
   }
 
   stop(): Promise<void> {

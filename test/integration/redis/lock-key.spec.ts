@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHash } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CoordinatorService } from 'nestjs-coordination';
+import { preflight } from '../../../lib/drivers/redis/node/script-preflight.js';
+import { counterOf } from '../../../lib/drivers/redis/scripts/index.js';
 import { startRedis, stopAllRedis } from '../../support/redis-server.js';
 
 afterAll(stopAllRedis);
@@ -53,6 +56,85 @@ describe('a lockKey of the application’s', () => {
     await (await handed).release();
     expect(asked).toEqual(['share', 'share', 'share']);
     await Promise.all([one!.stop(), two!.stop()]);
+  });
+
+  it('is asked once for each name of an acquisition of several, however often it tries', async () => {
+    const { url } = await startRedis();
+    const asked: string[] = [];
+    const lockKey = (name: string): string => {
+      asked.push(name);
+      return name;
+    };
+    const [one, two] = [1, 2].map(() => new CoordinatorService({ backendUrl: url, redis: { lockKey } }));
+    await Promise.all([one!.start(), two!.start()]);
+    const lease = await one!.getLock('b').hold();
+    asked.length = 0;
+    let waits = 0;
+    two!.on('lease.waiting', () => (waits += 1));
+    const both = two!.getLock(['b', 'a']).hold();
+    await expect.poll(() => waits).toBeGreaterThan(0);
+    // Longer than a call keeps its other locks while it waits, so that it tries them again.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await lease.release();
+    await (await both).release();
+    expect(asked.toSorted()).toEqual(['a', 'b']);
+    await Promise.all([one!.stop(), two!.stop()]);
+  });
+
+  it.each([
+    ['one key for all names', () => 'app:lock'],
+    ['one key for many names', (name: string) => `app:${name.split(':')[0]}`],
+    [
+      'a few keys for all names',
+      (name: string) => `app:${name.length % 2}:${createHash('sha1').update(name).digest()[0]! % 4}`,
+    ],
+  ])('that gives %s lets no start and no reconnect take a lock away', async (_what, lockKey) => {
+    const server = await startRedis();
+    const options = { backendUrl: server.url, prefix: 'shop:', redis: { lockKey } };
+    const holder = new CoordinatorService(options);
+    await holder.start();
+    const names = Array.from({ length: 200 }, (_, index) => `coordination-preflight:${index}`);
+    const keys = new Map(names.map((name) => [lockKey(`shop:${name}`), name]));
+    const leases = await Promise.all(
+      [...keys.values()].map((name) => holder.getLock(name).hold({ fencing: true })),
+    );
+    const admin = server.client();
+    const stored = async () => Promise.all([...keys.keys()].map(async (key) => [key, await admin.get(key)]));
+    const before = await stored();
+    const starting = Array.from({ length: 3 }, () => new CoordinatorService(options));
+    await Promise.all(starting.map((each) => each.start()));
+    const all = [holder, ...starting];
+    let back = 0;
+    for (const each of all) each.on('backend.up', () => (back += 1));
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect.poll(() => back).toBe(all.length);
+    expect(await stored()).toEqual(before);
+    expect(leases.map(({ signal }) => signal.aborted)).not.toContain(true);
+    await Promise.all(leases.map((lease) => lease.release()));
+    await Promise.all(all.map((each) => each.stop()));
+  });
+
+  it('that gives the scripts’ try-out the key of a free lock leaves that lock its tokens', async () => {
+    const server = await startRedis();
+    const client = server.client();
+    const coordinator = new CoordinatorService({
+      backendUrl: server.url,
+      fencing: true,
+      redis: { lockKey: () => 'app:lock' },
+    });
+    await coordinator.start();
+    const first = await coordinator.getLock('l').hold();
+    await first.release();
+    expect(await client.exists(counterOf('app:lock'))).toBe(1);
+    await preflight(client, 'app:lock', false);
+    expect(await client.exists(counterOf('app:lock'))).toBe(1);
+    expect(await client.exists('app:lock')).toBe(0);
+    const next = await coordinator.getLock('l').hold();
+    expect(next.fencingToken).toBeGreaterThan(first.fencingToken!);
+    await preflight(client, 'app:lock', false);
+    expect(await client.exists('app:lock')).toBe(1);
+    await next.release();
+    await coordinator.stop();
   });
 
   it('that gives each tenant another key gives none the lock of another, from whatever context the lease is used', async () => {

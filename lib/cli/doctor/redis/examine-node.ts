@@ -104,7 +104,7 @@ async function examineScripts(
   { secrets }: NodeContext,
 ): Promise<void> {
   try {
-    await within(preflight(client, key));
+    await within(preflight(client, key, true));
     findings.ok('scripts', 'every script runs');
   } catch (error) {
     findings.problem(

@@ -35,8 +35,10 @@ const TTL = 1000;
 /**
  * Runs every script on a key of its own. That loads the scripts. It also shows at the connect, and not at the first lock, what the user
  * may not do, or that the server is a replica.
+ *
+ * @param own whether no lock can have the key. Otherwise, nothing of a lock that has it is changed or taken away.
  */
-export async function preflight(client: RedisClient, key: string): Promise<void> {
+export async function preflight(client: RedisClient, key: string, own: boolean): Promise<void> {
   const [id, waiter, last] = [`${newProcess()}-0`, `${newProcess()}-0`, `${newProcess()}-0`];
   const counter = counterOf(key);
   const { plain, counting, sharing } = new LockKeys(key, key);
@@ -46,7 +48,10 @@ export async function preflight(client: RedisClient, key: string): Promise<void>
   const run = (script: Script, keys: readonly string[], args: (string | number)[]): Promise<unknown> =>
     client.eval(script.text, keys.length, ...keys, ...args);
   try {
-    oneOf(listOf(await run(ACQUIRE, counting.names, [id, TTL, '', '', '', '', 0, 1]), 3)[0], 1);
+    const [granted] = listOf(await run(ACQUIRE, counting.names, [id, TTL, '', '', '', '', 0, 1]), 3);
+    // A lock that has the key is held.
+    if (!own && granted === 0) return;
+    oneOf(granted, 1);
     await Promise.all([
       run(ACQUIRE, keys, [waiter, TTL, '', '', TTL]),
       run(CONFIRM, [key, counter], [id, 1]),
@@ -75,27 +80,28 @@ export async function preflight(client: RedisClient, key: string): Promise<void>
       // Another client has flushed all scripts since.
       return run(RELEASE, keys, [waiter, '']);
     });
+    if (!own) return;
     await client.del(counter);
     await client.del(waitersOf(key));
   } catch (error) {
-    await nameTheCommand(client, key);
+    await nameTheCommand(client, key, own);
     throw error;
   }
 }
 
 /** A script that may not run a command fails without naming the command. The refusal of the bare command names it. */
-async function nameTheCommand(client: RedisClient, key: string): Promise<void> {
+async function nameTheCommand(client: RedisClient, key: string, own: boolean): Promise<void> {
   const [queue, waiters] = [queueOf(key), waitersOf(key)];
-  await client.set(key, 'preflight', 'PX', TTL);
+  const set = await client.set(key, 'preflight', 'PX', TTL, 'NX');
   await client.get(key);
   await client.pttl(key);
   await client.exists(key);
-  await client.del(key);
+  if (own || set !== null) await client.del(key);
   // XX: makes nothing that would stay if this process died here.
   await client.zadd(queue, 'XX', 1, 'preflight');
   await client.zrange(queue, '0', '0');
   await client.zscore(queue, 'preflight');
-  await client.pexpire(queue, TTL);
+  if (own) await client.pexpire(queue, TTL);
   await client.zrem(queue, 'preflight');
   await client.zremrangebyscore(waiters, 0, 0);
   await client.publish(TURN_CHANNEL, '');

@@ -9,7 +9,10 @@ export interface ServerChecksSettings {
   readonly topology: ServerPlan['topology'];
   /** The options declare that it keeps every write over a restart. */
   readonly persistent: boolean;
-  /** Makes a key that no lock has from a random text, to try the scripts out. Undefined where no lock's key gets to this server. */
+  /**
+   * Makes a key from a random text, to try the scripts out. No lock has the key if the text is in it. Undefined where there is no such key,
+   * or where no lock's key gets to this server.
+   */
   readonly preflightKey: (random: string) => string | undefined;
   readonly warn: (message: string) => void;
 }
@@ -64,8 +67,9 @@ export class ServerChecks {
 
   /** @throws the refusal of a script that this user may not run */
   async checkScripts(client: RedisClient): Promise<void> {
-    const key = this.#settings.preflightKey(randomUUID());
-    if (key !== undefined) await preflight(client, key);
+    const random = randomUUID();
+    const key = this.#settings.preflightKey(random);
+    if (key !== undefined) await preflight(client, key, key.includes(random));
   }
 
   /**
