@@ -76,6 +76,13 @@ describe('what a node did not do', () => {
     expect(explain(cleanError(error))).toMatch(words);
   });
 
+  it('is told by Redis also for the commands after it, which do not reach Redis any more', () => {
+    const refused = cleanError(reply('NOAUTH Authentication required.'));
+    const later = refused.asReason(false);
+    expect([later.answered, later.told, later.asReason(true).told]).toEqual([false, true, true]);
+    expect(cleanError(told('ECONNRESET', 'read ECONNRESET')).asReason(false).told).toBe(false);
+  });
+
   it('is not guessed from words of our own', () => {
     const own = new NodeError('READONLY WRONGPASS ECONNREFUSED in a text that we wrote', { answered: true });
     expect(explain(own)).toBe(own.message);

@@ -8,6 +8,7 @@ import { DOCUMENTED_RIGHTS } from '../../support/redis-acl.js';
 import { startCluster, startSentinel } from '../../support/redis-deployments.js';
 import { driverOn } from '../../support/redis-drivers.js';
 import { stopAllRedis } from '../../support/redis-server.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 
 describe('a deployment that is one node', () => {
   afterAll(stopAllRedis);
@@ -66,6 +67,50 @@ describe('a deployment that is one node', () => {
       await driver.stop();
       client.disconnect();
       await eventually(async () => !String(await watching.client('LIST')).includes('sub=2'));
+    },
+  );
+
+  it.each(['by its URL', 'by a ready client'])(
+    'follows a failover that took place while its connection to the sentinel was lost, %s',
+    async (how) => {
+      const { master, replica, sentinel, masterName } = await startSentinel();
+      const proxy = await TcpProxy.start(sentinel.port);
+      const client = new Redis({ sentinels: [{ host: '127.0.0.1', port: proxy.port }], name: masterName });
+      client.on('error', () => undefined);
+      const context = recordingContext();
+      const url = `redis+sentinel://127.0.0.1:${proxy.port}/${masterName}`;
+      const driver =
+        how === 'by its URL' ? driverOn(url, context) : new RedisDriver([client], { ttl: 10_000 }, context);
+      await driver.start();
+      const word = sentinel.client();
+      await eventually(async () => String(await word.client('LIST')).includes('sub=2'));
+      // The sentinel cannot make the old master a replica, so that nothing else shows the switch.
+      await master.client().call('ACL', 'SETUSER', 'default', '-replicaof', '-slaveof');
+      proxy.set('both', { cut: 'lose' });
+      proxy.reset();
+      await eventually(() =>
+        word.call('sentinel', 'failover', masterName).then(
+          () => true,
+          () => false,
+        ),
+      );
+      await eventually(async () => {
+        const address = (await word.call('sentinel', 'get-master-addr-by-name', masterName)) as string[];
+        return Number(address[1]) === replica.port;
+      });
+      expect(context.changes.map(({ state }) => state)).toEqual(['up']);
+      proxy.heal();
+      await eventually(async () => {
+        const name = freshName();
+        const granted = await tryAcquire(driver, request(name)).then(
+          (reply) => reply.granted,
+          () => false,
+        );
+        return granted && (await replica.client().exists(`coordination:lock:${name}`)) === 1;
+      });
+      await driver.stop();
+      client.disconnect();
+      await proxy.stop();
     },
   );
 

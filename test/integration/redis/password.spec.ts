@@ -31,6 +31,27 @@ describe('the password', () => {
   });
 
   it.each([
+    ['as texts', { username: 'default', password: PASSWORD }],
+    ['the user as a text, the password as a function', { username: 'default', password: () => PASSWORD }],
+    ['the user as a function, the password as a text', { username: () => 'default', password: PASSWORD }],
+  ])('and the user win in the options over those of the URL: %s', async (_how, redisOptions) => {
+    const server = await startRedis({ password: PASSWORD });
+    const url = server.url.replace(/\/\/.*@/, '//old:one@');
+    const driver = driverOn(url, recordingContext(), { redisOptions });
+    await driver.start();
+    await driver.locks.release(granted(await tryAcquire(driver, request(freshName()))));
+    await driver.stop();
+  });
+
+  it('of the URL stays where the options give none', async () => {
+    const server = await startRedis({ password: PASSWORD });
+    const redisOptions = { username: undefined, password: undefined, connectTimeout: 5000 };
+    const driver = driverOn(server.url, recordingContext(), { redisOptions });
+    await driver.start();
+    await driver.stop();
+  });
+
+  it.each([
     ['throws', () => Promise.reject(new Error(PASSWORD)), /redis\.options\.password failed/],
     ['gives no text', () => undefined as unknown as string, /redis\.options\.password gave no string/],
     ['never answers', () => new Promise<string>(() => undefined), /gave nothing within 200 ms/],

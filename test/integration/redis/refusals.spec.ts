@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CoordinatorService } from '../../../lib/coordinator.service.js';
 import type { Grant } from '../../../lib/drivers/driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import { freshName, granted, recordingContext, renewed, request } from '../../support/driver-suite.js';
@@ -98,6 +99,18 @@ describe('a master that becomes a replica and keeps its connections', () => {
     expect(await next.client().exists('coordination:record:{members}:other')).toBe(1);
     await driver.stop();
     await proxy.stop();
+  });
+
+  it('is said to have refused the renewals of a lease that is lost, where no other master is found', async () => {
+    const [server, other] = await startRedisNodes(2);
+    const coordinator = new CoordinatorService({ backendUrl: server!.url, ttl: 3000, heartbeat: 200 });
+    await coordinator.start();
+    const lease = await coordinator.getLock('held').hold();
+    await server!.client().replicaof('127.0.0.1', other!.port);
+    await eventually(() => lease.signal.aborted, { within: 20_000 });
+    expect(lease.signal.reason).toMatchObject({ reason: 'backend-down' });
+    expect((lease.signal.reason as Error).message).toMatch(/the back end refused to renew it: .*READONLY/);
+    await coordinator.stop();
   });
 
   it('is not left by a ready client that does not reconnect by itself, which stays open', async () => {

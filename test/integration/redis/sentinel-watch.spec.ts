@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -207,6 +207,36 @@ describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription'
     await driver.stop();
     await admin.call('ACL', 'SETUSER', 'default', '+subscribe');
   });
+});
+
+it('a ready client connects once more when the sentinels name another master while it connects', async () => {
+  // A plain Redis passes the message on as a sentinel does.
+  const speaker = await startRedis();
+  const disconnects: boolean[] = [];
+  const client = Object.assign(new EventEmitter(), {
+    status: 'connecting',
+    isCluster: false,
+    options: {
+      sentinels: [{ host: '127.0.0.1', port: speaker.port }],
+      name: 'main',
+      retryStrategy: () => 100,
+    },
+    time: () => new Promise(() => undefined),
+    disconnect: (again: boolean) => void disconnects.push(again),
+  });
+  const driver = new RedisDriver([client as unknown as Redis], { ttl: 10_000 }, recordingContext());
+  drivers.push(driver);
+  const started = driver.start().catch(() => undefined);
+  const voice = speaker.client();
+  await eventually(async () => (await voice.publish('+switch-master', 'main 127.0.0.1 1 127.0.0.1 2')) === 1);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(disconnects).toEqual([]);
+  client.status = 'ready';
+  client.emit('ready');
+  await eventually(() => disconnects.length > 0);
+  expect(disconnects).toEqual([true]);
+  await driver.stop();
+  await started;
 });
 
 it('nothing listens to a sentinel that answers nothing, once the driver is stopped', async () => {

@@ -1,4 +1,6 @@
 import { tryAcquire } from '../../support/driver-calls.js';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -134,6 +136,38 @@ describe('a start that fails', () => {
     const { sentinel } = await startSentinel();
     const error = await failedStart(driverOn(`redis+sentinel://127.0.0.1:${sentinel.port}/other`));
     expect(error.message).toContain('do not know this master');
+  });
+
+  it.each([
+    ['no', ''],
+    ['a wrong', '?sentinelPassword=wrong'],
+  ])('says that the sentinels want another password than %s one', async (_which, query) => {
+    const { sentinel } = await startSentinel({ password: PASSWORD });
+    const error = await failedStart(driverOn(`redis+sentinel://127.0.0.1:${sentinel.port}/main${query}`));
+    expect(error.message).toContain('the sentinels refuse the credentials');
+    expect(error.message).toContain('sentinelPassword');
+  });
+
+  it('says that the certificate of the sentinels is not accepted', async () => {
+    const { sentinel } = await startSentinel({ tls: true });
+    const redisOptions = { sentinelTLS: {} };
+    const url = `redis+sentinel://127.0.0.1:${sentinel.port}/main`;
+    const error = await failedStart(driverOn(url, undefined, { redisOptions }));
+    expect(error.message).toContain('the TLS certificate is not accepted');
+  });
+
+  it('says that a proxy may not know what is asked of it, where the connection is closed without a word', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const error = await failedStart(driverOn(`redis://127.0.0.1:${port}`));
+    expect(error.message).toContain('use rediss://');
+    expect(error.message).toContain('a proxy (twemproxy)');
+    server.close();
   });
 
   it('says that the database does not exist', async () => {

@@ -454,6 +454,21 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     ),
   },
   {
+    name: 'sentinel not asked after a lost connection',
+    wrong: 'a failover that it has told nobody of is not followed, and the old master grants what the new one grants',
+    edits: [
+      {
+        file: 'lib/drivers/redis/connection/sentinel-watch.ts',
+        find: 'if (before !== undefined && before !== address) this.events.onSwitch();',
+        replace: '',
+      },
+    ],
+    foundBy: spec(
+      'test/integration/redis/failover.spec.ts',
+      'follows a failover that took place while its connection to the sentinel was lost, by its URL',
+    ),
+  },
+  {
     name: 'sentinels asked without the password of the options',
     wrong: 'they refuse to tell of a failover, and the old master grants what the new one grants',
     edits: [

@@ -44,13 +44,12 @@ export async function examineSentinels(url: SentinelNodeUrl, context: NodeContex
   const { given, options } = context;
   const at = ({ host, port }: HostAndPort): SingleNodeUrl => {
     const { tls } = url;
-    const username = given.sentinelUsername;
-    return { topology: 'single', tls, host, port, db: 0, username, password: given.sentinelPassword };
+    return { topology: 'single', tls, host, port, db: 0, username: undefined, password: undefined };
   };
   // A coordinator reaches the sentinels in this way.
   const tls = options?.sentinelTLS ?? (url.tls ? options?.tls : undefined);
-  const username = options?.sentinelUsername;
-  const password = options?.sentinelPassword;
+  const username = given.sentinelUsername ?? options?.sentinelUsername;
+  const password = given.sentinelPassword?.reveal() ?? options?.sentinelPassword;
   const plain = {
     ...context,
     options: { ...(tls && { tls }), ...(username && { username }), ...(password && { password }) },

@@ -22,6 +22,8 @@ export class BorrowedConnection implements Connection {
   /** The number of the present probe. */
   #probes = 0;
   #interrupted = false;
+  /** The sentinels named another master while the client connected, perhaps to the one before. */
+  #switched = false;
   readonly #watch: SentinelWatch | undefined;
   /** Ends a wait for the client to be ready. */
   #given: (() => void) | undefined;
@@ -38,7 +40,7 @@ export class BorrowedConnection implements Connection {
     const sentinels = sentinelsOf(client);
     if (sentinels)
       this.#watch = new SentinelWatch(sentinels, {
-        onSwitch: () => reconnect(client),
+        onSwitch: () => this.#onSwitch(),
         onRefused: (error) => settings.onSentinelsRefuse?.(error),
       });
   }
@@ -93,8 +95,16 @@ export class BorrowedConnection implements Connection {
     this.fail(this.#reason ?? closed());
   };
 
+  #onSwitch(): void {
+    this.#switched = ['connecting', 'connect'].includes(this.#client.status);
+    reconnect(this.#client);
+  }
+
   readonly #onReady = (): void => {
     this.#reason = undefined;
+    const late = this.#switched;
+    this.#switched = false;
+    if (late && reconnect(this.#client)) return;
     if (this.#state === 'down') this.#probeNow();
     else if (this.#interrupted && dropsUnanswered(this.#client)) {
       // The client has dropped what it had sent over the connection before, and never settles it.
@@ -189,8 +199,13 @@ function closed(): NodeError {
   return new NodeError('the connection was closed');
 }
 
-/** Only for a client that reconnects by itself. Any other one would stay closed, and belongs to the application. */
-function reconnect(client: RedisClient): void {
-  if (client.status !== 'ready' || isCluster(client)) return;
-  if (typeof client.options.retryStrategy === 'function') client.disconnect(true);
+/**
+ * Only for a client that reconnects by itself. Any other one would stay closed, and belongs to the application.
+ * @returns whether it does
+ */
+function reconnect(client: RedisClient): boolean {
+  if (client.status !== 'ready' || isCluster(client)) return false;
+  if (typeof client.options.retryStrategy !== 'function') return false;
+  client.disconnect(true);
+  return true;
 }

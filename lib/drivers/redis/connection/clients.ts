@@ -16,6 +16,8 @@ export const DISCONNECT_TIMEOUT = 50;
 /**
  * Makes a client that connects once, when told to, and never again by itself: no retries, no resending. The caller makes a new
  * client after a failure, so that nothing of a dead connection lives on.
+ *
+ * @param extra its user and password win over those of the URL
  */
 export function createClient(
   url: SingleNodeUrl | SentinelNodeUrl,
@@ -23,14 +25,15 @@ export function createClient(
   connectTimeout: number,
   extra: RedisOptions = {},
 ): Redis {
+  const { username = url.username, password = url.password?.reveal() } = extra;
   const common: RedisOptions = {
     // RESP2 needs no HELLO: fewer rights for the ACL user, and any version of Redis.
     protocol: 2,
     disableClientInfo: true,
     ...(url.tls && { tls: {} }),
     ...extra,
-    ...(url.username !== undefined && { username: url.username }),
-    ...(url.password && { password: url.password.reveal() }),
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
     ...(options.keepAlive !== undefined && { keepAlive: options.keepAlive }),
     ...(options.family !== undefined && { family: options.family }),
     ...(options.connectionName !== undefined && { connectionName: options.connectionName }),
@@ -70,14 +73,16 @@ export function createClient(
  * Makes a client of ours end as soon as its sentinels report another master. The watch listens already; undefined for a client without
  * sentinels.
  * @param onRefused called when no sentinel reports, and one has refused to
+ * @param onError called with each error of a connection to a sentinel
  */
 export function followSentinels(
   client: RedisClient,
   onRefused: (error: unknown) => void,
+  onError: (error: unknown) => void,
 ): SentinelWatch | undefined {
   const sentinels = sentinelsOf(client);
   if (!sentinels) return undefined;
-  const watch = new SentinelWatch(sentinels, { onSwitch: () => client.disconnect(), onRefused });
+  const watch = new SentinelWatch(sentinels, { onSwitch: () => client.disconnect(), onRefused, onError });
   watch.start();
   return watch;
 }

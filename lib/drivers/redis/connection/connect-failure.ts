@@ -3,6 +3,20 @@ import { cleanError, type FailureKind, NodeError } from '../errors/index.js';
 /** ioredis reports these when every sentinel or seed failed. The reason of each one tells more. */
 const GENERAL: readonly FailureKind[] = ['no-sentinel-answers', 'no-seed-answers'];
 
+/** What the watch over the sentinels learns and ioredis does not tell: it only says that the connection is closed. */
+const OF_SENTINELS: readonly FailureKind[] = [
+  'no-files',
+  'no-ports',
+  'other-name',
+  'old-certificate',
+  'no-client-certificate',
+  'certificate',
+  'plain-port',
+  'tls-port',
+  'no-redis',
+  'protected-mode',
+];
+
 /** Finds out from the events of one client why it does not connect. */
 export class ConnectFailure {
   readonly #secrets: readonly string[];
@@ -22,7 +36,13 @@ export class ConnectFailure {
 
   /** The error of a single sentinel or seed. */
   readonly detail = (error: unknown): void => {
+    if (this.#detail && OF_SENTINELS.includes(this.#detail.kind)) return;
     this.#detail = cleanError(error, this.#secrets);
+  };
+
+  /** The error of the watch's connection to a sentinel. */
+  readonly ofSentinel = (error: unknown): void => {
+    if (OF_SENTINELS.includes(cleanError(error).kind)) this.detail(error);
   };
 
   /** Throws an error that ioredis reported and then ignored: without this, a refused SELECT would mean database 0. */
@@ -43,7 +63,12 @@ export class ConnectFailure {
   ending(): NodeError {
     const best = this.#best();
     if (best && best.code !== 'ECONNRESET' && best.code !== 'EPIPE') return best;
-    const doubt = this.#tls === false ? '; if this is a TLS port, use rediss:// instead of redis://' : '';
+    const plain = this.#tls === false ? '; if this is a TLS port, use rediss:// instead of redis://' : '';
+    // It closes the connection at a command that it does not know, without a word.
+    const doubt =
+      this.#tls === undefined
+        ? ''
+        : `${plain}; if this is a proxy (twemproxy), use the address of Redis itself`;
     return new NodeError(`the connection was closed${doubt}`, { code: best?.code });
   }
 

@@ -1,6 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { cleanError, NodeError } from '../errors/index.js';
-import type { Credential, RedisConnectionOptions, SentinelNodeUrl, SingleNodeUrl } from '../options/index.js';
+import type { Credential, RedisConnectionOptions } from '../options/index.js';
 
 /**
  * How many passwords that functions gave are kept out of messages, for each node. A message may show the password of its own connect, and
@@ -14,26 +14,20 @@ export function asksFor(options: RedisConnectionOptions | undefined): boolean {
 }
 
 /**
- * The options with the present user and password. These win over those of the URL.
+ * The options with the present user and password.
  * @param onSecret gets the password, to keep it out of every message
  * @throws NodeError when a function does not give them
  */
 export async function withCredentials(
-  url: SingleNodeUrl | SentinelNodeUrl,
   { username, password, ...options }: RedisConnectionOptions,
   onSecret: (secret: string) => void,
-): Promise<{ url: SingleNodeUrl | SentinelNodeUrl; options: RedisOptions }> {
+): Promise<RedisOptions> {
   const known = {
     ...(username !== undefined && { username: await asked('username', username) }),
     ...(password !== undefined && { password: await asked('password', password) }),
   };
   if (known.password) onSecret(known.password);
-  const without = {
-    ...url,
-    ...(typeof username === 'function' && { username: undefined }),
-    ...(typeof password === 'function' && { password: undefined }),
-  };
-  return { url: without, options: { ...(options as RedisOptions), ...known } };
+  return { ...(options as RedisOptions), ...known };
 }
 
 /**

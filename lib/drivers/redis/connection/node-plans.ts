@@ -77,8 +77,8 @@ export function nodePlans(
     const make = (to: SingleNodeUrl | SentinelNodeUrl, extra: RedisOptions = {}): Redis | Promise<Redis> => {
       if (!redisOptions || !asksFor(redisOptions))
         return createClient(to, source, connectTimeout, { ...(redisOptions as RedisOptions), ...extra });
-      return withCredentials(to, redisOptions, keepOut).then((now) =>
-        createClient(now.url, source, connectTimeout, { ...now.options, ...extra }),
+      return withCredentials(redisOptions, keepOut).then((now) =>
+        createClient(to, source, connectTimeout, { ...now, ...extra }),
       );
     };
     const onSentinelsRefuse = warningOnce(name, passwords, context);

@@ -122,7 +122,7 @@ export class OwnConnection implements Connection {
       });
       outsideCalls(() => {
         // Before the client asks where the master is, so that nothing is missed.
-        this.#watch = onSentinelsRefuse && followSentinels(client, onSentinelsRefuse);
+        this.#watch = onSentinelsRefuse && followSentinels(client, onSentinelsRefuse, reasons.ofSentinel);
         return client.connect();
       })
         .then(() => {

@@ -30,17 +30,22 @@ export interface SentinelEvents {
   readonly onSwitch: () => void;
   /** No sentinel reports, and one has refused to. */
   readonly onRefused: (error: unknown) => void;
+  /** A sentinel cannot be reached, or has refused something. */
+  readonly onError?: (error: unknown) => void;
 }
 
 /**
  * Listens to every sentinel, over a connection to each, for another master. The old master takes writes for some more seconds: clients
- * that stay with it would grant the same locks that new clients are granted at the new master.
+ * that stay with it would grant the same locks that new clients are granted at the new master. A sentinel whose connection was lost is
+ * asked for the master, as it may have told of another one meanwhile.
  *
  * A sentinel that hangs after it has let the watch listen, and keeps the connection open, is not noticed: it still counts as reporting.
  */
 export class SentinelWatch {
   /** The state of each sentinel; `unknown` until it has answered or is known to be away. */
   readonly #clients = new Map<Redis, 'unknown' | 'tells' | 'refuses' | 'away'>();
+  /** The address of the master, as each sentinel has told it last. */
+  readonly #masters = new Map<Redis, string>();
   /** What the last one that refused has said. */
   #refusal: unknown;
 
@@ -70,17 +75,37 @@ export class SentinelWatch {
       this.#clients.set(client, 'unknown');
       // A sentinel that is away needs no report: the other sentinels still report.
       client.on('error', (error: unknown) => this.#failed(client, error));
-      client.on('message', this.#told);
-      client.on('ready', () => this.#subscribe(client));
+      client.on('message', (channel: string, message: string) => this.#told(client, channel, message));
+      client.on('ready', () => {
+        this.#askForMaster(client);
+        this.#subscribe(client);
+      });
     }
   }
 
   stop(): void {
-    for (const client of this.#clients.keys()) {
-      client.off('message', this.#told);
-      client.disconnect();
-    }
+    const clients = [...this.#clients.keys()];
     this.#clients.clear();
+    this.#masters.clear();
+    for (const client of clients) client.disconnect();
+  }
+
+  /** The answer comes before that to the subscription, so that no switch lies between the two. */
+  #askForMaster(client: Redis): void {
+    client.call('sentinel', 'get-master-addr-by-name', this.sentinels.masterName).then(
+      (address) => {
+        if (Array.isArray(address)) this.#isMaster(client, address.join(' '));
+      },
+      // A sentinel that refuses this refuses the driver's own connection too.
+      (error: unknown) => this.events.onError?.(error),
+    );
+  }
+
+  #isMaster(client: Redis, address: string): void {
+    if (!this.#clients.has(client)) return;
+    const before = this.#masters.get(client);
+    this.#masters.set(client, address);
+    if (before !== undefined && before !== address) this.events.onSwitch();
   }
 
   #subscribe(client: Redis): void {
@@ -95,6 +120,7 @@ export class SentinelWatch {
   }
 
   #failed(client: Redis, error: unknown): void {
+    this.events.onError?.(error);
     const refuses = cleanError(error).answered;
     if (refuses) this.#refusal = error;
     this.#became(client, refuses ? 'refuses' : 'away');
@@ -108,8 +134,13 @@ export class SentinelWatch {
     if (this.#clients.has(client)) this.#clients.set(client, state);
   }
 
-  readonly #told = (_channel: string, message: string): void => {
+  #told(client: Redis, channel: string, message: string): void {
+    if (!this.#clients.has(client)) return;
+    const words = message.split(' ');
     // One sentinel may watch several masters.
-    if (message.split(' ').includes(this.sentinels.masterName)) this.events.onSwitch();
-  };
+    if (!words.includes(this.sentinels.masterName)) return;
+    // The name, the old address, the new one.
+    if (channel === '+switch-master') this.#masters.set(client, words.slice(3).join(' '));
+    this.events.onSwitch();
+  }
 }

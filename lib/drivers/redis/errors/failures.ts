@@ -39,6 +39,13 @@ const TABLE = {
     advice: 'is a replica that has lost its master (MASTERDOWN): give the address of the master',
     consequence: 'reconnect',
   },
+  'sentinel-password': {
+    words: /(connect to sentinel|sentinels are unreachable).*\b(NOAUTH|WRONGPASS) /,
+    advice:
+      'the sentinels refuse the credentials: give those of the sentinels as redis.options.sentinelPassword and sentinelUsername, or as ?sentinelPassword= and &sentinelUsername= in the URL',
+    quoted: true,
+    consequence: 'reconnect',
+  },
   'wrong-password': {
     words: /WRONGPASS|invalid password/,
     advice: 'wrong user or password (WRONGPASS): correct the credentials in the URL',

@@ -3,6 +3,7 @@ import { type Consequence, failureOf, type FailureKind, kindOf } from './failure
 interface NodeErrorOptions {
   readonly sent?: boolean;
   readonly answered?: boolean;
+  readonly told?: boolean;
   readonly code?: string;
   readonly endsIn?: number;
   readonly kind?: FailureKind;
@@ -13,6 +14,7 @@ export class NodeError extends Error {
   declare readonly code?: string;
   readonly #sent: boolean;
   readonly #answered: boolean;
+  readonly #told: boolean;
   readonly #endsIn: number | undefined;
   readonly #kind: FailureKind;
 
@@ -21,6 +23,7 @@ export class NodeError extends Error {
     Object.defineProperty(this, 'name', { value: 'NodeError', configurable: true });
     this.#sent = options.sent ?? true;
     this.#answered = options.answered ?? false;
+    this.#told = options.told ?? this.#answered;
     this.#endsIn = options.endsIn;
     this.#kind = options.kind ?? 'other';
     if (options.code !== undefined) this.code = options.code;
@@ -34,6 +37,11 @@ export class NodeError extends Error {
   /** True when Redis itself answered with an error. */
   get answered(): boolean {
     return this.#answered;
+  }
+
+  /** True when Redis itself gave the reason, as the answer to this command or to an earlier one. */
+  get told(): boolean {
+    return this.#told;
   }
 
   /** In how many ms the reason is over, where that is known. */
@@ -58,7 +66,7 @@ export class NodeError extends Error {
 
   /** The same reason, for another command: one that was not sent because of it, or one that was sent and not answered. */
   asReason(sent: boolean): NodeError {
-    return new NodeError(this.message, { sent, code: this.code, kind: this.#kind });
+    return new NodeError(this.message, { sent, told: this.#told, code: this.code, kind: this.#kind });
   }
 }
 

@@ -186,7 +186,7 @@ export class NodeEpoch {
     this.forget();
     const theirs =
       scope === ours
-        ? 'give every replica the same nodes, written in the same way, or one redis.nodeList; after a change, stop all replicas for two ttls'
+        ? `give every replica the same nodes, written in the same way, or one redis.nodeList; after a change, stop all replicas for two ttls${ours === '' ? '; another application needs a prefix of its own, or, with redis.lockKey, a database of its own' : ''}`
         : `it is used with the prefix ${JSON.stringify(scope)}, ours is ${JSON.stringify(ours)}, and their locks can be the same where one prefix begins with the other, or where redis.lockKey makes the keys: give each application a prefix of its own, or the same nodes`;
     throw new OtherListError(
       `belongs to another list of nodes (its mark is ${text}, ours is ${list}): ${theirs}`,

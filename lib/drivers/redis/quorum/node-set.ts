@@ -149,7 +149,7 @@ export class NodeSet {
     return new BackendUnavailableError(`Redis cannot ${what}${some}: ${list.join('; ')}`, {
       cause,
       partial: failures.size < this.nodes.length,
-      refused: [...failures.values()].some(({ answered }) => answered),
+      refused: [...failures.values()].some(({ told }) => told),
       endsIn: this.#endsIn([...failures.values()]),
     });
   }
