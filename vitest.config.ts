@@ -11,7 +11,7 @@ const ROOMS = 'coordinator|driver|elections|health|inspection|module|runs|synchr
 const SHARED = ['test/{unit,integration,verify/checker}/**/*.spec.ts', `test/e2e/@(${ROOMS})/**/*.spec.ts`];
 /** Those of them that need a copy of their own: they mock a module, or look at what a whole process does. */
 const ALONE = [
-  'test/integration/file/{directory,failing-calls,long-lines}.spec.ts',
+  'test/integration/file/{directory,failing-calls,long-lines,lost-files}.spec.ts',
   'test/e2e/coordinator/{debug-lines,start-timeout}.spec.ts',
   'test/e2e/module/optional-peers.spec.ts',
 ];

@@ -1,8 +1,8 @@
 import { breakAnswered } from '../../support/break-answered.js';
 import { breakLock, isOwner, tryAcquire } from '../../support/driver-calls.js';
 import { chmod, chown, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BackendUnavailableError } from '../../../lib/errors.js';
 import { granted, recordingContext, request } from '../../support/driver-suite.js';
@@ -123,6 +123,17 @@ describe('the directory of the file driver', () => {
     );
   });
 
+  it.each(['', 'home', './home'])(
+    'is the same for every working directory where HOME is %o',
+    async (home) => {
+      vi.stubEnv('XDG_STATE_HOME', '');
+      vi.stubEnv('HOME', home);
+      const expected = join(userInfo().homedir, '.local', 'state', 'nestjs-coordination');
+      expect(isAbsolute(expected)).toBe(true);
+      expect(new FileDriver(undefined, recordingContext()).description).toBe(`file ${expected}`);
+    },
+  );
+
   it('has a name where HOME is not set and nobody knows the user', async () => {
     vi.stubEnv('XDG_STATE_HOME', '');
     vi.mocked(homedir).mockImplementationOnce(() => {
@@ -131,7 +142,7 @@ describe('the directory of the file driver', () => {
       });
     });
     expect(() => new FileDriver(undefined, recordingContext())).toThrow(
-      /^the file back end has no directory: HOME and XDG_STATE_HOME are not set, and this user \(\d+\) has no entry in \/etc\/passwd; set one of the two, or name a directory with backendUrl/,
+      /^the file back end has no directory: HOME and XDG_STATE_HOME are not set to an absolute path, and this user \(\d+\) has no entry in \/etc\/passwd; set one of the two, or name a directory with backendUrl/,
     );
   });
 

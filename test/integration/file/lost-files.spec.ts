@@ -1,17 +1,30 @@
 import { announce, tryAcquire } from '../../support/driver-calls.js';
 import { chmod, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CoordinatorService } from '../../../lib/coordinator.service.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { BackendUnavailableError } from '../../../lib/errors.js';
+import { sharedRequest } from '../../../lib/driver-testing/driver-calls.js';
 import { granted, request } from '../../support/driver-suite.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { useScratch } from '../../support/file-scratch.js';
 
 const TTL = 10_000;
+
+const unseen = vi.hoisted(() => ({ path: undefined as string | undefined }));
+
+// A single file that the system fails to look at is what a test cannot have here.
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const lstatSync = (path: string, options: object) => {
+    if (path === unseen.path) throw Object.assign(new Error('EIO: i/o error, lstat'), { code: 'EIO' });
+    return fs.lstatSync(path, options);
+  };
+  return { ...fs, lstatSync };
+});
 
 describe('a lease whose file is gone', () => {
   const scratch = useScratch();
@@ -99,6 +112,20 @@ describe('a lease whose file is gone', () => {
       'l500',
       'l999',
     ]);
+  });
+
+  it('is lost also when another one, which was taken before it, cannot be looked at', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const driver = await scratch.started(directory);
+    const [hidden, gone] = [request('hidden'), request('gone')];
+    for (const each of [hidden, gone]) granted(await tryAcquire(driver, each));
+    const state = new StateDirectory(directory);
+    await rm(state.lock('gone'));
+    unseen.path = state.lock('hidden');
+    await expect(announce(driver, 'm', TTL)).rejects.toThrow('failed to look at');
+    unseen.path = undefined;
+    expect(gone.revoked).toHaveLength(1);
+    expect(hidden.revoked).toEqual([]);
   });
 
   it('aborts the signal of its holder, with a reason', async () => {
@@ -215,6 +242,31 @@ describe('a folder of the directory that is not what it was', () => {
       await announce(there, 'there', TTL);
       granted(await tryAcquire(other, request('l')));
       expect((await tryAcquire(holder, request('l'))).granted).toBe(false);
+    },
+  );
+
+  it.each(['queues', 'instances'])(
+    'makes no holder beside one that shares the lock when %s is replaced: it waits until that one has noticed',
+    async (folder) => {
+      const directory = join(await scratch.directory(), 'd');
+      const clock = new FakeClock();
+      const holder = await scratch.started(directory);
+      const there = await scratch.started(directory, clock);
+      granted(await tryAcquire(there, request('another')));
+      const lost = sharedRequest('l');
+      granted(await tryAcquire(holder, lost));
+      await rename(join(directory, folder), join(directory, '..', 'before'));
+      await mkdir(join(directory, folder), { mode: 0o700 });
+      expect(await refusal(there)).toContain('was replaced while it was in use');
+      if (folder === 'queues')
+        expect(await refusal(await scratch.started(directory))).toContain(`process ${process.pid}`);
+      expect(lost.revoked).toEqual([]);
+      await announce(holder, 'holder', TTL);
+      expect(lost.revoked).toHaveLength(1);
+      await announce(there, 'there', TTL);
+      // Where its instance is gone, a driver cannot know whether the others have noticed.
+      if (folder === 'instances') clock.block(TTL);
+      granted(await tryAcquire(there, request('l')));
     },
   );
 

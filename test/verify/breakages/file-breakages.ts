@@ -104,8 +104,8 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/drivers/file/directory/state-directory.ts',
-        find: 'return top !== undefined && this.#top !== undefined && isOpenAs(top, this.#top);',
-        replace: 'return true;',
+        find: 'isOpenAs(top, before) && ',
+        replace: '',
       },
     ],
     foundBy: spec(LOST, 'may not be opened to others itself'),
@@ -156,6 +156,30 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
       },
     ],
     foundBy: spec('test/unit/ticket-watch.spec.ts', 'is passed over when it is silent for half a second'),
+  },
+  {
+    name: 'folder of shares not compared',
+    wrong: 'a share that lies in a folder which was replaced is not respected',
+    edits: [
+      {
+        file: 'lib/drivers/file/directory/place.ts',
+        find: "['locks', 'queues', 'instances'] as const",
+        replace: "['locks'] as readonly ('locks' | 'queues' | 'instances')[]",
+      },
+    ],
+    foundBy: spec(LOST, 'makes no holder beside one that shares the lock when queues is replaced'),
+  },
+  {
+    name: 'replaced folder of shares noticed by the heartbeat alone',
+    wrong: 'until the next heartbeat, a share that lies in a folder which was replaced is not respected',
+    edits: [
+      {
+        file: 'lib/drivers/file/directory/state-directory.ts',
+        find: ' && top.mtimeMs === before.mtimeMs',
+        replace: '',
+      },
+    ],
+    foundBy: spec(LOST, 'makes no holder beside one that shares the lock when queues is replaced'),
   },
   {
     name: 'own number of a starting driver not swept',

@@ -455,7 +455,8 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
   },
   {
     name: 'sentinel not asked after a lost connection',
-    wrong: 'a failover that it has told nobody of is not followed, and the old master grants what the new one grants',
+    wrong:
+      'a failover that it has told nobody of is not followed, and the old master grants what the new one grants',
     edits: [
       {
         file: 'lib/drivers/redis/connection/sentinel-watch.ts',

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../common/clock.js';
 import { directoryReplaced, type LockFile } from '../kernel/index.js';
 import type { Instance, Instances } from './instance.js';
+import { isSamePlace, type Place } from './place.js';
 import type { StateDirectory } from './state-directory.js';
 
 /** When to look again for a driver that has not noticed yet, ms. */
@@ -20,8 +21,8 @@ export interface DirectoryGuardContext {
 /**
  * Makes sure that all drivers use the same directory of locks.
  *
- * The directory may be replaced while it is in use: by another mount, by a link that is turned, by `mv` and `mkdir`. The lock could
- * then have one holder in the old directory and another in the new one. So a driver that finds another directory than before ends
+ * The directory, or a folder in it, may be replaced while it is in use: by another mount, by a link that is turned, by `mv` and `mkdir`.
+ * The lock could then have one holder in the old directory and another in the new one. So a driver that finds another directory than before ends
  * its leases in the old one, says so in its instance, and grants nothing until every other driver has said the same. A driver that
  * starts asks the instances too. Every driver looks with its heartbeat, and after each lock that it takes.
  *
@@ -31,8 +32,8 @@ export interface DirectoryGuardContext {
  */
 export class DirectoryGuard {
   #sure = false;
-  /** The place that this driver's instance file states. */
-  #told: string;
+  /** The place that this driver has told the others, in its instance file. */
+  #told: Place;
   /** Where the instances are gone as well, this driver gives the others one ttl to notice. */
   #waitsUntil = -Infinity;
 
@@ -64,7 +65,7 @@ export class DirectoryGuard {
     // False also if `inspect` throws: each lock then looks again, until the directory may be used.
     this.#sure = false;
     directory.inspect();
-    if (directory.place === this.#told) {
+    if (isSamePlace(directory.place, this.#told)) {
       this.#sure = wasSure;
       return;
     }

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockFile, type NativeLock, type OwnerRecord } from '../kernel/index.js';
+import type { Place } from './place.js';
 import { removePrivateFolder, SocketFolder } from './socket-folder.js';
 
 /** The name of an instance's file. */
@@ -21,8 +22,8 @@ export class Instance {
     private readonly folder: SocketFolder,
   ) {}
 
-  /** @param place which directory its driver uses for locks; see `StateDirectory.place` */
-  static take(directory: string, native: NativeLock, place: string): Instance {
+  /** @param place which folders its driver uses for locks; see `StateDirectory.place` */
+  static take(directory: string, native: NativeLock, place: Place): Instance {
     const folder = new SocketFolder(directory);
     for (let number = 0; ; number += 1) {
       const file = LockFile.take(seatFile(directory, number), native);
@@ -68,15 +69,16 @@ export class Instance {
     return this.folder.addressOf(this.socket);
   }
 
-  /** Writes down which process has this instance, and which directory its driver uses for locks. */
-  store(place: string): void {
+  /** Writes down which process has this instance, and which folders its driver uses for locks. */
+  store({ locks, queues }: Place): void {
     this.file.store({
       pid: process.pid,
       memberId: '',
       grantId: '',
       socket: this.socket,
       name: '',
-      place,
+      place: locks,
+      queues,
     });
   }
 
@@ -116,14 +118,19 @@ export class Instances {
   }
 
   /** A running driver, other than that of `own`, that uses locks in another place. */
-  elsewhere(place: string, own: number): OwnerRecord | undefined {
+  elsewhere(place: Place, own: number): OwnerRecord | undefined {
     for (const entry of readdirSync(this.directory)) {
       if (!NUMBER.test(entry) || Number(entry) === own) continue;
       const record = LockFile.read(join(this.directory, entry));
-      if (record?.place !== undefined && record.place !== place && this.isTaken(Number(entry))) return record;
+      if (record && isElsewhere(record, place) && this.isTaken(Number(entry))) return record;
     }
     return undefined;
   }
+}
+
+/** A driver of an earlier version does not say which queues it uses. */
+function isElsewhere({ place, queues }: OwnerRecord, { locks, queues: ours }: Place): boolean {
+  return (place !== undefined && place !== locks) || (queues !== undefined && queues !== ours);
 }
 
 function seatFile(directory: string, number: number): string {

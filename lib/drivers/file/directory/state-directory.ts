@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { accessSync, constants, mkdirSync, type Stats, statfsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { BackendUnavailableError } from '../../../errors.js';
 import { Memo } from '../../../common/memo.js';
 import { checkFormat } from './directory-format.js';
+import { type Deciding, type Place, placeOf } from './place.js';
+import { perUserDirectory } from './user-directory.js';
 import {
   directoryProblem,
   foreignDirectory,
@@ -12,7 +13,6 @@ import {
   isSame,
   look,
   type NativeLock,
-  noHome,
   nothingThere,
   unusableDirectory,
 } from '../kernel/index.js';
@@ -36,20 +36,29 @@ const BUCKET = 2;
 /** Owner and permissions of a directory. */
 type Access = Pick<Found, 'uid' | 'mode'>;
 
+/** It changes its time when anything is put into the directory, moved or removed. */
+type Top = Pick<Stats, 'uid' | 'mode' | 'mtimeMs'>;
+
 /** The directory of the file back end: its owner, and the places of its files. */
 export class StateDirectory {
   readonly path: string;
-  readonly #locksPath: string;
+  readonly #folders: Readonly<Record<(typeof FOLDERS)[number], string>>;
   readonly #lockFiles = new Memo((name) => `${this.locks}/${fileName(name)}`, MOST_KEPT);
-  /** The folder of locks at the last look. */
-  #locks?: Found;
-  /** The directory itself, or the one that its link leads to, at the same look. */
-  #top?: Access;
+  /** The folders that decide who holds a lock, at the last look. */
+  #deciding?: Deciding;
+  /** The directory itself, or the one that its link leads to, before the same look. */
+  #top?: Top;
 
   /** @param directory undefined for the directory of this user, as defined by the XDG base directory specification */
   constructor(directory: string | undefined) {
     this.path = directory === undefined ? perUserDirectory() : resolve(directory);
-    this.#locksPath = join(this.path, 'locks');
+    const at = (folder: string): string => join(this.path, folder);
+    this.#folders = {
+      locks: at('locks'),
+      records: at('records'),
+      instances: at('instances'),
+      queues: at('queues'),
+    };
   }
 
   lock(name: string): string {
@@ -57,7 +66,7 @@ export class StateDirectory {
   }
 
   get locks(): string {
-    return this.#locksPath;
+    return this.#folders.locks;
   }
 
   /** The largest fencing token of the lock files that were removed. */
@@ -82,15 +91,15 @@ export class StateDirectory {
 
   /** Holds the folders of tickets: few enough to keep for good, and enough that each one is short. */
   get queuesFolder(): string {
-    return join(this.path, 'queues');
+    return this.#folders.queues;
   }
 
   get records(): string {
-    return join(this.path, 'records');
+    return this.#folders.records;
   }
 
   get instancesFolder(): string {
-    return join(this.path, 'instances');
+    return this.#folders.instances;
   }
 
   /** @throws BackendUnavailableError when there is no such directory */
@@ -119,19 +128,23 @@ export class StateDirectory {
     });
   }
 
-  /** Whether the folder of locks, its access and that of the directory are as at the last look. Costs two system calls. */
+  /**
+   * Whether the folder of locks, its access and that of the directory are as at the last look, and no other folder was put into the
+   * directory since. Costs two system calls.
+   */
   isAsBefore(): boolean {
-    const [then, now] = [this.#locks, look(this.locks)];
+    const [then, now] = [this.#deciding?.locks, look(this.locks)];
     if (!now || !then || !isSame(now, then) || !isOpenAs(now, then)) return false;
-    const top = statSync(this.path, { throwIfNoEntry: false });
-    return top !== undefined && this.#top !== undefined && isOpenAs(top, this.#top);
+    const [before, top] = [this.#top, statSync(this.path, { throwIfNoEntry: false })];
+    return (
+      top !== undefined && before !== undefined && isOpenAs(top, before) && top.mtimeMs === before.mtimeMs
+    );
   }
 
-  /**
-   * Identifies the directory of the locks at the last look, whatever its path. On another device the kernel's locks are others too.
-   */
-  get place(): string {
-    return this.#locks ? `${this.#locks.dev}:${this.#locks.ino}` : '';
+  /** What decided who holds a lock at the last look. */
+  get place(): Place {
+    if (!this.#deciding) throw new Error('the directory was not inspected yet');
+    return placeOf(this.#deciding);
   }
 
   /**
@@ -140,14 +153,14 @@ export class StateDirectory {
    */
   inspect(): void {
     const top = this.#checkOwner();
-    let locks: Found | undefined;
+    const seen = {} as Record<(typeof FOLDERS)[number], Found>;
     for (const folder of FOLDERS) {
       const found = this.#refuseLink(folder);
       if (!found) throw unusableDirectory(this.path, { reason: `its folder ${folder} is gone` });
       this.#checkAccess(join(this.path, folder), Number(found.uid), Number(found.mode));
-      if (folder === 'locks') locks = found;
+      seen[folder] = found;
     }
-    this.#locks = locks;
+    this.#deciding = seen;
     this.#top = top;
   }
 
@@ -163,10 +176,10 @@ export class StateDirectory {
     return found;
   }
 
-  #checkOwner(): Access {
-    const { uid, mode } = statSync(this.path);
+  #checkOwner(): Top {
+    const { uid, mode, mtimeMs } = statSync(this.path);
     this.#checkAccess(this.path, uid, mode);
-    return { uid, mode };
+    return { uid, mode, mtimeMs };
   }
 
   #checkAccess(path: string, owner: number, mode: number): void {
@@ -214,23 +227,6 @@ function makeDirectory(path: string): void {
 /** Names come from outside: used as they are, `..` or a slash would lead out of the directory. */
 function fileName(name: string): string {
   return hash('sha256', name, 'hex');
-}
-
-function perUserDirectory(): string {
-  const { XDG_STATE_HOME } = process.env;
-  // The specification says to ignore relative paths.
-  const base =
-    XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homeDirectory(), '.local', 'state');
-  return join(base, 'nestjs-coordination');
-}
-
-/** HOME, or the entry in the system's table of users. A container with a user of its own may have neither. */
-function homeDirectory(): string {
-  try {
-    return homedir();
-  } catch (error) {
-    throw noHome(error);
-  }
 }
 
 function isOpenAs(one: Access, other: Access): boolean {

@@ -106,7 +106,7 @@ export function foreignDirectory(
 
 export function noHome(cause: unknown): BackendUnavailableError {
   return new BackendUnavailableError(
-    `the file back end has no directory: HOME and XDG_STATE_HOME are not set, and this user${idOf(process.geteuid?.())} ` +
+    `the file back end has no directory: HOME and XDG_STATE_HOME are not set to an absolute path, and this user${idOf(process.geteuid?.())} ` +
       `has no entry in /etc/passwd; set one of the two, or name a directory with ${OPTION}, as in file:///var/lib/app/coordination`,
     { cause },
   );

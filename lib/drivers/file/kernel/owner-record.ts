@@ -9,8 +9,10 @@ export interface OwnerRecord {
   readonly socket: string;
   /** The lock's name, cut where it is long: for people only, not for comparing. */
   readonly name: string;
-  /** Only in the record of an instance: which directory its driver uses for locks. */
+  /** Only in the record of an instance: which folder its driver uses for locks. */
   readonly place?: string;
+  /** The same for the folder of tickets and shares. */
+  readonly queues?: string;
 }
 
 /** The valid slot, without its text. */

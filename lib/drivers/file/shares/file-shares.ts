@@ -1,6 +1,6 @@
 import type { Claim, Grant, Holder } from '../../driver.js';
 import type { StateDirectory } from '../directory/index.js';
-import { brokenBy, fileGone, isSame, look } from '../kernel/index.js';
+import { brokenBy, fileGone, finishAll, isSame, look } from '../kernel/index.js';
 import { type Ticket, Tickets } from '../queue/index.js';
 
 interface HeldShare {
@@ -154,10 +154,11 @@ export class FileShares {
 
   /** Removes the links that could not be removed when they ended. */
   tidy(): void {
-    for (const link of this.#left) {
+    const remove = (link: Ticket): void => {
       this.#links.discard(link);
       this.#left.delete(link);
-    }
+    };
+    finishAll(Array.from(this.#left, (link) => () => remove(link)));
   }
 
   #isAlive(ticket: Ticket): boolean {
