@@ -67,7 +67,8 @@ export class Demonstration {
   /** Ends every replica, in bounded time, and takes the data away unless somebody has to look at it. */
   async end(): Promise<void> {
     await Promise.all(this.#fleets.map((fleet) => fleet.stop()));
-    if (this.#held) await rm(this.#directory, { recursive: true, force: true });
+    // Another process may use the locks, such as the command line, and write there meanwhile.
+    if (this.#held) await rm(this.#directory, { recursive: true, force: true, maxRetries: 10 });
   }
 
   /** At once, without a chance for the replicas to give anything back. */

@@ -139,7 +139,8 @@ describe('a lease whose file is gone', () => {
     scratch.onEnd(() => coordinator.stop());
     await coordinator.start();
     const lease = await coordinator.getLock('l').hold();
-    await rm(directory, { recursive: true });
+    // The heartbeat writes there meanwhile.
+    await rm(directory, { recursive: true, maxRetries: 10 });
     await eventually(() => lease.signal.aborted);
     expect(lease.signal.reason).toMatchObject({
       name: 'LeaseLostError',
