@@ -51,8 +51,8 @@ export class RedisDriver implements Driver {
   readonly #looksOnly: boolean;
   readonly #prefix: string;
   readonly #placeholder = randomUUID();
-  /** The key by which the scripts are tried out, made at the start; undefined where it would be the key of a lock. */
-  #preflightKey: string | undefined;
+  /** The key by which the scripts are tried out, made at the start. */
+  #preflightKey = '';
   #stopping: Promise<void> | undefined;
 
   health(): DriverHealth {
@@ -79,7 +79,7 @@ export class RedisDriver implements Driver {
     );
     // Uses the key made at the start: the application's function may not work any more at a later connect.
     const preflightKey = (random: string): string | undefined =>
-      this.#looksOnly ? undefined : this.#preflightKey?.replaceAll(this.#placeholder, random);
+      this.#looksOnly ? undefined : this.#preflightKey.replaceAll(this.#placeholder, random);
     const nodeFor = (plan: ServerPlan, more: Partial<RedisNodeSettings> = {}): RedisNode =>
       new RedisNode(plan, {
         name: plan.name,
@@ -164,12 +164,13 @@ export class RedisDriver implements Driver {
     this.#health.open();
   }
 
-  /** An application's key function may give many names one key, or all: no key is free for a try-out then. */
-  #makePreflightKey(): string | undefined {
-    const keyOf = (random: string): string =>
-      this.locks.keyOf(`${this.#prefix}coordination-preflight:${random}`);
-    const key = keyOf(this.#placeholder);
-    return key.includes(this.#placeholder) || key !== keyOf(randomUUID()) ? key : undefined;
+  /** An application's key function may give many names one key, or all: none of its keys is free for a try-out then. */
+  #makePreflightKey(): string {
+    const nameOf = (random: string): string => `${this.#prefix}coordination-preflight:${random}`;
+    const name = nameOf(this.#placeholder);
+    const key = this.locks.keyOf(name);
+    if (key.includes(this.#placeholder) || key !== this.locks.keyOf(nameOf(randomUUID()))) return key;
+    return lockKeyOf(name);
   }
 
   stop(): Promise<void> {

@@ -114,6 +114,13 @@ describe('a lockKey of the application’s', () => {
     await Promise.all(all.map((each) => each.stop()));
   });
 
+  it('that gives one key for all names hides no refusal of a start', async () => {
+    const server = await startRedis({ aclUsers: ['app on >secret ~* &* +@all -publish'] });
+    const backendUrl = server.url.replace('redis://', 'redis://app:secret@');
+    const coordinator = new CoordinatorService({ backendUrl, redis: { lockKey: () => 'app:lock' } });
+    await expect(coordinator.start()).rejects.toThrow(/NOPERM/);
+  });
+
   it('that gives the scripts’ try-out the key of a free lock leaves that lock its tokens', async () => {
     const server = await startRedis();
     const client = server.client();

@@ -45,10 +45,12 @@ describe('the password', () => {
 
   it('of the URL stays where the options give none', async () => {
     const server = await startRedis({ password: PASSWORD });
-    const redisOptions = { username: undefined, password: undefined, connectTimeout: 5000 };
-    const driver = driverOn(server.url, recordingContext(), { redisOptions });
-    await driver.start();
-    await driver.stop();
+    for (const none of [undefined, '']) {
+      const redisOptions = { username: none, password: none, connectTimeout: 5000 };
+      const driver = driverOn(server.url, recordingContext(), { redisOptions });
+      await driver.start();
+      await driver.stop();
+    }
   });
 
   it.each([

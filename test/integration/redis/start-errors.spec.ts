@@ -156,6 +156,29 @@ describe('a start that fails', () => {
     expect(error.message).toContain('the TLS certificate is not accepted');
   });
 
+  it('does not blame one of several sentinels for an outage of the master', async () => {
+    const { master, sentinel } = await startSentinel();
+    const other = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    });
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const context = recordingContext();
+    const driver = driverOn(
+      `redis+sentinel://127.0.0.1:${sentinel.port},127.0.0.1:${(other.address() as AddressInfo).port}/main`,
+      context,
+    );
+    await driver.start();
+    // The watch has tried the other one by then.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await master.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect.poll(() => context.changes.length).toBeGreaterThan(1);
+    expect(context.changes[1]?.cause?.message).toContain('the connection was closed');
+    await driver.stop();
+    other.close();
+  });
+
   it('says that a proxy may not know what is asked of it, where the connection is closed without a word', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => undefined);

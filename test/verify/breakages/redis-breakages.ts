@@ -460,7 +460,7 @@ export const REDIS_BREAKAGES: readonly Breakage[] = [
     edits: [
       {
         file: 'lib/drivers/redis/connection/sentinel-watch.ts',
-        find: 'if (before !== undefined && before !== address) this.events.onSwitch();',
+        find: 'if (before !== undefined && before !== address && address !== this.#named) this.events.onSwitch();',
         replace: '',
       },
     ],

@@ -25,7 +25,9 @@ export function createClient(
   connectTimeout: number,
   extra: RedisOptions = {},
 ): Redis {
-  const { username = url.username, password = url.password?.reveal() } = extra;
+  // An empty text is none, as it comes from a variable that is not set.
+  const username = extra.username || url.username;
+  const password = extra.password || url.password?.reveal();
   const common: RedisOptions = {
     // RESP2 needs no HELLO: fewer rights for the ACL user, and any version of Redis.
     protocol: 2,

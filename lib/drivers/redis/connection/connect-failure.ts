@@ -23,6 +23,8 @@ export class ConnectFailure {
   #tls: boolean | undefined;
   #told: NodeError | undefined;
   #detail: NodeError | undefined;
+  /** Counts only where no sentinel was of use: the others may be. */
+  #ofSentinel: NodeError | undefined;
 
   /** @param tls whether the connection speaks TLS; undefined when that setting is surely right */
   constructor(secrets: readonly string[], tls: boolean | undefined) {
@@ -36,13 +38,13 @@ export class ConnectFailure {
 
   /** The error of a single sentinel or seed. */
   readonly detail = (error: unknown): void => {
-    if (this.#detail && OF_SENTINELS.includes(this.#detail.kind)) return;
     this.#detail = cleanError(error, this.#secrets);
   };
 
   /** The error of the watch's connection to a sentinel. */
   readonly ofSentinel = (error: unknown): void => {
-    if (OF_SENTINELS.includes(cleanError(error).kind)) this.detail(error);
+    const failure = cleanError(error, this.#secrets);
+    if (OF_SENTINELS.includes(failure.kind)) this.#ofSentinel = failure;
   };
 
   /** Throws an error that ioredis reported and then ignored: without this, a refused SELECT would mean database 0. */
@@ -80,6 +82,6 @@ export class ConnectFailure {
   #best(): NodeError | undefined {
     const told = this.#told;
     const detail = this.#detail?.message.startsWith('Connection is closed') ? undefined : this.#detail;
-    return told && detail && GENERAL.includes(told.kind) ? detail : (told ?? detail);
+    return told && GENERAL.includes(told.kind) ? (this.#ofSentinel ?? detail ?? told) : (told ?? detail);
   }
 }

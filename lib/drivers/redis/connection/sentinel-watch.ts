@@ -46,6 +46,8 @@ export class SentinelWatch {
   readonly #clients = new Map<Redis, 'unknown' | 'tells' | 'refuses' | 'away'>();
   /** The address of the master, as each sentinel has told it last. */
   readonly #masters = new Map<Redis, string>();
+  /** The address of the master that one of them has named last. */
+  #named: string | undefined;
   /** What the last one that refused has said. */
   #refusal: unknown;
 
@@ -90,7 +92,7 @@ export class SentinelWatch {
     for (const client of clients) client.disconnect();
   }
 
-  /** The answer comes before that to the subscription, so that no switch lies between the two. */
+  /** The answer and that to the subscription come one after the other, so that hardly a switch lies between the two. */
   #askForMaster(client: Redis): void {
     client.call('sentinel', 'get-master-addr-by-name', this.sentinels.masterName).then(
       (address) => {
@@ -105,7 +107,8 @@ export class SentinelWatch {
     if (!this.#clients.has(client)) return;
     const before = this.#masters.get(client);
     this.#masters.set(client, address);
-    if (before !== undefined && before !== address) this.events.onSwitch();
+    // Another sentinel may have told of that one already.
+    if (before !== undefined && before !== address && address !== this.#named) this.events.onSwitch();
   }
 
   #subscribe(client: Redis): void {
@@ -140,7 +143,10 @@ export class SentinelWatch {
     // One sentinel may watch several masters.
     if (!words.includes(this.sentinels.masterName)) return;
     // The name, the old address, the new one.
-    if (channel === '+switch-master') this.#masters.set(client, words.slice(3).join(' '));
+    if (channel === '+switch-master') {
+      this.#named = words.slice(3).join(' ');
+      this.#masters.set(client, this.#named);
+    }
     this.events.onSwitch();
   }
 }

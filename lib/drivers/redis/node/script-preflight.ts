@@ -92,11 +92,11 @@ export async function preflight(client: RedisClient, key: string, own: boolean):
 /** A script that may not run a command fails without naming the command. The refusal of the bare command names it. */
 async function nameTheCommand(client: RedisClient, key: string, own: boolean): Promise<void> {
   const [queue, waiters] = [queueOf(key), waitersOf(key)];
-  const set = await client.set(key, 'preflight', 'PX', TTL, 'NX');
+  await client.set(key, 'preflight', 'PX', TTL, 'NX');
   await client.get(key);
   await client.pttl(key);
   await client.exists(key);
-  if (own || set !== null) await client.del(key);
+  if (own) await client.del(key);
   // XX: makes nothing that would stay if this process died here.
   await client.zadd(queue, 'XX', 1, 'preflight');
   await client.zrange(queue, '0', '0');

@@ -10,8 +10,8 @@ export interface ServerChecksSettings {
   /** The options declare that it keeps every write over a restart. */
   readonly persistent: boolean;
   /**
-   * Makes a key from a random text, to try the scripts out. No lock has the key if the text is in it. Undefined where there is no such key,
-   * or where no lock's key gets to this server.
+   * Makes a key from a random text, to try the scripts out. No lock has the key if the text is in it. Undefined where no lock's key gets to
+   * this server.
    */
   readonly preflightKey: (random: string) => string | undefined;
   readonly warn: (message: string) => void;
