@@ -22,9 +22,9 @@ export interface DirectoryGuardContext {
  * Makes sure that all drivers use the same directory of locks.
  *
  * The directory, or a folder in it, may be replaced while it is in use: by another mount, by a link that is turned, by `mv` and `mkdir`.
- * The lock could then have one holder in the old directory and another in the new one. So a driver that finds another directory than before ends
- * its leases in the old one, says so in its instance, and grants nothing until every other driver has said the same. A driver that
- * starts asks the instances too. Every driver looks with its heartbeat, and after each lock that it takes.
+ * The lock could then have one holder in the old directory and another in the new one. So a driver that finds another directory than
+ * before ends its leases in the old one, says so in its instance, and grants nothing until every other driver has said the same. A
+ * driver that starts asks the instances too. Every driver looks with its heartbeat, and after each lock that it takes.
  *
  *     unsure ──no driver elsewhere──▶ sure
  *        ▲                              │
