@@ -1,6 +1,6 @@
 import { tryAcquire } from '../../support/driver-calls.js';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -153,6 +153,26 @@ describe('a start that fails', () => {
     const redisOptions = { sentinelTLS: {} };
     const url = `redis+sentinel://127.0.0.1:${sentinel.port}/main`;
     const error = await failedStart(driverOn(url, undefined, { redisOptions }));
+    expect(error.message).toContain('the TLS certificate is not accepted');
+  });
+
+  it('says so also where the watch over the sentinels learns of it later than the client', async () => {
+    const { sentinel } = await startSentinel({ tls: true });
+    let connections = 0;
+    const late = createServer(async (socket) => {
+      socket.on('error', () => undefined);
+      // The watch connects first.
+      if (connections++ === 0) await new Promise((resolve) => setTimeout(resolve, 500));
+      const upstream = connect(sentinel.port, '127.0.0.1');
+      upstream.on('error', () => undefined);
+      socket.pipe(upstream).pipe(socket);
+    });
+    late.listen(0, '127.0.0.1');
+    await once(late, 'listening');
+    const url = `redis+sentinel://127.0.0.1:${(late.address() as AddressInfo).port}/main`;
+    const error = await failedStart(driverOn(url, undefined, { redisOptions: { sentinelTLS: {} } }));
+    late.close();
+    expect(connections).toBeGreaterThan(1);
     expect(error.message).toContain('the TLS certificate is not accepted');
   });
 

@@ -57,6 +57,11 @@ export class ConnectFailure {
     this.#tls = undefined;
   }
 
+  /** A sentinel has closed the connection, and only the watch over the sentinels learns why. */
+  get isVague(): boolean {
+    return this.#told?.kind === 'no-sentinel-answers' && this.#told.message.includes('Connection is closed');
+  }
+
   silence(ms: number): NodeError {
     const doubt = this.#tls === true ? '; if this is a plain port, use redis:// instead of rediss://' : '';
     return this.#best() ?? new NodeError(`no answer within ${ms} ms${doubt}`, { code: 'ETIMEDOUT' });

@@ -109,6 +109,11 @@ export class OwnConnection implements Connection {
         if (error) reject(error);
         else resolve();
       };
+      // The watch may learn a moment later than the client why a sentinel is of no use. The watchdog ends the wait for it.
+      const explain = async (reason: () => NodeError): Promise<void> => {
+        if (reasons.isVague && !this.#proven) await this.#watch?.heard();
+        settle(reason());
+      };
       const watchdog = clock.setTimer(connectTimeout, () => settle(reasons.silence(connectTimeout)));
       this.#abandon = settle;
       // ioredis reports the reason in events, and then rejects only with 'Connection is closed.'
@@ -116,9 +121,8 @@ export class OwnConnection implements Connection {
       client.on('sentinelError', reasons.detail);
       client.on('node error', reasons.detail);
       client.once('end', () => {
-        const error = reasons.ending();
-        settle(error);
-        if (this.#live === client) this.fail(error);
+        if (this.#live === client) this.fail(reasons.ending());
+        void explain(() => reasons.ending());
       });
       outsideCalls(() => {
         // Before the client asks where the master is, so that nothing is missed.
@@ -135,7 +139,7 @@ export class OwnConnection implements Connection {
             reasons.proven();
             settle();
           },
-          (error: unknown) => settle(reasons.failure(error)),
+          (error: unknown) => void explain(() => reasons.failure(error)),
         );
     });
   }

@@ -50,6 +50,8 @@ export class SentinelWatch {
   #named: string | undefined;
   /** What the last one that refused has said. */
   #refusal: unknown;
+  /** Called once no state is `unknown`. */
+  #onHeard: (() => void)[] = [];
 
   constructor(
     private readonly sentinels: Sentinels,
@@ -90,6 +92,15 @@ export class SentinelWatch {
     this.#clients.clear();
     this.#masters.clear();
     for (const client of clients) client.disconnect();
+    this.#tellIfHeard();
+  }
+
+  /** Waits until each sentinel has let the watch listen, has refused, or is known to be away; or for the end of the watch. */
+  heard(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onHeard.push(resolve);
+      this.#tellIfHeard();
+    });
   }
 
   /** The answer and that to the subscription come one after the other, so that hardly a switch lies between the two. */
@@ -134,7 +145,14 @@ export class SentinelWatch {
 
   #became(client: Redis, state: 'tells' | 'refuses' | 'away'): void {
     // The watch may have been stopped meanwhile.
-    if (this.#clients.has(client)) this.#clients.set(client, state);
+    if (!this.#clients.has(client)) return;
+    this.#clients.set(client, state);
+    this.#tellIfHeard();
+  }
+
+  #tellIfHeard(): void {
+    if ([...this.#clients.values()].includes('unknown')) return;
+    for (const resolve of this.#onHeard.splice(0)) resolve();
   }
 
   #told(client: Redis, channel: string, message: string): void {
