@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { SentinelWatch } from '../../../lib/drivers/redis/connection/sentinel-watch.js';
 import { RedisDriver } from '../../../lib/drivers/redis/index.js';
 import type { RedisConnectionOptions } from '../../../lib/drivers/redis/options/index.js';
 import { recordingContext } from '../../support/driver-suite.js';
@@ -141,6 +142,26 @@ describe('the driver listens to sentinels that speak TLS', () => {
   function byUrlWithTls(): RedisDriver {
     return byUrl(deployment, '', { sentinelTLS: { ca: deployment.sentinel.tls!.cert } }).driver;
   }
+});
+
+it('takes a sentinel whose port accepts, and closes without a word, for one that is away', async () => {
+  let connections = 0;
+  const proxy = createServer((socket) => {
+    connections += 1;
+    socket.on('error', () => undefined);
+    socket.end();
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const sentinels = { addresses: [{ host: '127.0.0.1', port }], masterName: 'main', options: {} };
+  const watch = new SentinelWatch(sentinels, { onSwitch: () => undefined, onRefused: () => undefined });
+  watch.start();
+  await watch.heard();
+  watch.stop();
+  proxy.close();
+  // It would know after its next tries at the latest.
+  expect(connections).toBe(1);
 });
 
 describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription', () => {

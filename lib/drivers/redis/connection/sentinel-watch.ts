@@ -79,6 +79,8 @@ export class SentinelWatch {
       this.#clients.set(client, 'unknown');
       // A sentinel that is away needs no report: the other sentinels still report.
       client.on('error', (error: unknown) => this.#failed(client, error));
+      // A proxy without a sentinel behind it accepts, and closes without an error.
+      client.on('close', () => this.#closed(client));
       client.on('message', (channel: string, message: string) => this.#told(client, channel, message));
       client.on('ready', () => {
         this.#askForMaster(client);
@@ -141,6 +143,10 @@ export class SentinelWatch {
     const states = [...this.#clients.values()];
     if (states.includes('refuses') && !states.includes('tells') && !states.includes('unknown'))
       this.events.onRefused(this.#refusal);
+  }
+
+  #closed(client: Redis): void {
+    if (this.#clients.get(client) === 'unknown') this.#became(client, 'away');
   }
 
   #became(client: Redis, state: 'tells' | 'refuses' | 'away'): void {
