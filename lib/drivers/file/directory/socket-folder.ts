@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, constants, existsSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
@@ -21,7 +22,8 @@ export class SocketFolder {
 
   /** The name to write down for the socket of an instance. */
   nameFor(instance: number): string {
-    const name = `${instance}.sock`;
+    // Another driver may have had that number in this folder, and its socket is unlinked when it stops.
+    const name = `${instance}-${randomBytes(3).toString('hex')}.sock`;
     return fits(join(this.directory, name)) || existsSync(OPEN_FILES) ? name : privateSocket(this.directory);
   }
 
