@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Claim, Downgrade, Grant, Granted, Holder, LockStore, RenewOutcome, Taken } from '../driver.js';
 import { nextFencingToken } from '../fencing-token.js';
 import type { FileParts } from './file-parts.js';
-import { failedOn, LockFile } from './kernel/index.js';
+import { failedOn, LockFile, seatGone } from './kernel/index.js';
 import { LockHolders } from './lock-holders.js';
 
 /** How often a shared claim tries to lock the file. */
@@ -41,11 +41,13 @@ export class FileLocks implements LockStore {
 
   /** @param admits gets the number of links to the file, and decides whether to try at all */
   take(request: Claim, admits?: (links: number) => boolean): Granted | Taken {
-    const { native, shares } = this.context.running();
+    const { native, instance, shares } = this.context.running();
     const { name, mode } = request;
     if (this.context.heldLocks.has(name)) return TAKEN;
     const path = this.context.directory.lock(name);
     const shared = mode === 'shared';
+    if (shared && !this.context.calls.attempt('lock', name, path, () => instance.isInPlace()))
+      throw seatGone(this.context.directory.instancesFolder);
     const isVacant = shared ? undefined : () => !shares.isShared(name);
     const tryOnce = (): LockFile | undefined =>
       this.context.calls.attempt('lock', name, path, () => LockFile.take(path, native, admits, isVacant));

@@ -18,7 +18,7 @@ import { HeldLocks } from './holder/index.js';
 import { Housekeeping } from './housekeeping.js';
 import { FileQueues, Tickets } from './queue/index.js';
 import { FileRecords } from './records/index.js';
-import { FileShares } from './shares/index.js';
+import { FileShares, Sharers } from './shares/index.js';
 import { Peers, WakeServer } from './peers/index.js';
 
 /** The parts that exist only between start and stop. */
@@ -107,26 +107,26 @@ export class FileDriver implements Driver {
     await this.#directory.prepare(native, this.context.warn);
     const { instancesFolder, queuesFolder } = this.#directory;
     const instances = new Instances(instancesFolder, native);
+    const sharers = new Sharers(instances, this.context.clock, this.context.ttl);
     // The sweep must remove no instance here: an instance file tells when it was last taken, and -Infinity makes none old enough.
     this.#tidy(instancesFolder, Instance.sweep(instancesFolder, native, -Infinity));
     const { place } = this.#directory;
     const instance = this.#calls.attempt('take an instance', undefined, instancesFolder, () =>
-      Instance.take(instancesFolder, native, place),
+      Instance.take(instancesFolder, native, place, (number) => Tickets.hasShares(queuesFolder, number)),
     );
     const leave = (): void => finishAll([() => instance.leave(), () => this.#sockets.close()]);
     try {
       // Only now: other drivers take the shares of a dead process for shares of the driver that has its instance.
-      this.#tidy(queuesFolder, Tickets.sweep(queuesFolder, instances, instance.number));
+      this.#tidy(queuesFolder, Tickets.sweep(queuesFolder, instances, sharers, instance.number));
     } catch (error) {
       leave();
       throw error;
     }
-    const tickets = new Tickets(this.#directory, instance.number, instances, (id) => server.freed(id));
+    const tickets = new Tickets(this.#directory, instance, instances, (id) => server.freed(id));
     const shares = new FileShares({
       directory: this.#directory,
-      instance: instance.number,
-      instances,
-      isSeated: () => instance.isInPlace(),
+      instance,
+      sharers,
       onFreed: (id, name) => {
         server.freed(id);
         this.#running?.queues.freed(name);
@@ -170,7 +170,7 @@ export class FileDriver implements Driver {
       onMoved: () => this.#leases.loseAllGone(),
     });
     const floor = new TokenFloor(directory.tokens, native);
-    const housekeeping = new Housekeeping({ directory, native, instances, floor, clock, random });
+    const housekeeping = new Housekeeping({ directory, native, instances, sharers, floor, clock, random });
     this.#shares = shares;
     this.#running = { native, instance, server, queues, guard, floor, shares, housekeeping };
     housekeeping.start();

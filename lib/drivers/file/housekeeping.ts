@@ -5,6 +5,7 @@ import { LockFile, type NativeLock } from './kernel/index.js';
 import { Instance, type Instances, type StateDirectory, type TokenFloor } from './directory/index.js';
 import { isRecordOrDraft, sweepRecord } from './records/index.js';
 import { Tickets } from './queue/index.js';
+import type { Sharers } from './shares/index.js';
 
 /** A lock file that was not used for this long is removed, ms. */
 const UNUSED = 24 * 3_600_000;
@@ -20,7 +21,8 @@ const LOCK = /^[0-9a-f]{64}$/;
 export interface HousekeepingContext {
   readonly directory: StateDirectory;
   readonly native: NativeLock;
-  readonly instances: Instances;
+  readonly instances: Pick<Instances, 'isTaken'>;
+  readonly sharers: Pick<Sharers, 'isTaken'>;
   readonly floor: TokenFloor;
   readonly clock: Clock;
   readonly random: () => number;
@@ -71,10 +73,10 @@ export class Housekeeping {
 
 /** One round; the caller may pause or end it after each file. */
 export function* round(context: HousekeepingContext): Generator<void> {
-  const { directory, native, instances, clock } = context;
+  const { directory, native, instances, sharers, clock } = context;
   const before = clock.wall() - UNUSED;
   yield* sweepRecords(directory.records, native, clock);
-  yield* Tickets.sweep(directory.queuesFolder, instances);
+  yield* Tickets.sweep(directory.queuesFolder, instances, sharers);
   yield* Instance.sweep(directory.instancesFolder, native, before);
   const folder = opendirSync(directory.locks);
   try {

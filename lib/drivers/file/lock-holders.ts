@@ -1,12 +1,9 @@
 import { BackendUnavailableError } from '../../errors.js';
 import type { Holder } from '../driver.js';
 import { AT_ONCE, type FileParts, nextTurn } from './file-parts.js';
-import { breakLock, holderOf } from './holder/index.js';
+import { breakLock, breakShare, holderOf } from './holder/index.js';
 import { lockFiles } from './housekeeping.js';
-import { failedOn, LockFile, look, ownerSilent, shorten } from './kernel/index.js';
-
-/** How long the holder of a share gets to answer, ms. */
-const LONGEST_BREAK = 1000;
+import { failedOn, LockFile, look, shorten } from './kernel/index.js';
 
 /** Finds the holders of locks, and takes locks away from them: holders in this driver, sharers of a file, and the process that locked it. */
 export class LockHolders {
@@ -46,12 +43,8 @@ export class LockHolders {
     const { clock, directory, calls, heldLocks, peers } = this.parts;
     const { native, shares } = this.parts.running();
     if (heldLocks.revoke(id, process.pid) || shares.revoke(id, process.pid)) return true;
-    const socket = calls.attempt('break', name, undefined, () => shares.socketOf(name, id));
-    if (socket !== undefined) {
-      const reply = await peers.break(socket, id, LONGEST_BREAK);
-      if (reply === 'silent') throw ownerSilent(name, undefined);
-      return reply === 'broken';
-    }
+    const sharerOf = () => calls.attempt('break', name, undefined, () => shares.sharerOf(name, id));
+    if (sharerOf()) return breakShare({ name, id, sharerOf }, peers, clock);
     const path = directory.lock(name);
     try {
       return await breakLock({ name, id, path }, native, peers, clock);

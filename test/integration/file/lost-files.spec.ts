@@ -1,4 +1,5 @@
-import { announce, tryAcquire } from '../../support/driver-calls.js';
+import { announce, breakLock, tryAcquire } from '../../support/driver-calls.js';
+import { breakAnswered } from '../../support/break-answered.js';
 import { chmod, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -153,9 +154,9 @@ describe('a lease whose file is gone', () => {
 describe('a folder of the directory that is not what it was', () => {
   const scratch = useScratch();
 
-  async function replaceLocks(directory: string): Promise<void> {
-    await rename(join(directory, 'locks'), join(directory, '..', 'before'));
-    await mkdir(join(directory, 'locks'), { mode: 0o700 });
+  async function replace(directory: string, folder: string): Promise<void> {
+    await rename(join(directory, folder), join(directory, '..', 'before'));
+    await mkdir(join(directory, folder), { mode: 0o700 });
   }
 
   async function turnIntoLink(directory: string, folder: string): Promise<void> {
@@ -232,7 +233,7 @@ describe('a folder of the directory that is not what it was', () => {
       const there = await scratch.started(directory);
       const lost = request('l');
       granted(await tryAcquire(holder, lost));
-      await replaceLocks(directory);
+      await replace(directory, 'locks');
       const other = which === 'that starts' ? await scratch.started(directory) : there;
       expect(await refusal(other)).toContain(
         `was replaced while it was in use, and another process may still hold locks in the old one; it grants again as soon as process ${process.pid} has noticed`,
@@ -256,9 +257,12 @@ describe('a folder of the directory that is not what it was', () => {
       granted(await tryAcquire(there, request('another')));
       const lost = sharedRequest('l');
       granted(await tryAcquire(holder, lost));
-      await rename(join(directory, folder), join(directory, '..', 'before'));
-      await mkdir(join(directory, folder), { mode: 0o700 });
-      expect(await refusal(there)).toContain('was replaced while it was in use');
+      await replace(directory, folder);
+      // With its link gone, nothing tells of the share.
+      if (folder === 'instances') expect((await tryAcquire(there, request('l'))).granted).toBe(false);
+      expect(await refusal(there, folder === 'queues' ? 'l' : 'free')).toContain(
+        'was replaced while it was in use',
+      );
       if (folder === 'queues')
         expect(await refusal(await scratch.started(directory))).toContain(`process ${process.pid}`);
       expect(lost.revoked).toEqual([]);
@@ -271,12 +275,114 @@ describe('a folder of the directory that is not what it was', () => {
     },
   );
 
+  it('makes no holder beside one that shares the lock where instances is replaced and drivers start', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const holder = await scratch.started(directory);
+    const lost = sharedRequest('l');
+    granted(await tryAcquire(holder, lost));
+    await replace(directory, 'instances');
+    // None takes the number of the holder, whose file is gone.
+    const starting = [await scratch.started(directory), await scratch.started(directory)];
+    for (const other of starting) expect((await tryAcquire(other, request('l'))).granted).toBe(false);
+    expect(lost.revoked).toEqual([]);
+    await announce(holder, 'holder', TTL);
+    expect(lost.revoked).toHaveLength(1);
+    granted(await tryAcquire(starting[1]!, request('l')));
+  });
+
+  it('grants a lock one ttl after instances was replaced, where the process that shared it is dead', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const killed = await scratch.process(directory);
+    for (const name of ['shared', 'kept']) expect(await killed.share(name)).toBe(true);
+    await killed.keep('kept', 60_000);
+    await killed.process.kill();
+    await replace(directory, 'instances');
+    const clock = new FakeClock();
+    const other = await scratch.started(directory, clock);
+    for (const name of ['shared', 'kept']) {
+      expect((await tryAcquire(other, request(name))).granted).toBe(false);
+    }
+    clock.block(TTL - 1);
+    for (const name of ['shared', 'kept']) {
+      expect((await tryAcquire(other, request(name))).granted).toBe(false);
+    }
+    clock.block(1);
+    for (const name of ['shared', 'kept']) granted(await tryAcquire(other, request(name)));
+  });
+
+  it('grants such a lock also where no process runs for so long as a ttl', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const killed = await scratch.process(directory);
+    expect(await killed.share('l')).toBe(true);
+    await killed.process.kill();
+    await replace(directory, 'instances');
+    const clock = new FakeClock();
+    for (const after of [0, TTL - 1]) {
+      clock.block(after);
+      const other = await scratch.started(directory, clock);
+      expect((await tryAcquire(other, request('l'))).granted).toBe(false);
+      await other.stop();
+    }
+    clock.block(1);
+    granted(await tryAcquire(await scratch.started(directory, clock), request('l')));
+  });
+
+  it('tells that such a share was not broken while its process may run', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const holder = await scratch.started(directory);
+    const lost = sharedRequest('l');
+    granted(await tryAcquire(holder, lost));
+    await replace(directory, 'instances');
+    const other = await scratch.started(directory);
+    await expect(breakLock(other, 'l')).rejects.toThrow('does not answer');
+    expect(lost.revoked).toEqual([]);
+    await announce(holder, 'holder', TTL);
+    expect(lost.revoked).toHaveLength(1);
+    expect(await breakLock(other, 'l')).toBe(false);
+  });
+
+  it.each(['instances', '.'])(
+    'leaves the socket of its successor at its stop, where %s was replaced',
+    async (folder) => {
+      const directory = join(await scratch.directory(), 'd');
+      const before = await scratch.started(directory);
+      await replace(directory, folder);
+      const after = await scratch.process(directory);
+      expect(await after.try('l')).toBe(true);
+      await before.stop();
+      const other = await scratch.started(directory);
+      expect(await breakAnswered(() => breakLock(other, 'l'))).toBe(true);
+    },
+  );
+
+  it('shares no lock once instances was replaced, as others would not respect it, and tells what to do', async () => {
+    const directory = join(await scratch.directory(), 'd');
+    const clock = new FakeClock();
+    const driver = await scratch.started(directory, clock);
+    await replace(directory, 'instances');
+    await announce(driver, 'm', TTL);
+    clock.block(TTL);
+    const reason = `the file of this process in ${join(directory, 'instances')} was removed or replaced`;
+    await expect(tryAcquire(driver, sharedRequest('l'))).rejects.toThrow(reason);
+    const held = request('l');
+    const grant = granted(await tryAcquire(driver, held));
+    expect(() => driver.locks.downgrade(grant)).toThrow('restart this process');
+    // The lease stays as it was.
+    expect(held.revoked).toEqual([]);
+    expect(await driver.locks.release(grant)).toBe(true);
+    // The new driver gets the number that the other one had.
+    const next = await scratch.started(directory);
+    const share = granted(await tryAcquire(next, sharedRequest('l')));
+    expect((await tryAcquire(driver, request('l'))).granted).toBe(false);
+    expect(await next.locks.release(share)).toBe(true);
+  });
+
   it('keeps the lock of a process that is stopped', async () => {
     const directory = join(await scratch.directory(), 'd');
     const holder = await scratch.process(directory);
     expect(await holder.try('l')).toBe(true);
     holder.process.freeze();
-    await replaceLocks(directory);
+    await replace(directory, 'locks');
     const other = await scratch.started(directory);
     expect(await refusal(other)).toContain(`process ${holder.pid}`);
     await announce(other, 'other', TTL);
@@ -346,7 +452,7 @@ describe('a folder of the directory that is not what it was', () => {
   it('leaves no file locked that was refused', async () => {
     const directory = join(await scratch.directory(), 'd');
     const holder = await scratch.started(directory);
-    await replaceLocks(directory);
+    await replace(directory, 'locks');
     const other = await scratch.started(directory);
     await refusal(other);
     expect(await readdir(join(directory, 'locks'))).toHaveLength(1);

@@ -9,6 +9,7 @@ import { Housekeeping, round } from '../../../lib/drivers/file/housekeeping.js';
 import { LockFile } from '../../../lib/drivers/file/kernel/lock-file.js';
 import { loadNativeLock, type NativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { Instances } from '../../../lib/drivers/file/directory/instance.js';
+import { Sharers } from '../../../lib/drivers/file/shares/index.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { TokenFloor } from '../../../lib/drivers/file/directory/token-floor.js';
 import { granted, request } from '../../support/driver-suite.js';
@@ -39,10 +40,12 @@ describe('the file of a lock that nobody has used for a day', () => {
   async function context(directory: string, clock = systemClock, native?: NativeLock) {
     native ??= await loadNativeLock();
     const state = new StateDirectory(directory);
+    const instances = new Instances(state.instancesFolder, native);
     return {
       directory: state,
       native,
-      instances: new Instances(state.instancesFolder, native),
+      instances,
+      sharers: new Sharers(instances, clock, 10_000),
       floor: new TokenFloor(state.tokens, native),
       clock,
       random: () => 0,

@@ -182,6 +182,32 @@ export const FILE_BREAKAGES: readonly Breakage[] = [
     foundBy: spec(LOST, 'makes no holder beside one that shares the lock when queues is replaced'),
   },
   {
+    name: 'driver without an instance file taken for dead',
+    wrong:
+      'after the folder of instances was replaced, a driver that starts takes a lock beside one that shares it',
+    edits: [
+      {
+        file: 'lib/drivers/file/shares/sharers.ts',
+        find: 'this.instances.missedFor(number, this.clock.wall()) < this.ttl',
+        replace: 'false',
+      },
+    ],
+    foundBy: spec(LOST, 'where instances is replaced and drivers start'),
+  },
+  {
+    name: 'share of another driver with the same number removed',
+    wrong:
+      'a driver whose instance file is gone takes a lock beside the one that has its number now, and shares it',
+    edits: [
+      {
+        file: 'lib/drivers/file/queue/tickets.ts',
+        find: 'ticket.instance === this.instance.number && this.instance.isInPlace()',
+        replace: 'ticket.instance === this.instance.number',
+      },
+    ],
+    foundBy: spec(LOST, 'shares no lock once instances was replaced'),
+  },
+  {
     name: 'own number of a starting driver not swept',
     wrong: 'others respect the shares of a dead process as those of the driver that has its number',
     edits: [{ file: 'lib/drivers/file/queue/tickets.ts', find: '([[own, false]])', replace: '()' }],

@@ -9,6 +9,7 @@ import { systemClock } from '../../../lib/common/clock.js';
 import { round } from '../../../lib/drivers/file/housekeeping.js';
 import { loadNativeLock } from '../../../lib/drivers/file/kernel/native-lock.js';
 import { Instances } from '../../../lib/drivers/file/directory/instance.js';
+import { Sharers } from '../../../lib/drivers/file/shares/index.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
 import { TokenFloor } from '../../../lib/drivers/file/directory/token-floor.js';
 import type { Leftover } from '../checker/leftovers.js';
@@ -102,8 +103,10 @@ export class FileStage implements Stage {
     );
     const instances = new Instances(directory.instancesFolder, native);
     const floor = new TokenFloor(directory.tokens, native);
+    const clock = systemClock;
+    const sharers = new Sharers(instances, clock, 10_000);
     try {
-      Array.from(round({ directory, native, instances, floor, clock: systemClock, random: Math.random }));
+      Array.from(round({ directory, native, instances, sharers, floor, clock, random: Math.random }));
     } catch {
       // As above.
     }

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, rmSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockFile, type NativeLock, type OwnerRecord } from '../kernel/index.js';
 import type { Place } from './place.js';
@@ -6,6 +6,8 @@ import { removePrivateFolder, SocketFolder } from './socket-folder.js';
 
 /** The name of an instance's file. */
 const NUMBER = /^\d+$/;
+/** The name of the mark for an instance whose file is gone. */
+const MARK = /^\d+\.missed$/;
 
 /**
  * The place of one running driver: a number, a file that stays locked as long as the driver runs, and a socket path of its own.
@@ -22,14 +24,23 @@ export class Instance {
     private readonly folder: SocketFolder,
   ) {}
 
-  /** @param place which folders its driver uses for locks; see `StateDirectory.place` */
-  static take(directory: string, native: NativeLock, place: Place): Instance {
+  /**
+   * @param place which folders its driver uses for locks; see `StateDirectory.place`
+   * @param hasShares whether a process shares locks by that number
+   */
+  static take(
+    directory: string,
+    native: NativeLock,
+    place: Place,
+    hasShares: (number: number) => boolean,
+  ): Instance {
     const folder = new SocketFolder(directory);
     for (let number = 0; ; number += 1) {
-      const file = LockFile.take(seatFile(directory, number), native);
+      const file = seat(seatFile(directory, number), native, () => hasShares(number));
       if (!file) continue;
       try {
         clean(file, folder);
+        rmSync(markFile(directory, number), { force: true });
         const socket = folder.nameFor(number);
         const instance = new Instance(number, socket, file, folder);
         instance.store(place);
@@ -49,6 +60,7 @@ export class Instance {
   static *sweep(directory: string, native: NativeLock, before: number): Generator<void> {
     const folder = new SocketFolder(directory);
     for (const entry of readdirSync(directory)) {
+      if (MARK.test(entry)) removeOlder(join(directory, entry), before);
       if (!NUMBER.test(entry)) continue;
       const file = LockFile.takeExisting(join(directory, entry), native);
       if (!file) continue;
@@ -107,9 +119,25 @@ export class Instances {
     private readonly native: NativeLock,
   ) {}
 
-  /** Whether the driver of that instance runs, even if its process is stopped. */
-  isTaken(number: number): boolean {
+  /** Whether the driver of that instance runs, even if its process is stopped; undefined when there is no such instance. */
+  isTaken(number: number): boolean | undefined {
     return LockFile.isTaken(seatFile(this.directory, number), this.native);
+  }
+
+  /**
+   * For how long drivers have missed the file of that instance, ms. The first one leaves a mark, which the next driver with that number
+   * removes.
+   *
+   * @param now Unix ms
+   */
+  missedFor(number: number, now: number): number {
+    const mark = markFile(this.directory, number);
+    const since = lstatSync(mark, { throwIfNoEntry: false })?.mtimeMs;
+    if (since !== undefined && since <= now) return Math.round(now - since);
+    // There is no mark, or the clock was set back.
+    closeSync(openSync(mark, 'w', 0o600));
+    utimesSync(mark, now / 1000, now / 1000);
+    return 0;
   }
 
   /** The socket of the driver of that instance. */
@@ -135,6 +163,29 @@ function isElsewhere({ place, queues }: OwnerRecord, { locks, queues: ours }: Pl
 
 function seatFile(directory: string, number: number): string {
   return join(directory, String(number));
+}
+
+function markFile(directory: string, number: number): string {
+  return join(directory, `${number}.missed`);
+}
+
+function removeOlder(mark: string, before: number): void {
+  const found = lstatSync(mark, { throwIfNoEntry: false });
+  if (found && found.mtimeMs < before) rmSync(mark, { force: true });
+}
+
+/** Locks the file of an instance; undefined where a driver has that number, or may have it though its file is gone. */
+function seat(path: string, native: NativeLock, hasShares: () => boolean): LockFile | undefined {
+  const file = LockFile.take(path, native);
+  if (!file) return undefined;
+  let isFree = false;
+  try {
+    // A file without a record was not there before.
+    isFree = file.record() !== undefined || !hasShares();
+  } finally {
+    if (!isFree) file.remove();
+  }
+  return isFree ? file : undefined;
 }
 
 function clean(file: LockFile, folder: SocketFolder): void {

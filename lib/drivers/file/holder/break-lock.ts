@@ -15,6 +15,12 @@ interface Target {
   readonly path: string;
 }
 
+interface Share {
+  readonly name: string;
+  readonly id: string;
+  readonly sharerOf: () => { readonly socket: string | undefined } | undefined;
+}
+
 /** The holder of a lock, as its file tells. */
 export function holderOf(path: string, native: NativeLock): Holder | undefined {
   if (!LockFile.isTaken(path, native)) return undefined;
@@ -48,9 +54,39 @@ export async function breakLock(
       if (reply === 'broken') return true;
     }
     // The record was that of the holder before: the present one is still writing its own.
-    await new Promise<void>((resolve) => void clock.setTimer(PAUSE, resolve));
+    await pause(clock);
   }
   throw ownerSilent(name, owner);
+}
+
+/**
+ * Makes the holder of a share let go of it.
+ *
+ * @param share with the driver that has it at present, and its socket if that is known
+ * @returns false when no driver has it any more
+ * @throws BackendUnavailableError when the holder does not answer within a second
+ */
+export async function breakShare(
+  { name, id, sharerOf }: Share,
+  peers: Peers,
+  clock: Clock,
+): Promise<boolean> {
+  const end = clock.monotonic() + LONGEST_WAIT;
+  for (let left = LONGEST_WAIT; left > 0; left = end - clock.monotonic()) {
+    const sharer = sharerOf();
+    if (!sharer) return false;
+    if (sharer.socket !== undefined) {
+      const reply = await peers.break(sharer.socket, id, left);
+      if (reply === 'broken' || reply === 'unheld') return reply === 'broken';
+    }
+    // Its process is about to end, or to be noticed as one whose instance is gone.
+    await pause(clock);
+  }
+  throw ownerSilent(name, undefined);
+}
+
+function pause(clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(PAUSE, resolve));
 }
 
 function isFree(path: string, native: NativeLock): boolean {

@@ -1,3 +1,3 @@
-export { breakLock, holderOf } from './break-lock.js';
+export { breakLock, breakShare, holderOf } from './break-lock.js';
 export { HeldLocks } from './held-locks.js';
 export { HolderWatch } from './holder-watch.js';

@@ -126,6 +126,14 @@ export function directoryReplaced(directory: string, until: string, endsIn: numb
   );
 }
 
+/** @param folder that of the instances */
+export function seatGone(folder: string): BackendUnavailableError {
+  return new BackendUnavailableError(
+    `the file back end shares no lock: the file of this process in ${folder} was removed or replaced while it was in use, so other ` +
+      'processes would not respect its shares; restart this process',
+  );
+}
+
 export function ownerSilent(name: string, owner: OwnerRecord | undefined): BackendUnavailableError {
   const who = owner ? `process ${owner.pid} (member ${owner.memberId})` : 'a process that is not known yet,';
   return new BackendUnavailableError(

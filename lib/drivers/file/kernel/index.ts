@@ -10,6 +10,7 @@ export {
   notRunning,
   ownerSilent,
   recordBusy,
+  seatGone,
   shorten,
   unusableDirectory,
 } from './file.messages.js';

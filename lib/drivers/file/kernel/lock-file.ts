@@ -121,9 +121,9 @@ export class LockFile {
     return lookInto(path, (fd) => newestSlot(READ, readSync(fd, READ, 0, RECORD_SIZE, 0))?.counter) ?? 0;
   }
 
-  /** Whether a process has the file locked; false when there is no file. */
-  static isTaken(path: string, native: NativeLock): boolean {
-    return lookInto(path, (fd) => native.isLocked(fd)) ?? false;
+  /** Whether a process has the file locked; undefined when there is no file. */
+  static isTaken(path: string, native: NativeLock): boolean | undefined {
+    return lookInto(path, (fd) => native.isLocked(fd));
   }
 
   /** True while the path leads to the locked file. False when the file was removed or replaced by hand. */

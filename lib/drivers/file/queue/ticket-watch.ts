@@ -140,7 +140,7 @@ export class TicketWatch {
 
   #isSeatTaken(): boolean {
     try {
-      return this.context.instances.isTaken(this.ticket.instance);
+      return this.context.instances.isTaken(this.ticket.instance) === true;
     } catch {
       // A failed read declares no waiter dead. The waiter is asked again, and then passed over.
       return true;

@@ -10,12 +10,15 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isMissing } from '../kernel/index.js';
-import type { Instances, StateDirectory } from '../directory/index.js';
+import type { Instance, Instances, StateDirectory } from '../directory/index.js';
 
 /** The lock, the number and the instance of a {@link Ticket}. */
 const FILE_NAME = /^[0-9a-f]{64}\.(\d+)\.(\d+)(?:\.[a-z]+)?$/;
 /** Other processes may remove what a ticket needs while it is drawn. Once is chance; this many times is not. */
 const MOST_TRIES = 20;
+
+/** Tells which instances have a driver that runs. */
+type Taken = Pick<Instances, 'isTaken'>;
 
 /** A place in the order of the waiters for one lock, over all processes. */
 export interface Ticket {
@@ -48,14 +51,14 @@ export class Tickets {
   #last = 0;
 
   /**
-   * @param instance the instance of this driver
+   * @param instance that of this driver
    * @param onGone gets the id of every ticket of this driver that has ended
    * @param ending the suffix of the file names, for links that are not places of waiters
    */
   constructor(
     private readonly directory: Pick<StateDirectory, 'lock' | 'queue'>,
-    private readonly instance: number,
-    private readonly instances: Pick<Instances, 'isTaken'>,
+    private readonly instance: Pick<Instance, 'number' | 'isInPlace'>,
+    private readonly instances: Taken,
     private readonly onGone: (id: string) => void,
     private readonly ending = '',
   ) {}
@@ -64,17 +67,27 @@ export class Tickets {
    * Removes the tickets of dead processes. If a process dies later, the driver that takes its instance does not know its tickets, and
    * says so when it is asked for them.
    *
+   * @param sharers as `instances`, for links that are not places of waiters
    * @param own the instance of a driver that starts: it has drawn nothing yet, so what carries that number is left from a driver before it
    */
-  static *sweep(queues: string, instances: Pick<Instances, 'isTaken'>, own?: number): Generator<void> {
+  static *sweep(queues: string, instances: Taken, sharers: Taken, own?: number): Generator<void> {
     for (const bucket of entriesOf(queues)) {
-      const taken = new Map<number | undefined, boolean>([[own, false]]);
+      const owners = isOfWaiters(bucket) ? instances : sharers;
+      const taken = new Map<number | undefined, boolean | undefined>([[own, false]]);
       for (const { instance, path } of ticketsIn(join(queues, bucket))) {
-        if (!taken.has(instance)) taken.set(instance, instances.isTaken(instance));
+        if (!taken.has(instance)) taken.set(instance, owners.isTaken(instance));
         if (!taken.get(instance)) remove(path);
       }
       yield;
     }
+  }
+
+  /** Whether that instance has a link which is not the place of a waiter. */
+  static hasShares(queues: string, number: number): boolean {
+    return entriesOf(queues).some(
+      (bucket) =>
+        !isOfWaiters(bucket) && ticketsIn(join(queues, bucket)).some(({ instance }) => instance === number),
+    );
   }
 
   /** Whether that ticket stands for a waiter of this driver. */
@@ -93,12 +106,12 @@ export class Tickets {
     const { folder, stem } = this.directory.queue(name);
     for (let tries = 1; ; tries += 1) {
       const sequence = this.#next();
-      const id = `${stem}.${sequence}.${this.instance}${this.ending}`;
+      const id = `${stem}.${sequence}.${this.instance.number}${this.ending}`;
       const path = join(folder, id);
       try {
         linkSync(this.directory.lock(name), path);
         this.#ours.add(id);
-        return { path, id, sequence, instance: this.instance };
+        return { path, id, sequence, instance: this.instance.number };
       } catch (error) {
         if (tries === MOST_TRIES) throw error;
         if (isMissing(error)) this.#prepare(name, folder);
@@ -111,6 +124,13 @@ export class Tickets {
   /** Whether its file is still there: other drivers remove the tickets of a driver that does not answer. */
   isInPlace({ path }: Ticket): boolean {
     return existsSync(path);
+  }
+
+  /** Whether it is the ticket of another driver that runs. */
+  isAlive(ticket: Ticket): boolean {
+    // Where others do not see this driver, another one may have its number.
+    if (ticket.instance === this.instance.number && this.instance.isInPlace()) return false;
+    return this.isInPlace(ticket) && this.instances.isTaken(ticket.instance) === true;
   }
 
   /** @returns false when its file stays. That keeps no waiter back: asked for it, this driver says that it has ended. */
@@ -137,8 +157,7 @@ export class Tickets {
     for (let index = all.length - 1; index >= 0; index -= 1) {
       const other = all[index]!;
       if (ticket && inOrder(other, ticket) >= 0) continue;
-      if (other.instance !== this.instance && this.isInPlace(other) && this.instances.isTaken(other.instance))
-        return other;
+      if (this.isAlive(other)) return other;
       all.splice(index, 1);
       remove(other.path);
     }
@@ -171,6 +190,11 @@ export class Tickets {
       if (!isThere(error)) throw error;
     }
   }
+}
+
+/** Other links are in folders with a suffix. */
+function isOfWaiters(bucket: string): boolean {
+  return !bucket.includes('.');
 }
 
 function inOrder(a: Ticket, b: Ticket): number {

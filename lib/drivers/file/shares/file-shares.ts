@@ -1,7 +1,8 @@
 import type { Claim, Grant, Holder } from '../../driver.js';
-import type { StateDirectory } from '../directory/index.js';
-import { brokenBy, fileGone, finishAll, isSame, look } from '../kernel/index.js';
+import type { Instance, StateDirectory } from '../directory/index.js';
+import { brokenBy, fileGone, finishAll, isSame, look, seatGone } from '../kernel/index.js';
 import { type Ticket, Tickets } from '../queue/index.js';
+import type { Sharers } from './sharers.js';
 
 interface HeldShare {
   readonly grant: Grant;
@@ -11,11 +12,9 @@ interface HeldShare {
 
 export interface FileSharesContext {
   readonly directory: StateDirectory;
-  /** The number of this driver's instance. */
-  readonly instance: number;
-  readonly instances: { isTaken(number: number): boolean; socketOf(number: number): string | undefined };
-  /** Whether other drivers see this driver's instance. */
-  readonly isSeated: () => boolean;
+  /** This driver's. Others respect its shares while it is in place. */
+  readonly instance: Pick<Instance, 'number' | 'isInPlace'>;
+  readonly sharers: Pick<Sharers, 'isTaken' | 'socketOf'>;
   /** Called for every share that has ended, after its link was removed. */
   readonly onFreed: (id: string, name: string) => void;
 }
@@ -46,7 +45,7 @@ export class FileShares {
           },
         },
         context.instance,
-        context.instances,
+        context.sharers,
         () => undefined,
         `.${kind}`,
       );
@@ -59,9 +58,21 @@ export class FileShares {
     return this.#held.size > 0;
   }
 
-  /** Makes a share. The caller must have the lock's file locked. */
+  /**
+   * Makes a share. The caller must have the lock's file locked.
+   * @throws BackendUnavailableError when other drivers would not respect it
+   */
   add(grant: Omit<Grant, 'id'>, onRevoked: Claim['onRevoked']): Grant {
+    const { instance, directory } = this.context;
     const ticket = this.#links.draw(grant.name);
+    let isSeen = false;
+    try {
+      // Only now: a driver that starts takes no number that has a link.
+      isSeen = instance.isInPlace();
+    } finally {
+      if (!isSeen) this.#remove(this.#links, ticket);
+    }
+    if (!isSeen) throw seatGone(directory.instancesFolder);
     const share = { ...grant, id: ticket.id };
     this.#held.set(share.id, { grant: share, ticket, onRevoked });
     return share;
@@ -122,7 +133,7 @@ export class FileShares {
     const all = this.#links.of(name);
     this.#links.lastBefore(all.filter(({ id }) => !this.#links.holds(id)));
     return all
-      .filter((ticket) => this.#links.holds(ticket.id) || this.#isAlive(ticket))
+      .filter((ticket) => this.#links.holds(ticket.id) || this.#links.isAlive(ticket))
       .map(({ id }) => ({ name, key: name, id, holds: 'yes' }));
   }
 
@@ -130,15 +141,17 @@ export class FileShares {
   otherOf(name: string): { readonly grantId: string; readonly socket: string } | undefined {
     const other = this.#links
       .of(name)
-      .find((ticket) => !this.#links.holds(ticket.id) && this.#isAlive(ticket));
-    const socket = other && this.context.instances.socketOf(other.instance);
+      .find((ticket) => !this.#links.holds(ticket.id) && this.#links.isAlive(ticket));
+    const socket = other && this.context.sharers.socketOf(other.instance);
     return other && socket !== undefined ? { grantId: other.id, socket } : undefined;
   }
 
-  /** The socket of the driver that has that share. */
-  socketOf(name: string, id: string): string | undefined {
+  /** The driver that has that share, and its socket if that is known; undefined when no driver has it. */
+  sharerOf(name: string, id: string): { readonly socket: string | undefined } | undefined {
     const ticket = this.#links.of(name).find((each) => each.id === id);
-    return ticket && this.context.instances.socketOf(ticket.instance);
+    return ticket && this.#links.isAlive(ticket)
+      ? { socket: this.context.sharers.socketOf(ticket.instance) }
+      : undefined;
   }
 
   grants(): Grant[] {
@@ -161,17 +174,12 @@ export class FileShares {
     finishAll(Array.from(this.#left, (link) => () => remove(link)));
   }
 
-  #isAlive(ticket: Ticket): boolean {
-    const { instance, instances } = this.context;
-    return (
-      ticket.instance !== instance && this.#links.isInPlace(ticket) && instances.isTaken(ticket.instance)
-    );
-  }
-
   /** The link is there, it leads to the file that others would lock, and others see the instance that it belongs to. */
   #isInPlace({ grant, ticket }: HeldShare): boolean {
     const [link, file] = [look(ticket.path), look(this.context.directory.lock(grant.name))];
-    return link !== undefined && file !== undefined && isSame(link, file) && this.context.isSeated();
+    return (
+      link !== undefined && file !== undefined && isSame(link, file) && this.context.instance.isInPlace()
+    );
   }
 
   #lose(held: HeldShare, message: string): void {

@@ -1,1 +1,2 @@
 export { FileShares } from './file-shares.js';
+export { Sharers } from './sharers.js';
