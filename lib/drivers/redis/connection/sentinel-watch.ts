@@ -140,13 +140,19 @@ export class SentinelWatch {
     const refuses = cleanError(error).answered;
     if (refuses) this.#refusal = error;
     this.#became(client, refuses ? 'refuses' : 'away');
+    this.#tellIfRefused();
+  }
+
+  #tellIfRefused(): void {
     const states = [...this.#clients.values()];
     if (states.includes('refuses') && !states.includes('tells') && !states.includes('unknown'))
       this.events.onRefused(this.#refusal);
   }
 
   #closed(client: Redis): void {
-    if (this.#clients.get(client) === 'unknown') this.#became(client, 'away');
+    if (this.#clients.get(client) !== 'unknown') return;
+    this.#became(client, 'away');
+    this.#tellIfRefused();
   }
 
   #became(client: Redis, state: 'tells' | 'refuses' | 'away'): void {
