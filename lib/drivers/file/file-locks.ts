@@ -41,13 +41,11 @@ export class FileLocks implements LockStore {
 
   /** @param admits gets the number of links to the file, and decides whether to try at all */
   take(request: Claim, admits?: (links: number) => boolean): Granted | Taken {
-    const { native, instance, shares } = this.context.running();
+    const { native, shares } = this.context.running();
     const { name, mode } = request;
     if (this.context.heldLocks.has(name)) return TAKEN;
     const path = this.context.directory.lock(name);
     const shared = mode === 'shared';
-    if (shared && !this.context.calls.attempt('lock', name, path, () => instance.isInPlace()))
-      throw seatGone(this.context.directory.instancesFolder);
     const isVacant = shared ? undefined : () => !shares.isShared(name);
     const tryOnce = (): LockFile | undefined =>
       this.context.calls.attempt('lock', name, path, () => LockFile.take(path, native, admits, isVacant));
@@ -73,6 +71,7 @@ export class FileLocks implements LockStore {
     const { path } = file;
     this.context.calls.attempt('lock', name, path, () => guard.confirm(file));
     this.context.health.reached();
+    if (mode === 'shared') this.#mustBeSeen(name);
     const id = randomUUID();
     const owner = {
       pid: process.pid,
@@ -127,6 +126,7 @@ export class FileLocks implements LockStore {
     const { name, key, tokens } = grant;
     const { calls, heldLocks } = this.context;
     const { shares } = this.context.running();
+    this.#mustBeSeen(name);
     const share = calls.attempt('share', name, undefined, () => {
       const onRevoked = heldLocks.isHeld(grant) && heldLocks.onRevokedOf(grant);
       return onRevoked && shares.add(tokens ? { name, key, tokens } : { name, key }, onRevoked);
@@ -145,6 +145,14 @@ export class FileLocks implements LockStore {
 
   list(): Promise<readonly Holder[]> {
     return this.#holders.list();
+  }
+
+  /** @throws BackendUnavailableError when others would not respect a share of this driver, though the back end is well otherwise */
+  #mustBeSeen(name: string): void {
+    const { instance } = this.context.running();
+    const { instancesFolder } = this.context.directory;
+    if (!this.context.calls.attempt('share', name, instancesFolder, () => instance.isInPlace()))
+      throw seatGone(instancesFolder);
   }
 
   /** Keeps the file locked for `ms` ms more, but not longer than this process lives. */

@@ -167,6 +167,7 @@ export class FileDriver implements Driver {
       instances,
       clock,
       ttl: this.context.ttl,
+      warn: this.context.warn,
       onMoved: () => this.#leases.loseAllGone(),
     });
     const floor = new TokenFloor(directory.tokens, native);

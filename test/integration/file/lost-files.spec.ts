@@ -3,6 +3,7 @@ import { breakAnswered } from '../../support/break-answered.js';
 import { chmod, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../../lib/common/clock.js';
 import { CoordinatorService } from '../../../lib/coordinator.service.js';
 import type { FileDriver } from '../../../lib/drivers/file/file.driver.js';
 import { StateDirectory } from '../../../lib/drivers/file/directory/state-directory.js';
@@ -282,7 +283,8 @@ describe('a folder of the directory that is not what it was', () => {
     granted(await tryAcquire(holder, lost));
     await replace(directory, 'instances');
     // None takes the number of the holder, whose file is gone.
-    const starting = [await scratch.started(directory), await scratch.started(directory)];
+    const start = () => scratch.started(directory, systemClock, 6 * TTL);
+    const starting = [await start(), await start()];
     for (const other of starting) expect((await tryAcquire(other, request('l'))).granted).toBe(false);
     expect(lost.revoked).toEqual([]);
     await announce(holder, 'holder', TTL);
@@ -333,7 +335,7 @@ describe('a folder of the directory that is not what it was', () => {
     const lost = sharedRequest('l');
     granted(await tryAcquire(holder, lost));
     await replace(directory, 'instances');
-    const other = await scratch.started(directory);
+    const other = await scratch.started(directory, systemClock, 6 * TTL);
     await expect(breakLock(other, 'l')).rejects.toThrow('does not answer');
     expect(lost.revoked).toEqual([]);
     await announce(holder, 'holder', TTL);
@@ -358,9 +360,11 @@ describe('a folder of the directory that is not what it was', () => {
   it('shares no lock once instances was replaced, as others would not respect it, and tells what to do', async () => {
     const directory = join(await scratch.directory(), 'd');
     const clock = new FakeClock();
-    const driver = await scratch.started(directory, clock);
+    const { driver, context } = scratch.driver(directory, clock);
+    await driver.start();
     await replace(directory, 'instances');
-    await announce(driver, 'm', TTL);
+    for (let beat = 0; beat < 2; beat += 1) await announce(driver, 'm', TTL);
+    expect(context.warnings).toEqual([expect.stringContaining('restart this process')]);
     clock.block(TTL);
     const reason = `the file of this process in ${join(directory, 'instances')} was removed or replaced`;
     await expect(tryAcquire(driver, sharedRequest('l'))).rejects.toThrow(reason);

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../common/clock.js';
-import { directoryReplaced, type LockFile } from '../kernel/index.js';
+import { directoryReplaced, type LockFile, seatGone } from '../kernel/index.js';
 import type { Instance, Instances } from './instance.js';
 import { isSamePlace, type Place } from './place.js';
 import type { StateDirectory } from './state-directory.js';
@@ -14,6 +14,7 @@ export interface DirectoryGuardContext {
   readonly clock: Clock;
   /** The coordinator's ttl, ms. Another driver notices with its heartbeat, so within this time. */
   readonly ttl: number;
+  readonly warn: (message: string) => void;
   /** Ends the leases whose files other processes would no longer lock. */
   readonly onMoved: () => void;
 }
@@ -60,7 +61,7 @@ export class DirectoryGuard {
    * @throws BackendUnavailableError when it must not be used any more
    */
   look(): void {
-    const { directory, instance, clock, ttl, onMoved } = this.context;
+    const { directory, instance, clock, ttl, warn, onMoved } = this.context;
     const wasSure = this.#sure;
     // False also if `inspect` throws: each lock then looks again, until the directory may be used.
     this.#sure = false;
@@ -73,6 +74,7 @@ export class DirectoryGuard {
     // In this order: others rely on what the instance says, so the leases must have ended first.
     onMoved();
     if (instance.isInPlace()) instance.store(directory.place);
+    else warn(seatGone(directory.instancesFolder).message);
     this.#told = directory.place;
   }
 

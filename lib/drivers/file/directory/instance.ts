@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readdirSync, rmSync, unlinkSync, utimesSync } from 'node:fs';
+import { closeSync, futimesSync, lstatSync, openSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockFile, type NativeLock, type OwnerRecord } from '../kernel/index.js';
 import type { Place } from './place.js';
@@ -121,7 +121,10 @@ export class Instances {
 
   /** Whether the driver of that instance runs, even if its process is stopped; undefined when there is no such instance. */
   isTaken(number: number): boolean | undefined {
-    return LockFile.isTaken(seatFile(this.directory, number), this.native);
+    const path = seatFile(this.directory, number);
+    const taken = LockFile.isTaken(path, this.native);
+    // A file without a record was made just now, by a driver that has not taken it yet, or takes another one. See `seat`.
+    return taken === false && !LockFile.read(path) ? undefined : taken;
   }
 
   /**
@@ -135,8 +138,12 @@ export class Instances {
     const since = lstatSync(mark, { throwIfNoEntry: false })?.mtimeMs;
     if (since !== undefined && since <= now) return Math.round(now - since);
     // There is no mark, or the clock was set back.
-    closeSync(openSync(mark, 'w', 0o600));
-    utimesSync(mark, now / 1000, now / 1000);
+    const fd = openSync(mark, 'w', 0o600);
+    try {
+      futimesSync(fd, now / 1000, now / 1000);
+    } finally {
+      closeSync(fd);
+    }
     return 0;
   }
 
