@@ -276,14 +276,19 @@ describe('a folder of the directory that is not what it was', () => {
     },
   );
 
-  it('makes no holder beside one that shares the lock where instances is replaced and drivers start', async () => {
+  /** A driver that shares the lock, and has noticed nothing yet. Those that start have time for it. */
+  async function sharerWithoutInstance() {
     const directory = join(await scratch.directory(), 'd');
     const holder = await scratch.started(directory);
     const lost = sharedRequest('l');
     granted(await tryAcquire(holder, lost));
     await replace(directory, 'instances');
+    return { directory, holder, lost, start: () => scratch.started(directory, systemClock, 6 * TTL) };
+  }
+
+  it('makes no holder beside one that shares the lock where instances is replaced and drivers start', async () => {
+    const { holder, lost, start } = await sharerWithoutInstance();
     // None takes the number of the holder, whose file is gone.
-    const start = () => scratch.started(directory, systemClock, 6 * TTL);
     const starting = [await start(), await start()];
     for (const other of starting) expect((await tryAcquire(other, request('l'))).granted).toBe(false);
     expect(lost.revoked).toEqual([]);
@@ -329,13 +334,18 @@ describe('a folder of the directory that is not what it was', () => {
     granted(await tryAcquire(await scratch.started(directory, clock), request('l')));
   });
 
+  it('makes no holder beside it either where a driver was killed while it looked for a number', async () => {
+    const { directory, start } = await sharerWithoutInstance();
+    const other = await start();
+    // It had made the file of the number of the one that shares.
+    await writeFile(join(directory, 'instances', '0'), '');
+    expect((await tryAcquire(other, request('l'))).granted).toBe(false);
+    expect((await tryAcquire(await start(), request('l'))).granted).toBe(false);
+  });
+
   it('tells that such a share was not broken while its process may run', async () => {
-    const directory = join(await scratch.directory(), 'd');
-    const holder = await scratch.started(directory);
-    const lost = sharedRequest('l');
-    granted(await tryAcquire(holder, lost));
-    await replace(directory, 'instances');
-    const other = await scratch.started(directory, systemClock, 6 * TTL);
+    const { holder, lost, start } = await sharerWithoutInstance();
+    const other = await start();
     await expect(breakLock(other, 'l')).rejects.toThrow('does not answer');
     expect(lost.revoked).toEqual([]);
     await announce(holder, 'holder', TTL);

@@ -100,6 +100,19 @@ describe('the file of a lock that nobody has used for a day', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it('goes as the marks of missing instances do: after a day, or when a driver takes the number', async () => {
+    const directory = await scratch.directory();
+    await (await scratch.started(directory)).stop();
+    const { instancesFolder } = new StateDirectory(directory);
+    for (const number of [0, 7, 8]) await writeFile(join(instancesFolder, `${number}.missed`), '');
+    age(join(instancesFolder, '7.missed'));
+    await tidy(directory);
+    expect((await readdir(instancesFolder)).toSorted()).toEqual(['0', '0.missed', '8.missed']);
+    const driver = await scratch.started(directory);
+    expect(await readdir(instancesFolder)).not.toContain('0.missed');
+    await driver.stop();
+  });
+
   it('stays while it is held, waited for, or used within a day', async () => {
     const directory = await scratch.directory();
     const [a, b] = [await scratch.started(directory), await scratch.started(directory)];

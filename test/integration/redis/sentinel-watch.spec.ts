@@ -164,6 +164,46 @@ it('takes a sentinel whose port accepts, and closes without a word, for one that
   expect(connections).toBe(1);
 });
 
+it('tells that a sentinel refuses as soon as the last of the others is known to be away', async () => {
+  const refusing = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (commands) => {
+      const count = String(commands).match(/^\*/gm)?.length ?? 0;
+      socket.write('-NOPERM no\r\n'.repeat(count));
+      // The other one has said nothing until now.
+      if (silent) setTimeout(() => silent?.end(), 100);
+    });
+  });
+  let connections = 0;
+  let silent: Socket | undefined;
+  const closing = createServer((socket) => {
+    connections += 1;
+    silent = socket;
+    socket.on('error', () => undefined);
+  });
+  for (const server of [refusing, closing]) {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  }
+  // The one that closes comes first, so that it is connected when the other one refuses.
+  const addresses = [closing, refusing].map((server) => ({
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+  }));
+  const told = new Promise((resolve) => {
+    const events = { onSwitch: () => undefined, onRefused: () => resolve(connections) };
+    const watch = new SentinelWatch({ addresses, masterName: 'main', options: {} }, events);
+    onTestFinished(() => {
+      watch.stop();
+      refusing.close();
+      closing.close();
+    });
+    watch.start();
+  });
+  // It would be told with a command's time-out, after its next tries.
+  expect(await told).toBe(1);
+});
+
 describe.skipIf(redisVersion() < 6.2)('a sentinel that refuses the subscription', () => {
   let deployment: SentinelDeployment;
 
